@@ -1,0 +1,88 @@
+//! What can go wrong, said once, in words a user can act on.
+
+use std::path::{Path, PathBuf};
+
+/// The library's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything the library refuses. Messages name the file, tensor or value,
+/// what was expected and what was found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be opened, read or written.
+    #[error("cannot {action} `{}`", path.display())]
+    File {
+        /// What was tried: `open`, `read`, `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why the system refused.
+        source: std::io::Error,
+    },
+
+    /// Bytes that are not an image, or one that cannot be decoded or resized.
+    #[error("{0}")]
+    Image(String),
+
+    /// Bytes that are not a safetensors file, or metadata that cannot be read.
+    #[error("`{file}` {problem}")]
+    Checkpoint {
+        /// The weights' file, or `embedded weights`.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// A network's description that makes no sense, or an input it cannot take.
+    #[error("{0}")]
+    Geometry(String),
+
+    /// A name the catalogue lacks.
+    #[error("unknown network `{name}`\nhint: {hint}")]
+    UnknownNetwork {
+        /// The name asked for.
+        name: String,
+        /// The nearest name there is.
+        hint: String,
+    },
+
+    /// A reference dump that cannot be compared with the network.
+    #[error("`{file}` {problem}")]
+    Reference {
+        /// The dump's file.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// A device this program was built without, or that does not answer.
+    #[error("{0}")]
+    Device(String),
+
+    /// candle refused an operation.
+    #[error(transparent)]
+    Candle(candle_core::Error),
+}
+
+impl From<candle_core::Error> for Error {
+    /// Without the backtrace that candle adds to messages where `RUST_BACKTRACE` is set.
+    fn from(mut error: candle_core::Error) -> Self {
+        while let candle_core::Error::WithBacktrace { inner, .. } = error {
+            error = *inner;
+        }
+        Self::Candle(error)
+    }
+}
+
+impl Error {
+    /// For `map_err`: the system refused `action` on `path`.
+    pub fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::File {
+            action,
+            path,
+            source,
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Run, inspect and check Squeeze-and-Excitation networks.
+//!
+//! A network is described once, as plain data, and everything else is derived:
+//!
+//! ```text
+//! image ──> tensor ──> network ──> report
+//!                         ▲
+//! description ──> layers ─┬──> trace     shapes, parameters, MACs; needs no weights
+//!                         ├──> candle    one leaf per layer, loaded through VarBuilder
+//!                         └──> keys      what each layer's tensors are called in a file
+//! ```
+//!
+//! - [`network`]: descriptions, the catalogue, layers, the trace;
+
+pub mod error;
+pub mod network;
+
+pub use error::{Error, Result};

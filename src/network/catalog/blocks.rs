@@ -1,0 +1,40 @@
+//! The SE block, alone and in one residual block.
+
+use crate::network::convention::KERAS;
+use crate::network::{Architecture, Block, Convention, Input, Network, Residual, SqueezeWidth};
+
+const FEATURES: Input = Input {
+    channels: 32,
+    height: 32,
+    width: 32,
+};
+
+/// The layer alone; [`Network::se_block`] gives it other widths.
+pub const SE_BLOCK: Network = Network {
+    name: "se_block",
+    summary: "the squeeze-and-excitation layer alone, 32 channels squeezed to 16",
+    convention: KERAS,
+    input: FEATURES,
+    architecture: Architecture::SqueezeExcitation {
+        squeeze: SqueezeWidth::Fixed(16),
+    },
+};
+
+/// The published `SEBottleneck` example. The published code takes a stride, but
+/// adds the unstrided input to the result, so only a stride of 1 can work.
+pub const SE_BOTTLENECK: Network = Network {
+    name: "se_bottleneck",
+    summary: "one bottleneck with an SE block and convolutions with bias; stride 1",
+    convention: Convention {
+        conv_bias: true,
+        ..KERAS
+    },
+    input: FEATURES,
+    architecture: Architecture::Block(Residual {
+        block: Block::Bottleneck,
+        width: 16,
+        channels: 32,
+        stride: 1,
+        squeeze: Some(SqueezeWidth::Fixed(16)),
+    }),
+};
