@@ -1,0 +1,51 @@
+"""Write what TensorFlow says about every network: parameters, and the shape of every value at two sizes.
+
+The Rust tests compare their own counts and shapes with this file, so the shapes
+are those of computed tensors, not what Keras or Senet would infer. One line is
+one network; a layer has one shape, NHWC, for each of the `inputs`.
+
+    python scripts/network_facts.py --output tests/fixtures/network_facts.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import reference
+from command_line import errors_in_one_line
+
+import numpy as np
+
+# Odd sizes by the networks' own: every strided layer meets an odd height or
+# width somewhere, and height and width differ.
+ODD_SIZES = {(32, 32): (33, 47), (224, 224): (97, 131)}
+
+
+def facts(name: str) -> dict[str, object]:
+    """Counts and shapes of one network."""
+    network = reference.NETWORKS[name]
+    model = reference.build(name)
+    values = reference.named_values(model)
+    inputs = [(1, *size, network.channels) for size in (network.input_size, ODD_SIZES[network.input_size])]
+    computed = [reference.run(model, values, np.zeros(shape, np.float32)) for shape in inputs]
+    return {
+        "parameters": reference.count(model.trainable_weights),
+        "buffers": reference.count(model.non_trainable_weights),
+        "inputs": inputs,
+        "layers": {layer: [outputs[layer].shape for outputs in computed] for layer in values},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.json")
+    arguments = parser.parse_args()
+    lines = [f"{json.dumps(name)}:{json.dumps(facts(name), separators=(',', ':'))}" for name in reference.NETWORKS]
+    with errors_in_one_line():
+        arguments.output.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()
