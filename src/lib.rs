@@ -11,8 +11,10 @@
 //! ```
 //!
 //! - [`network`]: descriptions, the catalogue, layers, the trace;
+//! - [`nn`]: candle modules, the [`nn::SqueezeExcitation`] block first;
 
 pub mod error;
 pub mod network;
+pub mod nn;
 
 pub use error::{Error, Result};

@@ -1,0 +1,12 @@
+//! The layers as candle modules, loaded through `VarBuilder`: the reference path,
+//! and the one that CUDA and Metal run.
+
+mod conv_norm;
+mod pool;
+mod senet;
+mod squeeze_excitation;
+
+pub use conv_norm::{Conv2d, ConvNorm};
+pub use pool::MaxPool2d;
+pub use senet::SeNet;
+pub use squeeze_excitation::{SqueezeExcitation, Stage};

@@ -1,0 +1,198 @@
+use candle_core::{Error, Result, Tensor};
+use candle_nn::{BatchNorm, Linear, Module, ModuleT, VarBuilder, batch_norm, linear};
+
+use super::squeeze_excitation::squeeze;
+use super::{Conv2d, MaxPool2d, SqueezeExcitation};
+use crate::network::layers::Gate;
+use crate::network::{Layer, Layers, Network, Operation};
+
+/// A network of the catalogue as a candle module.
+///
+/// # Shapes
+///
+/// `[N, channels, H, W]` to `[N, classes]`, as the network's trace says.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::{Module, VarBuilder};
+/// use senet::network::catalog;
+/// use senet::nn::SeNet;
+///
+/// let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
+/// let network = SeNet::new(catalog::find("seresnet20")?, vb)?;
+/// let images = Tensor::zeros((2, 3, 32, 32), DType::F32, &Device::Cpu)?;
+/// assert_eq!(network.forward(&images)?.dims(), [2, 10]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct SeNet {
+    layers: Layers,
+    steps: Vec<Step>,
+    /// For each value, the last layer that reads it.
+    last_use: Vec<usize>,
+}
+
+/// What computes the layers from `first` on: one, or the six of an SE block.
+#[derive(Debug, Clone)]
+struct Step {
+    first: usize,
+    leaf: Leaf,
+}
+
+#[derive(Debug, Clone)]
+enum Leaf {
+    Conv(Conv2d),
+    BatchNorm(BatchNorm),
+    Relu,
+    MaxPool(MaxPool2d),
+    GlobalAveragePool,
+    Flatten,
+    Linear(Linear),
+    SqueezeExcitation(SqueezeExcitation),
+    Add,
+}
+
+impl SeNet {
+    /// Loads `network`; each layer's name is the path of its tensors in `vb`.
+    ///
+    /// # Errors
+    ///
+    /// A tensor that `vb` lacks, or that has another shape.
+    pub fn new(network: &Network, vb: VarBuilder) -> Result<Self> {
+        let layers = network.layers();
+        let mut steps = Vec::with_capacity(layers.as_slice().len());
+        let mut gates = layers.gates().iter().peekable();
+        let mut first = 0;
+        while let Some(layer) = layers.as_slice().get(first) {
+            let (leaf, count) = match gates.next_if(|gate| gate.first == first) {
+                Some(gate) => (Leaf::squeeze_excitation(gate, &vb)?, Gate::LAYERS),
+                None => (Leaf::load(layer, &vb)?, 1),
+            };
+            steps.push(Step { first, leaf });
+            first += count;
+        }
+        let last_use = last_use(&layers);
+        Ok(Self {
+            layers,
+            steps,
+            last_use,
+        })
+    }
+
+    /// The layers it computes.
+    #[must_use]
+    pub fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
+    /// [`Module::forward`] that hands every layer's value to `observe` as it is computed.
+    ///
+    /// # Errors
+    ///
+    /// An input that the network cannot take, or whatever `observe` returns.
+    pub fn forward_with(
+        &self,
+        xs: &Tensor,
+        observe: &mut dyn FnMut(&Layer, &Tensor) -> Result<()>,
+    ) -> Result<Tensor> {
+        let list = self.layers.as_slice();
+        let mut values: Vec<Option<Tensor>> = vec![None; list.len() + 1];
+        values[0] = Some(xs.clone());
+        for step in &self.steps {
+            let layer = &list[step.first];
+            let inputs = layer
+                .inputs
+                .iter()
+                .map(|value| values[value.index()].as_ref())
+                .collect::<Option<Vec<_>>>()
+                .ok_or_else(|| {
+                    Error::msg(format!("layer `{}` reads a dropped value", layer.name))
+                })?;
+            let mut end = step.first + 1;
+            let output = if let Leaf::SqueezeExcitation(se) = &step.leaf {
+                end = step.first + Gate::LAYERS;
+                se.forward_with(inputs[0], |stage, value| {
+                    observe(&list[step.first + stage as usize], value)
+                })?
+            } else {
+                let output = step.leaf.forward(&inputs)?;
+                observe(layer, &output)?;
+                output
+            };
+            values[end] = Some(output);
+            for value in list[step.first..end].iter().flat_map(|layer| &layer.inputs) {
+                if self.last_use[value.index()] < end {
+                    values[value.index()] = None;
+                }
+            }
+        }
+        values
+            .pop()
+            .flatten()
+            .ok_or_else(|| Error::msg("a network without layers has no output"))
+    }
+}
+
+impl Module for SeNet {
+    fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        self.forward_with(xs, &mut |_, _| Ok(()))
+    }
+}
+
+impl Leaf {
+    fn squeeze_excitation(gate: &Gate, vb: &VarBuilder) -> Result<Self> {
+        let vb = match gate.path.as_str() {
+            "" => vb.clone(),
+            path => vb.pp(path),
+        };
+        SqueezeExcitation::new(gate.channels, gate.squeeze, vb).map(Self::SqueezeExcitation)
+    }
+
+    fn load(layer: &Layer, vb: &VarBuilder) -> Result<Self> {
+        let vb = vb.pp(&layer.name);
+        Ok(match layer.operation {
+            Operation::Conv(conv) => Self::Conv(Conv2d::new(&conv, vb)?),
+            Operation::BatchNorm { channels, epsilon } => {
+                Self::BatchNorm(batch_norm(channels, epsilon, vb)?)
+            }
+            Operation::Relu => Self::Relu,
+            Operation::MaxPool(window) => Self::MaxPool(MaxPool2d::new(window)),
+            Operation::GlobalAveragePool => Self::GlobalAveragePool,
+            Operation::Flatten => Self::Flatten,
+            Operation::Linear { inputs, outputs } => Self::Linear(linear(inputs, outputs, vb)?),
+            Operation::Add => Self::Add,
+            Operation::Sigmoid | Operation::Scale => {
+                return Err(Error::msg(format!(
+                    "layer `{}`: a {} stands outside an SE block",
+                    layer.name,
+                    layer.operation.kind()
+                )));
+            }
+        })
+    }
+
+    fn forward(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+        let xs = inputs[0];
+        match self {
+            Self::Conv(conv) => conv.forward(xs),
+            Self::BatchNorm(norm) => norm.forward_t(xs, false),
+            Self::Relu => xs.relu(),
+            Self::MaxPool(pool) => pool.forward(xs),
+            Self::GlobalAveragePool => squeeze(xs),
+            Self::Flatten => xs.flatten_from(1),
+            Self::Linear(linear) => linear.forward(xs),
+            Self::SqueezeExcitation(se) => se.forward(xs),
+            Self::Add => xs + inputs[1],
+        }
+    }
+}
+
+fn last_use(layers: &Layers) -> Vec<usize> {
+    let mut last_use = vec![usize::MAX; layers.as_slice().len() + 1];
+    for (index, layer) in layers.as_slice().iter().enumerate() {
+        for value in &layer.inputs {
+            last_use[value.index()] = index;
+        }
+    }
+    last_use
+}
