@@ -12,8 +12,10 @@
 //!
 //! - [`network`]: descriptions, the catalogue, layers, the trace;
 //! - [`nn`]: candle modules, the [`nn::SqueezeExcitation`] block first;
+//! - [`image`]: from a file to the numbers a network sees;
 
 pub mod error;
+pub mod image;
 pub mod network;
 pub mod nn;
 
