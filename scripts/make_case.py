@@ -1,0 +1,163 @@
+"""Make fresh parity cases: a network with lively random weights, and what it computes on two inputs.
+
+    python scripts/make_case.py seresnet20 keras_seresnet50@97x131 --output cases --seed 7
+
+writes cases/seresnet20-32x32/ and cases/keras_seresnet50-97x131/, each with
+weights.safetensors and reference.safetensors.
+
+With weights as initialised an error can hide: gates stay at a half, and two
+inputs get nearly the same logits. So here batch norm statistics are those of
+structured images, gamma, beta and biases are drawn, the last gamma of each
+residual block is halved, which keeps the sum of many blocks in range, the
+second layer of the gates is amplified, and the classifier's bias takes away
+the mean logits. A case whose gates or outputs still hardly differ is invalid:
+exit status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from pathlib import Path
+
+import reference
+from command_line import errors_in_one_line, parse_count, parse_size
+from dump_activations import add_dump_options, write_dump
+from structured_images import Images, structured_images
+from weights_file import load_weights, save_weights
+
+import keras
+import numpy as np
+
+GATE_GAIN = 4.0
+CALIBRATION_IMAGES = 8
+
+GATE_SPREAD = 0.2
+"""The least distance of the 5th and 95th percentile of the gates.
+
+A gate that is left out, stuck at a half or given to another channel then changes
+a tenth or more of the values by 20 % and more: 10,000 times what parity allows.
+"""
+
+OUTPUT_DIFFERENCE = 0.15
+"""The least difference of two inputs' outputs, as a share of the largest output.
+
+Below it the output is mostly a constant of the weights, and what goes wrong on
+the way from the input is scaled down with what goes right.
+"""
+
+
+def parse_case(text: str) -> tuple[str, tuple[int, int]]:
+    """`NETWORK` or `NETWORK@HxW`, for argparse."""
+    name, at, size = text.partition("@")
+    if name not in reference.NETWORKS:
+        known = ", ".join(reference.NETWORKS)
+        raise argparse.ArgumentTypeError(f"unknown network `{name}`; known: {known}")
+    return name, parse_size(size) if at else reference.NETWORKS[name].input_size
+
+
+def last_norms(names: list[str]) -> set[str]:
+    """The batch norms that end residual branches, among the names of all, in order; the stem's `bn1` ends none."""
+    ends = {name.rpartition(".")[0]: name for name in names if name.rpartition(".")[2].startswith("bn")}
+    return set(ends.values()) - {"bn1"}
+
+
+def enliven(model: keras.Model, random: np.random.Generator, images: Images) -> None:
+    """Draw what initialisers leave constant, amplify the gates, and calibrate the batch norms."""
+    norms = {
+        name: layer
+        for name, layer in reference.named_layers(model)
+        if isinstance(layer, keras.layers.BatchNormalization)
+    }
+    halved = last_norms(list(norms))
+    for name, variable in reference.named_weights(model).items():
+        layer, _, kind = name.rpartition(".")
+        if kind == "gamma":
+            drawn = random.uniform(0.8, 1.2, variable.shape)
+            variable.assign(0.5 * drawn if layer in halved else drawn)
+        elif kind in ("beta", "bias"):
+            variable.assign(random.uniform(-0.2, 0.2, variable.shape))
+        elif kind == "kernel" and layer.rpartition(".")[2] == "fc2":
+            variable.assign(GATE_GAIN * variable)
+    # Without momentum a training pass leaves each batch norm the statistics of
+    # this batch, as the batch norms before it pass it on with theirs.
+    for norm in norms.values():
+        norm.momentum = 0.0
+    output = model(images, training=True)
+    if logits := next((layer for name, layer in reference.named_layers(model) if name == "fc"), None):
+        # What all images have in common says nothing about any of them.
+        logits.bias.assign(logits.bias - np.mean(output, axis=0))
+
+
+def gates(model: keras.Model, x: Images) -> reference.Values:
+    """All gates of the model on the input; none where it has no SE block."""
+    values = reference.named_values(model)
+    chosen = {name: value for name, value in values.items() if name.rpartition(".")[2] == "sigmoid"}
+    computed = reference.run(model, chosen, x) if chosen else {}
+    return np.concatenate([value.ravel() for value in computed.values()] or [np.empty(0)])
+
+
+def check_lively(opened: reference.Values, output: reference.Values) -> str:
+    """How far apart the gates and the outputs are, in words.
+
+    Raises:
+        ValueError: not far enough for a valid case.
+    """
+    facts = []
+    if opened.size:
+        low, high = np.percentile(opened, (5, 95))
+        facts.append(f"gates {low:.3f} to {high:.3f} (5th to 95th percentile)")
+        if high - low < GATE_SPREAD:
+            raise ValueError(f"invalid case: {facts[0]} spread by less than {GATE_SPREAD}")
+    pairs = itertools.combinations(output, 2)
+    difference = min(np.abs(one - other).max() for one, other in pairs) / np.abs(output).max()
+    facts.append(f"outputs differ by {difference:.3f} of the largest")
+    if not difference >= OUTPUT_DIFFERENCE:
+        raise ValueError(f"invalid case: {facts[-1]}, which is less than {OUTPUT_DIFFERENCE}")
+    return ", ".join(facts)
+
+
+def make_case(name: str, size: tuple[int, int], folder: Path, arguments: argparse.Namespace) -> str:
+    """Write one case and say how lively it is.
+
+    Raises:
+        ValueError: it is not.
+    """
+    keras.utils.set_random_seed(arguments.seed)
+    random = np.random.default_rng(arguments.seed)
+    channels = reference.NETWORKS[name].channels
+    model = reference.build(name, size)
+    enliven(model, random, structured_images(random, CALIBRATION_IMAGES, size, channels))
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = folder / "weights.safetensors"
+    save_weights(model, weights)
+    # The dump has to be of the weights as the file holds them, rounded to float32.
+    load_weights(model, weights)
+    x = structured_images(random, arguments.batch, size, channels)
+    store = arguments.store or arguments.dtype
+    output = write_dump(model, x, folder / "reference.safetensors", arguments.values, store)
+    return check_lively(gates(model, x), output)
+
+
+def main(words: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("case", type=parse_case, nargs="+", metavar="NETWORK[@HxW]", help="size: what it is made for")
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--batch", type=parse_count, default=2, help="inputs in the dump, at least 2 (%(default)s)")
+    add_dump_options(parser, values="blocks")
+    arguments = parser.parse_args(words)
+    if arguments.batch < 2:
+        parser.error("--batch: a case needs two inputs, to see their outputs differ")
+
+    with errors_in_one_line():
+        reference.set_precision(arguments.dtype)
+        for name, (height, width) in arguments.case:
+            case = f"{name}-{height}x{width}"
+            try:
+                print(f"{case}: {make_case(name, (height, width), arguments.output / case, arguments)}", flush=True)
+            except ValueError as error:
+                raise ValueError(f"{case}: {error}") from error
+
+
+if __name__ == "__main__":
+    main()
