@@ -12,11 +12,14 @@
 //!
 //! - [`network`]: descriptions, the catalogue, layers, the trace;
 //! - [`nn`]: candle modules, the [`nn::SqueezeExcitation`] block first;
+//! - [`checkpoint`]: where weights come from;
 //! - [`image`]: from a file to the numbers a network sees;
 
+pub mod checkpoint;
 pub mod error;
 pub mod image;
 pub mod network;
 pub mod nn;
+pub mod parity;
 
 pub use error::{Error, Result};

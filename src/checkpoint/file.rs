@@ -1,0 +1,190 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use safetensors::tensor::{Metadata, SafeTensors, TensorInfo};
+
+use crate::error::{Error, Result};
+
+/// A safetensors file whose header has been checked against its length.
+#[derive(Debug)]
+pub struct TensorFile {
+    name: String,
+    bytes: Bytes,
+    header: Metadata,
+    /// Where the tensors' bytes begin.
+    data: usize,
+}
+
+#[derive(Debug)]
+enum Bytes {
+    Embedded(&'static [u8]),
+    Mapped(memmap2::Mmap),
+}
+
+impl Bytes {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Embedded(bytes) => bytes,
+            Self::Mapped(map) => map,
+        }
+    }
+}
+
+impl TensorFile {
+    /// Maps the file at `path` and checks its header.
+    ///
+    /// The file must not be truncated while it is mapped: the system then ends the process.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read or is not whole safetensors.
+    pub fn open(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        let file = std::fs::File::open(path).map_err(Error::file("open", path))?;
+        let metadata = file.metadata().map_err(Error::file("read", path))?;
+        if !metadata.is_file() {
+            return Err(Error::Checkpoint {
+                file: name,
+                problem: "is not a file; expected a safetensors file".to_owned(),
+            });
+        }
+        if metadata.len() == 0 {
+            return Err(Error::Checkpoint {
+                file: name,
+                problem: "is empty; expected a safetensors file".to_owned(),
+            });
+        }
+        // SAFETY: the map is read-only and lives as long as the slice made from it. What
+        // another process may do to the file is stated in the documentation above.
+        #[expect(
+            unsafe_code,
+            reason = "a memory map is the one way not to copy a large file"
+        )]
+        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::file("read", path))?;
+        Self::new(name, Bytes::Mapped(map))
+    }
+
+    /// Tensors that are part of the program.
+    ///
+    /// # Errors
+    ///
+    /// Bytes that are not whole safetensors.
+    pub fn embedded(name: &str, bytes: &'static [u8]) -> Result<Self> {
+        Self::new(name.to_owned(), Bytes::Embedded(bytes))
+    }
+
+    fn new(name: String, bytes: Bytes) -> Result<Self> {
+        match SafeTensors::read_metadata(bytes.as_slice()) {
+            Ok((header_size, header)) => Ok(Self {
+                name,
+                bytes,
+                header,
+                data: size_of::<u64>() + header_size,
+            }),
+            Err(error) => Err(Error::Checkpoint {
+                problem: format!(
+                    "is not a whole safetensors file ({} bytes): {error}",
+                    bytes.as_slice().len()
+                ),
+                file: name,
+            }),
+        }
+    }
+
+    /// What to call it in messages.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// An entry of `__metadata__`.
+    #[must_use]
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.header
+            .metadata()
+            .as_ref()?
+            .get(key)
+            .map(String::as_str)
+    }
+
+    /// An entry of `__metadata__` that is JSON.
+    ///
+    /// # Errors
+    ///
+    /// An entry that is not of this form.
+    pub fn json_metadata<T: serde::de::DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        self.metadata(key)
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(|error| {
+                self.problem(format!("has metadata `{key}` that cannot be read: {error}"))
+            })
+    }
+
+    /// Names of all tensors, sorted, with their types and shapes.
+    #[must_use]
+    pub fn tensors(&self) -> BTreeMap<String, &TensorInfo> {
+        self.header.tensors().into_iter().collect()
+    }
+
+    /// A tensor as the file has it, on the CPU.
+    ///
+    /// # Errors
+    ///
+    /// A name the file lacks, or a type candle has no arithmetic for.
+    pub fn tensor(&self, name: &str) -> Result<Tensor> {
+        let info = self
+            .header
+            .info(name)
+            .ok_or_else(|| self.problem(format!("lacks tensor `{name}`")))?;
+        let dtype = DType::try_from(info.dtype)
+            .ok()
+            .filter(DType::is_float)
+            .ok_or_else(|| {
+                self.problem(format!(
+                    "has tensor `{name}` of type {:?}; expected f32, f64, f16 or bf16",
+                    info.dtype
+                ))
+            })?;
+        let bytes = self.tensor_bytes(info);
+        Ok(Tensor::from_raw_buffer(
+            bytes,
+            dtype,
+            &info.shape,
+            &Device::Cpu,
+        )?)
+    }
+
+    /// Tensors of floats that hold NaN or infinities, and how many.
+    ///
+    /// # Errors
+    ///
+    /// A tensor that cannot be read.
+    pub fn nonfinite(&self) -> Result<Vec<(String, usize)>> {
+        let mut found = Vec::new();
+        for name in self.tensors().into_keys() {
+            let values = self.tensor(&name)?.to_dtype(DType::F32)?;
+            let values = values.flatten_all()?.to_vec1::<f32>()?;
+            let count = values.iter().filter(|value| !value.is_finite()).count();
+            if count > 0 {
+                found.push((name, count));
+            }
+        }
+        Ok(found)
+    }
+
+    /// An error about this file.
+    pub(super) fn problem(&self, problem: String) -> Error {
+        Error::Checkpoint {
+            file: self.name.clone(),
+            problem,
+        }
+    }
+
+    fn tensor_bytes(&self, info: &TensorInfo) -> &[u8] {
+        let (start, end) = info.data_offsets;
+        // In range: `read_metadata` has checked the offsets against the length.
+        &self.bytes.as_slice()[self.data + start..self.data + end]
+    }
+}

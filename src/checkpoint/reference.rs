@@ -1,0 +1,126 @@
+use std::path::Path;
+
+use candle_core::{DType, Tensor};
+
+use super::file::TensorFile;
+use crate::error::{Error, Result};
+use crate::network::{Layers, Layout, Network};
+
+/// A dump of what another framework computed: `input`, `output` and any number of layers
+/// or groups by canonical name.
+#[derive(Debug)]
+pub struct Reference {
+    file: TensorFile,
+    layout: Layout,
+}
+
+impl Reference {
+    /// The dump in the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, is not safetensors, or does not say its layout.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = TensorFile::open(path)?;
+        let layout = match file.metadata("layout") {
+            Some("nchw") => Layout::Nchw,
+            Some("nhwc") => Layout::Nhwc,
+            found => {
+                let found = found.map_or("none".to_owned(), |layout| format!("`{layout}`"));
+                return Err(Error::Reference {
+                    file: file.name().to_owned(),
+                    problem: format!("needs metadata `layout` of `nhwc` or `nchw`, found {found}"),
+                });
+            }
+        };
+        Ok(Self { file, layout })
+    }
+
+    /// The framework that made it, in its own words.
+    #[must_use]
+    pub fn framework(&self) -> Option<&str> {
+        self.file.metadata("framework")
+    }
+
+    /// What went into the network, `[N, C, H, W]`.
+    ///
+    /// # Errors
+    ///
+    /// A dump without `input`, or one that is not a batch of feature maps.
+    pub fn input(&self) -> Result<Tensor> {
+        let input = self.tensor("input")?;
+        if input.rank() == 4 && input.elem_count() > 0 {
+            Ok(input.to_dtype(DType::F32)?)
+        } else {
+            Err(self.problem(format!(
+                "needs an `input` of 4 dimensions, none of them 0, found {:?}",
+                input.dims()
+            )))
+        }
+    }
+
+    /// The values to compare, in the network's order: name, and position of the layer.
+    ///
+    /// # Errors
+    ///
+    /// A name that the network lacks, a dump made of another network, or nothing to compare.
+    pub fn values(&self, network: &Network, layers: &Layers) -> Result<Vec<(String, usize)>> {
+        if let Some(found) = self.file.metadata("network")
+            && found != network.name
+        {
+            return Err(self.problem(format!(
+                "was made with network `{found}`, but `{}` is compared",
+                network.name
+            )));
+        }
+        let mut values = Vec::new();
+        for name in self
+            .file
+            .tensors()
+            .into_keys()
+            .filter(|name| name != "input")
+        {
+            let position = match name.as_str() {
+                "output" => layers.as_slice().len().checked_sub(1),
+                name => layers.position(name),
+            };
+            let position = position.ok_or_else(|| {
+                self.problem(format!(
+                    "names `{name}`, which network `{}` lacks\nhint: `senet trace --network {}` \
+                     lists its layers and groups",
+                    network.name, network.name
+                ))
+            })?;
+            values.push((name, position));
+        }
+        if values.is_empty() {
+            return Err(
+                self.problem("holds nothing to compare: neither `output` nor any layer".to_owned())
+            );
+        }
+        // A layer before the groups that end with it, inner groups before outer ones.
+        values
+            .sort_by_key(|(name, position)| (*position, name == "output", usize::MAX - name.len()));
+        Ok(values)
+    }
+
+    /// A value in double precision, `[N, C, H, W]` or `[N, C]`.
+    ///
+    /// # Errors
+    ///
+    /// A name the dump lacks.
+    pub fn tensor(&self, name: &str) -> Result<Tensor> {
+        let tensor = self.file.tensor(name)?.to_dtype(DType::F64)?;
+        match self.layout {
+            Layout::Nhwc if tensor.rank() == 4 => Ok(tensor.permute((0, 3, 1, 2))?.contiguous()?),
+            _ => Ok(tensor),
+        }
+    }
+
+    fn problem(&self, problem: String) -> Error {
+        Error::Reference {
+            file: self.file.name().to_owned(),
+            problem,
+        }
+    }
+}

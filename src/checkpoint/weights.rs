@@ -1,0 +1,198 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Shape, Tensor};
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{Init, VarBuilder};
+
+use super::file::TensorFile;
+use super::keys::{Source, Sources, resolve};
+use crate::error::{Error, Result};
+use crate::image::Preprocessing;
+use crate::network::{Layers, Network, catalog};
+
+/// A network's weights, and what their file says of them.
+#[derive(Debug, Clone)]
+pub struct Weights {
+    file: Arc<TensorFile>,
+    /// The network that the file says it is for.
+    pub network: Option<String>,
+    /// The classes' names.
+    pub labels: Option<Vec<String>>,
+    /// What the network expects images to go through.
+    pub preprocessing: Option<Preprocessing>,
+}
+
+impl Weights {
+    /// The weights that ship inside the program: `seresnet20`, trained on CIFAR-10.
+    ///
+    /// # Errors
+    ///
+    /// None, unless the program was built with a broken file.
+    pub fn embedded() -> Result<Self> {
+        let bytes = include_bytes!("../../weights/seresnet20.safetensors");
+        Self::new(TensorFile::embedded("embedded weights", bytes)?)
+    }
+
+    /// The weights in the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, is not safetensors, or has metadata of another form.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::new(TensorFile::open(path)?)
+    }
+
+    fn new(file: TensorFile) -> Result<Self> {
+        let preprocessing: Option<Preprocessing> = file.json_metadata("preprocessing")?;
+        if let Some(preprocessing) = &preprocessing {
+            preprocessing
+                .validate()
+                .map_err(|error| file.problem(format!("has metadata `preprocessing`: {error}")))?;
+        }
+        Ok(Self {
+            network: file.metadata("network").map(str::to_owned),
+            labels: file.json_metadata("labels")?,
+            preprocessing,
+            file: Arc::new(file),
+        })
+    }
+
+    /// The file itself.
+    #[must_use]
+    pub fn file(&self) -> &TensorFile {
+        &self.file
+    }
+
+    /// The network that the file names in its metadata.
+    ///
+    /// # Errors
+    ///
+    /// A file that names none, or one that the catalogue lacks.
+    pub fn network(&self) -> Result<&'static Network> {
+        let name = self.network.as_deref().ok_or_else(|| {
+            self.file.problem(
+                "does not say which network it is for\nhint: name it with `--network`".to_owned(),
+            )
+        })?;
+        catalog::find(name)
+    }
+
+    /// A `VarBuilder` under whose paths `network` finds its tensors, renamed and transposed.
+    ///
+    /// # Errors
+    ///
+    /// Weights of another network: tensors missing, unexpected or of another shape; or
+    /// made under another convention.
+    pub fn var_builder(
+        &self,
+        network: &Network,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<VarBuilder<'static>> {
+        let sources = self.sources(network)?;
+        let backend = Backend {
+            file: Arc::clone(&self.file),
+            sources,
+        };
+        Ok(VarBuilder::from_backend(
+            Box::new(backend),
+            dtype,
+            device.clone(),
+        ))
+    }
+
+    fn sources(&self, network: &Network) -> Result<Sources> {
+        let convention = network.convention.name;
+        if let Some(found) = self.file.metadata("convention")
+            && found != convention
+        {
+            return Err(self.file.problem(format!(
+                "was made under the convention `{found}`; `{}` follows `{convention}`",
+                network.name
+            )));
+        }
+        let found = self
+            .file
+            .tensors()
+            .into_iter()
+            .map(|(name, info)| (name, info.shape.clone()))
+            .collect();
+        let layers: Layers = network.layers();
+        resolve(&layers, &found).map_err(|mismatch| {
+            let hint = match &self.network {
+                Some(name) if name != network.name => {
+                    format!("\nhint: the file says it is for `{name}`")
+                }
+                _ => String::new(),
+            };
+            self.file.problem(format!(
+                "does not fit network `{}`:{mismatch}{hint}",
+                network.name
+            ))
+        })
+    }
+}
+
+/// A foreign file as candle sees it.
+struct Backend {
+    file: Arc<TensorFile>,
+    sources: Sources,
+}
+
+impl Backend {
+    fn source(&self, name: &str) -> candle_core::Result<&Source> {
+        self.sources.get(name).ok_or_else(|| {
+            candle_core::Error::CannotFindTensor {
+                path: name.to_owned(),
+            }
+            .bt()
+        })
+    }
+}
+
+impl SimpleBackend for Backend {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        _: Init,
+        dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        let tensor = self.get_unchecked(name, dtype, device)?;
+        if *tensor.shape() != shape {
+            let file = self.file.name().to_owned();
+            let problem = format!(
+                "has tensor `{name}` of shape {:?}; expected {:?}",
+                tensor.dims(),
+                shape.dims()
+            );
+            return Err(candle_core::Error::wrap(Error::Checkpoint {
+                file,
+                problem,
+            }));
+        }
+        Ok(tensor)
+    }
+
+    fn get_unchecked(
+        &self,
+        name: &str,
+        dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        let source = self.source(name)?;
+        self.file
+            .tensor(&source.name)
+            .map_err(candle_core::Error::wrap)?
+            .permute(source.permutation.as_slice())?
+            .contiguous()?
+            .to_dtype(dtype)?
+            .to_device(device)
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.sources.contains_key(name)
+    }
+}

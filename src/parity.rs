@@ -1,0 +1,239 @@
+//! Does a network compute what another framework computed? Where do they first differ?
+
+use candle_core::{DType, Tensor};
+use serde::Serialize;
+
+use crate::checkpoint::Reference;
+use crate::error::{Error, Result};
+use crate::network::Network;
+use crate::nn::SeNet;
+
+/// How far apart two values may be: |a - b| <= `absolute` + `relative` * max |b|.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tolerance {
+    /// In the value's own unit.
+    pub absolute: f64,
+    /// Of the value's largest magnitude.
+    pub relative: f64,
+}
+
+impl Default for Tolerance {
+    /// Single precision rounds to 6e-8; through the deepest network of the catalogue that
+    /// grows to about 3e-6 of a value's largest magnitude, and 1e-5 leaves room for other
+    /// orders of summation. A wrong epsilon, pad or parameter shows as 1e-4 and more. The
+    /// absolute part is for values that are all but zero, such as a gate's dead rectifier.
+    fn default() -> Self {
+        Self {
+            absolute: 1e-7,
+            relative: 1e-5,
+        }
+    }
+}
+
+/// How one value compares.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Of the layer or group.
+    pub name: String,
+    /// As this program computes it, NCHW.
+    pub shape: Vec<usize>,
+    /// max |a - b|; infinite (null in JSON) where NaN or infinities differ.
+    pub max_abs: f64,
+    /// max |a - b| / max |b|.
+    pub max_rel: f64,
+    /// Cosine of the angle between the two.
+    pub cosine: f64,
+    /// Where |a - b| is largest, NCHW.
+    pub worst: Vec<usize>,
+    /// Whether it is within the tolerance.
+    pub passed: bool,
+}
+
+/// How much of a network was compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Coverage {
+    /// Layers whose value is in the dump.
+    pub layers: usize,
+    /// Layers of the network.
+    pub of_layers: usize,
+    /// Blocks whose output is in the dump.
+    pub blocks: usize,
+    /// Blocks of the network.
+    pub of_blocks: usize,
+}
+
+/// Feeds the reference's input to `network` and compares every value that it names.
+///
+/// # Errors
+///
+/// A reference that does not belong to this network, or an input it cannot take.
+pub fn compare(
+    description: &Network,
+    network: &SeNet,
+    reference: &Reference,
+    tolerance: Tolerance,
+    device: &candle_core::Device,
+) -> Result<(Vec<Comparison>, Coverage)> {
+    let layers = network.layers();
+    let values = reference.values(description, layers)?;
+    let input = reference.input()?;
+    let expected = description.input.channels;
+    if input.dim(1)? != expected {
+        return Err(Error::Geometry(format!(
+            "the reference's `input` has {} channels; `{}` takes {expected}",
+            input.dim(1)?,
+            description.name
+        )));
+    }
+
+    let mut comparisons = Vec::with_capacity(values.len());
+    let mut pending = values.iter().peekable();
+    let mut position = 0;
+    network.forward_with(&input.to_device(device)?, &mut |_, value| {
+        while let Some((name, _)) = pending.next_if(|(_, wanted)| *wanted == position) {
+            let theirs = reference.tensor(name).map_err(candle_core::Error::wrap)?;
+            let comparison = compare_values(name, value, &theirs, tolerance)
+                .map_err(candle_core::Error::wrap)?;
+            comparisons.push(comparison);
+        }
+        position += 1;
+        Ok(())
+    })?;
+
+    let covers = |wanted: usize| values.iter().any(|(_, position)| *position == wanted);
+    let blocks = layers.blocks();
+    let coverage = Coverage {
+        layers: (0..layers.as_slice().len())
+            .filter(|&layer| covers(layer))
+            .count(),
+        of_layers: layers.as_slice().len(),
+        blocks: blocks
+            .iter()
+            .filter(|block| layers.position(block).is_some_and(covers))
+            .count(),
+        of_blocks: blocks.len(),
+    };
+    Ok((comparisons, coverage))
+}
+
+/// Compares `ours` with `theirs` in double precision.
+fn compare_values(
+    name: &str,
+    ours: &Tensor,
+    theirs: &Tensor,
+    tolerance: Tolerance,
+) -> Result<Comparison> {
+    let shape = ours.dims().to_vec();
+    // A vector an image is the same in `[N, C]` and `[N, C, 1, 1]`.
+    let significant = |dims: &[usize]| match *dims {
+        [n, c, 1, 1] => vec![n, c],
+        _ => dims.to_vec(),
+    };
+    if significant(&shape) != significant(theirs.dims()) {
+        return Err(Error::Geometry(format!(
+            "`{name}`: this network computes {shape:?}, the reference has {:?}, both as NCHW",
+            theirs.dims()
+        )));
+    }
+    let flat = |tensor: &Tensor| -> Result<Vec<f64>> {
+        Ok(tensor
+            .to_dtype(DType::F64)?
+            .flatten_all()?
+            .to_vec1::<f64>()?)
+    };
+    let (ours, theirs) = (flat(ours)?, flat(theirs)?);
+
+    let (mut max_abs, mut worst, mut largest) = (0_f64, 0, 0_f64);
+    let (mut dot, mut norm_ours, mut norm_theirs) = (0_f64, 0_f64, 0_f64);
+    for (index, (&a, &b)) in ours.iter().zip(&theirs).enumerate() {
+        #[expect(
+            clippy::float_cmp,
+            reason = "only infinities of one sign are meant to be equal here"
+        )]
+        let difference = if a == b { 0. } else { (a - b).abs() };
+        let difference = if difference.is_nan() {
+            f64::INFINITY
+        } else {
+            difference
+        };
+        if difference > max_abs {
+            (max_abs, worst) = (difference, index);
+        }
+        largest = largest.max(b.abs());
+        dot += a * b;
+        norm_ours += a * a;
+        norm_theirs += b * b;
+    }
+    let both_zero = norm_ours == 0. && norm_theirs == 0.;
+    Ok(Comparison {
+        name: name.to_owned(),
+        max_abs,
+        max_rel: if max_abs == 0. { 0. } else { max_abs / largest },
+        cosine: if both_zero {
+            1.
+        } else {
+            dot / (norm_ours.sqrt() * norm_theirs.sqrt())
+        },
+        worst: unravel(worst, &shape),
+        passed: max_abs <= tolerance.absolute + tolerance.relative * largest && max_abs.is_finite(),
+        shape,
+    })
+}
+
+/// The index along each dimension of the element at `flat` in row-major order.
+fn unravel(mut flat: usize, shape: &[usize]) -> Vec<usize> {
+    let mut index: Vec<usize> = shape
+        .iter()
+        .rev()
+        .map(|&size| {
+            let along = flat % size;
+            flat /= size;
+            along
+        })
+        .collect();
+    index.reverse();
+    index
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    fn compare(ours: &[f32], theirs: &[f64]) -> Comparison {
+        let shape = (1, ours.len());
+        let ours = Tensor::from_slice(ours, shape, &Device::Cpu).unwrap();
+        let theirs = Tensor::from_slice(theirs, shape, &Device::Cpu).unwrap();
+        compare_values("fc", &ours, &theirs, Tolerance::default()).unwrap()
+    }
+
+    #[test]
+    fn the_error_is_relative_to_the_largest_magnitude_of_the_reference() {
+        let comparison = compare(&[1., -4.5], &[1., -4.]);
+        assert!((comparison.max_abs - 0.5).abs() < 1e-12);
+        assert!((comparison.max_rel - 0.125).abs() < 1e-12);
+        assert_eq!(comparison.worst, [0, 1]);
+        assert!(!comparison.passed);
+    }
+
+    #[test]
+    fn a_nan_on_either_side_fails() {
+        assert!(!compare(&[1., f32::NAN], &[1., 2.]).passed);
+        assert!(!compare(&[1., 2.], &[f64::NAN, 2.]).passed);
+        assert!(!compare(&[f32::NAN], &[f64::NAN]).passed);
+        assert!(!compare(&[f32::INFINITY], &[1.]).passed);
+    }
+
+    #[test]
+    fn rounding_passes_and_a_part_in_ten_thousand_does_not() {
+        assert!(compare(&[1., 2.000_000_2], &[1., 2.]).passed);
+        assert!(!compare(&[1., 2.0002], &[1., 2.]).passed);
+    }
+
+    #[test]
+    fn two_values_of_zeros_are_equal() {
+        let comparison = compare(&[0., 0.], &[0., 0.]);
+        assert!(comparison.passed);
+        assert!((comparison.cosine - 1.).abs() < 1e-12);
+    }
+}
