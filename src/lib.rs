@@ -14,6 +14,7 @@
 //! - [`nn`]: candle modules, the [`nn::SqueezeExcitation`] block first;
 //! - [`checkpoint`]: where weights come from;
 //! - [`image`]: from a file to the numbers a network sees;
+//! - [`report`]: what the commands answer, as text, JSON or CSV.
 
 pub mod checkpoint;
 pub mod error;
@@ -21,5 +22,11 @@ pub mod image;
 pub mod network;
 pub mod nn;
 pub mod parity;
+pub mod report;
+
+#[doc(hidden)]
+pub mod cli;
+#[doc(hidden)]
+pub mod commands;
 
 pub use error::{Error, Result};

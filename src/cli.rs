@@ -1,0 +1,261 @@
+//! The command line, parsed. Nothing here opens a file.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::image::{Alpha, Orientation, SixteenBit};
+use crate::network::Layout;
+use crate::report::{Format, RowFormat};
+
+/// Run, inspect and check Squeeze-and-Excitation networks.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = EXIT_STATUS)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_STATUS: &str = "Exit status: 0 done; 1 it ran and the answer is no (parity differs, \
+                           an input failed); 2 it could not run.";
+
+/// The jobs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Images in, labels and probabilities out
+    Classify(ClassifyArgs),
+    /// Shape, parameters and MACs of every layer; with an image, its values too
+    Trace(TraceArgs),
+    /// Compare every layer with what another framework computed
+    Parity(ParityArgs),
+    /// List the networks
+    Models(ModelsArgs),
+}
+
+/// `senet classify`.
+#[derive(Debug, Args)]
+pub struct ClassifyArgs {
+    /// Image files, folders (searched recursively), or `-` for a list of paths on standard input
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// Safetensors file [default: the weights inside this program]
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// The network that the weights are for [default: what their file says]
+    #[arg(long, value_name = "NAME")]
+    pub network: Option<String>,
+    /// Class names, one a line [default: what the weights' file says]
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Classes to show of each image
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
+    pub top_k: usize,
+    /// Images that go through the network at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
+    pub batch_size: usize,
+    /// Threads to compute with [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub threads: Option<usize>,
+    /// cpu, cuda, cuda:N or metal
+    #[arg(long, default_value = "cpu")]
+    pub device: DeviceName,
+    /// What becomes of transparency [default: what the weights' file says]
+    #[arg(long)]
+    pub alpha: Option<Alpha>,
+    /// What becomes of 16-bit samples [default: what the weights' file says]
+    #[arg(long)]
+    pub sixteen_bit: Option<SixteenBit>,
+    /// What becomes of the orientation in EXIF [default: what the weights' file says]
+    #[arg(long)]
+    pub orientation: Option<Orientation>,
+    /// How to write the rows
+    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    pub format: RowFormat,
+    /// Write the rows to FILE; while it runs they are in FILE.partial
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `senet trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// The network to trace [default: that of the weights]
+    #[arg(long, value_name = "NAME")]
+    pub network: Option<String>,
+    /// Safetensors file [default: the weights inside this program]
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub widths: WidthArgs,
+    /// Height and width of the input, such as 224x224 [default: the network's own]
+    #[arg(long, value_name = "HxW", conflicts_with = "image")]
+    pub input_size: Option<ImageSize>,
+    /// Images in the batch
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one, conflicts_with = "image")]
+    pub batch: usize,
+    /// Order of the dimensions shown
+    #[arg(long, value_enum, default_value_t = Layout::Nchw)]
+    pub layout: Layout,
+    /// Fold layers deeper than N into their groups
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub depth: Option<usize>,
+    /// Run the network on this image and show the values
+    #[arg(long, value_name = "FILE")]
+    pub image: Option<PathBuf>,
+    /// Run the network on a smooth test pattern and show the values
+    #[arg(long)]
+    pub values: bool,
+    /// Text for people or JSON for programs
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `senet parity`.
+#[derive(Debug, Args)]
+pub struct ParityArgs {
+    /// Safetensors file
+    #[arg(long, value_name = "FILE")]
+    pub weights: PathBuf,
+    /// Dump of what the other framework computed
+    #[arg(long, value_name = "FILE")]
+    pub reference: PathBuf,
+    /// The network that the weights are for [default: what their file says]
+    #[arg(long, value_name = "NAME")]
+    pub network: Option<String>,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub widths: WidthArgs,
+    /// Absolute part of the tolerance [default: 1e-7]
+    #[arg(long, value_name = "A", allow_hyphen_values = true, value_parser = tolerance)]
+    pub atol: Option<f64>,
+    /// Part of the tolerance that is relative to a value's largest magnitude [default: 1e-5]
+    #[arg(long, value_name = "R", allow_hyphen_values = true, value_parser = tolerance)]
+    pub rtol: Option<f64>,
+    /// cpu, cuda, cuda:N or metal
+    #[arg(long, default_value = "cpu")]
+    pub device: DeviceName,
+    /// Text for people or JSON for programs
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `senet models`.
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    /// Text for people or JSON for programs
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// Widths of `se_block`.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct WidthArgs {
+    /// Channels of `se_block` [default: 32]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub channels: Option<usize>,
+    /// Squeeze width of `se_block` [default: 16]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub squeeze: Option<usize>,
+}
+
+/// Height and width, written `HxW`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageSize {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl FromStr for ImageSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let side = |side: &str| side.parse().ok().filter(|&side: &usize| side > 0);
+        text.split_once(['x', 'X'])
+            .and_then(|(height, width)| {
+                let (height, width) = (side(height)?, side(width)?);
+                Some(Self { height, width })
+            })
+            .ok_or_else(|| "expected HEIGHTxWIDTH such as 224x224, both at least 1".to_owned())
+    }
+}
+
+/// A device, as named on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceName {
+    /// The processor.
+    Cpu,
+    /// An NVIDIA GPU by number.
+    Cuda(usize),
+    /// Apple's GPU.
+    Metal,
+}
+
+impl FromStr for DeviceName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            "metal" => Ok(Self::Metal),
+            _ => text
+                .strip_prefix("cuda:")
+                .and_then(|number| number.parse().ok())
+                .map(Self::Cuda)
+                .ok_or_else(|| "expected cpu, cuda, cuda:N or metal".to_owned()),
+        }
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a whole number of at least 1".to_owned()),
+        Ok(number) => Ok(number),
+    }
+}
+
+fn tolerance(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite() && *number >= 0.)
+        .ok_or_else(|| "expected a number of at least 0, such as 1e-5".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_commands_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_size_is_two_positive_numbers() {
+        let size = "97x131".parse::<ImageSize>().unwrap();
+        assert_eq!((size.height, size.width), (97, 131));
+        for wrong in ["", "97", "0x5", "5x0", "-1x5", "5x", "axb", "5x5x5"] {
+            assert!(wrong.parse::<ImageSize>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_cuda_device_may_have_a_number() {
+        assert_eq!("cuda".parse(), Ok(DeviceName::Cuda(0)));
+        assert_eq!("cuda:3".parse(), Ok(DeviceName::Cuda(3)));
+        assert!("cuda:".parse::<DeviceName>().is_err());
+        assert!("gpu".parse::<DeviceName>().is_err());
+    }
+}

@@ -1,0 +1,247 @@
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+
+use anyhow::Context;
+use candle_core::{DType, Device, Tensor};
+use candle_nn::Module;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rayon::prelude::*;
+
+use super::Outcome;
+use super::inputs::{self, Input};
+use super::output::Output;
+use crate::checkpoint::Weights;
+use crate::cli::{ClassifyArgs, WidthArgs};
+use crate::error::{Error, Result};
+use crate::image::{self, Preprocessing};
+use crate::network::{Network, Shape, trace};
+use crate::nn::SeNet;
+use crate::report::{Class, Classification, RowWriter};
+
+/// A batch's pixels, or why an image has none.
+type Images = Vec<Result<Vec<f32>, String>>;
+
+/// Decoded batches that may wait while the network computes another.
+const BATCHES_AHEAD: usize = 1;
+
+pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
+    if let Some(threads) = arguments.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .context("cannot start the threads")?;
+    }
+    let weights = match &arguments.weights {
+        Some(path) => Weights::open(path)?,
+        None => Weights::embedded()?,
+    };
+    let no_widths = WidthArgs {
+        channels: None,
+        squeeze: None,
+    };
+    let network = super::network(arguments.network.as_deref(), Some(&weights), no_widths)?;
+    let classifier = Classifier::new(arguments, &network, &weights)?;
+    super::warn_of_nonfinite(&weights)?;
+    let output = Output::open(arguments.output.as_deref())?;
+    let inputs = inputs::expand(&arguments.inputs, &mut io::stdin().lock())?;
+    if inputs.is_empty() {
+        anyhow::bail!("no input: standard input named no image");
+    }
+
+    let mut rows = RowWriter::new(
+        output,
+        arguments.format,
+        arguments.top_k.min(classifier.classes),
+    )?;
+    let bar = progress_bar(inputs.len(), arguments.batch_size);
+    let (sender, batches) = sync_channel(BATCHES_AHEAD);
+    let failed = std::thread::scope(|scope| {
+        let (inputs, preprocessing) = (&inputs, &classifier.preprocessing);
+        scope.spawn(move || {
+            for batch in inputs.chunks(arguments.batch_size) {
+                let images = batch.par_iter().map(|input| load(input, preprocessing));
+                // The receiver is gone when writing failed: nothing is left to read for.
+                if sender.send(images.collect::<Images>()).is_err() {
+                    break;
+                }
+            }
+        });
+        let batches = inputs.chunks(arguments.batch_size).zip(batches);
+        classify_all(&classifier, batches, &mut rows, &bar)
+    })?;
+    bar.finish_and_clear();
+    rows.finish()?.finish()?;
+    if failed > 0 {
+        let message = format!("{failed} of {} inputs failed", inputs.len());
+        super::complain("warning", &message);
+        return Ok(Outcome::No);
+    }
+    Ok(Outcome::Yes)
+}
+
+/// What the images of weights go through.
+///
+/// # Errors
+///
+/// A network that takes no images, or weights that do not say.
+pub(super) fn preprocessing<'a>(
+    network: &Network,
+    weights: &'a Weights,
+) -> Result<&'a Preprocessing> {
+    let channels = network.input.channels;
+    if channels != 3 {
+        return Err(Error::Geometry(format!(
+            "`{}` takes feature maps of {channels} channels, not images",
+            network.name
+        )));
+    }
+    weights
+        .preprocessing
+        .as_ref()
+        .ok_or_else(|| Error::Checkpoint {
+            file: weights.file().name().to_owned(),
+            problem: "does not say how images are prepared: it has no metadata `preprocessing`"
+                .to_owned(),
+        })
+}
+
+fn load(input: &Input, preprocessing: &Preprocessing) -> Result<Vec<f32>, String> {
+    match &input.problem {
+        Some(problem) => Err(problem.clone()),
+        None => image::load(&input.path, preprocessing).map_err(|error| match error {
+            // The row names the input already.
+            Error::File { action, source, .. } => format!("cannot {action} it: {source}"),
+            error => error.to_string(),
+        }),
+    }
+}
+
+/// Writes a row for every input, in order, and returns how many failed.
+fn classify_all<'a>(
+    classifier: &Classifier,
+    batches: impl Iterator<Item = (&'a [Input], Images)>,
+    rows: &mut RowWriter<Output>,
+    bar: &ProgressBar,
+) -> anyhow::Result<usize> {
+    let mut failed = 0;
+    for (inputs, images) in batches {
+        let pixels: Vec<&[f32]> = images.iter().flatten().map(Vec::as_slice).collect();
+        let mut answers = classifier.classify(&pixels)?.into_iter();
+        for (input, image) in inputs.iter().zip(&images) {
+            let (top, error) = match image {
+                Ok(_) => (answers.next().unwrap_or_default(), None),
+                Err(error) => (Vec::new(), Some(error.clone())),
+            };
+            failed += usize::from(error.is_some());
+            let input = input.path.display().to_string();
+            rows.write(&Classification { input, top, error })?;
+            bar.inc(1);
+        }
+        rows.flush()?;
+    }
+    Ok(failed)
+}
+
+/// A loaded network with everything between pixels and labels.
+struct Classifier {
+    network: SeNet,
+    device: Device,
+    preprocessing: Preprocessing,
+    labels: Option<Vec<String>>,
+    classes: usize,
+    top_k: usize,
+}
+
+impl Classifier {
+    fn new(arguments: &ClassifyArgs, network: &Network, weights: &Weights) -> Result<Self> {
+        let mut preprocessing = preprocessing(network, weights)?.clone();
+        preprocessing.alpha = arguments.alpha.unwrap_or(preprocessing.alpha);
+        preprocessing.sixteen_bit = arguments.sixteen_bit.unwrap_or(preprocessing.sixteen_bit);
+        preprocessing.orientation = arguments.orientation.unwrap_or(preprocessing.orientation);
+
+        let layers = network.layers();
+        let shape = Shape {
+            spatial: Some(preprocessing.size),
+            ..network.input.shape(arguments.batch_size)
+        };
+        trace::trace(&layers, shape)?;
+        let classes = layers.outputs();
+        let (origin, labels) = match &arguments.labels {
+            Some(path) => (path.display().to_string(), Some(read_labels(path)?)),
+            None => (weights.file().name().to_owned(), weights.labels.clone()),
+        };
+        if let Some(labels) = &labels
+            && labels.len() != classes
+        {
+            return Err(Error::Checkpoint {
+                file: origin,
+                problem: format!(
+                    "has {} labels; `{}` has {classes} classes",
+                    labels.len(),
+                    network.name
+                ),
+            });
+        }
+        let device = super::device(arguments.device)?;
+        let vb = weights.var_builder(network, DType::F32, &device)?;
+        Ok(Self {
+            network: SeNet::new(network, vb)?,
+            device,
+            preprocessing,
+            labels,
+            classes,
+            top_k: arguments.top_k,
+        })
+    }
+
+    /// The likeliest classes of each image.
+    fn classify(&self, images: &[&[f32]]) -> Result<Vec<Vec<Class>>> {
+        if images.is_empty() {
+            return Ok(Vec::new());
+        }
+        let [height, width] = self.preprocessing.size;
+        let shape = (images.len(), 3, height, width);
+        let input = Tensor::from_vec(images.concat(), shape, &self.device)?;
+        let logits = self.network.forward(&input)?.to_vec2::<f32>()?;
+        Ok(logits.iter().map(|logits| self.top(logits)).collect())
+    }
+
+    fn top(&self, logits: &[f32]) -> Vec<Class> {
+        let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+        let sum: f32 = exponentials.iter().sum();
+        let mut classes: Vec<usize> = (0..logits.len()).collect();
+        classes.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+        classes
+            .into_iter()
+            .take(self.top_k)
+            .map(|class| Class {
+                class,
+                label: match &self.labels {
+                    Some(labels) => labels[class].clone(),
+                    None => class.to_string(),
+                },
+                probability: exponentials[class] / sum,
+                logit: logits[class],
+            })
+            .collect()
+    }
+}
+
+fn read_labels(path: &Path) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+    Ok(text.lines().map(|line| line.trim().to_owned()).collect())
+}
+
+fn progress_bar(inputs: usize, batch_size: usize) -> ProgressBar {
+    if inputs <= batch_size || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(inputs as u64), ProgressDrawTarget::stderr());
+    let template = "{bar:40} {pos}/{len} images, {per_sec}, {eta} left";
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

@@ -1,0 +1,109 @@
+//! One file per command: arguments to library to report.
+
+mod classify;
+mod inputs;
+mod models;
+mod output;
+mod parity;
+mod trace;
+
+use std::io::{self, Write};
+
+use candle_core::Device;
+
+use crate::checkpoint::Weights;
+use crate::cli::{Command, DeviceName, WidthArgs};
+use crate::error::{Error, Result};
+use crate::network::{Architecture, Network, SqueezeWidth, catalog};
+
+/// The answer that the exit status gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done and, for parity, equal.
+    Yes,
+    /// It ran, and parity differs or an input failed.
+    No,
+}
+
+/// Runs a command.
+///
+/// # Errors
+///
+/// Whatever keeps it from running at all.
+pub fn run(command: Command) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Classify(arguments) => classify::run(&arguments),
+        Command::Trace(arguments) => trace::run(&arguments),
+        Command::Parity(arguments) => parity::run(&arguments),
+        Command::Models(arguments) => models::run(&arguments),
+    }
+}
+
+/// Says something to the person at the terminal: `error: …` or `warning: …`.
+pub fn complain(kind: &str, message: &str) {
+    // Where standard error is closed there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "{kind}: {message}");
+}
+
+/// Whether whoever reads our output went away.
+#[must_use]
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let kinds = error.chain().filter_map(|cause| {
+        let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        io.or_else(|| cause.downcast_ref::<serde_json::Error>()?.io_error_kind())
+    });
+    kinds
+        .into_iter()
+        .any(|kind| kind == io::ErrorKind::BrokenPipe)
+}
+
+/// The network asked for by name, else that of the weights.
+fn network(name: Option<&str>, weights: Option<&Weights>, widths: WidthArgs) -> Result<Network> {
+    let network = match (name, weights) {
+        (Some(name), _) => catalog::find(name)?,
+        (None, Some(weights)) => weights.network()?,
+        (None, None) => Weights::embedded()?.network()?,
+    };
+    let WidthArgs { channels, squeeze } = widths;
+    match network.architecture {
+        _ if channels.is_none() && squeeze.is_none() => Ok(network.clone()),
+        Architecture::SqueezeExcitation {
+            squeeze: SqueezeWidth::Fixed(width),
+        } => Network::se_block(
+            channels.unwrap_or(network.input.channels),
+            squeeze.unwrap_or(width),
+        ),
+        _ => Err(Error::Geometry(format!(
+            "`--channels` and `--squeeze` are for `{}`; the widths of `{}` are its own",
+            catalog::SE_BLOCK.name,
+            network.name
+        ))),
+    }
+}
+
+/// Says which tensors hold values that are no numbers: the results will not be either.
+fn warn_of_nonfinite(weights: &Weights) -> Result<()> {
+    for (tensor, count) in weights.file().nonfinite()? {
+        let file = weights.file().name();
+        let message = format!("`{file}`: {count} values of tensor `{tensor}` are NaN or infinite");
+        complain("warning", &message);
+    }
+    Ok(())
+}
+
+fn device(name: DeviceName) -> Result<Device> {
+    let without = |feature: &str| {
+        Error::Device(format!(
+            "this program was built without `{feature}`\nhint: build it with \
+             `cargo build --release --features {feature}`"
+        ))
+    };
+    let opened = match name {
+        DeviceName::Cpu => Ok(Device::Cpu),
+        DeviceName::Cuda(_) if !cfg!(feature = "cuda") => return Err(without("cuda")),
+        DeviceName::Metal if !cfg!(feature = "metal") => return Err(without("metal")),
+        DeviceName::Cuda(number) => Device::new_cuda(number),
+        DeviceName::Metal => Device::new_metal(0),
+    };
+    opened.map_err(|error| Error::Device(format!("cannot open device {name:?}: {error}")))
+}

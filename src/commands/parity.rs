@@ -1,0 +1,48 @@
+use std::io;
+
+use candle_core::DType;
+
+use super::Outcome;
+use crate::checkpoint::{Reference, Weights};
+use crate::cli::ParityArgs;
+use crate::nn::SeNet;
+use crate::parity::{Tolerance, compare};
+use crate::report::{Parity, Report};
+
+pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
+    let weights = Weights::open(&arguments.weights)?;
+    let description = super::network(
+        arguments.network.as_deref(),
+        Some(&weights),
+        arguments.widths,
+    )?;
+    let reference = Reference::open(&arguments.reference)?;
+    let device = super::device(arguments.device)?;
+    let vb = weights.var_builder(&description, DType::F32, &device)?;
+    super::warn_of_nonfinite(&weights)?;
+    let network = SeNet::new(&description, vb)?;
+
+    let default = Tolerance::default();
+    let tolerance = Tolerance {
+        absolute: arguments.atol.unwrap_or(default.absolute),
+        relative: arguments.rtol.unwrap_or(default.relative),
+    };
+    let (layers, coverage) = compare(&description, &network, &reference, tolerance, &device)?;
+    let first_divergence = layers.iter().find(|layer| !layer.passed);
+    let report = Parity {
+        passed: first_divergence.is_none(),
+        network: description.name.to_owned(),
+        framework: reference.framework().map(str::to_owned),
+        atol: tolerance.absolute,
+        rtol: tolerance.relative,
+        coverage,
+        first_divergence: first_divergence.map(|layer| layer.name.clone()),
+        layers,
+    };
+    report.write(arguments.format, &mut io::stdout().lock())?;
+    Ok(if report.passed {
+        Outcome::Yes
+    } else {
+        Outcome::No
+    })
+}

@@ -1,0 +1,63 @@
+//! What the commands answer: plain structs, rendered last.
+
+mod classification;
+mod models;
+mod parity;
+mod table;
+mod trace;
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+pub use classification::{Class, Classification, RowWriter};
+pub use models::{Model, Models};
+pub use parity::Parity;
+pub use trace::{TraceReport, TraceRow, Values};
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// How rows are written, one an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RowFormat {
+    /// For people.
+    Table,
+    /// A header, then a line an input.
+    Csv,
+    /// One array.
+    Json,
+    /// One object a line.
+    Ndjson,
+}
+
+/// Something a command answers: text for people, JSON for programs, the same facts in both.
+pub trait Report: serde::Serialize {
+    /// Writes it for people.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    fn write_table(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// Writes it as `format` asks.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    fn write(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
+        match format {
+            Format::Table => self.write_table(out)?,
+            Format::Json => {
+                serde_json::to_writer_pretty(&mut *out, self)?;
+                writeln!(out)?;
+            }
+        }
+        out.flush()
+    }
+}

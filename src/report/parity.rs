@@ -1,0 +1,72 @@
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::Report;
+use super::table::{self, Align};
+use crate::parity::{Comparison, Coverage};
+
+/// The answer of `senet parity`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Parity {
+    /// Whether every value is within the tolerance.
+    pub passed: bool,
+    /// The network compared.
+    pub network: String,
+    /// The framework compared with, in the dump's own words.
+    pub framework: Option<String>,
+    /// Absolute part of the tolerance.
+    pub atol: f64,
+    /// Relative part of the tolerance.
+    pub rtol: f64,
+    /// How much of the network the dump covers.
+    pub coverage: Coverage,
+    /// The first value, in the network's order, that is not within the tolerance.
+    pub first_divergence: Option<String>,
+    /// Every value compared, in the network's order.
+    pub layers: Vec<Comparison>,
+}
+
+impl Report for Parity {
+    fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
+        let header = [
+            "layer", "shape", "max abs", "max rel", "cosine", "worst at", "",
+        ];
+        let mut rows = vec![header.map(str::to_owned).to_vec()];
+        rows.extend(self.layers.iter().map(|layer| {
+            vec![
+                layer.name.clone(),
+                format!("{:?}", layer.shape),
+                format!("{:.1e}", layer.max_abs),
+                format!("{:.1e}", layer.max_rel),
+                format!("{:.9}", layer.cosine),
+                format!("{:?}", layer.worst),
+                if layer.passed { "ok" } else { "DIFFERS" }.to_owned(),
+            ]
+        }));
+        let (left, right) = (Align::Left, Align::Right);
+        table::write(out, &[left, left, right, right, right, left, left], &rows)?;
+        let Coverage {
+            layers,
+            of_layers,
+            blocks,
+            of_blocks,
+        } = self.coverage;
+        let blocks = match of_blocks {
+            0 => String::new(),
+            of_blocks => format!(" and {blocks} of {of_blocks} blocks"),
+        };
+        let framework = self.framework.as_deref().unwrap_or("the reference");
+        writeln!(out)?;
+        writeln!(
+            out,
+            "{} against {framework}: {layers} of {of_layers} layers{blocks} compared",
+            self.network
+        )?;
+        let tolerance = format!("atol {:e}, rtol {:e}", self.atol, self.rtol);
+        match &self.first_divergence {
+            None => writeln!(out, "equal ({tolerance})"),
+            Some(name) => writeln!(out, "different, first at `{name}` ({tolerance})"),
+        }
+    }
+}
