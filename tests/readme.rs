@@ -1,0 +1,85 @@
+//! The README shows what the program prints: every `console` block of the README files is run.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::path::Path;
+
+use assert_cmd::Command;
+
+/// A command of a README and the output shown below it.
+struct Example {
+    command: String,
+    expected: Vec<String>,
+}
+
+fn examples(readme: &str) -> Vec<Example> {
+    let mut examples: Vec<Example> = Vec::new();
+    let mut in_console = false;
+    for line in readme.lines() {
+        match line {
+            "```console" => in_console = true,
+            "```" => in_console = false,
+            _ if !in_console => {}
+            _ => match (line.strip_prefix("$ "), examples.last_mut()) {
+                (Some(command), _) => examples.push(Example {
+                    command: command.to_owned(),
+                    expected: Vec::new(),
+                }),
+                (None, Some(example)) => example.expected.push(line.to_owned()),
+                (None, None) => {}
+            },
+        }
+    }
+    examples
+}
+
+/// Rounding errors, written like 3.6e-7, depend on the processor's order of summation, and with
+/// them where they are worst: such a line is compared but for what lies between.
+fn without_rounding(line: &str) -> String {
+    let is_error = |word: &&str| word.contains('e') && word.parse::<f64>().is_ok();
+    match line.split_whitespace().find(is_error) {
+        None => line.to_owned(),
+        Some(error) => {
+            let before = line.split(error).next().unwrap_or_default().trim_end();
+            let after = line.rsplit(']').next().unwrap_or_default().trim();
+            format!("{before} … {after}")
+        }
+    }
+}
+
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(path).unwrap();
+    let examples = examples(&readme);
+    let mut run = 0;
+    for example in &examples {
+        // The build commands of the README are not the program's.
+        let Some(arguments) = example
+            .command
+            .strip_prefix("senet ")
+            .or_else(|| example.command.strip_prefix("cargo run --release -- "))
+        else {
+            continue;
+        };
+        let output = Command::cargo_bin("senet")
+            .unwrap()
+            .args(arguments.split_whitespace())
+            .output()
+            .unwrap();
+        let mut printed = String::from_utf8(output.stdout).unwrap();
+        printed += &String::from_utf8(output.stderr).unwrap();
+        let printed: Vec<String> = printed.lines().map(without_rounding).collect();
+        let expected: Vec<String> = example
+            .expected
+            .iter()
+            .map(|line| without_rounding(line))
+            .collect();
+        assert_eq!(printed, expected, "$ {}", example.command);
+        run += 1;
+    }
+    assert!(
+        run >= 4,
+        "the README shows at least one run of each command, found {run}"
+    );
+}
