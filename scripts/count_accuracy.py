@@ -1,6 +1,6 @@
 """Count from rows that `senet classify --format csv` wrote how many images lie in the folder of their label.
 
-    python scripts/count_accuracy.py rows.csv --rows 10000 --at-least 0.86
+python scripts/count_accuracy.py rows.csv --rows 10000 --at-least 0.86
 """
 
 from __future__ import annotations
