@@ -1,11 +1,12 @@
 //! The command line, parsed. Nothing here opens a file.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::image::{Alpha, Orientation, SixteenBit};
+use crate::image::{Alpha, CropMode, Interpolation, Orientation, SixteenBit};
 use crate::network::Layout;
 use crate::report::{Format, RowFormat};
 
@@ -56,24 +57,21 @@ pub struct ClassifyArgs {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
     pub batch_size: usize,
     /// Threads to compute with [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
     /// cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "cpu")]
     pub device: DeviceName,
-    /// What becomes of transparency [default: what the weights' file says]
-    #[arg(long)]
-    pub alpha: Option<Alpha>,
-    /// What becomes of 16-bit samples [default: what the weights' file says]
-    #[arg(long)]
-    pub sixteen_bit: Option<SixteenBit>,
-    /// What becomes of the orientation in EXIF [default: what the weights' file says]
-    #[arg(long)]
-    pub orientation: Option<Orientation>,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub pixels: PixelArgs,
     /// How to write the rows
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
     pub format: RowFormat,
-    /// Write the rows to FILE; while it runs they are in FILE.partial
+    /// Write the rows to FILE; while it runs they are in FILE.partial, which is begun anew
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
@@ -108,6 +106,12 @@ pub struct TraceArgs {
     /// Run the network on this image and show the values
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub pixels: PixelArgs,
     /// Run the network on a smooth test pattern and show the values
     #[arg(long)]
     pub values: bool,
@@ -156,6 +160,57 @@ pub struct ModelsArgs {
     pub format: Format,
 }
 
+/// How images become a network's input. What is not given is as the weights' file says.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Pixels [default: what the weights' file says]")]
+pub struct PixelArgs {
+    /// Height and width that the network sees
+    #[arg(long, value_name = "HxW")]
+    pub size: Option<ImageSize>,
+    /// Part of the resized image that the centre crop keeps, above 0 and at most 1
+    #[arg(long, value_name = "SHARE")]
+    pub crop_pct: Option<f64>,
+    /// Whether the resize keeps the aspect ratio
+    #[arg(long)]
+    pub crop_mode: Option<CropMode>,
+    /// The resize's filter
+    #[arg(long)]
+    pub interpolation: Option<Interpolation>,
+    /// Subtracted from red, green and blue, in units of 255
+    #[arg(long, value_name = "R,G,B", allow_hyphen_values = true)]
+    pub mean: Option<Rgb>,
+    /// Divides red, green and blue afterwards, in units of 255
+    #[arg(long, value_name = "R,G,B", allow_hyphen_values = true)]
+    pub std: Option<Rgb>,
+    /// What becomes of transparency
+    #[arg(long)]
+    pub alpha: Option<Alpha>,
+    /// What becomes of 16-bit samples
+    #[arg(long)]
+    pub sixteen_bit: Option<SixteenBit>,
+    /// What becomes of the orientation in EXIF
+    #[arg(long)]
+    pub orientation: Option<Orientation>,
+}
+
+/// A number for each of red, green and blue.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rgb(pub [f32; 3]);
+
+impl FromStr for Rgb {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers: Result<Vec<f32>, _> =
+            text.split(',').map(|part| part.trim().parse()).collect();
+        numbers
+            .ok()
+            .and_then(|numbers| numbers.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| "expected three numbers such as 0.485,0.456,0.406".to_owned())
+    }
+}
+
 /// Widths of `se_block`.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct WidthArgs {
@@ -201,6 +256,16 @@ pub enum DeviceName {
     Metal,
 }
 
+impl fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(number) => write!(f, "cuda:{number}"),
+            Self::Metal => f.write_str("metal"),
+        }
+    }
+}
+
 impl FromStr for DeviceName {
     type Err = String;
 
@@ -223,6 +288,15 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(0) | Err(_) => Err("expected a whole number of at least 1".to_owned()),
         Ok(number) => Ok(number),
     }
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    // More than any machine has cores; starting very many threads takes minutes.
+    const MOST: usize = 1024;
+    at_least_one(text)
+        .ok()
+        .filter(|&threads| threads <= MOST)
+        .ok_or_else(|| format!("expected a whole number from 1 to {MOST}"))
 }
 
 fn tolerance(text: &str) -> Result<f64, String> {

@@ -38,6 +38,10 @@ pub enum Error {
     #[error("{0}")]
     Geometry(String),
 
+    /// Things asked for that do not go together.
+    #[error("{0}")]
+    Usage(String),
+
     /// A name the catalogue lacks.
     #[error("unknown network `{name}`\nhint: {hint}")]
     UnknownNetwork {

@@ -10,8 +10,8 @@ fn main() -> ExitCode {
     match commands::run(Cli::parse().command) {
         Ok(Outcome::Yes) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
-        // Whoever reads our output has seen enough, as in `senet trace | head`.
-        Err(error) if commands::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        // Whoever reads the rows has seen enough, but not all were written.
+        Err(error) if commands::is_closed_pipe(&error) => ExitCode::from(1),
         Err(error) => {
             commands::complain("error", &format!("{error:#}"));
             ExitCode::from(2)

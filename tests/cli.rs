@@ -60,8 +60,20 @@ mod weights {
     }
 
     #[test]
-    fn unchanged_weights_from_a_file_answer_like_the_embedded_ones() {
-        let (status, stderr, _) = classify_with(|_, _| {});
+    fn weights_from_a_file_answer_like_the_embedded_ones() {
+        let from_file = senet(&["classify", "--format", "ndjson", "--weights", SHIPPED, CAT]);
+        assert_eq!(from_file.status.code(), Some(0));
+        let embedded = senet(&["classify", "--format", "ndjson", CAT]);
+        assert_eq!(from_file.stdout, embedded.stdout);
+        assert!(!embedded.stdout.is_empty());
+    }
+
+    #[test]
+    fn counts_of_batches_in_pytorch_files_are_passed_over() {
+        let (status, stderr, _) = classify_with(|tensors, _| {
+            let count = Tensor::zeros(1, DType::I64, &Device::Cpu).unwrap();
+            tensors.insert("bn1.num_batches_tracked".to_owned(), count);
+        });
         assert_eq!((status, stderr.as_str()), (Some(0), ""));
     }
 
@@ -96,12 +108,12 @@ mod weights {
         });
         assert_eq!(status, Some(2));
         let expected =
-            "error: `FILE` has tensor `fc.bias` of type U32; expected f32, f64, f16 or bf16\n";
+            "error: `FILE` has tensor `fc.bias` of type U32; expected F32, F64, F16 or BF16\n";
         assert_eq!(stderr, said(&path, expected));
     }
 
     #[test]
-    fn weights_of_another_network_are_refused_with_a_hint() {
+    fn weights_of_another_network_are_refused_with_what_is_missing() {
         let (status, stderr, _) = classify_with(|_, metadata| {
             metadata.insert("network".to_owned(), "seresnet32".to_owned());
         });
@@ -152,18 +164,121 @@ mod weights {
     }
 
     #[test]
-    fn nan_weights_are_warned_of() {
+    fn nan_weights_are_warned_of_and_never_answered_with() {
         let (status, stderr, path) = classify_with(|tensors, _| {
             let mut bias = tensors["fc.bias"].to_vec1::<f32>().unwrap();
-            bias[3] = f32::NAN;
+            bias[7] = f32::NAN;
             tensors.insert(
                 "fc.bias".to_owned(),
                 Tensor::new(bias, &Device::Cpu).unwrap(),
             );
         });
-        assert_eq!(status, Some(0));
-        let expected = "warning: `FILE`: 1 values of tensor `fc.bias` are NaN or infinite\n";
+        assert_eq!(status, Some(1));
+        let expected = "warning: `FILE`: 1 values of tensor `fc.bias` are NaN or infinite\n\
+                        warning: 1 of 1 inputs failed\n";
         assert_eq!(stderr, said(&path, expected));
+    }
+
+    #[test]
+    fn images_can_be_prepared_by_flags_where_the_file_does_not_say_how() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let (tensors, mut metadata) = shipped();
+        metadata.remove("preprocessing").unwrap();
+        safetensors::serialize_to_file(tensors, Some(metadata), &path).unwrap();
+        let file = path.to_str().unwrap();
+
+        let without = senet(&["classify", "--weights", file, CAT]);
+        assert_eq!(without.status.code(), Some(2));
+        let stderr = String::from_utf8(without.stderr).unwrap();
+        assert!(
+            stderr.contains("hint: `--size`, `--mean` and `--std` say it"),
+            "{stderr}"
+        );
+
+        let mut arguments = vec!["classify", "--format", "ndjson", "--weights", file, CAT];
+        arguments.extend([
+            "--size",
+            "32x32",
+            "--mean",
+            "0.4914,0.4822,0.4465",
+            "--std",
+            "0.2470,0.2435,0.2616",
+        ]);
+        let with = senet(&arguments);
+        let embedded = senet(&["classify", "--format", "ndjson", CAT]);
+        assert_eq!(with.stdout, embedded.stdout);
+
+        let squashed = senet(&[
+            "classify",
+            "--format",
+            "ndjson",
+            "--crop-mode",
+            "squash",
+            CAT,
+        ]);
+        assert_ne!(squashed.stdout, embedded.stdout);
+    }
+
+    #[test]
+    fn parity_names_the_first_layer_that_differs_and_ends_with_1() {
+        const CASE: &str = "tests/fixtures/se_bottleneck";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let good = format!("{CASE}/weights.safetensors");
+        let mut tensors = candle_core::safetensors::load(&good, &Device::Cpu).unwrap();
+        let changed = (&tensors["conv2.kernel"] * 1.01).unwrap();
+        tensors.insert("conv2.kernel".to_owned(), changed);
+        let metadata = HashMap::from([("network".to_owned(), "se_bottleneck".to_owned())]);
+        safetensors::serialize_to_file(tensors, Some(metadata), &path).unwrap();
+
+        let reference = format!("{CASE}/reference.safetensors");
+        let file = path.to_str().unwrap();
+        let table = senet(&["parity", "--weights", file, "--reference", &reference]);
+        assert_eq!(table.status.code(), Some(1));
+        let stdout = String::from_utf8(table.stdout).unwrap();
+        assert!(
+            stdout.contains("different, first at `conv2` (atol 1e-7, rtol 1e-5)"),
+            "{stdout}"
+        );
+
+        let json = senet(&[
+            "parity",
+            "--weights",
+            file,
+            "--reference",
+            &reference,
+            "--format",
+            "json",
+        ]);
+        assert_eq!(json.status.code(), Some(1));
+        let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+        assert_eq!(report["passed"], false);
+        assert_eq!(report["first_divergence"], "conv2");
+        for (layer, passed) in [("relu1", true), ("conv2", false)] {
+            let layers = report["layers"].as_array().unwrap();
+            let found = layers.iter().find(|found| found["name"] == layer).unwrap();
+            assert_eq!(found["passed"], passed, "{layer}");
+            assert!(
+                found["max_abs"].is_f64() && found["max_rel"].is_f64() && found["cosine"].is_f64()
+            );
+        }
+
+        let equal = senet(&[
+            "parity",
+            "--weights",
+            &good,
+            "--reference",
+            &reference,
+            "--format",
+            "json",
+        ]);
+        let report: serde_json::Value = serde_json::from_slice(&equal.stdout).unwrap();
+        assert_eq!(
+            (equal.status.code(), &report["passed"]),
+            (Some(0), &true.into())
+        );
+        assert!(report["first_divergence"].is_null());
     }
 
     #[test]
@@ -315,18 +430,118 @@ mod rows {
             .stderr("error: no input: standard input named no image\n");
     }
 
-    #[test]
-    fn a_closed_pipe_is_no_error() {
+    /// Runs a command whose output nobody reads, and returns its exit status.
+    fn unread(arguments: &[&str]) -> Option<i32> {
         let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("senet"))
-            .args(["trace", "--network", "seresnet110"])
+            .args(arguments)
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped())
             .spawn()
             .unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0));
-        assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+        assert_eq!(
+            String::from_utf8(output.stderr).unwrap(),
+            "",
+            "{arguments:?}"
+        );
+        output.status.code()
+    }
+
+    #[test]
+    fn a_closed_pipe_changes_no_answer() {
+        assert_eq!(unread(&["trace", "--network", "seresnet110"]), Some(0));
+        let case =
+            |network: &str, file: &str| format!("tests/fixtures/{network}/{file}.safetensors");
+        let (weights, reference) = (case("se_block", "weights"), case("se_block", "reference"));
+        let parity = ["parity", "--weights", &weights, "--reference", &reference];
+        assert_eq!(unread(&parity), Some(0));
+        // Nothing is equal to the last bit of float64.
+        assert_eq!(
+            unread(&[&parity[..], &["--rtol", "1e-20", "--atol", "0"]].concat()),
+            Some(1)
+        );
+        // Rows that could not be written are not done.
+        assert_eq!(unread(&["classify", PHOTOS[0].0]), Some(1));
+    }
+
+    #[test]
+    fn an_input_is_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let photo = folder.path().join("cat.jpg");
+        std::fs::copy(PHOTOS[0].0, &photo).unwrap();
+        let before = std::fs::read(&photo).unwrap();
+        senet()
+            .arg("classify")
+            .arg(&photo)
+            .arg("--output")
+            .arg(&photo)
+            .assert()
+            .code(2);
+        assert_eq!(std::fs::read(&photo).unwrap(), before);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_output_that_is_a_device_stays_one() {
+        senet()
+            .args(["classify", PHOTOS[0].0, "--output", "/dev/null"])
+            .assert()
+            .success();
+        assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+        senet()
+            .args(["classify", PHOTOS[0].0, "--output", "/dev/full"])
+            .assert()
+            .code(2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_not_utf8_are_read_and_told_apart() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mut list = Vec::new();
+        for name in [b"\xff.jpg", b"\xfe.jpg"] {
+            let path = folder.path().join(std::ffi::OsStr::from_bytes(name));
+            std::fs::copy(PHOTOS[0].0, &path).unwrap();
+            list.extend_from_slice(path.as_os_str().as_bytes());
+            list.push(b'\n');
+        }
+        let output = senet()
+            .args(["classify", "-", "--format", "ndjson"])
+            .write_stdin(list)
+            .assert()
+            .success();
+        let text = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+        let names: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert!(names[0]["input"].as_str().unwrap().ends_with("/\\xff.jpg"));
+        assert!(names[1]["input"].as_str().unwrap().ends_with("/\\xfe.jpg"));
+    }
+
+    #[test]
+    fn json_of_models_and_of_a_traced_image_is_complete() {
+        let json = |arguments: &[&str]| -> serde_json::Value {
+            let output = senet().args(arguments).assert().success();
+            serde_json::from_slice(&output.get_output().stdout).unwrap()
+        };
+        let models = json(&["models", "--format", "json"]);
+        assert_eq!(models["models"].as_array().unwrap().len(), 14);
+        assert_eq!(models["models"][2]["name"], "seresnet20");
+        assert_eq!(models["models"][2]["embedded"], true);
+        let trace = json(&["trace", "--image", PHOTOS[0].0, "--format", "json"]);
+        assert_eq!(trace["input_shape"], serde_json::json!([1, 3, 32, 32]));
+        assert_eq!(trace["layers"].as_array().unwrap().len(), 127);
+        for layer in trace["layers"].as_array().unwrap() {
+            assert!(layer["time_ms"].as_f64().unwrap() >= 0., "{layer}");
+            assert_eq!(layer["values"]["nan"], 0, "{layer}");
+            assert!(
+                layer["values"]["min"].as_f64() <= layer["values"]["max"].as_f64(),
+                "{layer}"
+            );
+        }
     }
 
     #[test]

@@ -10,11 +10,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
+use candle_nn::{Module, VarBuilder};
 use senet::checkpoint::{Reference, Weights};
-use senet::network::geometry::Padding;
-use senet::network::{Convention, Layout, Network, Shape, catalog};
-use senet::nn::SeNet;
+use senet::network::convention::PaddingRule;
+use senet::network::{Convention, Layout, Network, Operation, Shape, catalog};
+use senet::nn::{ConvNorm, SeNet, SqueezeExcitation};
 use senet::parity::{Comparison, Coverage, Tolerance, compare};
 
 type Tensors = HashMap<String, Tensor>;
@@ -99,7 +99,7 @@ fn with_epsilon(network: &Network, epsilon: f64) -> Network {
 
 fn with_symmetric_padding(network: &Network) -> Network {
     let convention = Convention {
-        padding: Padding::Symmetric(0),
+        padding: PaddingRule::Symmetric,
         ..network.convention
     };
     Network {
@@ -119,13 +119,82 @@ fn every_tensor_of_the_tensorflow_fixtures_matters() {
 }
 
 #[test]
-fn the_complete_fixtures_cover_every_layer_but_flatten() {
+fn the_complete_fixtures_cover_every_layer() {
     for case in ["se_block", "se_bottleneck"] {
         let network = catalog::find(case).unwrap();
         let reference = Reference::open(&fixture(case, "reference.safetensors")).unwrap();
         let (_, coverage) = compared(network, &fixture_parameters(network, case), &reference);
         assert_eq!(coverage.layers, coverage.of_layers, "{case}");
     }
+}
+
+#[test]
+fn the_public_layers_compute_what_tensorflow_computes() {
+    let load = |case| {
+        let network = catalog::find(case).unwrap();
+        let reference = Reference::open(&fixture(case, "reference.safetensors")).unwrap();
+        (fixture_parameters(network, case), reference)
+    };
+    let close = |ours: &Tensor, reference: &Reference, name: &str| {
+        let theirs = reference.tensor(name).unwrap();
+        let error = (ours.to_dtype(DType::F64).unwrap() - &theirs)
+            .unwrap()
+            .abs()
+            .unwrap();
+        let largest = |tensor: &Tensor| {
+            tensor
+                .flatten_all()
+                .unwrap()
+                .max(0)
+                .unwrap()
+                .to_scalar::<f64>()
+                .unwrap()
+        };
+        let relative = largest(&error) / largest(&theirs.abs().unwrap());
+        assert!(
+            relative < Tolerance::default().relative,
+            "{name}: {relative}"
+        );
+    };
+
+    let (tensors, reference) = load("se_block");
+    let vb = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
+    let se = SqueezeExcitation::new(32, 16, vb).unwrap();
+    close(
+        &se.forward(&reference.input().unwrap()).unwrap(),
+        &reference,
+        "output",
+    );
+
+    let (tensors, reference) = load("se_bottleneck");
+    let network = catalog::find("se_bottleneck").unwrap();
+    let layers = network.layers();
+    let (conv1, bn1) = (
+        layers.position("conv1").unwrap(),
+        layers.position("bn1").unwrap(),
+    );
+    let (Operation::Conv(conv), Operation::BatchNorm { epsilon, .. }) = (
+        layers.as_slice()[conv1].operation,
+        layers.as_slice()[bn1].operation,
+    ) else {
+        panic!("conv1 and bn1 are a convolution and a batch norm");
+    };
+    let renamed = tensors
+        .iter()
+        .map(|(name, tensor)| {
+            (
+                name.replace("conv1.", "conv.").replace("bn1.", "bn."),
+                tensor.clone(),
+            )
+        })
+        .collect();
+    let vb = VarBuilder::from_tensors(renamed, DType::F32, &Device::Cpu);
+    let layer = ConvNorm::new(&conv, epsilon, vb).unwrap();
+    close(
+        &layer.forward(&reference.input().unwrap()).unwrap(),
+        &reference,
+        "bn1",
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The README shows what the program prints: every `console` block of the README files is run.
+//! The README shows what the program prints: every run of it there is repeated.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -78,8 +78,13 @@ fn the_readme_shows_what_the_program_prints() {
         assert_eq!(printed, expected, "$ {}", example.command);
         run += 1;
     }
-    assert!(
-        run >= 4,
-        "the README shows at least one run of each command, found {run}"
-    );
+    assert_eq!(run, 6, "the README shows six runs of the program");
+}
+
+#[test]
+fn the_library_example_of_the_readme_is_the_one_that_is_compiled() {
+    let readme = include_str!("../README.md");
+    let example = include_str!("../examples/se_block.rs");
+    let (_, code) = example.split_once("\n\n").unwrap();
+    assert!(readme.contains(&format!("```rust\n{code}```")));
 }

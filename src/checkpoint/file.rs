@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use safetensors::tensor::{Metadata, SafeTensors, TensorInfo};
+use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
 
 use crate::error::{Error, Result};
 
@@ -138,15 +138,17 @@ impl TensorFile {
             .header
             .info(name)
             .ok_or_else(|| self.problem(format!("lacks tensor `{name}`")))?;
-        let dtype = DType::try_from(info.dtype)
-            .ok()
-            .filter(DType::is_float)
-            .ok_or_else(|| {
-                self.problem(format!(
-                    "has tensor `{name}` of type {:?}; expected f32, f64, f16 or bf16",
-                    info.dtype
-                ))
-            })?;
+        let dtype = match info.dtype {
+            Dtype::F32 => DType::F32,
+            Dtype::F64 => DType::F64,
+            Dtype::F16 => DType::F16,
+            Dtype::BF16 => DType::BF16,
+            other => {
+                return Err(self.problem(format!(
+                    "has tensor `{name}` of type {other}; expected F32, F64, F16 or BF16"
+                )));
+            }
+        };
         let bytes = self.tensor_bytes(info);
         Ok(Tensor::from_raw_buffer(
             bytes,
@@ -154,24 +156,6 @@ impl TensorFile {
             &info.shape,
             &Device::Cpu,
         )?)
-    }
-
-    /// Tensors of floats that hold NaN or infinities, and how many.
-    ///
-    /// # Errors
-    ///
-    /// A tensor that cannot be read.
-    pub fn nonfinite(&self) -> Result<Vec<(String, usize)>> {
-        let mut found = Vec::new();
-        for name in self.tensors().into_keys() {
-            let values = self.tensor(&name)?.to_dtype(DType::F32)?;
-            let values = values.flatten_all()?.to_vec1::<f32>()?;
-            let count = values.iter().filter(|value| !value.is_finite()).count();
-            if count > 0 {
-                found.push((name, count));
-            }
-        }
-        Ok(found)
     }
 
     /// An error about this file.

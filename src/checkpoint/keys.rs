@@ -82,11 +82,17 @@ pub(super) fn resolve(
     found: &BTreeMap<String, Vec<usize>>,
 ) -> Result<Sources, Mismatch> {
     let origin = Origin::of(found.keys().map(String::as_str));
-    let mut unclaimed: HashMap<String, &str> = found
+    let mut unclaimed: HashMap<String, &str> = HashMap::new();
+    let mut twice = Vec::new();
+    // PyTorch counts batches in every batch norm; nothing is computed from it.
+    for name in found
         .keys()
         .filter(|name| !name.ends_with("num_batches_tracked"))
-        .map(|name| (canonical_separators(name), name.as_str()))
-        .collect();
+    {
+        if unclaimed.insert(canonical_separators(name), name).is_some() {
+            twice.push(name.as_str());
+        }
+    }
     let mut sources = Sources::new();
     let mut mismatch = Mismatch::default();
     for (canonical, expected) in layers
@@ -114,7 +120,8 @@ pub(super) fn resolve(
     }
     mismatch.unexpected = unclaimed
         .into_values()
-        .map(|name| format!("`{name}`"))
+        .chain(twice)
+        .map(|name| format!("`{}`", name.escape_debug()))
         .collect();
     mismatch.unexpected.sort_unstable();
     if mismatch.is_empty() {
@@ -145,9 +152,22 @@ fn expected(layer: &Layer, origin: Origin) -> impl Iterator<Item = (String, Sour
         })
 }
 
-/// Keras separates a sublayer's path by slashes: `layer1.0.se/fc1/kernel`.
+/// A Keras path in our spelling. Keras puts a sublayer's name after its parent's, whether or not
+/// it repeats it: `layer1.0.se/fc1/kernel` and `layer1.0.se/layer1.0.se.fc1/kernel` are one.
 fn canonical_separators(name: &str) -> String {
-    name.replace('/', ".")
+    let mut path = String::new();
+    for part in name.split('/') {
+        let repeats = part
+            .strip_prefix(path.as_str())
+            .is_some_and(|rest| rest.starts_with('.'));
+        if path.is_empty() || repeats {
+            part.clone_into(&mut path);
+        } else {
+            path.push('.');
+            path.push_str(part);
+        }
+    }
+    path
 }
 
 impl Mismatch {
@@ -210,14 +230,25 @@ mod tests {
     }
 
     #[test]
-    fn slashes_of_keras_paths_are_separators() {
+    fn keras_paths_of_sublayers_are_found_whether_or_not_they_repeat_their_parent() {
         let layers = catalog::find("seresnet20").unwrap().layers();
-        let found = names_and_shapes(Origin::Keras, "seresnet20")
-            .into_iter()
-            .map(|(name, shape)| (name.replace(".se.fc1.", ".se/fc1/"), shape))
-            .collect();
-        let sources = resolve(&layers, &found).unwrap();
-        assert_eq!(sources["layer1.0.se.fc1.bias"].name, "layer1.0.se/fc1/bias");
+        for parent in ["", "layer1.0.se."] {
+            let path = format!("layer1.0.se/{parent}fc1/");
+            let found = names_and_shapes(Origin::Keras, "seresnet20")
+                .into_iter()
+                .map(|(name, shape)| (name.replace("layer1.0.se.fc1.", &path), shape))
+                .collect();
+            let sources = resolve(&layers, &found).unwrap();
+            assert_eq!(sources["layer1.0.se.fc1.bias"].name, format!("{path}bias"));
+        }
+    }
+
+    #[test]
+    fn one_tensor_under_two_spellings_is_unexpected() {
+        let layers = catalog::find("seresnet20").unwrap().layers();
+        let mut found = names_and_shapes(Origin::Keras, "seresnet20");
+        found.insert("fc/bias".to_owned(), vec![10]);
+        assert_eq!(resolve(&layers, &found).unwrap_err().unexpected.len(), 1);
     }
 
     #[test]

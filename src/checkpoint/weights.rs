@@ -102,6 +102,24 @@ impl Weights {
         ))
     }
 
+    /// Tensors that `network` reads and that hold NaN or infinities, and how many.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Weights::var_builder`], or a tensor that is not of floats.
+    pub fn nonfinite(&self, network: &Network) -> Result<Vec<(String, usize)>> {
+        let mut found = Vec::new();
+        for source in self.sources(network)?.into_values() {
+            let values = self.file.tensor(&source.name)?.to_dtype(DType::F32)?;
+            let values = values.flatten_all()?.to_vec1::<f32>()?;
+            let count = values.iter().filter(|value| !value.is_finite()).count();
+            if count > 0 {
+                found.push((source.name, count));
+            }
+        }
+        Ok(found)
+    }
+
     fn sources(&self, network: &Network) -> Result<Sources> {
         let convention = network.convention.name;
         if let Some(found) = self.file.metadata("convention")

@@ -12,15 +12,18 @@ use super::Outcome;
 use super::inputs::{self, Input};
 use super::output::Output;
 use crate::checkpoint::Weights;
-use crate::cli::{ClassifyArgs, WidthArgs};
+use crate::cli::{ClassifyArgs, PixelArgs, WidthArgs};
 use crate::error::{Error, Result};
-use crate::image::{self, Preprocessing};
+use crate::image::{self, Alpha, CropMode, Interpolation, Orientation, Preprocessing, SixteenBit};
 use crate::network::{Network, Shape, trace};
 use crate::nn::SeNet;
 use crate::report::{Class, Classification, RowWriter};
 
 /// A batch's pixels, or why an image has none.
 type Images = Vec<Result<Vec<f32>, String>>;
+
+/// What fails when the output's disk is full.
+const ROWS: &str = "cannot write the rows";
 
 /// Decoded batches that may wait while the network computes another.
 const BATCHES_AHEAD: usize = 1;
@@ -42,12 +45,16 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     };
     let network = super::network(arguments.network.as_deref(), Some(&weights), no_widths)?;
     let classifier = Classifier::new(arguments, &network, &weights)?;
-    super::warn_of_nonfinite(&weights)?;
-    let output = Output::open(arguments.output.as_deref())?;
+    super::warn_of_nonfinite(&weights, &network)?;
     let inputs = inputs::expand(&arguments.inputs, &mut io::stdin().lock())?;
     if inputs.is_empty() {
         anyhow::bail!("no input: standard input named no image");
     }
+    let read = inputs.iter().map(|input| input.path.as_path());
+    let read = read
+        .chain(arguments.weights.as_deref())
+        .chain(arguments.labels.as_deref());
+    let output = Output::open(arguments.output.as_deref(), read)?;
 
     let mut rows = RowWriter::new(
         output,
@@ -71,7 +78,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         classify_all(&classifier, batches, &mut rows, &bar)
     })?;
     bar.finish_and_clear();
-    rows.finish()?.finish()?;
+    rows.finish().context(ROWS)?.finish()?;
     if failed > 0 {
         let message = format!("{failed} of {} inputs failed", inputs.len());
         super::complain("warning", &message);
@@ -80,30 +87,73 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Yes)
 }
 
-/// What the images of weights go through.
+/// What images go through: what the weights' file says, but for what the command line says.
 ///
 /// # Errors
 ///
-/// A network that takes no images, or weights that do not say.
-pub(super) fn preprocessing<'a>(
+/// A network that takes no images; choices that make no sense, or are missing in both places.
+pub(super) fn preprocessing(
     network: &Network,
-    weights: &'a Weights,
-) -> Result<&'a Preprocessing> {
+    weights: &Weights,
+    pixels: &PixelArgs,
+) -> Result<Preprocessing> {
     let channels = network.input.channels;
     if channels != 3 {
-        return Err(Error::Geometry(format!(
+        return Err(Error::Usage(format!(
             "`{}` takes feature maps of {channels} channels, not images",
             network.name
         )));
     }
-    weights
-        .preprocessing
-        .as_ref()
-        .ok_or_else(|| Error::Checkpoint {
-            file: weights.file().name().to_owned(),
-            problem: "does not say how images are prepared: it has no metadata `preprocessing`"
-                .to_owned(),
-        })
+    let said = weights.preprocessing.as_ref();
+    let missing = |flag: &str| Error::Checkpoint {
+        file: weights.file().name().to_owned(),
+        problem: format!(
+            "does not say how images are prepared: it has no metadata `preprocessing`\n\
+             hint: `--size`, `--mean` and `--std` say it; `{flag}` is missing"
+        ),
+    };
+    let size = pixels.size.map(|size| [size.height, size.width]);
+    let preprocessing = Preprocessing {
+        size: size
+            .or(said.map(|said| said.size))
+            .ok_or_else(|| missing("--size"))?,
+        mean: pixels
+            .mean
+            .map(|mean| mean.0)
+            .or(said.map(|said| said.mean))
+            .ok_or_else(|| missing("--mean"))?,
+        std: pixels
+            .std
+            .map(|std| std.0)
+            .or(said.map(|said| said.std))
+            .ok_or_else(|| missing("--std"))?,
+        crop_pct: pixels
+            .crop_pct
+            .or(said.map(|said| said.crop_pct))
+            .unwrap_or(1.),
+        crop_mode: pixels
+            .crop_mode
+            .or(said.map(|said| said.crop_mode))
+            .unwrap_or(CropMode::Center),
+        interpolation: pixels
+            .interpolation
+            .or(said.map(|said| said.interpolation))
+            .unwrap_or(Interpolation::Bilinear),
+        alpha: pixels
+            .alpha
+            .or(said.map(|said| said.alpha))
+            .unwrap_or(Alpha::White),
+        sixteen_bit: pixels
+            .sixteen_bit
+            .or(said.map(|said| said.sixteen_bit))
+            .unwrap_or(SixteenBit::Scale),
+        orientation: pixels
+            .orientation
+            .or(said.map(|said| said.orientation))
+            .unwrap_or(Orientation::Apply),
+    };
+    preprocessing.validate()?;
+    Ok(preprocessing)
 }
 
 fn load(input: &Input, preprocessing: &Preprocessing) -> Result<Vec<f32>, String> {
@@ -129,16 +179,23 @@ fn classify_all<'a>(
         let pixels: Vec<&[f32]> = images.iter().flatten().map(Vec::as_slice).collect();
         let mut answers = classifier.classify(&pixels)?.into_iter();
         for (input, image) in inputs.iter().zip(&images) {
-            let (top, error) = match image {
-                Ok(_) => (answers.next().unwrap_or_default(), None),
-                Err(error) => (Vec::new(), Some(error.clone())),
+            let answer = match image {
+                Ok(_) => answers
+                    .next()
+                    .unwrap_or_else(|| Err("no answer".to_owned())),
+                Err(error) => Err(error.clone()),
+            };
+            let (top, error) = match answer {
+                Ok(top) => (top, None),
+                Err(error) => (Vec::new(), Some(error)),
             };
             failed += usize::from(error.is_some());
-            let input = input.path.display().to_string();
-            rows.write(&Classification { input, top, error })?;
+            let input = input.name();
+            rows.write(&Classification { input, top, error })
+                .context(ROWS)?;
             bar.inc(1);
         }
-        rows.flush()?;
+        rows.flush().context(ROWS)?;
     }
     Ok(failed)
 }
@@ -155,11 +212,7 @@ struct Classifier {
 
 impl Classifier {
     fn new(arguments: &ClassifyArgs, network: &Network, weights: &Weights) -> Result<Self> {
-        let mut preprocessing = preprocessing(network, weights)?.clone();
-        preprocessing.alpha = arguments.alpha.unwrap_or(preprocessing.alpha);
-        preprocessing.sixteen_bit = arguments.sixteen_bit.unwrap_or(preprocessing.sixteen_bit);
-        preprocessing.orientation = arguments.orientation.unwrap_or(preprocessing.orientation);
-
+        let preprocessing = preprocessing(network, weights, &arguments.pixels)?;
         let layers = network.layers();
         let shape = Shape {
             spatial: Some(preprocessing.size),
@@ -195,8 +248,8 @@ impl Classifier {
         })
     }
 
-    /// The likeliest classes of each image.
-    fn classify(&self, images: &[&[f32]]) -> Result<Vec<Vec<Class>>> {
+    /// The likeliest classes of each image, or why there are none.
+    fn classify(&self, images: &[&[f32]]) -> Result<Vec<Result<Vec<Class>, String>>> {
         if images.is_empty() {
             return Ok(Vec::new());
         }
@@ -204,7 +257,14 @@ impl Classifier {
         let shape = (images.len(), 3, height, width);
         let input = Tensor::from_vec(images.concat(), shape, &self.device)?;
         let logits = self.network.forward(&input)?.to_vec2::<f32>()?;
-        Ok(logits.iter().map(|logits| self.top(logits)).collect())
+        let answer = |logits: &Vec<f32>| {
+            if logits.iter().all(|logit| logit.is_finite()) {
+                Ok(self.top(logits))
+            } else {
+                Err("the network's output is NaN or infinite".to_owned())
+            }
+        };
+        Ok(logits.iter().map(answer).collect())
     }
 
     fn top(&self, logits: &[f32]) -> Vec<Class> {
@@ -231,6 +291,7 @@ impl Classifier {
 
 fn read_labels(path: &Path) -> Result<Vec<String>> {
     let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+    let text = text.trim_start_matches('\u{feff}').trim_end();
     Ok(text.lines().map(|line| line.trim().to_owned()).collect())
 }
 

@@ -13,6 +13,19 @@ pub(super) struct Input {
 }
 
 impl Input {
+    /// The path as text. Bytes that are not UTF-8 are escaped, so two names never look alike.
+    pub(super) fn name(&self) -> String {
+        match self.path.to_str() {
+            Some(name) => name.to_owned(),
+            None => self
+                .path
+                .as_os_str()
+                .as_encoded_bytes()
+                .escape_ascii()
+                .to_string(),
+        }
+    }
+
     fn image(path: PathBuf) -> Self {
         Self {
             path,
@@ -38,10 +51,11 @@ pub(super) fn expand(arguments: &[PathBuf], stdin: &mut dyn BufRead) -> Result<V
     let mut inputs = Vec::new();
     for argument in arguments {
         if argument.as_os_str() == "-" {
-            for line in stdin.lines() {
+            for line in stdin.split(b'\n') {
                 let line = line.map_err(Error::file("read", Path::new("standard input")))?;
+                let line = line.strip_suffix(b"\r").unwrap_or(&line);
                 if !line.is_empty() {
-                    expand_path(Path::new(&line), &mut inputs);
+                    expand_path(&path_of(line), &mut inputs);
                 }
             }
         } else {
@@ -49,6 +63,19 @@ pub(super) fn expand(arguments: &[PathBuf], stdin: &mut dyn BufRead) -> Result<V
         }
     }
     Ok(inputs)
+}
+
+/// A line of a list as a path: its very bytes where paths are bytes.
+fn path_of(line: &[u8]) -> PathBuf {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        PathBuf::from(std::ffi::OsStr::from_bytes(line))
+    }
+    #[cfg(not(unix))]
+    {
+        PathBuf::from(String::from_utf8_lossy(line).into_owned())
+    }
 }
 
 /// A file stands for itself, whatever its name; of a folder only files named like images count.
@@ -66,7 +93,14 @@ fn expand_path(path: &Path, inputs: &mut Vec<Input>) {
             Ok(_) => {}
             Err(error) => {
                 let at = error.path().unwrap_or(path).to_path_buf();
-                inputs.push(Input::problem(&at, error.to_string()));
+                // What would not have been read as an image is nobody's loss.
+                if at.extension().is_none() || has_image_extension(&at) {
+                    let problem = match error.io_error() {
+                        Some(io) => format!("cannot open it: {io}"),
+                        None => "a link back to a folder that holds it".to_owned(),
+                    };
+                    inputs.push(Input::problem(&at, problem));
+                }
             }
         }
     }

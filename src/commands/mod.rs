@@ -9,12 +9,14 @@ mod trace;
 
 use std::io::{self, Write};
 
+use anyhow::Context;
 use candle_core::Device;
 
 use crate::checkpoint::Weights;
 use crate::cli::{Command, DeviceName, WidthArgs};
 use crate::error::{Error, Result};
 use crate::network::{Architecture, Network, SqueezeWidth, catalog};
+use crate::report::{Format, Report};
 
 /// The answer that the exit status gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +43,19 @@ pub fn run(command: Command) -> anyhow::Result<Outcome> {
 
 /// Says something to the person at the terminal: `error: …` or `warning: …`.
 pub fn complain(kind: &str, message: &str) {
+    // Names from files must not steer the terminal.
+    let message = message.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
     // Where standard error is closed there is nobody left to tell.
     let _ = writeln!(io::stderr(), "{kind}: {message}");
+}
+
+/// Writes a report to standard output. A reader that has seen enough, as in
+/// `senet trace | head`, changes nothing about the answer.
+fn print(report: &impl Report, format: Format) -> anyhow::Result<()> {
+    match report.write(format, &mut io::stdout().lock()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written.context("cannot write `standard output`")?),
+    }
 }
 
 /// Whether whoever reads our output went away.
@@ -73,7 +86,7 @@ fn network(name: Option<&str>, weights: Option<&Weights>, widths: WidthArgs) -> 
             channels.unwrap_or(network.input.channels),
             squeeze.unwrap_or(width),
         ),
-        _ => Err(Error::Geometry(format!(
+        _ => Err(Error::Usage(format!(
             "`--channels` and `--squeeze` are for `{}`; the widths of `{}` are its own",
             catalog::SE_BLOCK.name,
             network.name
@@ -82,8 +95,8 @@ fn network(name: Option<&str>, weights: Option<&Weights>, widths: WidthArgs) -> 
 }
 
 /// Says which tensors hold values that are no numbers: the results will not be either.
-fn warn_of_nonfinite(weights: &Weights) -> Result<()> {
-    for (tensor, count) in weights.file().nonfinite()? {
+fn warn_of_nonfinite(weights: &Weights, network: &Network) -> Result<()> {
+    for (tensor, count) in weights.nonfinite(network)? {
         let file = weights.file().name();
         let message = format!("`{file}`: {count} values of tensor `{tensor}` are NaN or infinite");
         complain("warning", &message);
@@ -105,5 +118,5 @@ fn device(name: DeviceName) -> Result<Device> {
         DeviceName::Cuda(number) => Device::new_cuda(number),
         DeviceName::Metal => Device::new_metal(0),
     };
-    opened.map_err(|error| Error::Device(format!("cannot open device {name:?}: {error}")))
+    opened.map_err(|error| Error::Device(format!("cannot open device `{name}`: {error}")))
 }

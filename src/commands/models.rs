@@ -1,11 +1,9 @@
-use std::io;
-
 use super::Outcome;
 use crate::checkpoint::Weights;
 use crate::cli::ModelsArgs;
 use crate::error::Result;
 use crate::network::{Network, catalog, trace};
-use crate::report::{Model, Models, Report};
+use crate::report::{Model, Models};
 
 pub(super) fn run(arguments: &ModelsArgs) -> anyhow::Result<Outcome> {
     let embedded = Weights::embedded()?.network;
@@ -13,7 +11,7 @@ pub(super) fn run(arguments: &ModelsArgs) -> anyhow::Result<Outcome> {
         .iter()
         .map(|network| model(network, embedded.as_deref()))
         .collect::<Result<_>>()?;
-    Models { models }.write(arguments.format, &mut io::stdout().lock())?;
+    super::print(&Models { models }, arguments.format)?;
     Ok(Outcome::Yes)
 }
 

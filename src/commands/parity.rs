@@ -1,5 +1,3 @@
-use std::io;
-
 use candle_core::DType;
 
 use super::Outcome;
@@ -7,7 +5,7 @@ use crate::checkpoint::{Reference, Weights};
 use crate::cli::ParityArgs;
 use crate::nn::SeNet;
 use crate::parity::{Tolerance, compare};
-use crate::report::{Parity, Report};
+use crate::report::Parity;
 
 pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
     let weights = Weights::open(&arguments.weights)?;
@@ -19,7 +17,7 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
     let reference = Reference::open(&arguments.reference)?;
     let device = super::device(arguments.device)?;
     let vb = weights.var_builder(&description, DType::F32, &device)?;
-    super::warn_of_nonfinite(&weights)?;
+    super::warn_of_nonfinite(&weights, &description)?;
     let network = SeNet::new(&description, vb)?;
 
     let default = Tolerance::default();
@@ -39,7 +37,7 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
         first_divergence: first_divergence.map(|layer| layer.name.clone()),
         layers,
     };
-    report.write(arguments.format, &mut io::stdout().lock())?;
+    super::print(&report, arguments.format)?;
     Ok(if report.passed {
         Outcome::Yes
     } else {

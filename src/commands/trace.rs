@@ -1,19 +1,18 @@
-use std::io;
 use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
 
 use super::Outcome;
 use crate::checkpoint::Weights;
-use crate::cli::TraceArgs;
+use crate::cli::{PixelArgs, TraceArgs};
 use crate::error::{Error, Result};
 use crate::image;
 use crate::network::trace::{LayerCost, Trace, trace};
 use crate::network::{Layers, Network, Shape};
 use crate::nn::SeNet;
-use crate::report::{Report, TraceReport, TraceRow, Values};
+use crate::report::{TraceReport, TraceRow, Values};
 
-/// Values of one layer above this are refused rather than left to exhaust the memory: 4 GiB.
+/// A layer's value may have so many elements, 4 GiB; a few of them live at one time.
 const MAX_ELEMENTS: usize = 1 << 30;
 
 pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
@@ -37,7 +36,7 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         weights => weights,
     };
     let image = match (&arguments.image, &weights) {
-        (Some(path), Some(weights)) => Some(load(path, &network, weights)?),
+        (Some(path), Some(weights)) => Some(load(path, &network, weights, &arguments.pixels)?),
         _ => None,
     };
 
@@ -54,19 +53,19 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     let measured = match &weights {
         Some(weights) if values_wanted => {
             check_memory(&trace)?;
-            let input = image.map_or_else(|| test_pattern(shape), |(pixels, _)| pixels);
+            let input = image.map_or_else(|| test_pattern(shape), |(values, _)| values);
             let input = Tensor::from_vec(
                 input,
                 shape.dims(crate::network::Layout::Nchw),
                 &Device::Cpu,
             )?;
-            super::warn_of_nonfinite(weights)?;
+            super::warn_of_nonfinite(weights, &network)?;
             measure(&network, weights, &input)?
         }
         _ => Vec::new(),
     };
     let report = report(arguments, &network, &layers, &trace, &measured);
-    report.write(arguments.format, &mut io::stdout().lock())?;
+    super::print(&report, arguments.format)?;
     Ok(Outcome::Yes)
 }
 
@@ -81,16 +80,21 @@ fn embedded_weights_of(network: &Network) -> Result<Weights> {
     if weights.network.as_deref() == Some(network.name) {
         return Ok(weights);
     }
-    Err(Error::Geometry(format!(
+    Err(Error::Usage(format!(
         "values need weights, and none of `{}` are inside this program\nhint: name a file with \
          `--weights`",
         network.name
     )))
 }
 
-fn load(path: &std::path::Path, network: &Network, weights: &Weights) -> Result<(Vec<f32>, Shape)> {
-    let preprocessing = super::classify::preprocessing(network, weights)?;
-    let pixels = image::load(path, preprocessing).map_err(|error| match error {
+fn load(
+    path: &std::path::Path,
+    network: &Network,
+    weights: &Weights,
+    pixels: &PixelArgs,
+) -> Result<(Vec<f32>, Shape)> {
+    let preprocessing = super::classify::preprocessing(network, weights, pixels)?;
+    let values = image::load(path, &preprocessing).map_err(|error| match error {
         Error::Image(problem) => Error::Image(format!("`{}`: {problem}", path.display())),
         error => error,
     })?;
@@ -98,7 +102,7 @@ fn load(path: &std::path::Path, network: &Network, weights: &Weights) -> Result<
         spatial: Some(preprocessing.size),
         ..network.input.shape(1)
     };
-    Ok((pixels, shape))
+    Ok((values, shape))
 }
 
 fn check_memory(trace: &Trace) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Description to named layers: the only wiring in the project.
 
-use super::geometry::{Padding, Window};
+use super::geometry::Window;
 use super::operation::Conv;
 use super::{Architecture, Block, Convention, Network, Operation, ResNet, Residual, SqueezeWidth};
 
@@ -163,10 +163,7 @@ impl Layers {
         Window {
             kernel,
             stride,
-            padding: match self.convention.padding {
-                Padding::Same => Padding::Same,
-                Padding::Symmetric(_) => Padding::Symmetric(kernel / 2),
-            },
+            padding: self.convention.padding.of(kernel),
         }
     }
 

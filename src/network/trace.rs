@@ -43,11 +43,10 @@ pub fn trace(layers: &Layers, input: Shape) -> Result<Trace> {
     let (mut parameters, mut buffers, mut macs) = (0_u64, 0_u64, 0_u64);
     for layer in layers.as_slice() {
         let cost = cost(layer, &shapes)?;
-        parameters += cost.parameters;
-        buffers += cost.buffers;
-        macs = macs
-            .checked_add(cost.macs)
-            .ok_or_else(|| too_large(layer))?;
+        let add = |sum: u64, count| sum.checked_add(count).ok_or_else(|| too_large(layer));
+        parameters = add(parameters, cost.parameters)?;
+        buffers = add(buffers, cost.buffers)?;
+        macs = add(macs, cost.macs)?;
         shapes.push(cost.output);
         costs.push(cost);
     }
@@ -76,14 +75,19 @@ fn cost(layer: &Layer, shapes: &[Shape]) -> Result<LayerCost> {
             layer.name
         ))
     })?;
-    let (mut parameters, mut buffers) = (0, 0);
+    let (mut parameters, mut buffers) = (0_u64, 0_u64);
     for parameter in layer.operation.parameters() {
-        let count = parameter.shape.iter().product::<usize>() as u64;
-        if parameter.trainable {
-            parameters += count;
+        let count = parameter
+            .shape
+            .iter()
+            .try_fold(1_u64, |product, &size| product.checked_mul(size as u64))
+            .ok_or_else(|| too_large(layer))?;
+        let sum = if parameter.trainable {
+            &mut parameters
         } else {
-            buffers += count;
-        }
+            &mut buffers
+        };
+        *sum = count.checked_add(*sum).ok_or_else(|| too_large(layer))?;
     }
     let macs = layer
         .operation
@@ -99,7 +103,7 @@ fn cost(layer: &Layer, shapes: &[Shape]) -> Result<LayerCost> {
 
 fn too_large(layer: &Layer) -> Error {
     Error::Geometry(format!(
-        "layer `{}`: the input is too large: its multiplications cannot be counted in 64 bits",
+        "layer `{}` is too large: what it holds or multiplies cannot be counted in 64 bits",
         layer.name
     ))
 }

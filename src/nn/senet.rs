@@ -32,11 +32,18 @@ pub struct SeNet {
     last_use: Vec<usize>,
 }
 
-/// What computes the layers from `first` on: one, or the six of an SE block.
+/// What computes the layers from `first` on.
 #[derive(Debug, Clone)]
 struct Step {
     first: usize,
-    leaf: Leaf,
+    module: StepModule,
+}
+
+#[derive(Debug, Clone)]
+enum StepModule {
+    Layer(Leaf),
+    /// The six layers of an SE block.
+    Gate(SqueezeExcitation),
 }
 
 #[derive(Debug, Clone)]
@@ -48,7 +55,6 @@ enum Leaf {
     GlobalAveragePool,
     Flatten,
     Linear(Linear),
-    SqueezeExcitation(SqueezeExcitation),
     Add,
 }
 
@@ -64,11 +70,11 @@ impl SeNet {
         let mut gates = layers.gates().iter().peekable();
         let mut first = 0;
         while let Some(layer) = layers.as_slice().get(first) {
-            let (leaf, count) = match gates.next_if(|gate| gate.first == first) {
-                Some(gate) => (Leaf::squeeze_excitation(gate, &vb)?, Gate::LAYERS),
-                None => (Leaf::load(layer, &vb)?, 1),
+            let (module, count) = match gates.next_if(|gate| gate.first == first) {
+                Some(gate) => (StepModule::Gate(load_gate(gate, &vb)?), Gate::LAYERS),
+                None => (StepModule::Layer(Leaf::load(layer, &vb)?), 1),
             };
-            steps.push(Step { first, leaf });
+            steps.push(Step { first, module });
             first += count;
         }
         let last_use = last_use(&layers);
@@ -108,16 +114,18 @@ impl SeNet {
                 .ok_or_else(|| {
                     Error::msg(format!("layer `{}` reads a dropped value", layer.name))
                 })?;
-            let mut end = step.first + 1;
-            let output = if let Leaf::SqueezeExcitation(se) = &step.leaf {
-                end = step.first + Gate::LAYERS;
-                se.forward_with(inputs[0], |stage, value| {
-                    observe(&list[step.first + stage as usize], value)
-                })?
-            } else {
-                let output = step.leaf.forward(&inputs)?;
-                observe(layer, &output)?;
-                output
+            let (output, end) = match &step.module {
+                StepModule::Layer(leaf) => {
+                    let output = leaf.forward(&inputs)?;
+                    observe(layer, &output)?;
+                    (output, step.first + 1)
+                }
+                StepModule::Gate(se) => {
+                    let output = se.forward_with(inputs[0], |stage, value| {
+                        observe(&list[step.first + stage as usize], value)
+                    })?;
+                    (output, step.first + Gate::LAYERS)
+                }
             };
             values[end] = Some(output);
             for value in list[step.first..end].iter().flat_map(|layer| &layer.inputs) {
@@ -139,15 +147,15 @@ impl Module for SeNet {
     }
 }
 
-impl Leaf {
-    fn squeeze_excitation(gate: &Gate, vb: &VarBuilder) -> Result<Self> {
-        let vb = match gate.path.as_str() {
-            "" => vb.clone(),
-            path => vb.pp(path),
-        };
-        SqueezeExcitation::new(gate.channels, gate.squeeze, vb).map(Self::SqueezeExcitation)
-    }
+fn load_gate(gate: &Gate, vb: &VarBuilder) -> Result<SqueezeExcitation> {
+    let vb = match gate.path.as_str() {
+        "" => vb.clone(),
+        path => vb.pp(path),
+    };
+    SqueezeExcitation::new(gate.channels, gate.squeeze, vb)
+}
 
+impl Leaf {
     fn load(layer: &Layer, vb: &VarBuilder) -> Result<Self> {
         let vb = vb.pp(&layer.name);
         Ok(match layer.operation {
@@ -181,7 +189,6 @@ impl Leaf {
             Self::GlobalAveragePool => squeeze(xs),
             Self::Flatten => xs.flatten_from(1),
             Self::Linear(linear) => linear.forward(xs),
-            Self::SqueezeExcitation(se) => se.forward(xs),
             Self::Add => xs + inputs[1],
         }
     }

@@ -3,7 +3,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Report;
-use super::table::{self, Align};
+use super::table::{self, Align, one_line};
 use crate::parity::{Comparison, Coverage};
 
 /// The answer of `senet parity`.
@@ -35,7 +35,7 @@ impl Report for Parity {
         let mut rows = vec![header.map(str::to_owned).to_vec()];
         rows.extend(self.layers.iter().map(|layer| {
             vec![
-                layer.name.clone(),
+                one_line(&layer.name),
                 format!("{:?}", layer.shape),
                 format!("{:.1e}", layer.max_abs),
                 format!("{:.1e}", layer.max_rel),
@@ -56,7 +56,7 @@ impl Report for Parity {
             0 => String::new(),
             of_blocks => format!(" and {blocks} of {of_blocks} blocks"),
         };
-        let framework = self.framework.as_deref().unwrap_or("the reference");
+        let framework = one_line(self.framework.as_deref().unwrap_or("the reference"));
         writeln!(out)?;
         writeln!(
             out,
