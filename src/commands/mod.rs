@@ -5,6 +5,7 @@ mod inputs;
 mod models;
 mod output;
 mod parity;
+mod pixels;
 mod trace;
 
 use std::io::{self, Write};

@@ -93,7 +93,7 @@ fn load(
     weights: &Weights,
     pixels: &PixelArgs,
 ) -> Result<(Vec<f32>, Shape)> {
-    let preprocessing = super::classify::preprocessing(network, weights, pixels)?;
+    let preprocessing = super::pixels::preprocessing(network, weights, pixels)?;
     let values = image::load(path, &preprocessing).map_err(|error| match error {
         Error::Image(problem) => Error::Image(format!("`{}`: {problem}", path.display())),
         error => error,

@@ -1,0 +1,278 @@
+//! Where rows go, and that none is lost or exchanged.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+use std::io::Write;
+use std::path::Path;
+
+use assert_cmd::Command;
+
+const PHOTOS: [(&str, &str); 3] = [
+    ("tests/images/photos/cat.jpg", "cat"),
+    ("tests/images/photos/coffee.jpg", "automobile"),
+    ("tests/images/photos/rocket.jpg", "ship"),
+];
+
+fn senet() -> Command {
+    Command::cargo_bin("senet").unwrap()
+}
+
+fn rows(path: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn every_input_has_its_own_row_in_order_at_any_batch_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("rows.ndjson");
+    let mut list = String::new();
+    let mut expected = Vec::new();
+    for index in 0..37 {
+        let (path, label) = if index % 5 == 3 {
+            ("no-such.jpg", None)
+        } else {
+            let (path, label) = PHOTOS[index % 3];
+            (path, Some(label))
+        };
+        list += &format!("{path}\n");
+        expected.push((path, label));
+    }
+    for batch_size in ["1", "2", "7", "16", "64"] {
+        let arguments = [
+            "classify",
+            "-",
+            "--format",
+            "ndjson",
+            "--batch-size",
+            batch_size,
+            "--output",
+        ];
+        senet()
+            .args(arguments)
+            .arg(&output)
+            .write_stdin(list.as_str())
+            .assert()
+            .code(1);
+        let rows = rows(&output);
+        let found: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                (
+                    row["input"].as_str().unwrap(),
+                    row["top"][0]["label"].as_str(),
+                )
+            })
+            .collect();
+        assert_eq!(found, expected, "batches of {batch_size}");
+    }
+}
+
+#[test]
+fn a_finished_file_leaves_no_partial_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("rows.csv");
+    senet()
+        .args(["classify", PHOTOS[0].0, "--format", "csv", "--output"])
+        .arg(&output)
+        .assert()
+        .success();
+    let names: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["rows.csv"]);
+}
+
+#[test]
+fn an_interrupted_run_keeps_its_rows_beside_an_untouched_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("rows.ndjson");
+    let partial = folder.path().join("rows.ndjson.partial");
+    std::fs::write(&output, "before\n").unwrap();
+    let images = folder.path().join("images");
+    std::fs::create_dir(&images).unwrap();
+    for index in 0..5000 {
+        std::fs::hard_link(PHOTOS[0].0, images.join(format!("{index}.jpg")))
+            .or_else(|_| {
+                std::fs::copy(PHOTOS[0].0, images.join(format!("{index}.jpg"))).map(|_| ())
+            })
+            .unwrap();
+    }
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("senet"))
+        .args(["classify", "--format", "ndjson", "--output"])
+        .args([&output, &images])
+        .spawn()
+        .unwrap();
+    // Until the first rows are there; the run as a whole takes far longer.
+    while std::fs::metadata(&partial).map_or(0, |metadata| metadata.len()) == 0 {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "the run ended before it was interrupted"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!rows(&partial).is_empty());
+    assert_eq!(std::fs::read_to_string(&output).unwrap(), "before\n");
+}
+
+#[test]
+fn an_empty_list_on_standard_input_is_an_error() {
+    senet()
+        .args(["classify", "-"])
+        .write_stdin("")
+        .assert()
+        .code(2)
+        .stderr("error: no input: standard input named no image\n");
+}
+
+/// Runs a command whose output nobody reads, and returns its exit status.
+fn unread(arguments: &[&str]) -> Option<i32> {
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("senet"))
+        .args(arguments)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "",
+        "{arguments:?}"
+    );
+    output.status.code()
+}
+
+#[test]
+fn a_closed_pipe_changes_no_answer() {
+    assert_eq!(unread(&["trace", "--network", "seresnet110"]), Some(0));
+    let case = |network: &str, file: &str| format!("tests/fixtures/{network}/{file}.safetensors");
+    let (weights, reference) = (case("se_block", "weights"), case("se_block", "reference"));
+    let parity = ["parity", "--weights", &weights, "--reference", &reference];
+    assert_eq!(unread(&parity), Some(0));
+    // Nothing is equal to the last bit of float64.
+    assert_eq!(
+        unread(&[&parity[..], &["--rtol", "1e-20", "--atol", "0"]].concat()),
+        Some(1)
+    );
+    // Rows that could not be written are not done.
+    assert_eq!(unread(&["classify", PHOTOS[0].0]), Some(1));
+}
+
+#[test]
+fn an_input_is_never_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let photo = folder.path().join("cat.jpg");
+    std::fs::copy(PHOTOS[0].0, &photo).unwrap();
+    let before = std::fs::read(&photo).unwrap();
+    senet()
+        .arg("classify")
+        .arg(&photo)
+        .arg("--output")
+        .arg(&photo)
+        .assert()
+        .code(2);
+    assert_eq!(std::fs::read(&photo).unwrap(), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_output_that_is_a_device_stays_one() {
+    senet()
+        .args(["classify", PHOTOS[0].0, "--output", "/dev/null"])
+        .assert()
+        .success();
+    assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+    senet()
+        .args(["classify", PHOTOS[0].0, "--output", "/dev/full"])
+        .assert()
+        .code(2);
+}
+
+#[cfg(unix)]
+#[test]
+fn names_that_are_not_utf8_are_read_and_told_apart() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let mut list = Vec::new();
+    for name in [b"\xff.jpg", b"\xfe.jpg"] {
+        let path = folder.path().join(std::ffi::OsStr::from_bytes(name));
+        std::fs::copy(PHOTOS[0].0, &path).unwrap();
+        list.extend_from_slice(path.as_os_str().as_bytes());
+        list.push(b'\n');
+    }
+    let output = senet()
+        .args(["classify", "-", "--format", "ndjson"])
+        .write_stdin(list)
+        .assert()
+        .success();
+    let text = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    let names: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(names[0]["input"].as_str().unwrap().ends_with("/\\xff.jpg"));
+    assert!(names[1]["input"].as_str().unwrap().ends_with("/\\xfe.jpg"));
+}
+
+#[test]
+fn json_of_models_and_of_a_traced_image_is_complete() {
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        let output = senet().args(arguments).assert().success();
+        serde_json::from_slice(&output.get_output().stdout).unwrap()
+    };
+    let models = json(&["models", "--format", "json"]);
+    assert_eq!(models["models"].as_array().unwrap().len(), 14);
+    assert_eq!(models["models"][2]["name"], "seresnet20");
+    assert_eq!(models["models"][2]["embedded"], true);
+    let trace = json(&["trace", "--image", PHOTOS[0].0, "--format", "json"]);
+    assert_eq!(trace["input_shape"], serde_json::json!([1, 3, 32, 32]));
+    assert_eq!(trace["layers"].as_array().unwrap().len(), 127);
+    for layer in trace["layers"].as_array().unwrap() {
+        assert!(layer["time_ms"].as_f64().unwrap() >= 0., "{layer}");
+        assert_eq!(layer["values"]["nan"], 0, "{layer}");
+        assert!(
+            layer["values"]["min"].as_f64() <= layer["values"]["max"].as_f64(),
+            "{layer}"
+        );
+    }
+}
+
+#[test]
+fn labels_come_from_a_file_with_one_for_each_class() {
+    let mut labels = tempfile::NamedTempFile::new().unwrap();
+    for class in 0..10 {
+        writeln!(labels, "class number {class}").unwrap();
+    }
+    let output = senet()
+        .args(["classify", "--top-k", "1", PHOTOS[0].0, "--labels"])
+        .arg(labels.path())
+        .assert()
+        .success();
+    let stdout = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    assert!(stdout.contains("class number 3"), "{stdout}");
+}
+
+#[test]
+fn one_thread_gives_the_answer_of_all() {
+    let run = |threads: &[&str]| {
+        let output = senet()
+            .args(["classify", "--format", "ndjson", PHOTOS[0].0])
+            .args(threads)
+            .assert()
+            .success();
+        let row: serde_json::Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+        row["top"][0]["probability"].as_f64().unwrap()
+    };
+    // Another number of threads may sum in another order: single precision, a few roundings.
+    assert!((run(&[]) - run(&["--threads", "1"])).abs() < 1e-5);
+}

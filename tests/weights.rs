@@ -1,0 +1,289 @@
+//! Weights that are wrong in one way each, made from the embedded ones.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use candle_core::{DType, Device, Tensor};
+
+const SHIPPED: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/weights/seresnet20.safetensors"
+);
+const CAT: &str = "tests/images/photos/cat.jpg";
+
+fn senet(arguments: &[&str]) -> Output {
+    let mut command = assert_cmd::Command::cargo_bin("senet").unwrap();
+    command.args(arguments).output().unwrap()
+}
+
+fn shipped() -> (HashMap<String, Tensor>, HashMap<String, String>) {
+    let bytes = std::fs::read(SHIPPED).unwrap();
+    let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let tensors = candle_core::safetensors::load(SHIPPED, &Device::Cpu).unwrap();
+    (tensors, header.metadata().clone().unwrap())
+}
+
+/// Writes the shipped weights, changed, and returns what classify says of them.
+fn classify_with(
+    change: impl FnOnce(&mut HashMap<String, Tensor>, &mut HashMap<String, String>),
+) -> (Option<i32>, String, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let (mut tensors, mut metadata) = shipped();
+    change(&mut tensors, &mut metadata);
+    safetensors::serialize_to_file(tensors, Some(metadata), &path).unwrap();
+    let output = senet(&["classify", "--weights", path.to_str().unwrap(), CAT]);
+    (
+        output.status.code(),
+        String::from_utf8(output.stderr).unwrap(),
+        path,
+    )
+}
+
+fn said(path: &Path, text: &str) -> String {
+    text.replace("FILE", path.to_str().unwrap())
+}
+
+#[test]
+fn weights_from_a_file_answer_like_the_embedded_ones() {
+    let from_file = senet(&["classify", "--format", "ndjson", "--weights", SHIPPED, CAT]);
+    assert_eq!(from_file.status.code(), Some(0));
+    let embedded = senet(&["classify", "--format", "ndjson", CAT]);
+    assert_eq!(from_file.stdout, embedded.stdout);
+    assert!(!embedded.stdout.is_empty());
+}
+
+#[test]
+fn counts_of_batches_in_pytorch_files_are_passed_over() {
+    let (status, stderr, _) = classify_with(|tensors, _| {
+        let count = Tensor::zeros(1, DType::I64, &Device::Cpu).unwrap();
+        tensors.insert("bn1.num_batches_tracked".to_owned(), count);
+    });
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_missing_tensor_is_named_with_its_shape() {
+    let (status, stderr, path) = classify_with(|tensors, _| {
+        tensors.remove("layer2.0.conv1.kernel").unwrap();
+    });
+    assert_eq!(status, Some(2));
+    let expected = "error: `FILE` does not fit network `seresnet20`:\n  \
+                    1 missing: `layer2.0.conv1.kernel` of shape [3, 3, 16, 32]\n";
+    assert_eq!(stderr, said(&path, expected));
+}
+
+#[test]
+fn a_misshapen_tensor_is_named_with_both_shapes() {
+    let (status, stderr, path) = classify_with(|tensors, _| {
+        let wrong = Tensor::zeros((10, 64), DType::F32, &Device::Cpu).unwrap();
+        tensors.insert("fc.kernel".to_owned(), wrong);
+    });
+    assert_eq!(status, Some(2));
+    let expected = "error: `FILE` does not fit network `seresnet20`:\n  \
+                    1 misshapen: `fc.kernel`: expected shape [64, 10], found [10, 64]\n";
+    assert_eq!(stderr, said(&path, expected));
+}
+
+#[test]
+fn a_tensor_of_integers_is_refused() {
+    let (status, stderr, path) = classify_with(|tensors, _| {
+        let wrong = Tensor::zeros(10, DType::U32, &Device::Cpu).unwrap();
+        tensors.insert("fc.bias".to_owned(), wrong);
+    });
+    assert_eq!(status, Some(2));
+    let expected =
+        "error: `FILE` has tensor `fc.bias` of type U32; expected F32, F64, F16 or BF16\n";
+    assert_eq!(stderr, said(&path, expected));
+}
+
+#[test]
+fn weights_of_another_network_are_refused_with_what_is_missing() {
+    let (status, stderr, _) = classify_with(|_, metadata| {
+        metadata.insert("network".to_owned(), "seresnet32".to_owned());
+    });
+    assert_eq!(status, Some(2));
+    assert!(
+        stderr.contains("does not fit network `seresnet32`"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("missing: `layer1.3.conv1.kernel`"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn weights_of_another_convention_are_refused() {
+    let (status, stderr, path) = classify_with(|_, metadata| {
+        metadata.insert("convention".to_owned(), "timm".to_owned());
+    });
+    assert_eq!(status, Some(2));
+    let expected =
+        "error: `FILE` was made under the convention `timm`; `seresnet20` follows `keras`\n";
+    assert_eq!(stderr, said(&path, expected));
+}
+
+#[test]
+fn weights_that_name_no_network_ask_for_one() {
+    let (status, stderr, path) = classify_with(|_, metadata| {
+        metadata.remove("network").unwrap();
+    });
+    assert_eq!(status, Some(2));
+    let expected = "error: `FILE` does not say which network it is for\n\
+                    hint: name it with `--network`\n";
+    assert_eq!(stderr, said(&path, expected));
+}
+
+#[test]
+fn metadata_of_another_form_is_named() {
+    let (status, stderr, path) = classify_with(|_, metadata| {
+        metadata.insert("labels".to_owned(), "cat".to_owned());
+    });
+    assert_eq!(status, Some(2));
+    let expected = said(
+        &path,
+        "error: `FILE` has metadata `labels` that cannot be read: ",
+    );
+    assert!(stderr.starts_with(&expected), "{stderr}");
+}
+
+#[test]
+fn nan_weights_are_warned_of_and_never_answered_with() {
+    let (status, stderr, path) = classify_with(|tensors, _| {
+        let mut bias = tensors["fc.bias"].to_vec1::<f32>().unwrap();
+        bias[7] = f32::NAN;
+        tensors.insert(
+            "fc.bias".to_owned(),
+            Tensor::new(bias, &Device::Cpu).unwrap(),
+        );
+    });
+    assert_eq!(status, Some(1));
+    let expected = "warning: `FILE`: 1 values of tensor `fc.bias` are NaN or infinite\n\
+                    warning: 1 of 1 inputs failed\n";
+    assert_eq!(stderr, said(&path, expected));
+}
+
+#[test]
+fn images_can_be_prepared_by_flags_where_the_file_does_not_say_how() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let (tensors, mut metadata) = shipped();
+    metadata.remove("preprocessing").unwrap();
+    safetensors::serialize_to_file(tensors, Some(metadata), &path).unwrap();
+    let file = path.to_str().unwrap();
+
+    let without = senet(&["classify", "--weights", file, CAT]);
+    assert_eq!(without.status.code(), Some(2));
+    let stderr = String::from_utf8(without.stderr).unwrap();
+    assert!(
+        stderr.contains("hint: `--size`, `--mean` and `--std` say it"),
+        "{stderr}"
+    );
+
+    let mut arguments = vec!["classify", "--format", "ndjson", "--weights", file, CAT];
+    arguments.extend([
+        "--size",
+        "32x32",
+        "--mean",
+        "0.4914,0.4822,0.4465",
+        "--std",
+        "0.2470,0.2435,0.2616",
+    ]);
+    let with = senet(&arguments);
+    let embedded = senet(&["classify", "--format", "ndjson", CAT]);
+    assert_eq!(with.stdout, embedded.stdout);
+
+    let squashed = senet(&[
+        "classify",
+        "--format",
+        "ndjson",
+        "--crop-mode",
+        "squash",
+        CAT,
+    ]);
+    assert_ne!(squashed.stdout, embedded.stdout);
+}
+
+#[test]
+fn parity_names_the_first_layer_that_differs_and_ends_with_1() {
+    const CASE: &str = "tests/fixtures/se_bottleneck";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let good = format!("{CASE}/weights.safetensors");
+    let mut tensors = candle_core::safetensors::load(&good, &Device::Cpu).unwrap();
+    let changed = (&tensors["conv2.kernel"] * 1.01).unwrap();
+    tensors.insert("conv2.kernel".to_owned(), changed);
+    let metadata = HashMap::from([("network".to_owned(), "se_bottleneck".to_owned())]);
+    safetensors::serialize_to_file(tensors, Some(metadata), &path).unwrap();
+
+    let reference = format!("{CASE}/reference.safetensors");
+    let file = path.to_str().unwrap();
+    let table = senet(&["parity", "--weights", file, "--reference", &reference]);
+    assert_eq!(table.status.code(), Some(1));
+    let stdout = String::from_utf8(table.stdout).unwrap();
+    assert!(
+        stdout.contains("different, first at `conv2` (atol 1e-7, rtol 1e-5)"),
+        "{stdout}"
+    );
+
+    let json = senet(&[
+        "parity",
+        "--weights",
+        file,
+        "--reference",
+        &reference,
+        "--format",
+        "json",
+    ]);
+    assert_eq!(json.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(report["passed"], false);
+    assert_eq!(report["first_divergence"], "conv2");
+    for (layer, passed) in [("relu1", true), ("conv2", false)] {
+        let layers = report["layers"].as_array().unwrap();
+        let found = layers.iter().find(|found| found["name"] == layer).unwrap();
+        assert_eq!(found["passed"], passed, "{layer}");
+        assert!(found["max_abs"].is_f64() && found["max_rel"].is_f64() && found["cosine"].is_f64());
+    }
+
+    let equal = senet(&[
+        "parity",
+        "--weights",
+        &good,
+        "--reference",
+        &reference,
+        "--format",
+        "json",
+    ]);
+    let report: serde_json::Value = serde_json::from_slice(&equal.stdout).unwrap();
+    assert_eq!(
+        (equal.status.code(), &report["passed"]),
+        (Some(0), &true.into())
+    );
+    assert!(report["first_divergence"].is_null());
+}
+
+#[test]
+fn a_truncated_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let bytes = std::fs::read(SHIPPED).unwrap();
+    for length in [0, 4, 100, bytes.len() - 1] {
+        std::fs::write(&path, &bytes[..length]).unwrap();
+        let output = senet(&["classify", "--weights", path.to_str().unwrap(), CAT]);
+        assert_eq!(output.status.code(), Some(2), "{length} bytes");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            stderr.starts_with(&said(&path, "error: `FILE` is ")),
+            "{stderr}"
+        );
+    }
+}
