@@ -41,8 +41,8 @@ impl TensorFile {
     /// A file that cannot be read or is not whole safetensors.
     pub fn open(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
-        let file = std::fs::File::open(path).map_err(Error::file("open", path))?;
-        let metadata = file.metadata().map_err(Error::file("read", path))?;
+        // Before it is opened: opening a pipe would wait for a writer.
+        let metadata = std::fs::metadata(path).map_err(Error::file("open", path))?;
         if !metadata.is_file() {
             return Err(Error::Checkpoint {
                 file: name,
@@ -55,6 +55,7 @@ impl TensorFile {
                 problem: "is empty; expected a safetensors file".to_owned(),
             });
         }
+        let file = std::fs::File::open(path).map_err(Error::file("open", path))?;
         // SAFETY: the map is read-only and lives as long as the slice made from it. What
         // another process may do to the file is stated in the documentation above.
         #[expect(
