@@ -152,6 +152,8 @@ impl Classifier {
         };
         trace::trace(&layers, shape)?;
         let classes = layers.outputs();
+        let device = super::device(arguments.device)?;
+        let vb = weights.var_builder(network, DType::F32, &device)?;
         let (origin, labels) = match &arguments.labels {
             Some(path) => (path.display().to_string(), Some(read_labels(path)?)),
             None => (weights.file().name().to_owned(), weights.labels.clone()),
@@ -168,8 +170,6 @@ impl Classifier {
                 ),
             });
         }
-        let device = super::device(arguments.device)?;
-        let vb = weights.var_builder(network, DType::F32, &device)?;
         Ok(Self {
             network: SeNet::new(network, vb)?,
             device,
