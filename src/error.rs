@@ -25,10 +25,10 @@ pub enum Error {
     #[error("{0}")]
     Image(String),
 
-    /// Bytes that are not a safetensors file, or metadata that cannot be read.
+    /// Weights or a dump that are not safetensors, do not fit the network, or say too little.
     #[error("`{file}` {problem}")]
     Checkpoint {
-        /// The weights' file, or `embedded weights`.
+        /// The file, or `embedded weights`.
         file: String,
         /// What is wrong with it.
         problem: String,
@@ -49,15 +49,6 @@ pub enum Error {
         name: String,
         /// The nearest name there is.
         hint: String,
-    },
-
-    /// A reference dump that cannot be compared with the network.
-    #[error("`{file}` {problem}")]
-    Reference {
-        /// The dump's file.
-        file: String,
-        /// What is wrong with it.
-        problem: String,
     },
 
     /// A device this program was built without, or that does not answer.

@@ -3,7 +3,7 @@ use std::path::Path;
 use candle_core::{DType, Tensor};
 
 use super::file::TensorFile;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::network::{Layers, Layout, Network};
 
 /// A dump of what another framework computed: `input`, `output` and any number of layers
@@ -27,10 +27,9 @@ impl Reference {
             Some("nhwc") => Layout::Nhwc,
             found => {
                 let found = found.map_or("none".to_owned(), |layout| format!("`{layout}`"));
-                return Err(Error::Reference {
-                    file: file.name().to_owned(),
-                    problem: format!("needs metadata `layout` of `nhwc` or `nchw`, found {found}"),
-                });
+                return Err(file.problem(format!(
+                    "needs metadata `layout` of `nhwc` or `nchw`, found {found}"
+                )));
             }
         };
         Ok(Self { file, layout })
@@ -52,7 +51,7 @@ impl Reference {
         if input.rank() == 4 && input.elem_count() > 0 {
             Ok(input.to_dtype(DType::F32)?)
         } else {
-            Err(self.problem(format!(
+            Err(self.file.problem(format!(
                 "needs an `input` of 4 dimensions, none of them 0, found {:?}",
                 input.dims()
             )))
@@ -68,7 +67,7 @@ impl Reference {
         if let Some(found) = self.file.metadata("network")
             && found != network.name
         {
-            return Err(self.problem(format!(
+            return Err(self.file.problem(format!(
                 "was made with network `{found}`, but `{}` is compared",
                 network.name
             )));
@@ -85,7 +84,7 @@ impl Reference {
                 name => layers.position(name),
             };
             let position = position.ok_or_else(|| {
-                self.problem(format!(
+                self.file.problem(format!(
                     "names `{name}`, which network `{}` lacks\nhint: `senet trace --network {}` \
                      lists its layers and groups",
                     network.name, network.name
@@ -94,9 +93,9 @@ impl Reference {
             values.push((name, position));
         }
         if values.is_empty() {
-            return Err(
-                self.problem("holds nothing to compare: neither `output` nor any layer".to_owned())
-            );
+            return Err(self
+                .file
+                .problem("holds nothing to compare: neither `output` nor any layer".to_owned()));
         }
         // A layer before the groups that end with it, inner groups before outer ones.
         values
@@ -114,13 +113,6 @@ impl Reference {
         match self.layout {
             Layout::Nhwc if tensor.rank() == 4 => Ok(tensor.permute((0, 3, 1, 2))?.contiguous()?),
             _ => Ok(tensor),
-        }
-    }
-
-    fn problem(&self, problem: String) -> Error {
-        Error::Reference {
-            file: self.file.name().to_owned(),
-            problem,
         }
     }
 }

@@ -62,13 +62,11 @@ fn print(report: &impl Report, format: Format) -> anyhow::Result<()> {
 /// Whether whoever reads our output went away.
 #[must_use]
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let kinds = error.chain().filter_map(|cause| {
+    let mut kinds = error.chain().filter_map(|cause| {
         let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
         io.or_else(|| cause.downcast_ref::<serde_json::Error>()?.io_error_kind())
     });
-    kinds
-        .into_iter()
-        .any(|kind| kind == io::ErrorKind::BrokenPipe)
+    kinds.any(|kind| kind == io::ErrorKind::BrokenPipe)
 }
 
 /// The network asked for by name, else that of the weights.

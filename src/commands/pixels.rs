@@ -21,7 +21,6 @@ pub(super) fn preprocessing(
             network.name
         )));
     }
-    let said = weights.preprocessing.as_ref();
     let missing = |flag: &str| Error::Checkpoint {
         file: weights.file().name().to_owned(),
         problem: format!(
@@ -30,45 +29,37 @@ pub(super) fn preprocessing(
         ),
     };
     let size = pixels.size.map(|size| [size.height, size.width]);
-    let preprocessing = Preprocessing {
-        size: size
-            .or(said.map(|said| said.size))
-            .ok_or_else(|| missing("--size"))?,
-        mean: pixels
-            .mean
-            .map(|mean| mean.0)
-            .or(said.map(|said| said.mean))
-            .ok_or_else(|| missing("--mean"))?,
-        std: pixels
-            .std
-            .map(|std| std.0)
-            .or(said.map(|said| said.std))
-            .ok_or_else(|| missing("--std"))?,
-        crop_pct: pixels
-            .crop_pct
-            .or(said.map(|said| said.crop_pct))
-            .unwrap_or(1.),
-        crop_mode: pixels
-            .crop_mode
-            .or(said.map(|said| said.crop_mode))
-            .unwrap_or(CropMode::Center),
-        interpolation: pixels
-            .interpolation
-            .or(said.map(|said| said.interpolation))
-            .unwrap_or(Interpolation::Bilinear),
-        alpha: pixels
-            .alpha
-            .or(said.map(|said| said.alpha))
-            .unwrap_or(Alpha::White),
-        sixteen_bit: pixels
-            .sixteen_bit
-            .or(said.map(|said| said.sixteen_bit))
-            .unwrap_or(SixteenBit::Scale),
-        orientation: pixels
-            .orientation
-            .or(said.map(|said| said.orientation))
-            .unwrap_or(Orientation::Apply),
+    let mean = pixels.mean.map(|mean| mean.0);
+    let std = pixels.std.map(|std| std.0);
+    let mut chosen = match &weights.preprocessing {
+        Some(said) => said.clone(),
+        None => Preprocessing {
+            size: size.ok_or_else(|| missing("--size"))?,
+            mean: mean.ok_or_else(|| missing("--mean"))?,
+            std: std.ok_or_else(|| missing("--std"))?,
+            crop_pct: 1.,
+            crop_mode: CropMode::Center,
+            interpolation: Interpolation::Bilinear,
+            alpha: Alpha::White,
+            sixteen_bit: SixteenBit::Scale,
+            orientation: Orientation::Apply,
+        },
     };
-    preprocessing.validate()?;
-    Ok(preprocessing)
+    replace(&mut chosen.size, size);
+    replace(&mut chosen.mean, mean);
+    replace(&mut chosen.std, std);
+    replace(&mut chosen.crop_pct, pixels.crop_pct);
+    replace(&mut chosen.crop_mode, pixels.crop_mode);
+    replace(&mut chosen.interpolation, pixels.interpolation);
+    replace(&mut chosen.alpha, pixels.alpha);
+    replace(&mut chosen.sixteen_bit, pixels.sixteen_bit);
+    replace(&mut chosen.orientation, pixels.orientation);
+    chosen.validate()?;
+    Ok(chosen)
+}
+
+fn replace<T>(value: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *value = given;
+    }
 }

@@ -8,7 +8,7 @@ use crate::cli::{PixelArgs, TraceArgs};
 use crate::error::{Error, Result};
 use crate::image;
 use crate::network::trace::{LayerCost, Trace, trace};
-use crate::network::{Layers, Network, Shape};
+use crate::network::{Layers, Layout, Network, Shape};
 use crate::nn::SeNet;
 use crate::report::{TraceReport, TraceRow, Values};
 
@@ -54,11 +54,7 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         Some(weights) if values_wanted => {
             check_memory(&trace)?;
             let input = image.map_or_else(|| test_pattern(shape), |(values, _)| values);
-            let input = Tensor::from_vec(
-                input,
-                shape.dims(crate::network::Layout::Nchw),
-                &Device::Cpu,
-            )?;
+            let input = Tensor::from_vec(input, shape.dims(Layout::Nchw), &Device::Cpu)?;
             super::warn_of_nonfinite(weights, &network)?;
             measure(&network, weights, &input)?
         }
@@ -111,7 +107,7 @@ fn check_memory(trace: &Trace) -> Result<()> {
         if shape.elements().is_none_or(|count| count > MAX_ELEMENTS) {
             return Err(Error::Geometry(format!(
                 "a value of shape {:?} is too large to compute; shapes alone need no `--values`",
-                shape.dims(crate::network::Layout::Nchw)
+                shape.dims(Layout::Nchw)
             )));
         }
     }
