@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::image::{Alpha, CropMode, Interpolation, Orientation, SixteenBit};
 use crate::network::Layout;
-use crate::report::{Format, RowFormat};
+use crate::report::{Format, ListFormat, RowFormat};
 
 /// Run, inspect and check Squeeze-and-Excitation networks.
 #[derive(Debug, Parser)]
@@ -155,9 +155,9 @@ pub struct ParityArgs {
 /// `senet models`.
 #[derive(Debug, Args)]
 pub struct ModelsArgs {
-    /// Text for people or JSON for programs
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    /// Text for people, a table for a page, or JSON for programs
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub format: ListFormat,
 }
 
 /// How images become a network's input. What is not given is as the weights' file says.

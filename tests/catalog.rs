@@ -23,23 +23,24 @@ fn sized(network: &Network, spatial: [usize; 2]) -> Shape {
 
 #[test]
 fn shapes_without_weights_equal_those_of_real_tensors() {
-    for network in catalog::NETWORKS {
+    for network in catalog::networks() {
+        let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
+        let net = SeNet::new(network, vb).unwrap();
         // Odd sizes, where rounding differs most, kept small to be quick.
-        for spatial in [[33, 47], [1, 1]] {
-            let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
-            let net = SeNet::new(network, vb).unwrap();
-            let shape = Shape {
-                batch: 2,
-                ..sized(network, spatial)
-            };
-            let expected = trace(net.layers(), shape).unwrap();
+        for spatial in [[33, 47], [75, 99], [1, 1]] {
+            let shape = sized(network, spatial);
             let input = Tensor::zeros(shape.dims(Layout::Nchw), DType::F32, &Device::Cpu).unwrap();
             let mut seen = Vec::new();
-            net.forward_with(&input, &mut |layer, value| {
+            let ran = net.forward_with(&input, &mut |layer, value| {
                 seen.push((layer.name.clone(), value.dims().to_vec()));
                 Ok(())
-            })
-            .unwrap();
+            });
+            let Ok(expected) = trace(net.layers(), shape) else {
+                // Too small, or one at which the branches of an `aa` network differ.
+                assert!(ran.is_err(), "{} takes {spatial:?}", network.name);
+                continue;
+            };
+            ran.unwrap();
             let expected: Vec<_> = net
                 .layers()
                 .as_slice()
@@ -93,8 +94,14 @@ fn counts_and_shapes_are_those_keras_reports() {
     );
     let text = std::fs::read_to_string(path).unwrap();
     let facts: BTreeMap<String, Facts> = serde_json::from_str(&text).unwrap();
-    for network in catalog::NETWORKS {
-        let facts = &facts[network.name];
+    let in_keras = |network: &&Network| network.convention.name == "keras";
+    assert!(
+        catalog::networks()
+            .filter(in_keras)
+            .all(|network| facts.contains_key(network.name))
+    );
+    for (name, facts) in &facts {
+        let network = catalog::find(name).unwrap();
         let layers = network.layers();
         assert_eq!(
             facts.inputs.len(),

@@ -78,7 +78,23 @@ fn the_readme_shows_what_the_program_prints() {
         assert_eq!(printed, expected, "$ {}", example.command);
         run += 1;
     }
-    assert_eq!(run, 6, "the README shows six runs of the program");
+    assert_eq!(run, 5, "the README shows five runs of the program");
+}
+
+#[test]
+fn the_table_of_networks_in_the_readme_is_the_catalogues() {
+    let readme = include_str!("../README.md");
+    let (_, rest) = readme
+        .split_once("<!-- senet models --format markdown -->\n")
+        .unwrap();
+    let (table, _) = rest.split_once("<!-- end -->").unwrap();
+    let mut senet = Command::cargo_bin("senet").unwrap();
+    let output = senet.args(["models", "--format", "markdown"]).output();
+    let printed = String::from_utf8(output.unwrap().stdout).unwrap();
+    assert_eq!(
+        table, printed,
+        "`scripts/update_readme.sh` writes the table anew"
+    );
 }
 
 #[test]

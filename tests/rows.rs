@@ -231,7 +231,8 @@ fn json_of_models_and_of_a_traced_image_is_complete() {
         serde_json::from_slice(&output.get_output().stdout).unwrap()
     };
     let models = json(&["models", "--format", "json"]);
-    assert_eq!(models["models"].as_array().unwrap().len(), 14);
+    let networks = senet::network::catalog::networks().count();
+    assert_eq!(models["models"].as_array().unwrap().len(), networks);
     assert_eq!(models["models"][2]["name"], "seresnet20");
     assert_eq!(models["models"][2]["embedded"], true);
     let trace = json(&["trace", "--image", PHOTOS[0].0, "--format", "json"]);

@@ -7,15 +7,18 @@ use crate::network::{Layer, Layers, Operation};
 /// The code that named the tensors of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// candle and `PyTorch`: `conv1.weight`, OIHW, `[out, in]`.
-    Candle,
+    /// candle, torchvision and timm: `conv1.weight`, OIHW, `[out, in]`.
+    Canonical,
+    /// Cadene's networks, timm's `legacy_*` among them: `layer0.conv1.weight`,
+    /// `layer1.0.se_module.fc1.weight`, `last_linear.weight`.
+    Cadene,
     /// Keras: `conv1.kernel` or `conv1/kernel`, HWIO, `[in, out]`.
     Keras,
 }
 
 impl Origin {
-    /// Told by the names, which the two do not share.
-    pub(super) fn of<'a>(mut names: impl Iterator<Item = &'a str>) -> Self {
+    /// Told by names that the others do not have.
+    pub(super) fn of<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Self {
         let keras = ["kernel", "gamma", "beta", "moving_mean", "moving_variance"];
         let is_keras = |name: &str| {
             let name = canonical_separators(name);
@@ -23,10 +26,20 @@ impl Origin {
                 .next()
                 .is_some_and(|last| keras.contains(&last))
         };
-        if names.any(is_keras) {
+        if names.clone().any(is_keras) {
             Self::Keras
+        } else if names.clone().any(|name| name.starts_with("last_linear.")) {
+            Self::Cadene
         } else {
-            Self::Candle
+            Self::Canonical
+        }
+    }
+
+    /// What a layer is called in such a file.
+    fn layer(self, name: &str, layers: &Layers) -> String {
+        match self {
+            Self::Canonical | Self::Keras => name.to_owned(),
+            Self::Cadene => cadene(name, layers),
         }
     }
 
@@ -38,18 +51,84 @@ impl Origin {
             (Self::Keras, Operation::BatchNorm { .. }, "running_mean") => "moving_mean",
             (Self::Keras, Operation::BatchNorm { .. }, "running_var") => "moving_variance",
             (Self::Keras, _, "weight") => "kernel",
-            (Self::Keras | Self::Candle, ..) => name,
+            _ => name,
         }
     }
 
-    /// The axes of our shape in the order that such a file has them.
-    fn axes(self, rank: usize) -> &'static [usize] {
-        match (self, rank) {
-            (Self::Keras, 4) => &[2, 3, 1, 0],
-            (Self::Keras, 2) => &[1, 0],
-            (_, 4) => &[0, 1, 2, 3],
-            (_, 2) => &[0, 1],
-            _ => &[0],
+    /// The ways in which such a file may lay out a parameter of our `shape`, the usual one first.
+    /// A dense layer may also be spelt as a 1x1 convolution. `pixels` says how many of them the
+    /// layer before flattened: Keras goes through them before it goes through their channels.
+    fn arrangements(self, shape: &[usize], pixels: usize) -> Vec<Arrangement> {
+        match (self, shape) {
+            (Self::Keras, &[outputs, inputs, rows, columns]) => vec![Arrangement {
+                shape: vec![rows, columns, inputs, outputs],
+                view: vec![rows, columns, inputs, outputs],
+                permutation: &[3, 2, 0, 1],
+            }],
+            (Self::Keras, &[outputs, inputs]) => {
+                let channels = inputs / pixels.max(1);
+                let dense = Arrangement {
+                    shape: vec![inputs, outputs],
+                    view: vec![pixels, channels, outputs],
+                    permutation: &[2, 1, 0],
+                };
+                let conv = Arrangement {
+                    shape: vec![1, 1, inputs, outputs],
+                    ..dense.clone()
+                };
+                vec![dense, conv]
+            }
+            (_, &[outputs, inputs]) => {
+                let dense = Arrangement::as_ours(shape);
+                let conv = Arrangement {
+                    shape: vec![outputs, inputs, 1, 1],
+                    ..dense.clone()
+                };
+                vec![dense, conv]
+            }
+            _ => vec![Arrangement::as_ours(shape)],
+        }
+    }
+}
+
+/// Cadene's name of a layer: everything before the first stage is in `layer0`, numbered anew.
+fn cadene(name: &str, layers: &Layers) -> String {
+    let is_deep = layers.position("conv1.6").is_some();
+    match name {
+        "conv1" | "conv1.0" => "layer0.conv1".to_owned(),
+        "bn1" if !is_deep => "layer0.bn1".to_owned(),
+        "conv1.1" => "layer0.bn1".to_owned(),
+        "conv1.3" => "layer0.conv2".to_owned(),
+        "conv1.4" => "layer0.bn2".to_owned(),
+        "conv1.6" => "layer0.conv3".to_owned(),
+        "bn1" => "layer0.bn3".to_owned(),
+        "fc" => "last_linear".to_owned(),
+        _ => name.replace(".se.", ".se_module."),
+    }
+}
+
+/// How a tensor lies in a file: seen with the dimensions of `view` and permuted, it is ours but
+/// for its shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Arrangement {
+    /// Its shape there.
+    pub(super) shape: Vec<usize>,
+    /// The same numbers in as many dimensions as are permuted.
+    pub(super) view: Vec<usize>,
+    /// The permutation.
+    pub(super) permutation: &'static [usize],
+}
+
+impl Arrangement {
+    fn as_ours(shape: &[usize]) -> Self {
+        Self {
+            shape: shape.to_vec(),
+            view: shape.to_vec(),
+            permutation: match shape.len() {
+                1 => &[0],
+                2 => &[0, 1],
+                _ => &[0, 1, 2, 3],
+            },
         }
     }
 }
@@ -59,10 +138,10 @@ impl Origin {
 pub(super) struct Source {
     /// The tensor's name there.
     pub(super) name: String,
-    /// Its shape there.
+    /// How it lies there.
+    pub(super) arrangement: Arrangement,
+    /// Our shape.
     pub(super) shape: Vec<usize>,
-    /// The permutation that makes it ours.
-    pub(super) permutation: Vec<usize>,
 }
 
 /// Each parameter's source, by canonical name.
@@ -76,6 +155,12 @@ pub(super) struct Mismatch {
     pub(super) unexpected: Vec<String>,
 }
 
+/// Whether a tensor is none that a network reads: `PyTorch` counts batches in every batch norm,
+/// and torchvision's Inception keeps the second classifier that helped its training.
+fn is_not_read(name: &str) -> bool {
+    name.ends_with("num_batches_tracked") || name.starts_with("AuxLogits.")
+}
+
 /// Finds every parameter of `layers` among `found`, tensors with their shapes.
 pub(super) fn resolve(
     layers: &Layers,
@@ -84,37 +169,44 @@ pub(super) fn resolve(
     let origin = Origin::of(found.keys().map(String::as_str));
     let mut unclaimed: HashMap<String, &str> = HashMap::new();
     let mut twice = Vec::new();
-    // PyTorch counts batches in every batch norm; nothing is computed from it.
-    for name in found
-        .keys()
-        .filter(|name| !name.ends_with("num_batches_tracked"))
-    {
+    for name in found.keys().filter(|name| !is_not_read(name)) {
         if unclaimed.insert(canonical_separators(name), name).is_some() {
             twice.push(name.as_str());
         }
     }
     let mut sources = Sources::new();
     let mut mismatch = Mismatch::default();
-    for (canonical, expected) in layers
+    for expected in layers
         .as_slice()
         .iter()
-        .flat_map(|layer| expected(layer, origin))
+        .flat_map(|layer| expected(layer, layers, origin))
     {
-        let Some(name) = unclaimed.remove(&expected.name) else {
-            let Source { name, shape, .. } = expected;
+        let Expected {
+            canonical,
+            name,
+            shape,
+            arrangements,
+        } = expected;
+        let usual = arrangements.first().map(|usual| usual.shape.as_slice());
+        let usual = usual.unwrap_or_default();
+        let Some(found_name) = unclaimed.remove(&name) else {
             mismatch
                 .missing
-                .push(format!("`{name}` of shape {shape:?}"));
+                .push(format!("`{name}` of shape {usual:?}"));
             continue;
         };
-        let shape = &found[name];
-        if *shape == expected.shape {
-            let name = name.to_owned();
-            sources.insert(canonical, Source { name, ..expected });
+        let found_shape = &found[found_name];
+        let fits = |arrangement: &&Arrangement| arrangement.shape == *found_shape;
+        if let Some(arrangement) = arrangements.iter().find(fits) {
+            let source = Source {
+                name: found_name.to_owned(),
+                arrangement: arrangement.clone(),
+                shape,
+            };
+            sources.insert(canonical, source);
         } else {
             mismatch.misshapen.push(format!(
-                "`{name}`: expected shape {:?}, found {shape:?}",
-                expected.shape
+                "`{found_name}`: expected shape {usual:?}, found {found_shape:?}"
             ));
         }
     }
@@ -131,24 +223,33 @@ pub(super) fn resolve(
     }
 }
 
-fn expected(layer: &Layer, origin: Origin) -> impl Iterator<Item = (String, Source)> {
+/// A parameter as a file of some origin should have it.
+struct Expected {
+    canonical: String,
+    name: String,
+    shape: Vec<usize>,
+    arrangements: Vec<Arrangement>,
+}
+
+fn expected(layer: &Layer, layers: &Layers, origin: Origin) -> impl Iterator<Item = Expected> {
+    let before = layer.inputs.first().and_then(|value| layers.maker(*value));
+    let pixels = match before.map(|before| before.operation) {
+        Some(Operation::Flatten { pixels }) => pixels,
+        _ => 1,
+    };
+    let name = origin.layer(&layer.name, layers);
     layer
         .operation
         .parameters()
         .into_iter()
-        .map(move |parameter| {
-            let axes = origin.axes(parameter.shape.len());
-            let mut permutation = vec![0; axes.len()];
-            for (there, &here) in axes.iter().enumerate() {
-                permutation[here] = there;
-            }
-            let name = origin.parameter(&layer.operation, parameter.name);
-            let source = Source {
-                name: format!("{}.{name}", layer.name),
-                shape: axes.iter().map(|&axis| parameter.shape[axis]).collect(),
-                permutation,
-            };
-            (format!("{}.{}", layer.name, parameter.name), source)
+        .map(move |parameter| Expected {
+            canonical: format!("{}.{}", layer.name, parameter.name),
+            name: format!(
+                "{name}.{}",
+                origin.parameter(&layer.operation, parameter.name)
+            ),
+            arrangements: origin.arrangements(&parameter.shape, pixels),
+            shape: parameter.shape,
         })
 }
 
@@ -207,12 +308,12 @@ mod tests {
 
     fn names_and_shapes(origin: Origin, network: &str) -> BTreeMap<String, Vec<usize>> {
         let layers = catalog::find(network).unwrap().layers();
-        let sources = layers
+        let expected = layers
             .as_slice()
             .iter()
-            .flat_map(|layer| expected(layer, origin));
-        sources
-            .map(|(_, source)| (source.name, source.shape))
+            .flat_map(|layer| expected(layer, &layers, origin));
+        expected
+            .map(|expected| (expected.name, expected.arrangements[0].shape.clone()))
             .collect()
     }
 
@@ -220,13 +321,68 @@ mod tests {
     fn both_origins_resolve_and_differ_in_layout() {
         let layers = catalog::find("seresnet20").unwrap().layers();
         let keras = resolve(&layers, &names_and_shapes(Origin::Keras, "seresnet20")).unwrap();
-        let candle = resolve(&layers, &names_and_shapes(Origin::Candle, "seresnet20")).unwrap();
+        let candle = resolve(&layers, &names_and_shapes(Origin::Canonical, "seresnet20")).unwrap();
         assert!(keras.keys().eq(candle.keys()));
         let conv = &keras["layer2.0.conv1.weight"];
         assert_eq!(conv.name, "layer2.0.conv1.kernel");
-        assert_eq!(conv.shape, [3, 3, 16, 32]);
-        assert_eq!(conv.permutation, [3, 2, 0, 1]);
-        assert_eq!(candle["fc.weight"].shape, [10, 64]);
+        assert_eq!(conv.arrangement.shape, [3, 3, 16, 32]);
+        assert_eq!(conv.arrangement.permutation, [3, 2, 0, 1]);
+        assert_eq!(candle["fc.weight"].arrangement.shape, [10, 64]);
+    }
+
+    #[test]
+    fn cadenes_names_are_those_of_its_files() {
+        // Of the keys of timm's `legacy_seresnet18` and `legacy_senet154`.
+        for (network, names) in [
+            (
+                "legacy_seresnet18",
+                &[
+                    "layer0.conv1.weight",
+                    "layer0.bn1.running_var",
+                    "layer1.0.se_module.fc1.weight",
+                    "layer2.0.downsample.1.bias",
+                    "last_linear.weight",
+                ][..],
+            ),
+            (
+                "legacy_senet154",
+                &[
+                    "layer0.conv3.weight",
+                    "layer0.bn1.weight",
+                    "layer0.bn3.weight",
+                    "last_linear.bias",
+                ],
+            ),
+        ] {
+            let found = names_and_shapes(Origin::Cadene, network);
+            for name in names {
+                assert!(found.contains_key(*name), "{network}: {name}");
+            }
+            let layers = catalog::find(network).unwrap().layers();
+            assert!(resolve(&layers, &found).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_dense_layer_may_be_spelt_as_a_1x1_convolution() {
+        let layers = catalog::find("seresnet20").unwrap().layers();
+        for origin in [Origin::Canonical, Origin::Keras] {
+            let dense = names_and_shapes(origin, "seresnet20");
+            let mut conv = dense.clone();
+            for (name, shape) in &mut conv {
+                if name.contains(".se.") && shape.len() == 2 {
+                    *shape = match origin {
+                        Origin::Keras => vec![1, 1, shape[0], shape[1]],
+                        _ => vec![shape[0], shape[1], 1, 1],
+                    };
+                }
+            }
+            assert_ne!(dense, conv);
+            let (dense, conv) = (resolve(&layers, &dense), resolve(&layers, &conv));
+            let (dense, conv) = (dense.unwrap(), conv.unwrap());
+            let fc1 = "layer1.0.se.fc1.weight";
+            assert_eq!(dense[fc1].arrangement.view, conv[fc1].arrangement.view);
+        }
     }
 
     #[test]

@@ -200,12 +200,18 @@ impl SimpleBackend for Backend {
         dtype: DType,
         device: &Device,
     ) -> candle_core::Result<Tensor> {
-        let source = self.source(name)?;
+        let Source {
+            name,
+            arrangement,
+            shape,
+        } = self.source(name)?;
         self.file
-            .tensor(&source.name)
+            .tensor(name)
             .map_err(candle_core::Error::wrap)?
-            .permute(source.permutation.as_slice())?
+            .reshape(arrangement.view.as_slice())?
+            .permute(arrangement.permutation)?
             .contiguous()?
+            .reshape(shape.as_slice())?
             .to_dtype(dtype)?
             .to_device(device)
     }

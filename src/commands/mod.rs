@@ -53,7 +53,11 @@ pub fn complain(kind: &str, message: &str) {
 /// Writes a report to standard output. A reader that has seen enough, as in
 /// `senet trace | head`, changes nothing about the answer.
 fn print(report: &impl Report, format: Format) -> anyhow::Result<()> {
-    match report.write(format, &mut io::stdout().lock()) {
+    to_stdout(|out| report.write(format, out))
+}
+
+fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    match write(&mut io::stdout().lock()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written.context("cannot write `standard output`")?),
     }

@@ -1,18 +1,36 @@
 //! What code bases do differently: a wrong one gives plausible, slightly wrong numbers.
 
-use super::geometry::Padding;
+use super::geometry::{Border, Padding, Rounding, Window};
 
 /// The choices of a code base that its networks share.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Convention {
     /// The name a weights file gives it in its metadata.
     pub name: &'static str,
-    /// How convolutions and pools pad.
+    /// How convolutions pad, where their architecture says nothing else.
     pub padding: PaddingRule,
+    /// How strided max pools pad.
+    pub pool_padding: PaddingRule,
+    /// Whether strided max pools round their output's size up.
+    pub pool_rounding: Rounding,
+    /// Whether average pools count their padding.
+    pub average_border: Border,
     /// Added to a batch norm's variance before the square root.
     pub epsilon: f64,
+    /// Whether batch norms have a weight (gamma) besides their bias.
+    pub norm_weight: bool,
     /// Whether convolutions have a bias, though a batch norm follows.
     pub conv_bias: bool,
+}
+
+impl Convention {
+    /// The window of a strided max pool.
+    pub(super) fn max_pool(&self, kernel: usize, stride: usize) -> Window {
+        Window {
+            rounding: self.pool_rounding,
+            ..Window::square(kernel, stride, self.pool_padding.of([kernel, kernel]))
+        }
+    }
 }
 
 /// How a code base pads a window, whatever its size.
@@ -22,15 +40,18 @@ pub enum PaddingRule {
     Same,
     /// Half the kernel on every side, as `PyTorch` code does.
     Symmetric,
+    /// None at all.
+    Valid,
 }
 
 impl PaddingRule {
     /// The padding of a window of this kernel.
     #[must_use]
-    pub fn of(self, kernel: usize) -> Padding {
+    pub fn of(self, kernel: [usize; 2]) -> Padding {
         match self {
             Self::Same => Padding::Same,
-            Self::Symmetric => Padding::Symmetric(kernel / 2),
+            Self::Symmetric => Padding::Symmetric(kernel.map(|side| side / 2)),
+            Self::Valid => Padding::VALID,
         }
     }
 }
@@ -40,6 +61,29 @@ impl PaddingRule {
 pub const KERAS: Convention = Convention {
     name: "keras",
     padding: PaddingRule::Same,
+    pool_padding: PaddingRule::Same,
+    pool_rounding: Rounding::Floor,
+    average_border: Border::LeftOut,
     epsilon: 1e-3,
+    norm_weight: true,
     conv_bias: false,
+};
+
+/// timm's and torchvision's residual networks: symmetric padding, `PyTorch`'s default epsilon.
+pub const TIMM: Convention = Convention {
+    name: "timm",
+    padding: PaddingRule::Symmetric,
+    pool_padding: PaddingRule::Symmetric,
+    average_border: Border::Counted,
+    epsilon: 1e-5,
+    ..KERAS
+};
+
+/// Cadene's networks, ported from the authors' Caffe models and kept by timm as `legacy_*`:
+/// max pools without padding whose output is rounded up.
+pub const CADENE: Convention = Convention {
+    name: "cadene",
+    pool_padding: PaddingRule::Valid,
+    pool_rounding: Rounding::Ceil,
+    ..TIMM
 };

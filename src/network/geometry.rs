@@ -8,19 +8,45 @@ pub enum Padding {
     /// TensorFlow's SAME: the output has ceil(size / stride) rows, and of an odd
     /// number of padding rows the larger half goes to the bottom and right.
     Same,
-    /// This many rows or columns on every side, as in `PyTorch`.
-    Symmetric(usize),
+    /// So many rows above and below, and so many columns on either side, as in `PyTorch`.
+    Symmetric([usize; 2]),
 }
 
-/// A square window sliding over an image: that of a convolution or a pool.
+impl Padding {
+    /// None: a window lies inside the image wherever it stands, which TensorFlow calls VALID.
+    pub const VALID: Self = Self::Symmetric([0, 0]);
+}
+
+/// What becomes of a last position at which the window would reach over the border.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rounding {
+    /// It is left out.
+    Floor,
+    /// It counts if the window still begins in the image or the padding before it: Caffe's
+    /// pools, and `PyTorch`'s `ceil_mode`.
+    Ceil,
+}
+
+/// What an average pool divides by where its window reaches over the border.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Border {
+    /// The pixels and the padding, which is `PyTorch`'s and Caffe's way.
+    Counted,
+    /// The pixels alone, which is TensorFlow's way.
+    LeftOut,
+}
+
+/// A window sliding over an image: that of a convolution or a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// Rows and columns of the window.
-    pub kernel: usize,
+    pub kernel: [usize; 2],
     /// Rows and columns from one position to the next.
     pub stride: usize,
     /// What lies beyond the border.
     pub padding: Padding,
+    /// What becomes of a last position that does not fit.
+    pub rounding: Rounding,
 }
 
 /// A window's positions along one dimension.
@@ -35,14 +61,52 @@ pub struct Extent {
 }
 
 impl Window {
-    /// Where the window stands along a dimension of `size` pixels.
+    /// A square window of `kernel` rows and columns; a last position that does not fit is left out.
+    #[must_use]
+    pub const fn square(kernel: usize, stride: usize, padding: Padding) -> Self {
+        Self {
+            kernel: [kernel, kernel],
+            stride,
+            padding,
+            rounding: Rounding::Floor,
+        }
+    }
+
+    /// Where the window stands on an image of `size`, height and width.
     ///
     /// # Errors
     ///
     /// A kernel or stride of zero, an input without pixels, or one smaller than
     /// the window with its padding.
-    pub fn along(&self, size: usize) -> Result<Extent> {
-        let Self { kernel, stride, .. } = *self;
+    pub fn extents(&self, size: [usize; 2]) -> Result<[Extent; 2]> {
+        Ok([self.along(0, size[0])?, self.along(1, size[1])?])
+    }
+
+    /// By how many numbers an average pool divides the sum under each position, along both
+    /// dimensions: the divisor of a position is the product of the two.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Window::extents`].
+    pub fn divisors(&self, size: [usize; 2], border: Border) -> Result<[Vec<usize>; 2]> {
+        let extents = self.extents(size)?;
+        let along = |axis: usize| {
+            let (Extent { before, output, .. }, size) = (extents[axis], size[axis]);
+            // Rows that a rounded up last position covers are no padding, and never count.
+            let (first, end) = match (border, self.padding) {
+                (Border::Counted, Padding::Symmetric(pad)) => (0, before + size + pad[axis]),
+                _ => (before, before + size),
+            };
+            (0..output)
+                .map(|position| position * self.stride)
+                .map(|start| (start + self.kernel[axis]).min(end) - start.max(first))
+                .collect()
+        };
+        Ok([along(0), along(1)])
+    }
+
+    fn along(&self, axis: usize, size: usize) -> Result<Extent> {
+        let (kernel, stride) = (self.kernel[axis], self.stride);
         if kernel == 0 || stride == 0 {
             return Err(Error::Geometry(format!(
                 "a window needs a kernel and a stride of at least 1, found {kernel} and {stride}"
@@ -56,15 +120,18 @@ impl Window {
         if size == 0 {
             return Err(too_small());
         }
+        // The rows from the first that position 0 covers to the last of position `output` - 1.
+        let covered = |output: usize| {
+            (output - 1)
+                .checked_mul(stride)
+                .and_then(|last| last.checked_add(kernel))
+                .ok_or_else(|| too_large(size))
+        };
         match self.padding {
             Padding::Same => {
                 let output = size.div_ceil(stride);
-                let covered = (output - 1)
-                    .checked_mul(stride)
-                    .and_then(|last| last.checked_add(kernel))
-                    .ok_or_else(|| too_large(size))?;
                 // A window narrower than its stride needs no padding at all.
-                let total = covered.saturating_sub(size);
+                let total = covered(output)?.saturating_sub(size);
                 let before = total / 2;
                 Ok(Extent {
                     before,
@@ -73,19 +140,47 @@ impl Window {
                 })
             }
             Padding::Symmetric(pad) => {
+                let pad = pad[axis];
                 let padded = pad
                     .checked_mul(2)
                     .and_then(|pads| pads.checked_add(size))
                     .ok_or_else(|| too_large(size))?;
                 let room = padded.checked_sub(kernel).ok_or_else(too_small)?;
+                let whole = room / stride + 1;
+                let output = match self.rounding {
+                    Rounding::Ceil
+                        if !room.is_multiple_of(stride) && whole * stride < size + pad =>
+                    {
+                        whole + 1
+                    }
+                    _ => whole,
+                };
                 Ok(Extent {
                     before: pad,
-                    after: pad,
-                    output: room / stride + 1,
+                    after: covered(output)?.saturating_sub(size + pad).max(pad),
+                    output,
                 })
             }
         }
     }
+}
+
+/// The rows or columns that an adaptive average pool takes each of its `output` means of,
+/// from a first to before an end: they share a border row where `size` is no multiple.
+///
+/// # Errors
+///
+/// An input or output without pixels.
+pub fn adaptive(size: usize, output: usize) -> Result<Vec<[usize; 2]>> {
+    if size == 0 || output == 0 {
+        return Err(Error::Geometry(format!(
+            "an adaptive average pool cannot make {output} of {size} pixels"
+        )));
+    }
+    let scaled = |place: usize| place.checked_mul(size).ok_or_else(|| too_large(size));
+    (0..output)
+        .map(|place| Ok([scaled(place)? / output, scaled(place + 1)?.div_ceil(output)]))
+        .collect()
 }
 
 fn too_large(size: usize) -> Error {
@@ -97,13 +192,21 @@ mod tests {
     use super::*;
 
     fn same(kernel: usize, stride: usize, size: usize) -> (usize, usize, usize) {
-        let window = Window {
-            kernel,
-            stride,
-            padding: Padding::Same,
-        };
-        let extent = window.along(size).unwrap();
+        let window = Window::square(kernel, stride, Padding::Same);
+        along(window, size)
+    }
+
+    fn along(window: Window, size: usize) -> (usize, usize, usize) {
+        let [extent, other] = window.extents([size, size]).unwrap();
+        assert_eq!(extent, other);
         (extent.before, extent.after, extent.output)
+    }
+
+    fn ceil(kernel: usize, stride: usize, pad: usize) -> Window {
+        Window {
+            rounding: Rounding::Ceil,
+            ..Window::square(kernel, stride, Padding::Symmetric([pad, pad]))
+        }
     }
 
     // Expected pads and sizes as in TensorFlow's guide on padding ("tf.nn", notes on padding).
@@ -127,36 +230,72 @@ mod tests {
 
     #[test]
     fn symmetric_padding_rounds_down() {
-        let window = Window {
-            kernel: 3,
-            stride: 2,
-            padding: Padding::Symmetric(1),
-        };
-        assert_eq!(window.along(224).unwrap().output, 112);
-        assert_eq!(window.along(97).unwrap().output, 49);
+        let window = Window::square(3, 2, Padding::Symmetric([1, 1]));
+        assert_eq!(along(window, 224), (1, 1, 112));
+        assert_eq!(along(window, 97), (1, 1, 49));
     }
 
     #[test]
     fn an_input_smaller_than_the_window_is_an_error() {
-        let window = Window {
-            kernel: 7,
-            stride: 1,
-            padding: Padding::Symmetric(1),
-        };
-        let error = window.along(4).unwrap_err().to_string();
+        let window = Window::square(7, 1, Padding::Symmetric([1, 1]));
+        let error = window.extents([5, 4]).unwrap_err().to_string();
         assert_eq!(error, "an input of 4 pixels is too small for a window of 7");
-        assert!(window.along(5).is_ok());
+        assert!(window.extents([5, 5]).is_ok());
     }
 
     #[test]
     fn sizes_near_the_largest_number_do_not_overflow() {
-        for padding in [Padding::Same, Padding::Symmetric(3)] {
-            let window = Window {
-                kernel: 7,
-                stride: 1,
-                padding,
-            };
-            assert!(window.along(usize::MAX).is_err());
+        for padding in [Padding::Same, Padding::Symmetric([3, 3])] {
+            let window = Window::square(7, 1, padding);
+            assert!(window.extents([usize::MAX, 1]).is_err());
         }
+        assert!(adaptive(usize::MAX, 7).is_err());
+    }
+
+    // Sizes as torch.nn.MaxPool2d(kernel, stride, padding, ceil_mode=True) gives them.
+    #[test]
+    fn a_rounded_up_last_position_begins_in_the_image_or_the_padding_before_it() {
+        assert_eq!(along(ceil(3, 2, 0), 112), (0, 1, 56));
+        assert_eq!(along(ceil(3, 2, 0), 113), (0, 0, 56));
+        assert_eq!(along(ceil(2, 2, 0), 7), (0, 1, 4));
+        // A third position would begin in the padding after the image.
+        assert_eq!(along(ceil(2, 3, 1), 5), (1, 1, 2));
+    }
+
+    // Divisors as torch.nn.AvgPool2d divides a map of ones: 3, stride 1, padding 1, then
+    // 2, stride 2, ceil_mode.
+    #[test]
+    fn an_average_counts_its_padding_or_not_but_never_what_lies_beyond() {
+        let window = Window::square(3, 1, Padding::Symmetric([1, 1]));
+        let of = |window: Window, size, border| {
+            window.divisors([size, size], border).unwrap()[0].clone()
+        };
+        assert_eq!(of(window, 4, Border::Counted), [3, 3, 3, 3]);
+        assert_eq!(of(window, 4, Border::LeftOut), [2, 3, 3, 2]);
+        for border in [Border::Counted, Border::LeftOut] {
+            assert_eq!(of(ceil(2, 2, 0), 5, border), [2, 2, 1]);
+        }
+        let same = Window::square(3, 1, Padding::Same);
+        assert_eq!(of(same, 4, Border::LeftOut), [2, 3, 3, 2]);
+    }
+
+    #[test]
+    fn a_window_need_not_be_square() {
+        let window = Window {
+            kernel: [1, 7],
+            ..Window::square(1, 1, Padding::Symmetric([0, 3]))
+        };
+        let [rows, columns] = window.extents([5, 9]).unwrap();
+        assert_eq!((rows.before, rows.output), (0, 5));
+        assert_eq!((columns.before, columns.output), (3, 9));
+    }
+
+    // torch.nn.AdaptiveAvgPool2d's ranges: floor(i * size / output) to ceil((i + 1) * size / output).
+    #[test]
+    fn adaptive_ranges_overlap_where_the_size_is_no_multiple() {
+        assert_eq!(adaptive(7, 7).unwrap()[3], [3, 4]);
+        assert_eq!(adaptive(5, 3).unwrap(), [[0, 2], [1, 4], [3, 5]]);
+        assert_eq!(adaptive(1, 2).unwrap(), [[0, 1], [0, 1]]);
+        assert!(adaptive(0, 7).is_err());
     }
 }

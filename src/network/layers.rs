@@ -1,8 +1,8 @@
-//! Description to named layers: the only wiring in the project.
+//! Description to named layers: the list, and the words its wiring is written in.
 
 use super::geometry::Window;
 use super::operation::Conv;
-use super::{Architecture, Block, Convention, Network, Operation, ResNet, Residual, SqueezeWidth};
+use super::{Convention, Network, Operation, SqueezeWidth};
 
 /// A value of the network: its input, or a layer's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,10 +62,36 @@ pub struct Layers {
 
 /// A convolution as its block sees it; the rest follows from the input and the convention.
 #[derive(Debug, Clone, Copy)]
-struct Convolution {
+pub(super) struct Convolution {
     channels: usize,
-    kernel: usize,
+    kernel: [usize; 2],
     stride: usize,
+    groups: usize,
+}
+
+impl Convolution {
+    /// A square one of stride 1.
+    pub(super) const fn new(channels: usize, kernel: usize) -> Self {
+        Self::rectangular(channels, [kernel, kernel])
+    }
+
+    /// One of so many rows and columns.
+    pub(super) const fn rectangular(channels: usize, kernel: [usize; 2]) -> Self {
+        Self {
+            channels,
+            kernel,
+            stride: 1,
+            groups: 1,
+        }
+    }
+
+    pub(super) const fn stride(self, stride: usize) -> Self {
+        Self { stride, ..self }
+    }
+
+    pub(super) const fn groups(self, groups: usize) -> Self {
+        Self { groups, ..self }
+    }
 }
 
 impl Layers {
@@ -78,15 +104,8 @@ impl Layers {
             convention: network.convention,
             prefix: String::new(),
         };
-        match &network.architecture {
-            Architecture::SqueezeExcitation { squeeze } => {
-                layers.squeeze_excite(Value::INPUT, *squeeze);
-            }
-            Architecture::Block(block) => {
-                residual(&mut layers, Value::INPUT, block);
-            }
-            Architecture::ResNet(network) => resnet(&mut layers, network),
-        }
+        let classes = network.classes.unwrap_or_default();
+        network.architecture.wire(&mut layers, classes);
         layers
     }
 
@@ -96,13 +115,19 @@ impl Layers {
         &self.list
     }
 
+    /// The layer whose output `value` is; none of the network's input.
+    #[must_use]
+    pub fn maker(&self, value: Value) -> Option<&Layer> {
+        self.list.get(value.0.checked_sub(1)?)
+    }
+
     /// The SE blocks, in order.
     #[must_use]
     pub fn gates(&self) -> &[Gate] {
         &self.gates
     }
 
-    /// Names of the residual blocks, in order.
+    /// Names of the residual blocks or Inception modules, in order.
     #[must_use]
     pub fn blocks(&self) -> &[String] {
         &self.blocks
@@ -126,7 +151,8 @@ impl Layers {
         })
     }
 
-    fn group<T>(&mut self, name: &str, wire: impl FnOnce(&mut Self) -> T) -> T {
+    /// Layers under a common name.
+    pub(super) fn group<T>(&mut self, name: &str, wire: impl FnOnce(&mut Self) -> T) -> T {
         let outer = self.prefix.len();
         if outer > 0 {
             self.prefix.push('.');
@@ -137,6 +163,14 @@ impl Layers {
         result
     }
 
+    /// A group that repeats throughout the network: a residual block, an Inception module.
+    pub(super) fn block(&mut self, name: &str, wire: impl FnOnce(&mut Self) -> Value) -> Value {
+        let path = self.path(name);
+        let value = self.group(name, wire);
+        self.blocks.push(path);
+        value
+    }
+
     fn path(&self, name: &str) -> String {
         match self.prefix.as_str() {
             "" => name.to_owned(),
@@ -144,9 +178,12 @@ impl Layers {
         }
     }
 
-    fn push(&mut self, name: &str, operation: Operation, inputs: &[Value]) -> Value {
-        let channels = inputs.first().map_or(0, |&value| self.channels_of(value));
-        self.channels.push(operation.channels(channels));
+    pub(super) fn push(&mut self, name: &str, operation: Operation, inputs: &[Value]) -> Value {
+        let channels: Vec<usize> = inputs
+            .iter()
+            .map(|&value| self.channels_of(value))
+            .collect();
+        self.channels.push(operation.channels(&channels));
         self.list.push(Layer {
             name: self.path(name),
             operation,
@@ -155,55 +192,84 @@ impl Layers {
         Value(self.list.len())
     }
 
-    fn channels_of(&self, value: Value) -> usize {
+    pub(super) fn channels_of(&self, value: Value) -> usize {
         self.channels.get(value.0).copied().unwrap_or_default()
     }
 
-    fn window(&self, kernel: usize, stride: usize) -> Window {
-        Window {
-            kernel,
-            stride,
-            padding: self.convention.padding.of(kernel),
-        }
-    }
-
-    fn conv(&mut self, name: &str, x: Value, conv: Convolution) -> Value {
+    pub(super) fn conv(&mut self, name: &str, x: Value, conv: Convolution) -> Value {
+        let rule = self.convention.padding;
+        let window = Window {
+            kernel: conv.kernel,
+            ..Window::square(1, conv.stride, rule.of(conv.kernel))
+        };
         let conv = Conv {
             in_channels: self.channels_of(x),
             out_channels: conv.channels,
-            window: self.window(conv.kernel, conv.stride),
+            groups: conv.groups,
+            window,
             bias: self.convention.conv_bias,
         };
         self.push(name, Operation::Conv(conv), &[x])
     }
 
-    fn norm(&mut self, name: &str, x: Value) -> Value {
+    pub(super) fn norm(&mut self, name: &str, x: Value) -> Value {
         let norm = Operation::BatchNorm {
             channels: self.channels_of(x),
             epsilon: self.convention.epsilon,
+            weight: self.convention.norm_weight,
         };
         self.push(name, norm, &[x])
     }
 
-    /// `conv{index}` and `bn{index}`.
-    fn conv_norm(&mut self, index: usize, x: Value, conv: Convolution) -> Value {
-        let x = self.conv(&format!("conv{index}"), x, conv);
-        self.norm(&format!("bn{index}"), x)
+    pub(super) fn relu(&mut self, name: &str, x: Value) -> Value {
+        self.push(name, Operation::Relu, &[x])
     }
 
-    /// `conv{index}`, `bn{index}` and `relu{index}`.
-    fn conv_norm_relu(&mut self, index: usize, x: Value, conv: Convolution) -> Value {
-        let x = self.conv_norm(index, x, conv);
-        self.push(&format!("relu{index}"), Operation::Relu, &[x])
+    pub(super) fn conv_norm(&mut self, names: [&str; 2], x: Value, conv: Convolution) -> Value {
+        let x = self.conv(names[0], x, conv);
+        self.norm(names[1], x)
     }
 
-    fn linear(&mut self, name: &str, x: Value, outputs: usize) -> Value {
+    pub(super) fn conv_norm_relu(
+        &mut self,
+        [conv_name, norm_name, relu_name]: [&str; 3],
+        x: Value,
+        conv: Convolution,
+    ) -> Value {
+        let x = self.conv_norm([conv_name, norm_name], x, conv);
+        self.relu(relu_name, x)
+    }
+
+    /// `add` and `relu`.
+    pub(super) fn add_relu(&mut self, x: Value, shortcut: Value) -> Value {
+        let x = self.push("add", Operation::Add, &[x, shortcut]);
+        self.relu("relu", x)
+    }
+
+    /// A strided max pool, padded and rounded as the convention has it.
+    pub(super) fn max_pool(&mut self, name: &str, x: Value, kernel: usize, stride: usize) -> Value {
+        let window = self.convention.max_pool(kernel, stride);
+        self.push(name, Operation::MaxPool(window), &[x])
+    }
+
+    pub(super) fn average_pool(&mut self, name: &str, x: Value, window: Window) -> Value {
+        let border = self.convention.average_border;
+        self.push(name, Operation::AveragePool { window, border }, &[x])
+    }
+
+    /// The pixels of a feature map of this height and width as one vector an image.
+    pub(super) fn flatten(&mut self, name: &str, x: Value, [height, width]: [usize; 2]) -> Value {
+        let pixels = height * width;
+        self.push(name, Operation::Flatten { pixels }, &[x])
+    }
+
+    pub(super) fn linear(&mut self, name: &str, x: Value, outputs: usize) -> Value {
         let inputs = self.channels_of(x);
         self.push(name, Operation::Linear { inputs, outputs }, &[x])
     }
 
     /// Hu et al., figure 1: squeeze to means, excite through two dense layers, scale.
-    fn squeeze_excite(&mut self, x: Value, width: SqueezeWidth) -> Value {
+    pub(super) fn squeeze_excite(&mut self, x: Value, width: SqueezeWidth) -> Value {
         let channels = self.channels_of(x);
         let squeeze = width.of(channels);
         self.gates.push(Gate {
@@ -214,95 +280,11 @@ impl Layers {
         });
         let y = self.push("squeeze", Operation::GlobalAveragePool, &[x]);
         let y = self.linear("fc1", y, squeeze);
-        let y = self.push("relu", Operation::Relu, &[y]);
+        let y = self.relu("relu", y);
         let y = self.linear("fc2", y, channels);
         let gate = self.push("sigmoid", Operation::Sigmoid, &[y]);
         self.push("scale", Operation::Scale, &[x, gate])
     }
-}
-
-fn resnet(net: &mut Layers, network: &ResNet) {
-    let stem = &network.stem;
-    let conv = Convolution {
-        channels: stem.channels,
-        kernel: stem.kernel,
-        stride: stem.stride,
-    };
-    let x = net.conv_norm(1, Value::INPUT, conv);
-    let mut x = net.push("relu", Operation::Relu, &[x]);
-    if let Some((kernel, stride)) = stem.pool {
-        let window = net.window(kernel, stride);
-        x = net.push("maxpool", Operation::MaxPool(window), &[x]);
-    }
-    for (stage, &depth) in network.depths.iter().enumerate() {
-        let width = network.width << stage;
-        for index in 0..depth {
-            let block = Residual {
-                block: network.block,
-                width,
-                channels: width * network.block.expansion(),
-                stride: if stage > 0 && index == 0 { 2 } else { 1 },
-                squeeze: network.squeeze,
-            };
-            let name = format!("layer{}.{index}", stage + 1);
-            x = net.group(&name, |net| residual(net, x, &block));
-            net.blocks.push(name);
-        }
-    }
-    let x = net.push("avgpool", Operation::GlobalAveragePool, &[x]);
-    let x = net.push("flatten", Operation::Flatten, &[x]);
-    net.linear("fc", x, network.classes);
-}
-
-fn residual(net: &mut Layers, x: Value, block: &Residual) -> Value {
-    let shortcut = shortcut(net, x, block);
-    let y = match block.block {
-        Block::Basic => basic(net, x, block),
-        Block::Bottleneck => bottleneck(net, x, block),
-    };
-    let y = match block.squeeze {
-        Some(squeeze) => net.group("se", |net| net.squeeze_excite(y, squeeze)),
-        None => y,
-    };
-    let y = net.push("add", Operation::Add, &[y, shortcut]);
-    net.push("relu", Operation::Relu, &[y])
-}
-
-/// The identity, or a strided 1x1 convolution and batch norm where the shape changes.
-fn shortcut(net: &mut Layers, x: Value, block: &Residual) -> Value {
-    if block.stride == 1 && net.channels_of(x) == block.channels {
-        return x;
-    }
-    let conv = Convolution {
-        channels: block.channels,
-        kernel: 1,
-        stride: block.stride,
-    };
-    net.group("downsample", |net| {
-        let x = net.conv("0", x, conv);
-        net.norm("1", x)
-    })
-}
-
-fn basic(net: &mut Layers, x: Value, block: &Residual) -> Value {
-    let conv = |stride| Convolution {
-        channels: block.channels,
-        kernel: 3,
-        stride,
-    };
-    let y = net.conv_norm_relu(1, x, conv(block.stride));
-    net.conv_norm(2, y, conv(1))
-}
-
-fn bottleneck(net: &mut Layers, x: Value, block: &Residual) -> Value {
-    let conv = |channels, kernel, stride| Convolution {
-        channels,
-        kernel,
-        stride,
-    };
-    let y = net.conv_norm_relu(1, x, conv(block.width, 1, 1));
-    let y = net.conv_norm_relu(2, y, conv(block.width, 3, block.stride));
-    net.conv_norm(3, y, conv(block.channels, 1, 1))
 }
 
 #[cfg(test)]
@@ -324,7 +306,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_in_every_network() {
-        for network in catalog::NETWORKS {
+        for network in catalog::networks() {
             let layers = network.layers();
             let mut names: Vec<_> = layers.as_slice().iter().map(|layer| &layer.name).collect();
             names.sort_unstable();

@@ -4,6 +4,7 @@
 //! named layers ([`Layers`]), from which the trace, the candle modules and the
 //! names of a file's tensors are all derived.
 
+pub mod architecture;
 pub mod catalog;
 pub mod convention;
 pub mod geometry;
@@ -11,11 +12,13 @@ pub mod layers;
 pub mod operation;
 pub mod trace;
 
+pub use architecture::{Architecture, SqueezeWidth};
 pub use convention::Convention;
 pub use layers::{Layer, Layers, Value};
 pub use operation::{Layout, Operation, Parameter, Shape};
 
 use crate::error::Result;
+use crate::image::Interpolation;
 
 /// A network, described once.
 ///
@@ -37,8 +40,65 @@ pub struct Network {
     pub convention: Convention,
     /// What goes in.
     pub input: Input,
+    /// Outputs of its classifier, where it has one.
+    pub classes: Option<usize>,
     /// What it is made of.
     pub architecture: Architecture,
+    /// How its publishers prepare images, where weights do not say.
+    pub evaluation: Option<Evaluation>,
+    /// What its publishers say of it.
+    pub published: Published,
+}
+
+/// How the publishers of a network's weights prepare the images they evaluate it on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evaluation {
+    /// The part of the resized image that the centre crop keeps.
+    pub crop_pct: f64,
+    /// The resize's filter.
+    pub interpolation: Interpolation,
+    /// Subtracted from red, green and blue, in units of 255.
+    pub mean: [f32; 3],
+    /// Divides them afterwards, in units of 255.
+    pub std: [f32; 3],
+}
+
+impl Evaluation {
+    /// With the mean and deviation of the training pixels of `ImageNet`.
+    pub const IMAGENET: Self = Self {
+        crop_pct: 0.875,
+        interpolation: Interpolation::Bicubic,
+        mean: [0.485, 0.456, 0.406],
+        std: [0.229, 0.224, 0.225],
+    };
+}
+
+/// What the publishers of a network's weights say of it; nothing of a network without any.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Published {
+    /// timm's tags of its weights: each is a repository on the hub, `timm/NAME.TAG`.
+    pub tags: &'static [&'static str],
+    /// The best accuracy among them.
+    pub top1: Option<Top1>,
+}
+
+/// A published accuracy on the validation images of ImageNet-1k.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Top1 {
+    /// Percent of the images.
+    pub percent: f64,
+    /// Height and width of the input.
+    pub size: usize,
+    /// Who says so.
+    pub source: &'static str,
+}
+
+impl Published {
+    /// Nothing.
+    pub const NOTHING: Self = Self {
+        tags: &[],
+        top1: None,
+    };
 }
 
 /// The input a network is made for. Other heights and widths work too.
@@ -64,115 +124,21 @@ impl Input {
     }
 }
 
-/// The shape of the wiring.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Architecture {
-    /// The squeeze-and-excitation layer alone.
-    SqueezeExcitation {
-        /// Width between the two dense layers.
-        squeeze: SqueezeWidth,
-    },
-    /// A single residual block that changes neither size nor channels.
-    Block(Residual),
-    /// Stem, stages of residual blocks, classifier.
-    ResNet(ResNet),
-}
-
-/// He et al., arXiv:1512.03385; with `squeeze` Hu et al., arXiv:1709.01507.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ResNet {
-    /// Everything before the first stage.
-    pub stem: Stem,
-    /// What the stages repeat.
-    pub block: Block,
-    /// Blocks in each stage. From the second stage on, the first block halves the image.
-    pub depths: &'static [usize],
-    /// Width of the first stage's blocks; each later stage doubles it.
-    pub width: usize,
-    /// The gates, if there are any.
-    pub squeeze: Option<SqueezeWidth>,
-    /// Outputs of the classifier.
-    pub classes: usize,
-}
-
-/// A convolution, and for large images a max pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stem {
-    /// Its channels.
-    pub channels: usize,
-    /// Rows and columns of its window.
-    pub kernel: usize,
-    /// Its stride.
-    pub stride: usize,
-    /// Window and stride of the max pool after it.
-    pub pool: Option<(usize, usize)>,
-}
-
-/// The two residual blocks of He et al., figure 5.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Block {
-    /// Two 3x3 convolutions; the first strides.
-    Basic,
-    /// 1x1, 3x3, 1x1; the 3x3 strides and the last widens by 4.
-    Bottleneck,
-}
-
-impl Block {
-    /// Channels of a block's output for each of its width.
-    #[must_use]
-    pub fn expansion(self) -> usize {
-        match self {
-            Self::Basic => 1,
-            Self::Bottleneck => 4,
-        }
-    }
-}
-
-/// One residual block, as its stage sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Residual {
-    /// Which of the two.
-    pub block: Block,
-    /// Channels inside.
-    pub width: usize,
-    /// Channels of its output.
-    pub channels: usize,
-    /// 2 halves the image.
-    pub stride: usize,
-    /// Its gate.
-    pub squeeze: Option<SqueezeWidth>,
-}
-
-/// How wide an SE block is between its two dense layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SqueezeWidth {
-    /// As given.
-    Fixed(usize),
-    /// The block's channels divided by `ratio`, but at least `minimum`.
-    Reduction {
-        /// The paper's r, 16 throughout there.
-        ratio: usize,
-        /// What a narrow block gets.
-        minimum: usize,
-    },
-}
-
-impl SqueezeWidth {
-    /// The width for a block of `channels`.
-    #[must_use]
-    pub fn of(self, channels: usize) -> usize {
-        match self {
-            Self::Fixed(width) => width,
-            Self::Reduction { ratio, minimum } => (channels / ratio).max(minimum),
-        }
-    }
-}
-
 impl Network {
     /// The wiring: every layer, named, in the order of computation.
     #[must_use]
     pub fn layers(&self) -> Layers {
         Layers::of(self)
+    }
+
+    /// The same network with a classifier of so many `classes`; a network without a classifier
+    /// is left as it is.
+    #[must_use]
+    pub fn with_classes(self, classes: usize) -> Self {
+        Self {
+            classes: self.classes.map(|_| classes),
+            ..self
+        }
     }
 
     /// The SE block alone, for feature maps of `channels`.

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::geometry::Window;
+use super::geometry::{Border, Window};
 use crate::error::{Error, Result};
 
 /// The shape of a value: a feature map, or a vector an image.
@@ -81,6 +81,8 @@ pub enum Operation {
         channels: usize,
         /// Added to the variance.
         epsilon: f64,
+        /// Whether there is a weight; without one it is 1.
+        weight: bool,
     },
     /// max(x, 0).
     Relu,
@@ -88,10 +90,23 @@ pub enum Operation {
     Sigmoid,
     /// The largest value under each position of a window; padding never wins.
     MaxPool(Window),
+    /// The mean under each position of a window.
+    AveragePool {
+        /// What it slides over the image.
+        window: Window,
+        /// What it divides by at the border.
+        border: Border,
+    },
+    /// Means of as many parts of the image as the output has pixels, whatever the image's size:
+    /// height and width of the output.
+    AdaptiveAveragePool([usize; 2]),
     /// Each channel's mean: `[N, C, H, W]` to `[N, C, 1, 1]`. An SE block's squeeze.
     GlobalAveragePool,
-    /// `[N, C, 1, 1]` to `[N, C]`.
-    Flatten,
+    /// `[N, C, H, W]` to `[N, C * H * W]`, channel by channel.
+    Flatten {
+        /// H * W.
+        pixels: usize,
+    },
     /// A dense layer over channels, with bias, on `[N, C]` or `[N, C, 1, 1]`.
     Linear {
         /// Channels in.
@@ -101,17 +116,26 @@ pub enum Operation {
     },
     /// First input times the second, a gate `[N, C, 1, 1]`.
     Scale,
+    /// Every value times a constant.
+    Multiply {
+        /// The constant.
+        factor: f64,
+    },
     /// Sum of two values of one shape.
     Add,
+    /// The channels of all inputs, in their order.
+    Concat,
 }
 
-/// A convolution with a square window.
+/// A convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conv {
     /// Channels in.
     pub in_channels: usize,
     /// Channels out.
     pub out_channels: usize,
+    /// Groups that the channels are split into; each sees its own share alone. 1 for most.
+    pub groups: usize,
     /// Kernel, stride and padding.
     pub window: Window,
     /// Whether a bias is added.
@@ -129,6 +153,14 @@ pub struct Parameter {
     pub trainable: bool,
 }
 
+impl Conv {
+    /// Channels that each output channel is computed from.
+    #[must_use]
+    pub fn channels_per_group(&self) -> usize {
+        self.in_channels / self.groups.max(1)
+    }
+}
+
 impl Operation {
     /// The name trace shows.
     #[must_use]
@@ -140,10 +172,14 @@ impl Operation {
             Self::Sigmoid => "sigmoid",
             Self::MaxPool(_) => "max pool",
             Self::GlobalAveragePool => "global average pool",
-            Self::Flatten => "flatten",
+            Self::AveragePool { .. } => "average pool",
+            Self::AdaptiveAveragePool(_) => "adaptive average pool",
+            Self::Flatten { .. } => "flatten",
             Self::Linear { .. } => "linear",
             Self::Scale => "scale",
+            Self::Multiply { .. } => "multiply",
             Self::Add => "add",
+            Self::Concat => "concat",
         }
     }
 
@@ -162,20 +198,27 @@ impl Operation {
         };
         match *self {
             Self::Conv(conv) => {
-                let Window { kernel, .. } = conv.window;
-                let shape = vec![conv.out_channels, conv.in_channels, kernel, kernel];
+                let [rows, columns] = conv.window.kernel;
+                let shape = vec![conv.out_channels, conv.channels_per_group(), rows, columns];
                 let mut parameters = vec![learnt("weight", shape)];
                 if conv.bias {
                     parameters.push(learnt("bias", vec![conv.out_channels]));
                 }
                 parameters
             }
-            Self::BatchNorm { channels, .. } => vec![
-                gathered("running_mean", channels),
-                gathered("running_var", channels),
-                learnt("weight", vec![channels]),
-                learnt("bias", vec![channels]),
-            ],
+            Self::BatchNorm {
+                channels, weight, ..
+            } => {
+                let mut parameters = vec![
+                    gathered("running_mean", channels),
+                    gathered("running_var", channels),
+                ];
+                if weight {
+                    parameters.push(learnt("weight", vec![channels]));
+                }
+                parameters.push(learnt("bias", vec![channels]));
+                parameters
+            }
             Self::Linear { inputs, outputs } => vec![
                 learnt("weight", vec![outputs, inputs]),
                 learnt("bias", vec![outputs]),
@@ -184,13 +227,16 @@ impl Operation {
         }
     }
 
-    /// Channels of the output, given those of the first input.
+    /// Channels of the output, given those of the inputs.
     #[must_use]
-    pub fn channels(&self, input: usize) -> usize {
+    pub fn channels(&self, inputs: &[usize]) -> usize {
+        let first = inputs.first().copied().unwrap_or_default();
         match *self {
             Self::Conv(conv) => conv.out_channels,
             Self::Linear { outputs, .. } => outputs,
-            _ => input,
+            Self::Flatten { pixels } => first.saturating_mul(pixels),
+            Self::Concat => inputs.iter().copied().fold(0, usize::saturating_add),
+            _ => first,
         }
     }
 
@@ -217,22 +263,42 @@ impl Operation {
             )));
         }
         let spatial = match *self {
-            Self::Conv(Conv { window, .. }) | Self::MaxPool(window) => {
-                let [height, width] = first.map(self.kind())?;
-                Some([window.along(height)?.output, window.along(width)?.output])
+            Self::Conv(Conv { window, .. })
+            | Self::MaxPool(window)
+            | Self::AveragePool { window, .. } => {
+                let extents = window.extents(first.map(self.kind())?)?;
+                Some(extents.map(|extent| extent.output))
             }
             Self::GlobalAveragePool => first.map(self.kind()).map(|_| Some([1, 1]))?,
-            Self::Flatten => None,
+            Self::AdaptiveAveragePool(size) => first.map(self.kind()).map(|_| Some(size))?,
+            Self::Flatten { pixels } => {
+                let [height, width] = first.map(self.kind())?;
+                if height.checked_mul(width) != Some(pixels) {
+                    return Err(Error::Geometry(format!(
+                        "flatten expects {pixels} pixels, found {height}x{width}"
+                    )));
+                }
+                None
+            }
             Self::Add if rest != [*first] => {
-                return Err(Error::Geometry(format!(
-                    "add needs two values of one shape, found {inputs:?}"
-                )));
+                return Err(Error::Geometry(
+                    "add needs two values of one shape: at this input size the branches differ"
+                        .to_owned(),
+                ));
+            }
+            Self::Concat if rest.iter().any(|other| other.spatial != first.spatial) => {
+                return Err(Error::Geometry(
+                    "concat needs values of one height and width: at this input size the branches \
+                     differ"
+                        .to_owned(),
+                ));
             }
             _ => first.spatial,
         };
+        let channels: Vec<usize> = inputs.iter().map(|input| input.channels).collect();
         Ok(Shape {
             batch: first.batch,
-            channels: self.channels(first.channels),
+            channels: self.channels(&channels),
             spatial,
         })
     }
@@ -242,7 +308,10 @@ impl Operation {
     #[must_use]
     pub fn macs(&self, output: Shape) -> Option<u64> {
         let per_output = match *self {
-            Self::Conv(conv) => [conv.in_channels, conv.window.kernel, conv.window.kernel],
+            Self::Conv(conv) => {
+                let [rows, columns] = conv.window.kernel;
+                [conv.channels_per_group(), rows, columns]
+            }
             Self::Linear { inputs, .. } => [inputs, 1, 1],
             _ => return Some(0),
         };

@@ -7,6 +7,6 @@ mod senet;
 mod squeeze_excitation;
 
 pub use conv_norm::{Conv2d, ConvNorm};
-pub use pool::MaxPool2d;
+pub use pool::{AdaptiveAveragePool2d, AveragePool2d, MaxPool2d};
 pub use senet::SeNet;
 pub use squeeze_excitation::{SqueezeExcitation, Stage};

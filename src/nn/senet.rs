@@ -1,8 +1,8 @@
 use candle_core::{Error, Result, Tensor};
 use candle_nn::{BatchNorm, Linear, Module, ModuleT, VarBuilder, batch_norm, linear};
 
-use super::squeeze_excitation::squeeze;
-use super::{Conv2d, MaxPool2d, SqueezeExcitation};
+use super::pool::global_average;
+use super::{AdaptiveAveragePool2d, AveragePool2d, Conv2d, MaxPool2d, SqueezeExcitation};
 use crate::network::layers::Gate;
 use crate::network::{Layer, Layers, Network, Operation};
 
@@ -52,10 +52,14 @@ enum Leaf {
     BatchNorm(BatchNorm),
     Relu,
     MaxPool(MaxPool2d),
+    AveragePool(AveragePool2d),
+    AdaptiveAveragePool(AdaptiveAveragePool2d),
     GlobalAveragePool,
     Flatten,
     Linear(Linear),
+    Multiply(f64),
     Add,
+    Concat,
 }
 
 impl SeNet {
@@ -155,20 +159,47 @@ fn load_gate(gate: &Gate, vb: &VarBuilder) -> Result<SqueezeExcitation> {
     SqueezeExcitation::new(gate.channels, gate.squeeze, vb)
 }
 
+/// A batch norm whose weight is 1, since its file has none.
+fn unweighted_norm(channels: usize, epsilon: f64, vb: &VarBuilder) -> Result<BatchNorm> {
+    let bias = vb.get(channels, "bias")?;
+    BatchNorm::new(
+        channels,
+        vb.get(channels, "running_mean")?,
+        vb.get(channels, "running_var")?,
+        bias.ones_like()?,
+        bias,
+        epsilon,
+    )
+}
+
 impl Leaf {
     fn load(layer: &Layer, vb: &VarBuilder) -> Result<Self> {
         let vb = vb.pp(&layer.name);
         Ok(match layer.operation {
             Operation::Conv(conv) => Self::Conv(Conv2d::new(&conv, vb)?),
-            Operation::BatchNorm { channels, epsilon } => {
-                Self::BatchNorm(batch_norm(channels, epsilon, vb)?)
-            }
+            Operation::BatchNorm {
+                channels,
+                epsilon,
+                weight,
+            } => Self::BatchNorm(if weight {
+                batch_norm(channels, epsilon, vb)?
+            } else {
+                unweighted_norm(channels, epsilon, &vb)?
+            }),
             Operation::Relu => Self::Relu,
             Operation::MaxPool(window) => Self::MaxPool(MaxPool2d::new(window)),
+            Operation::AveragePool { window, border } => {
+                Self::AveragePool(AveragePool2d::new(window, border))
+            }
+            Operation::AdaptiveAveragePool(size) => {
+                Self::AdaptiveAveragePool(AdaptiveAveragePool2d::new(size))
+            }
             Operation::GlobalAveragePool => Self::GlobalAveragePool,
-            Operation::Flatten => Self::Flatten,
+            Operation::Flatten { .. } => Self::Flatten,
             Operation::Linear { inputs, outputs } => Self::Linear(linear(inputs, outputs, vb)?),
+            Operation::Multiply { factor } => Self::Multiply(factor),
             Operation::Add => Self::Add,
+            Operation::Concat => Self::Concat,
             Operation::Sigmoid | Operation::Scale => {
                 return Err(Error::msg(format!(
                     "layer `{}`: a {} stands outside an SE block",
@@ -186,10 +217,14 @@ impl Leaf {
             Self::BatchNorm(norm) => norm.forward_t(xs, false),
             Self::Relu => xs.relu(),
             Self::MaxPool(pool) => pool.forward(xs),
-            Self::GlobalAveragePool => squeeze(xs),
+            Self::AveragePool(pool) => pool.forward(xs),
+            Self::AdaptiveAveragePool(pool) => pool.forward(xs),
+            Self::GlobalAveragePool => global_average(xs),
             Self::Flatten => xs.flatten_from(1),
             Self::Linear(linear) => linear.forward(xs),
+            Self::Multiply(factor) => xs * *factor,
             Self::Add => xs + inputs[1],
+            Self::Concat => Tensor::cat(inputs, 1),
         }
     }
 }

@@ -1,6 +1,8 @@
 use candle_core::{Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder, linear};
 
+use super::pool::global_average;
+
 /// Squeeze-and-Excitation: weighs each channel of a feature map by a gate that is
 /// computed from the means of all channels (Hu et al., <https://arxiv.org/abs/1709.01507>).
 ///
@@ -72,7 +74,7 @@ impl SqueezeExcitation {
         mut observe: impl FnMut(Stage, &Tensor) -> Result<()>,
     ) -> Result<Tensor> {
         let mut seen = |stage, value: Tensor| observe(stage, &value).map(|()| value);
-        let squeezed = seen(Stage::Squeeze, squeeze(xs)?)?;
+        let squeezed = seen(Stage::Squeeze, global_average(xs)?)?;
         let reduced = seen(Stage::Fc1, over_channels(&self.fc1, &squeezed)?)?;
         let rectified = seen(Stage::Relu, reduced.relu()?)?;
         let expanded = seen(Stage::Fc2, over_channels(&self.fc2, &rectified)?)?;
@@ -85,11 +87,6 @@ impl Module for SqueezeExcitation {
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
         self.forward_with(xs, |_, _| Ok(()))
     }
-}
-
-/// The mean of each channel: `[N, C, H, W]` to `[N, C, 1, 1]`.
-pub(super) fn squeeze(xs: &Tensor) -> Result<Tensor> {
-    xs.mean_keepdim((2, 3))
 }
 
 /// A dense layer on `[N, C, 1, 1]`, where it is the same as a 1x1 convolution.

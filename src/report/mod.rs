@@ -10,7 +10,7 @@ use std::io::{self, Write};
 
 use clap::ValueEnum;
 pub use classification::{Class, Classification, RowWriter};
-pub use models::{Model, Models};
+pub use models::{Model, ModelTop1, Models};
 pub use parity::Parity;
 pub use trace::{TraceReport, TraceRow, Values};
 
@@ -34,6 +34,17 @@ pub enum RowFormat {
     Json,
     /// One object a line.
     Ndjson,
+}
+
+/// How the list of networks is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people.
+    Table,
+    /// For a page such as the README.
+    Markdown,
+    /// For programs.
+    Json,
 }
 
 /// Something a command answers: text for people, JSON for programs, the same facts in both.

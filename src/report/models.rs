@@ -6,14 +6,14 @@ use super::Report;
 use super::table::{self, Align, thousands};
 
 /// The answer of `senet models`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Models {
     /// In the catalogue's order.
     pub models: Vec<Model>,
 }
 
 /// A network of the catalogue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Model {
     /// Its name.
     pub name: &'static str,
@@ -23,6 +23,10 @@ pub struct Model {
     pub parameters: u64,
     /// Multiplies for one such input.
     pub macs: u64,
+    /// The best published accuracy.
+    pub top1: Option<ModelTop1>,
+    /// What `--weights` takes to load published weights.
+    pub hub: Vec<String>,
     /// The code base whose arithmetic it follows.
     pub convention: &'static str,
     /// Whether its weights are inside the program.
@@ -31,41 +35,85 @@ pub struct Model {
     pub summary: &'static str,
 }
 
+/// A published accuracy on the validation images of ImageNet-1k.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelTop1 {
+    /// Percent of the images.
+    pub percent: f64,
+    /// Height and width of the input.
+    pub size: usize,
+    /// Who says so.
+    pub source: &'static str,
+}
+
+/// The heads of a row's cells.
+const HEADER: [&str; 8] = [
+    "network",
+    "input",
+    "parameters",
+    "MACs",
+    "top-1",
+    "weights on the hub",
+    "convention",
+    "what it is",
+];
+
+const ALIGN: [Align; 8] = [
+    Align::Left,
+    Align::Left,
+    Align::Right,
+    Align::Right,
+    Align::Left,
+    Align::Left,
+    Align::Left,
+    Align::Left,
+];
+
+impl Model {
+    fn cells(&self) -> Vec<String> {
+        let [channels, height, width] = self.input;
+        let top1 = self.top1.as_ref().map_or(String::new(), |top1| {
+            format!("{:.2} % at {} ({})", top1.percent, top1.size, top1.source)
+        });
+        let hub = match self.hub.as_slice() {
+            [] => String::new(),
+            [only] => only.clone(),
+            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+        };
+        let embedded = if self.embedded {
+            " (embedded weights)"
+        } else {
+            ""
+        };
+        vec![
+            self.name.to_owned(),
+            format!("{channels}x{height}x{width}"),
+            thousands(self.parameters),
+            thousands(self.macs),
+            top1,
+            hub,
+            self.convention.to_owned(),
+            format!("{}{embedded}", self.summary),
+        ]
+    }
+}
+
+impl Models {
+    /// Writes it as a Markdown table.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write_markdown(&self, out: &mut dyn Write) -> io::Result<()> {
+        let rows = self.models.iter().map(Model::cells);
+        table::write_markdown(out, &ALIGN, &HEADER, rows)
+    }
+}
+
 impl Report for Models {
     fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
-        let header = [
-            "network",
-            "input",
-            "parameters",
-            "MACs",
-            "convention",
-            "what it is",
-        ];
-        let mut rows = vec![header.map(str::to_owned).to_vec()];
-        rows.extend(self.models.iter().map(|model| {
-            let [channels, height, width] = model.input;
-            let embedded = if model.embedded {
-                " (embedded weights)"
-            } else {
-                ""
-            };
-            vec![
-                model.name.to_owned(),
-                format!("{channels}x{height}x{width}"),
-                thousands(model.parameters),
-                thousands(model.macs),
-                model.convention.to_owned(),
-                format!("{}{embedded}", model.summary),
-            ]
-        }));
-        let align = [
-            Align::Left,
-            Align::Left,
-            Align::Right,
-            Align::Right,
-            Align::Left,
-            Align::Left,
-        ];
-        table::write(out, &align, &rows)
+        let mut rows = vec![HEADER.map(str::to_owned).to_vec()];
+        rows.extend(self.models.iter().map(Model::cells));
+        table::write(out, &ALIGN, &rows)
     }
 }

@@ -28,6 +28,30 @@ pub(super) fn write(out: &mut dyn Write, align: &[Align], rows: &[Vec<String>]) 
     Ok(())
 }
 
+/// Writes rows as a table of Markdown.
+pub(super) fn write_markdown(
+    out: &mut dyn Write,
+    align: &[Align],
+    header: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> io::Result<()> {
+    let line = |cells: &[String]| format!("| {} |", cells.join(" | "));
+    let header: Vec<String> = header.iter().map(|&cell| cell.to_owned()).collect();
+    let rule: Vec<String> = align
+        .iter()
+        .map(|align| match align {
+            Align::Left => "---".to_owned(),
+            Align::Right => "---:".to_owned(),
+        })
+        .collect();
+    writeln!(out, "{}\n{}", line(&header), line(&rule))?;
+    for row in rows {
+        let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        writeln!(out, "{}", line(&cells))?;
+    }
+    Ok(())
+}
+
 /// A whole number with commas between thousands.
 pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();

@@ -1,7 +1,10 @@
 //! The SE block, alone and in one residual block.
 
+use crate::network::architecture::{
+    Architecture, Block, Residual, Shortcut, SqueezeWidth, Strided,
+};
 use crate::network::convention::KERAS;
-use crate::network::{Architecture, Block, Convention, Input, Network, Residual, SqueezeWidth};
+use crate::network::{Convention, Input, Network, Published};
 
 const FEATURES: Input = Input {
     channels: 32,
@@ -15,9 +18,12 @@ pub const SE_BLOCK: Network = Network {
     summary: "the squeeze-and-excitation layer alone, 32 channels squeezed to 16",
     convention: KERAS,
     input: FEATURES,
+    classes: None,
     architecture: Architecture::SqueezeExcitation {
         squeeze: SqueezeWidth::Fixed(16),
     },
+    evaluation: None,
+    published: Published::NOTHING,
 };
 
 /// The published `SEBottleneck` example. The published code takes a stride, but
@@ -29,12 +35,14 @@ pub const SE_BOTTLENECK: Network = Network {
         conv_bias: true,
         ..KERAS
     },
-    input: FEATURES,
     architecture: Architecture::Block(Residual {
-        block: Block::Bottleneck,
+        block: Block::BOTTLENECK,
         width: 16,
         channels: 32,
         stride: 1,
+        strided: Strided::Spatial,
+        shortcut: Shortcut::Projection,
         squeeze: Some(SqueezeWidth::Fixed(16)),
     }),
+    ..SE_BLOCK
 };

@@ -1,30 +1,94 @@
 //! The networks by name, one file per family, one row per network.
 
 mod blocks;
-mod resnet;
+mod cadene;
+mod keras;
+mod timm;
 
 pub use blocks::{SE_BLOCK, SE_BOTTLENECK};
 
-use super::Network;
+use super::architecture::{Stem, StemConvs, StemPool};
+use super::{Evaluation, Input, Network, Published, Top1};
 use crate::error::{Error, Result};
+use crate::image::Interpolation;
+
+const FAMILIES: &[&[Network]] = &[
+    &[SE_BLOCK, SE_BOTTLENECK],
+    keras::NETWORKS,
+    timm::NETWORKS,
+    cadene::NETWORKS,
+];
 
 /// Every network, in the order that `senet models` lists them.
-pub const NETWORKS: &[Network] = &[
-    SE_BLOCK,
-    SE_BOTTLENECK,
-    resnet::SERESNET20,
-    resnet::SERESNET32,
-    resnet::SERESNET44,
-    resnet::SERESNET56,
-    resnet::SERESNET110,
-    resnet::RESNET20,
-    resnet::RESNET32,
-    resnet::RESNET44,
-    resnet::RESNET56,
-    resnet::RESNET110,
-    resnet::KERAS_SERESNET50,
-    resnet::KERAS_RESNET50,
-];
+pub fn networks() -> impl Iterator<Item = &'static Network> + Clone {
+    FAMILIES.iter().copied().flatten()
+}
+
+/// timm's `results-imagenet.csv`, the best of a network's published weights.
+const TIMM_RESULTS: &str = "timm";
+/// The metadata of torchvision's weights, the best of a network's.
+const TORCHVISION: &str = "torchvision";
+
+/// What networks for ImageNet-1k have in common.
+const IMAGENET: Network = Network {
+    input: Input {
+        channels: 3,
+        height: 224,
+        width: 224,
+    },
+    classes: Some(1000),
+    ..SE_BLOCK
+};
+
+const fn deep(channels: [usize; 3], pool: StemPool) -> Stem {
+    Stem {
+        convs: StemConvs::Deep(channels),
+        pool,
+    }
+}
+
+/// What a row may add to its network.
+impl Network {
+    const fn sized(self, side: usize) -> Self {
+        let input = Input {
+            height: side,
+            width: side,
+            ..self.input
+        };
+        Self { input, ..self }
+    }
+
+    /// Says what the publishers' evaluation keeps of an image, and how it is resized.
+    const fn cropped(self, crop_pct: f64, interpolation: Interpolation) -> Self {
+        let evaluation = Some(Evaluation {
+            crop_pct,
+            interpolation,
+            ..Evaluation::IMAGENET
+        });
+        Self { evaluation, ..self }
+    }
+
+    const fn on_hub(self, tags: &'static [&'static str]) -> Self {
+        let published = Published {
+            tags,
+            ..self.published
+        };
+        Self { published, ..self }
+    }
+
+    const fn top1(self, percent: f64, size: usize, source: &'static str) -> Self {
+        let top1 = Some(Top1 {
+            percent,
+            size,
+            source,
+        });
+        let published = Published {
+            top1,
+            ..self.published
+        };
+        Self { published, ..self }
+    }
+}
 
 /// The network called `name`.
 ///
@@ -32,8 +96,7 @@ pub const NETWORKS: &[Network] = &[
 ///
 /// An unknown name, with the nearest known one as a hint.
 pub fn find(name: &str) -> Result<&'static Network> {
-    NETWORKS
-        .iter()
+    networks()
         .find(|network| network.name == name)
         .ok_or_else(|| Error::UnknownNetwork {
             name: name.to_owned(),
@@ -43,7 +106,7 @@ pub fn find(name: &str) -> Result<&'static Network> {
 
 fn nearest(name: &str) -> String {
     let distance = |network: &Network| strsim::damerau_levenshtein(name, network.name);
-    match NETWORKS.iter().min_by_key(|network| distance(network)) {
+    match networks().min_by_key(|network| distance(network)) {
         // Further apart than that, two names share little more than their length.
         Some(network) if distance(network) <= network.name.len() / 3 => {
             format!("did you mean `{}`?", network.name)

@@ -1,0 +1,165 @@
+//! Cadene's ports of the authors' Caffe models, kept by timm as `legacy_*` (`timm/models/senet.py`).
+
+use super::{IMAGENET, TIMM_RESULTS, deep};
+use crate::image::Interpolation;
+use crate::network::Network;
+use crate::network::architecture::{
+    Architecture, Block, Bottleneck, ResNet, Shortcut, SqueezeWidth, Stem, StemConvs, StemPool,
+    Strided,
+};
+use crate::network::convention::CADENE;
+
+/// Hu et al., arXiv:1709.01507, table 1: as in He et al., a bottleneck strides on its first 1x1.
+const BOTTLENECK: ResNet = ResNet {
+    stem: Stem {
+        convs: StemConvs::Single {
+            channels: 64,
+            kernel: 7,
+            stride: 2,
+        },
+        pool: StemPool::Max,
+    },
+    block: Block::BOTTLENECK,
+    depths: &[3, 4, 6, 3],
+    width: 64,
+    shortcut: Shortcut::Projection,
+    strided: Strided::First,
+    squeeze: Some(SqueezeWidth::Reduction {
+        ratio: 16,
+        minimum: 1,
+    }),
+};
+
+const BASIC: ResNet = ResNet {
+    block: Block::RectifiedBasic,
+    ..BOTTLENECK
+};
+
+/// Its bottleneck strides on the 3x3.
+const GROUPED: ResNet = ResNet {
+    block: Block::grouped(32, 4),
+    strided: Strided::Spatial,
+    ..BOTTLENECK
+};
+
+const SENET154: ResNet = ResNet {
+    stem: deep([64, 64, 128], StemPool::Max),
+    block: Block::Bottleneck(Bottleneck {
+        cardinality: 64,
+        base_width: 4,
+        reduce_first: 2,
+    }),
+    depths: &[3, 8, 36, 3],
+    shortcut: Shortcut::WideProjection,
+    strided: Strided::Spatial,
+    ..BOTTLENECK
+};
+
+const fn cadene(name: &'static str, summary: &'static str, resnet: ResNet) -> Network {
+    Network {
+        name,
+        summary,
+        convention: CADENE,
+        architecture: Architecture::ResNet(resnet),
+        ..IMAGENET
+    }
+}
+
+pub(super) const NETWORKS: &[Network] = &[
+    cadene(
+        "legacy_seresnet18",
+        "SE-ResNet-18 as ported from Caffe",
+        ResNet {
+            depths: &[2, 2, 2, 2],
+            ..BASIC
+        },
+    )
+    .cropped(0.875, Interpolation::Bicubic)
+    .on_hub(&["in1k"])
+    .top1(71.742, 224, TIMM_RESULTS),
+    cadene(
+        "legacy_seresnet34",
+        "SE-ResNet-34 as ported from Caffe",
+        ResNet {
+            depths: &[3, 4, 6, 3],
+            ..BASIC
+        },
+    )
+    .cropped(0.875, Interpolation::Bilinear)
+    .on_hub(&["in1k"])
+    .top1(74.788, 224, TIMM_RESULTS),
+    cadene(
+        "legacy_seresnet50",
+        "SE-ResNet-50 as ported from Caffe",
+        ResNet {
+            depths: &[3, 4, 6, 3],
+            ..BOTTLENECK
+        },
+    )
+    .cropped(0.875, Interpolation::Bilinear)
+    .on_hub(&["in1k"])
+    .top1(77.65, 224, TIMM_RESULTS),
+    cadene(
+        "legacy_seresnet101",
+        "SE-ResNet-101 as ported from Caffe",
+        ResNet {
+            depths: &[3, 4, 23, 3],
+            ..BOTTLENECK
+        },
+    )
+    .cropped(0.875, Interpolation::Bilinear)
+    .on_hub(&["in1k"])
+    .top1(78.37, 224, TIMM_RESULTS),
+    cadene(
+        "legacy_seresnet152",
+        "SE-ResNet-152 as ported from Caffe",
+        ResNet {
+            depths: &[3, 8, 36, 3],
+            ..BOTTLENECK
+        },
+    )
+    .cropped(0.875, Interpolation::Bilinear)
+    .on_hub(&["in1k"])
+    .top1(78.662, 224, TIMM_RESULTS),
+    cadene(
+        "legacy_seresnext26_32x4d",
+        "SE-ResNeXt-26 as ported from Caffe",
+        ResNet {
+            depths: &[2, 2, 2, 2],
+            ..GROUPED
+        },
+    )
+    .cropped(0.875, Interpolation::Bicubic)
+    .on_hub(&["in1k"])
+    .top1(77.1, 224, TIMM_RESULTS),
+    cadene(
+        "legacy_seresnext50_32x4d",
+        "SE-ResNeXt-50 as ported from Caffe",
+        ResNet {
+            depths: &[3, 4, 6, 3],
+            ..GROUPED
+        },
+    )
+    .cropped(0.875, Interpolation::Bilinear)
+    .on_hub(&["in1k"])
+    .top1(79.08, 224, TIMM_RESULTS),
+    cadene(
+        "legacy_seresnext101_32x4d",
+        "SE-ResNeXt-101 as ported from Caffe",
+        ResNet {
+            depths: &[3, 4, 23, 3],
+            ..GROUPED
+        },
+    )
+    .cropped(0.875, Interpolation::Bilinear)
+    .on_hub(&["in1k"])
+    .top1(80.274, 224, TIMM_RESULTS),
+    cadene(
+        "legacy_senet154",
+        "SENet-154 as ported from Caffe",
+        SENET154,
+    )
+    .cropped(0.875, Interpolation::Bilinear)
+    .on_hub(&["in1k"])
+    .top1(81.32, 224, TIMM_RESULTS),
+];
