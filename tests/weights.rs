@@ -132,13 +132,44 @@ fn weights_of_another_convention_are_refused() {
 }
 
 #[test]
-fn weights_that_name_no_network_ask_for_one() {
-    let (status, stderr, path) = classify_with(|_, metadata| {
+fn weights_that_name_no_network_are_recognised_by_their_tensors() {
+    let (status, stderr, _) = classify_with(|_, metadata| {
         metadata.remove("network").unwrap();
     });
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn weights_that_fit_no_network_are_compared_with_the_closest() {
+    let (status, stderr, path) = classify_with(|tensors, metadata| {
+        metadata.remove("network").unwrap();
+        tensors.remove("bn1.gamma").unwrap();
+    });
     assert_eq!(status, Some(2));
-    let expected = "error: `FILE` does not say which network it is for\n\
-                    hint: name it with `--network`\n";
+    let expected = "error: `FILE` does not say which network it is for, and fits none; the \
+                    closest is `seresnet20`:\n  1 missing: `bn1.gamma` of shape [16]\n";
+    assert_eq!(stderr, said(&path, expected));
+}
+
+#[test]
+fn weights_that_several_networks_fit_are_ambiguous() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let network = senet::network::catalog::find("resnet50").unwrap();
+    let mut tensors = HashMap::new();
+    for layer in network.layers().as_slice() {
+        for parameter in layer.operation.parameters() {
+            let zeros = Tensor::zeros(parameter.shape, DType::F16, &Device::Cpu).unwrap();
+            tensors.insert(format!("{}.{}", layer.name, parameter.name), zeros);
+        }
+    }
+    safetensors::serialize_to_file(tensors, None, &path).unwrap();
+    let output = senet(&["classify", "--weights", path.to_str().unwrap(), CAT]);
+    assert_eq!(output.status.code(), Some(2));
+    let expected = "error: `FILE` is ambiguous: it has the tensors of `keras_resnet50`, \
+                    `resnet50`, which compute differently\n\
+                    hint: name one with `--network`\n";
+    let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(stderr, said(&path, expected));
 }
 

@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::Serialize;
+
+#[cfg(test)]
+use crate::network::Network;
 use crate::network::{Layer, Layers, Operation};
 
 /// The code that named the tensors of a file.
@@ -36,7 +40,7 @@ impl Origin {
     }
 
     /// What a layer is called in such a file.
-    fn layer(self, name: &str, layers: &Layers) -> String {
+    pub(super) fn layer(self, name: &str, layers: &Layers) -> String {
         match self {
             Self::Canonical | Self::Keras => name.to_owned(),
             Self::Cadene => cadene(name, layers),
@@ -148,11 +152,14 @@ pub(super) struct Source {
 pub(super) type Sources = BTreeMap<String, Source>;
 
 /// How the tensors of a file differ from those of a network.
-#[derive(Debug, Default)]
-pub(super) struct Mismatch {
-    pub(super) missing: Vec<String>,
-    pub(super) misshapen: Vec<String>,
-    pub(super) unexpected: Vec<String>,
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Mismatch {
+    /// Tensors that the network reads and the file lacks, with their shapes.
+    pub missing: Vec<String>,
+    /// Tensors of another shape, with both.
+    pub misshapen: Vec<String>,
+    /// Tensors of the file that the network does not read.
+    pub unexpected: Vec<String>,
 }
 
 /// Whether a tensor is none that a network reads: `PyTorch` counts batches in every batch norm,
@@ -272,8 +279,14 @@ fn canonical_separators(name: &str) -> String {
 }
 
 impl Mismatch {
+    /// How many tensors differ.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.missing.len() + self.misshapen.len() + self.unexpected.len()
+    }
+
     fn is_empty(&self) -> bool {
-        self.missing.is_empty() && self.misshapen.is_empty() && self.unexpected.is_empty()
+        self.count() == 0
     }
 }
 
@@ -301,20 +314,26 @@ impl std::fmt::Display for Mismatch {
     }
 }
 
+/// Every tensor of a network as a file of some origin has it.
+#[cfg(test)]
+pub(super) fn names_and_shapes(origin: Origin, network: &Network) -> BTreeMap<String, Vec<usize>> {
+    let layers = network.layers();
+    let expected = layers
+        .as_slice()
+        .iter()
+        .flat_map(|layer| expected(layer, &layers, origin));
+    expected
+        .map(|expected| (expected.name, expected.arrangements[0].shape.clone()))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::network::catalog;
 
     fn names_and_shapes(origin: Origin, network: &str) -> BTreeMap<String, Vec<usize>> {
-        let layers = catalog::find(network).unwrap().layers();
-        let expected = layers
-            .as_slice()
-            .iter()
-            .flat_map(|layer| expected(layer, &layers, origin));
-        expected
-            .map(|expected| (expected.name, expected.arrangements[0].shape.clone()))
-            .collect()
+        super::names_and_shapes(origin, catalog::find(network).unwrap())
     }
 
     #[test]

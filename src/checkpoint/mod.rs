@@ -2,9 +2,12 @@
 
 mod file;
 mod keys;
+mod recognition;
 mod reference;
 mod weights;
 
 pub use file::TensorFile;
+pub use keys::Mismatch;
+pub use recognition::Recognition;
 pub use reference::Reference;
 pub use weights::Weights;

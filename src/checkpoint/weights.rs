@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,9 +8,10 @@ use candle_nn::{Init, VarBuilder};
 
 use super::file::TensorFile;
 use super::keys::{Source, Sources, resolve};
+use super::recognition::{Recognition, recognise, with_classes_of};
 use crate::error::{Error, Result};
 use crate::image::Preprocessing;
-use crate::network::{Layers, Network, catalog};
+use crate::network::{Network, catalog};
 
 /// A network's weights, and what their file says of them.
 #[derive(Debug, Clone)]
@@ -64,18 +66,54 @@ impl Weights {
         &self.file
     }
 
-    /// The network that the file names in its metadata.
+    /// The network that the file is for: the one its metadata names, else the one its tensors'
+    /// names and shapes fit, with as many classes as the file's classifier tells apart.
     ///
     /// # Errors
     ///
-    /// A file that names none, or one that the catalogue lacks.
-    pub fn network(&self) -> Result<&'static Network> {
-        let name = self.network.as_deref().ok_or_else(|| {
-            self.file.problem(
-                "does not say which network it is for\nhint: name it with `--network`".to_owned(),
-            )
-        })?;
-        catalog::find(name)
+    /// A name that the catalogue lacks; without a name, tensors that fit no network, or several
+    /// that compute differently: none of them is guessed.
+    pub fn network(&self) -> Result<Network> {
+        if let Some(name) = &self.network {
+            return Ok(self.with_classes(catalog::find(name)?));
+        }
+        match self.recognise() {
+            Recognition::One(network) => Ok(network),
+            Recognition::Ambiguous(networks) => {
+                let names: Vec<_> = networks
+                    .iter()
+                    .map(|network| format!("`{}`", network.name))
+                    .collect();
+                Err(self.file.problem(format!(
+                    "is ambiguous: it has the tensors of {}, which compute differently\n\
+                     hint: name one with `--network`",
+                    names.join(", ")
+                )))
+            }
+            Recognition::Unknown { nearest, mismatch } => Err(self.file.problem(format!(
+                "does not say which network it is for, and fits none; the closest is `{}`:{mismatch}",
+                nearest.name
+            ))),
+        }
+    }
+
+    /// What the names and shapes of the tensors alone say.
+    #[must_use]
+    pub fn recognise(&self) -> Recognition {
+        recognise(&self.shapes())
+    }
+
+    /// `network` with as many classes as the file's classifier tells apart.
+    #[must_use]
+    pub fn with_classes(&self, network: &Network) -> Network {
+        with_classes_of(network, &self.shapes())
+    }
+
+    fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
+        let tensors = self.file.tensors().into_iter();
+        tensors
+            .map(|(name, info)| (name, info.shape.clone()))
+            .collect()
     }
 
     /// A `VarBuilder` under whose paths `network` finds its tensors, renamed and transposed.
@@ -130,14 +168,7 @@ impl Weights {
                 network.name
             )));
         }
-        let found = self
-            .file
-            .tensors()
-            .into_iter()
-            .map(|(name, info)| (name, info.shape.clone()))
-            .collect();
-        let layers: Layers = network.layers();
-        resolve(&layers, &found).map_err(|mismatch| {
+        resolve(&network.layers(), &self.shapes()).map_err(|mismatch| {
             let hint = match &self.network {
                 Some(name) if name != network.name => {
                     format!("\nhint: the file says it is for `{name}`")

@@ -76,13 +76,14 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
 /// The network asked for by name, else that of the weights.
 fn network(name: Option<&str>, weights: Option<&Weights>, widths: WidthArgs) -> Result<Network> {
     let network = match (name, weights) {
-        (Some(name), _) => catalog::find(name)?,
+        (Some(name), Some(weights)) => weights.with_classes(catalog::find(name)?),
+        (Some(name), None) => catalog::find(name)?.clone(),
         (None, Some(weights)) => weights.network()?,
         (None, None) => Weights::embedded()?.network()?,
     };
     let WidthArgs { channels, squeeze } = widths;
     match network.architecture {
-        _ if channels.is_none() && squeeze.is_none() => Ok(network.clone()),
+        _ if channels.is_none() && squeeze.is_none() => Ok(network),
         Architecture::SqueezeExcitation {
             squeeze: SqueezeWidth::Fixed(width),
         } => Network::se_block(

@@ -1,0 +1,193 @@
+//! Which network the tensors of a file are of, told by their names and shapes.
+
+use std::collections::BTreeMap;
+
+use super::keys::{Mismatch, Origin, Sources, resolve};
+use crate::network::convention::{CADENE, TIMM};
+use crate::network::{Layers, Network, catalog};
+
+/// What the names and shapes of a file's tensors say.
+#[derive(Debug, Clone)]
+pub enum Recognition {
+    /// One network of the catalogue reads exactly these tensors.
+    One(Network),
+    /// Several do, which share every name and shape but compute differently.
+    Ambiguous(Vec<Network>),
+    /// None does.
+    Unknown {
+        /// The network that differs least.
+        nearest: Network,
+        /// How.
+        mismatch: Mismatch,
+    },
+}
+
+/// Finds the networks of the catalogue that read exactly `tensors`, names with their shapes.
+///
+/// A file's classifier may tell apart any number of classes. Where the names tell the code base,
+/// only its networks count: those of Cadene's names, and `PyTorch`'s counts of batches or 1x1
+/// convolutions for dense layers, which nothing that follows Keras has.
+pub(super) fn recognise(tensors: &BTreeMap<String, Vec<usize>>) -> Recognition {
+    let origin = Origin::of(tensors.keys().map(String::as_str));
+    let counts_batches = tensors
+        .keys()
+        .any(|name| name.ends_with("num_batches_tracked"));
+    let mut fitting = Vec::new();
+    let mut nearest: Option<(Network, Mismatch)> = None;
+    for network in catalog::networks() {
+        let network = with_classes_of(network, tensors);
+        match resolve(&network.layers(), tensors) {
+            Ok(sources) => {
+                let by_pytorch = counts_batches || has_dense_convolutions(&sources);
+                let convention = network.convention.name;
+                let possible = match origin {
+                    Origin::Cadene => convention == CADENE.name,
+                    Origin::Canonical if by_pytorch => convention == TIMM.name,
+                    Origin::Canonical | Origin::Keras => true,
+                };
+                if possible {
+                    fitting.push(network);
+                }
+            }
+            Err(mismatch) => {
+                let least = nearest.as_ref().map(|(_, least)| least.count());
+                if least.is_none_or(|least| mismatch.count() < least) {
+                    nearest = Some((network, mismatch));
+                }
+            }
+        }
+    }
+    match (fitting.pop(), nearest) {
+        (Some(only), _) if fitting.is_empty() => Recognition::One(only),
+        (None, Some((nearest, mismatch))) => Recognition::Unknown { nearest, mismatch },
+        (last, _) => {
+            fitting.extend(last);
+            Recognition::Ambiguous(fitting)
+        }
+    }
+}
+
+/// `network` with as many classes as the bias of the file's last layer has numbers.
+pub(super) fn with_classes_of(
+    network: &Network,
+    tensors: &BTreeMap<String, Vec<usize>>,
+) -> Network {
+    let origin = Origin::of(tensors.keys().map(String::as_str));
+    let layers: Layers = network.layers();
+    let classes = layers.as_slice().last().and_then(|last| {
+        let name = format!("{}.bias", origin.layer(&last.name, &layers));
+        let spellings = [name.clone(), name.replace(".bias", "/bias")];
+        match spellings.iter().find_map(|name| tensors.get(name))?[..] {
+            [classes] if classes > 0 => Some(classes),
+            _ => None,
+        }
+    });
+    match classes {
+        Some(classes) => network.clone().with_classes(classes),
+        None => network.clone(),
+    }
+}
+
+fn has_dense_convolutions(sources: &Sources) -> bool {
+    sources
+        .values()
+        .any(|source| source.shape.len() == 2 && source.arrangement.shape.len() == 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::keys::names_and_shapes;
+
+    /// The names of the networks that fit, or of the nearest behind a question mark.
+    fn recognised(tensors: &BTreeMap<String, Vec<usize>>) -> Vec<&'static str> {
+        match recognise(tensors) {
+            Recognition::One(network) => vec![network.name],
+            Recognition::Ambiguous(networks) => {
+                networks.iter().map(|network| network.name).collect()
+            }
+            Recognition::Unknown { nearest, .. } => vec!["?", nearest.name],
+        }
+    }
+
+    /// A network's tensors as its own code base writes them.
+    fn published(network: &Network) -> BTreeMap<String, Vec<usize>> {
+        let origin = match network.convention.name {
+            "keras" => Origin::Keras,
+            "cadene" => Origin::Cadene,
+            _ => Origin::Canonical,
+        };
+        let mut tensors = names_and_shapes(origin, network);
+        if origin == Origin::Canonical {
+            tensors.insert("bn1.num_batches_tracked".to_owned(), Vec::new());
+        }
+        tensors
+    }
+
+    #[test]
+    fn every_network_is_recognised_or_ambiguous_where_it_truly_is() {
+        // Nothing but the pools between its convolutions tells the one from the other.
+        const POOLS: &[&str] = &["seresnext101d_32x8d", "seresnextaa101d_32x8d"];
+        // Keras's names may be given to a network of any code base: epsilons and pads differ.
+        const GATED: &[&str] = &["keras_seresnet50", "seresnet50", "legacy_seresnet50"];
+        const PLAIN: &[&str] = &["keras_resnet50", "resnet50"];
+        for network in catalog::networks() {
+            let expected = match network.name {
+                "keras_seresnet50" => GATED,
+                "keras_resnet50" => PLAIN,
+                name if POOLS.contains(&name) => POOLS,
+                _ => &[network.name],
+            };
+            assert_eq!(
+                recognised(&published(network)),
+                expected,
+                "{}",
+                network.name
+            );
+        }
+    }
+
+    #[test]
+    fn without_a_trace_of_pytorch_canonical_names_say_nothing_of_the_code_base() {
+        let seresnet50 = catalog::find("seresnet50").unwrap();
+        let tensors = names_and_shapes(Origin::Canonical, seresnet50);
+        assert_eq!(
+            recognised(&tensors),
+            ["keras_seresnet50", "seresnet50", "legacy_seresnet50"]
+        );
+    }
+
+    #[test]
+    fn the_number_of_classes_is_the_files() {
+        let network = catalog::find("seresnext50_32x4d").unwrap();
+        let tensors = published(&network.clone().with_classes(11_821));
+        let Recognition::One(found) = recognise(&tensors) else {
+            panic!("not recognised");
+        };
+        assert_eq!(
+            (found.name, found.classes),
+            ("seresnext50_32x4d", Some(11_821))
+        );
+    }
+
+    #[test]
+    fn what_fits_nothing_gets_the_nearest_network() {
+        let mut tensors = published(catalog::find("legacy_seresnet18").unwrap());
+        tensors.remove("layer2.0.conv1.weight");
+        tensors.insert("last_linear.weight".to_owned(), vec![512, 1000]);
+        tensors.insert("head.weight".to_owned(), vec![3]);
+        let Recognition::Unknown { nearest, mismatch } = recognise(&tensors) else {
+            panic!("recognised");
+        };
+        assert_eq!(nearest.name, "legacy_seresnet18");
+        assert_eq!(
+            mismatch.missing,
+            ["`layer2.0.conv1.weight` of shape [128, 64, 3, 3]"]
+        );
+        assert_eq!(
+            mismatch.misshapen,
+            ["`last_linear.weight`: expected shape [1000, 512], found [512, 1000]"]
+        );
+        assert_eq!(mismatch.unexpected, ["`head.weight`"]);
+    }
+}
