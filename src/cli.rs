@@ -20,7 +20,7 @@ pub struct Cli {
 }
 
 const EXIT_STATUS: &str = "Exit status: 0 done; 1 it ran and the answer is no (parity differs, \
-                           an input failed); 2 it could not run.";
+                           an input failed, a file fits no network); 2 it could not run.";
 
 /// The jobs.
 #[derive(Debug, Subcommand)]
@@ -31,6 +31,8 @@ pub enum Command {
     Trace(TraceArgs),
     /// Compare every layer with what another framework computed
     Parity(ParityArgs),
+    /// What a weights file holds, and which network it is for
+    Inspect(InspectArgs),
     /// List the networks
     Models(ModelsArgs),
 }
@@ -147,6 +149,20 @@ pub struct ParityArgs {
     /// cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "cpu")]
     pub device: DeviceName,
+    /// Text for people or JSON for programs
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `senet inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// Safetensors file
+    #[arg(value_name = "FILE")]
+    pub weights: PathBuf,
+    /// Compare with this network [default: what the file says, else the one its tensors fit]
+    #[arg(long, value_name = "NAME")]
+    pub network: Option<String>,
     /// Text for people or JSON for programs
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

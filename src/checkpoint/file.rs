@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
@@ -109,6 +109,12 @@ impl TensorFile {
             .map(String::as_str)
     }
 
+    /// All of `__metadata__`.
+    #[must_use]
+    pub fn all_metadata(&self) -> HashMap<String, String> {
+        self.header.metadata().clone().unwrap_or_default()
+    }
+
     /// An entry of `__metadata__` that is JSON.
     ///
     /// # Errors
@@ -135,10 +141,7 @@ impl TensorFile {
     ///
     /// A name the file lacks, or a type candle has no arithmetic for.
     pub fn tensor(&self, name: &str) -> Result<Tensor> {
-        let info = self
-            .header
-            .info(name)
-            .ok_or_else(|| self.problem(format!("lacks tensor `{name}`")))?;
+        let info = self.info(name)?;
         let dtype = match info.dtype {
             Dtype::F32 => DType::F32,
             Dtype::F64 => DType::F64,
@@ -159,6 +162,29 @@ impl TensorFile {
         )?)
     }
 
+    /// How many numbers of a tensor are none. Integers always are.
+    ///
+    /// # Errors
+    ///
+    /// A name the file lacks.
+    pub fn nonfinite(&self, name: &str) -> Result<NonFinite> {
+        let info = self.info(name)?;
+        let bytes = self.tensor_bytes(info);
+        Ok(match info.dtype {
+            Dtype::F64 => NonFinite::of(bytes, f64::from_le_bytes),
+            Dtype::F32 => NonFinite::of(bytes, |bytes| f32::from_le_bytes(bytes).into()),
+            Dtype::F16 => NonFinite::of(bytes, |bytes| half::f16::from_le_bytes(bytes).into()),
+            Dtype::BF16 => NonFinite::of(bytes, |bytes| half::bf16::from_le_bytes(bytes).into()),
+            _ => NonFinite::default(),
+        })
+    }
+
+    fn info(&self, name: &str) -> Result<&TensorInfo> {
+        self.header
+            .info(name)
+            .ok_or_else(|| self.problem(format!("lacks tensor `{name}`")))
+    }
+
     /// An error about this file.
     pub(super) fn problem(&self, problem: String) -> Error {
         Error::Checkpoint {
@@ -171,5 +197,32 @@ impl TensorFile {
         let (start, end) = info.data_offsets;
         // In range: `read_metadata` has checked the offsets against the length.
         &self.bytes.as_slice()[self.data + start..self.data + end]
+    }
+}
+
+/// How many numbers of a tensor are none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NonFinite {
+    /// How many are NaN.
+    pub nan: usize,
+    /// How many are infinite.
+    pub infinite: usize,
+}
+
+impl NonFinite {
+    fn of<const SIZE: usize>(bytes: &[u8], number: impl Fn([u8; SIZE]) -> f64) -> Self {
+        let mut found = Self::default();
+        for &bytes in bytes.as_chunks::<SIZE>().0 {
+            let number = number(bytes);
+            found.nan += usize::from(number.is_nan());
+            found.infinite += usize::from(number.is_infinite());
+        }
+        found
+    }
+
+    /// Whether all numbers are finite.
+    #[must_use]
+    pub fn is_none(self) -> bool {
+        self == Self::default()
     }
 }

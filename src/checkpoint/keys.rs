@@ -39,6 +39,15 @@ impl Origin {
         }
     }
 
+    /// The code bases in words.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Canonical => "torchvision, timm and candle",
+            Self::Cadene => "Cadene's pretrained-models.pytorch",
+            Self::Keras => "Keras",
+        }
+    }
+
     /// What a layer is called in such a file.
     pub(super) fn layer(self, name: &str, layers: &Layers) -> String {
         match self {

@@ -6,7 +6,7 @@ mod recognition;
 mod reference;
 mod weights;
 
-pub use file::TensorFile;
+pub use file::{NonFinite, TensorFile};
 pub use keys::Mismatch;
 pub use recognition::Recognition;
 pub use reference::Reference;

@@ -6,8 +6,8 @@ use candle_core::{DType, Device, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 
-use super::file::TensorFile;
-use super::keys::{Source, Sources, resolve};
+use super::file::{NonFinite, TensorFile};
+use super::keys::{Mismatch, Origin, Source, Sources, resolve};
 use super::recognition::{Recognition, recognise, with_classes_of};
 use crate::error::{Error, Result};
 use crate::image::Preprocessing;
@@ -109,6 +109,18 @@ impl Weights {
         with_classes_of(network, &self.shapes())
     }
 
+    /// How the tensors differ from those that `network` reads; nothing where they do not.
+    #[must_use]
+    pub fn mismatch(&self, network: &Network) -> Option<Mismatch> {
+        resolve(&network.layers(), &self.shapes()).err()
+    }
+
+    /// The code base whose names the tensors have, in words.
+    #[must_use]
+    pub fn origin(&self) -> &'static str {
+        Origin::of(self.shapes().keys().map(String::as_str)).words()
+    }
+
     fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
         let tensors = self.file.tensors().into_iter();
         tensors
@@ -144,15 +156,13 @@ impl Weights {
     ///
     /// # Errors
     ///
-    /// Those of [`Weights::var_builder`], or a tensor that is not of floats.
-    pub fn nonfinite(&self, network: &Network) -> Result<Vec<(String, usize)>> {
+    /// Those of [`Weights::var_builder`].
+    pub fn nonfinite(&self, network: &Network) -> Result<Vec<(String, NonFinite)>> {
         let mut found = Vec::new();
         for source in self.sources(network)?.into_values() {
-            let values = self.file.tensor(&source.name)?.to_dtype(DType::F32)?;
-            let values = values.flatten_all()?.to_vec1::<f32>()?;
-            let count = values.iter().filter(|value| !value.is_finite()).count();
-            if count > 0 {
-                found.push((source.name, count));
+            let flaws = self.file.nonfinite(&source.name)?;
+            if !flaws.is_none() {
+                found.push((source.name, flaws));
             }
         }
         Ok(found)

@@ -2,6 +2,7 @@
 
 mod classify;
 mod inputs;
+mod inspect;
 mod models;
 mod output;
 mod parity;
@@ -38,6 +39,7 @@ pub fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),
     }
 }
@@ -100,8 +102,9 @@ fn network(name: Option<&str>, weights: Option<&Weights>, widths: WidthArgs) -> 
 
 /// Says which tensors hold values that are no numbers: the results will not be either.
 fn warn_of_nonfinite(weights: &Weights, network: &Network) -> Result<()> {
-    for (tensor, count) in weights.nonfinite(network)? {
+    for (tensor, flaws) in weights.nonfinite(network)? {
         let file = weights.file().name();
+        let count = flaws.nan + flaws.infinite;
         let message = format!("`{file}`: {count} values of tensor `{tensor}` are NaN or infinite");
         complain("warning", &message);
     }

@@ -1,6 +1,7 @@
 //! What the commands answer: plain structs, rendered last.
 
 mod classification;
+mod inspect;
 mod models;
 mod parity;
 mod table;
@@ -10,6 +11,7 @@ use std::io::{self, Write};
 
 use clap::ValueEnum;
 pub use classification::{Class, Classification, RowWriter};
+pub use inspect::{Differences, InspectedTensor, Inspection};
 pub use models::{Model, ModelTop1, Models};
 pub use parity::Parity;
 pub use trace::{TraceReport, TraceRow, Values};
