@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::image::{Alpha, CropMode, Interpolation, Orientation, SixteenBit};
 use crate::network::Layout;
@@ -61,9 +61,12 @@ pub struct ClassifyArgs {
     /// Threads to compute with [default: one for each core]
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
-    /// cpu, cuda, cuda:N or metal
-    #[arg(long, default_value = "cpu")]
-    pub device: DeviceName,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub device: DeviceArgs,
     #[command(flatten)]
     #[expect(
         missing_docs,
@@ -117,6 +120,12 @@ pub struct TraceArgs {
     /// Run the network on a smooth test pattern and show the values
     #[arg(long)]
     pub values: bool,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub device: DeviceArgs,
     /// Text for people or JSON for programs
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -146,9 +155,12 @@ pub struct ParityArgs {
     /// Part of the tolerance that is relative to a value's largest magnitude [default: 1e-5]
     #[arg(long, value_name = "R", allow_hyphen_values = true, value_parser = tolerance)]
     pub rtol: Option<f64>,
-    /// cpu, cuda, cuda:N or metal
-    #[arg(long, default_value = "cpu")]
-    pub device: DeviceName,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub device: DeviceArgs,
     /// Text for people or JSON for programs
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -225,6 +237,28 @@ impl FromStr for Rgb {
             .map(Self)
             .ok_or_else(|| "expected three numbers such as 0.485,0.456,0.406".to_owned())
     }
+}
+
+/// Where the network computes, and in which type of number.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DeviceArgs {
+    /// cpu, cuda, cuda:N or metal
+    #[arg(long, default_value = "cpu")]
+    pub device: DeviceName,
+    /// Type of number that cuda and metal compute in; the CPU computes in f32
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    pub dtype: Precision,
+}
+
+/// A type of number to compute in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Precision {
+    /// Single precision.
+    F32,
+    /// Half precision.
+    F16,
+    /// The upper half of single precision.
+    Bf16,
 }
 
 /// Widths of `se_block`.

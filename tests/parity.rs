@@ -58,7 +58,7 @@ fn compared(
     reference: &Reference,
 ) -> (Vec<Comparison>, Coverage) {
     let net = net(network, tensors);
-    compare(network, &net, reference, Tolerance::default(), &Device::Cpu).unwrap()
+    compare(network, &net, reference, Tolerance::default()).unwrap()
 }
 
 fn first_divergence(network: &Network, tensors: &Tensors, reference: &Reference) -> Option<String> {
@@ -208,6 +208,24 @@ fn seresnet20_computes_what_tensorflow_computes_and_every_block_is_compared() {
         "{comparisons:#?}"
     );
     assert_eq!((coverage.blocks, coverage.of_blocks), (9, 9));
+}
+
+#[test]
+fn half_precision_stays_within_its_own_tolerance() {
+    let network = catalog::find("seresnet20").unwrap();
+    let reference = Reference::open(&fixture("seresnet20", "reference.safetensors")).unwrap();
+    let tensors = fixture_parameters(network, "seresnet20");
+    // bf16 is left to the devices: candle's CPU has no matrix product of it.
+    let vb = VarBuilder::from_tensors(tensors, DType::F16, &Device::Cpu);
+    let net = SeNet::new(network, vb).unwrap();
+    let tolerance = Tolerance::of(DType::F16);
+    let (comparisons, _) = compare(network, &net, &reference, tolerance).unwrap();
+    assert!(
+        comparisons.iter().all(|value| value.passed),
+        "{comparisons:#?}"
+    );
+    // It was half precision that was compared.
+    assert!(comparisons.iter().any(|value| value.max_rel > 1e-4));
 }
 
 #[test]

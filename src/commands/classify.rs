@@ -135,7 +135,6 @@ fn classify_all<'a>(
 /// A loaded network with everything between pixels and labels.
 struct Classifier {
     network: SeNet,
-    device: Device,
     preprocessing: Preprocessing,
     labels: Option<Vec<String>>,
     classes: usize,
@@ -152,8 +151,8 @@ impl Classifier {
         };
         trace::trace(&layers, shape)?;
         let classes = layers.outputs();
-        let device = super::device(arguments.device)?;
-        let vb = weights.var_builder(network, DType::F32, &device)?;
+        let (device, dtype) = super::device(arguments.device)?;
+        let vb = weights.var_builder(network, dtype, &device)?;
         let (origin, labels) = match &arguments.labels {
             Some(path) => (path.display().to_string(), Some(read_labels(path)?)),
             None => (weights.file().name().to_owned(), weights.labels.clone()),
@@ -172,7 +171,6 @@ impl Classifier {
         }
         Ok(Self {
             network: SeNet::new(network, vb)?,
-            device,
             preprocessing,
             labels,
             classes,
@@ -187,8 +185,11 @@ impl Classifier {
         }
         let [height, width] = self.preprocessing.size;
         let shape = (images.len(), 3, height, width);
-        let input = Tensor::from_vec(images.concat(), shape, &self.device)?;
-        let logits = self.network.forward(&input)?.to_vec2::<f32>()?;
+        let input = Tensor::from_vec(images.concat(), shape, &Device::Cpu)?
+            .to_dtype(self.network.dtype())?
+            .to_device(self.network.device())?;
+        let logits = self.network.forward(&input)?.to_dtype(DType::F32)?;
+        let logits = logits.to_vec2::<f32>()?;
         let answer = |logits: &Vec<f32>| {
             if logits.iter().all(|logit| logit.is_finite()) {
                 Ok(self.top(logits))

@@ -12,10 +12,10 @@ mod trace;
 use std::io::{self, Write};
 
 use anyhow::Context;
-use candle_core::Device;
+use candle_core::{DType, Device};
 
 use crate::checkpoint::Weights;
-use crate::cli::{Command, DeviceName, WidthArgs};
+use crate::cli::{Command, DeviceArgs, DeviceName, Precision, WidthArgs};
 use crate::error::{Error, Result};
 use crate::network::{Architecture, Network, SqueezeWidth, catalog};
 use crate::report::{Format, Report};
@@ -111,7 +111,12 @@ fn warn_of_nonfinite(weights: &Weights, network: &Network) -> Result<()> {
     Ok(())
 }
 
-fn device(name: DeviceName) -> Result<Device> {
+/// The device that was asked for, and the type of number to compute in there.
+fn device(arguments: DeviceArgs) -> Result<(Device, DType)> {
+    let DeviceArgs {
+        device: name,
+        dtype,
+    } = arguments;
     let without = |feature: &str| {
         Error::Device(format!(
             "this program was built without `{feature}`\nhint: build it with \
@@ -125,5 +130,18 @@ fn device(name: DeviceName) -> Result<Device> {
         DeviceName::Cuda(number) => Device::new_cuda(number),
         DeviceName::Metal => Device::new_metal(0),
     };
-    opened.map_err(|error| Error::Device(format!("cannot open device `{name}`: {error}")))
+    let device =
+        opened.map_err(|error| Error::Device(format!("cannot open device `{name}`: {error}")))?;
+    let dtype = match dtype {
+        Precision::F32 => DType::F32,
+        _ if device.is_cpu() => {
+            return Err(Error::Usage(
+                "the CPU computes in f32\nhint: `--dtype` is for `--device cuda` and `metal`"
+                    .to_owned(),
+            ));
+        }
+        Precision::F16 => DType::F16,
+        Precision::Bf16 => DType::BF16,
+    };
+    Ok((device, dtype))
 }

@@ -1,5 +1,3 @@
-use candle_core::DType;
-
 use super::Outcome;
 use crate::checkpoint::{Reference, Weights};
 use crate::cli::ParityArgs;
@@ -15,17 +13,17 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
         arguments.widths,
     )?;
     let reference = Reference::open(&arguments.reference)?;
-    let device = super::device(arguments.device)?;
-    let vb = weights.var_builder(&description, DType::F32, &device)?;
+    let (device, dtype) = super::device(arguments.device)?;
+    let vb = weights.var_builder(&description, dtype, &device)?;
     super::warn_of_nonfinite(&weights, &description)?;
     let network = SeNet::new(&description, vb)?;
 
-    let default = Tolerance::default();
+    let default = Tolerance::of(dtype);
     let tolerance = Tolerance {
         absolute: arguments.atol.unwrap_or(default.absolute),
         relative: arguments.rtol.unwrap_or(default.relative),
     };
-    let (layers, coverage) = compare(&description, &network, &reference, tolerance, &device)?;
+    let (layers, coverage) = compare(&description, &network, &reference, tolerance)?;
     let first_divergence = layers.iter().find(|layer| !layer.passed);
     let report = Parity {
         passed: first_divergence.is_none(),

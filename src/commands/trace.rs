@@ -56,7 +56,9 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
             let input = image.map_or_else(|| test_pattern(shape), |(values, _)| values);
             let input = Tensor::from_vec(input, shape.dims(Layout::Nchw), &Device::Cpu)?;
             super::warn_of_nonfinite(weights, &network)?;
-            measure(&network, weights, &input)?
+            let (device, dtype) = super::device(arguments.device)?;
+            let vb = weights.var_builder(&network, dtype, &device)?;
+            measure(&SeNet::new(&network, vb)?, &input)?
         }
         _ => Vec::new(),
     };
@@ -131,15 +133,18 @@ fn test_pattern(shape: Shape) -> Vec<f32> {
 }
 
 /// Runs the network twice, the first time to warm up, and measures each layer of the second.
-fn measure(network: &Network, weights: &Weights, input: &Tensor) -> Result<Vec<Measured>> {
-    let vb = weights.var_builder(network, DType::F32, input.device())?;
-    let net = SeNet::new(network, vb)?;
-    net.forward_with(input, &mut |_, _| Ok(()))?;
+fn measure(net: &SeNet, input: &Tensor) -> Result<Vec<Measured>> {
+    let input = input.to_dtype(net.dtype())?.to_device(net.device())?;
+    net.forward_with(&input, &mut |_, _| Ok(()))?;
+    // A GPU is handed work and computes on its own: only when it is done does the time count.
+    net.device().synchronize()?;
     let mut measured = Vec::with_capacity(net.layers().as_slice().len());
     let mut started = Instant::now();
-    net.forward_with(input, &mut |_, value| {
+    net.forward_with(&input, &mut |_, value| {
+        net.device().synchronize()?;
         let time_ms = started.elapsed().as_secs_f64() * 1e3;
-        let values = Values::of(&value.flatten_all()?.to_vec1::<f32>()?);
+        let values = value.to_dtype(DType::F32)?.flatten_all()?;
+        let values = Values::of(&values.to_vec1::<f32>()?);
         measured.push(Measured { values, time_ms });
         started = Instant::now();
         Ok(())

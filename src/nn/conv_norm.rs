@@ -1,6 +1,7 @@
-use candle_core::{Result, Tensor};
-use candle_nn::{BatchNorm, Conv2dConfig, Module, ModuleT, VarBuilder, batch_norm};
+use candle_core::{IndexOp, Result, Tensor};
+use candle_nn::{Conv2dConfig, Module, VarBuilder};
 
+use super::BatchNorm;
 use super::pool::pad;
 use crate::network::geometry::{Padding, Rounding};
 use crate::network::operation::Conv;
@@ -15,6 +16,7 @@ use crate::network::operation::Conv;
 #[derive(Debug, Clone)]
 pub struct Conv2d {
     conv: Conv,
+    /// As the file has it, or as `grouped` reads it.
     weight: Tensor,
     bias: Option<Tensor>,
 }
@@ -35,9 +37,13 @@ impl Conv2d {
         } else {
             None
         };
+        let weight = vb.get(shape, "weight")?;
         Ok(Self {
             conv: *conv,
-            weight: vb.get(shape, "weight")?,
+            weight: match conv.groups {
+                1 => weight,
+                groups => grouped_weight(&weight, groups)?,
+            },
             bias,
         })
     }
@@ -72,27 +78,29 @@ impl Module for Conv2d {
 /// A grouped convolution of a padded input as one matrix product, batched over the groups;
 /// candle's own runs a convolution for each group and concatenates what they make.
 ///
-/// The columns of `[groups, in / groups * k * k, N * H' * W']` are what each position of the
-/// window sees.
+/// The columns of `[groups, k * k * in / groups, N * H' * W']` are what each position of the
+/// window sees; `weight` has the same order, `[groups, out / groups, k * k * in / groups]`.
 fn grouped(padded: &Tensor, weight: &Tensor, conv: &Conv) -> Result<Tensor> {
     let (batch, _, height, width) = padded.dims4()?;
     let Conv { groups, window, .. } = *conv;
     let [rows, columns] = window.kernel;
-    let out_height = (height - rows) / window.stride + 1;
-    let out_width = (width - columns) / window.stride + 1;
+    let stride = window.stride;
+    let out_height = (height - rows) / stride + 1;
+    let out_width = (width - columns) / stride + 1;
 
-    let channels_first = padded.transpose(0, 1)?;
+    let phases = phases(&padded.transpose(0, 1)?, stride)?;
     let mut seen = Vec::with_capacity(rows * columns);
     for row in 0..rows {
-        let below = strided(&channels_first, 2, row, window.stride, out_height)?;
         for column in 0..columns {
-            seen.push(strided(&below, 3, column, window.stride, out_width)?);
+            let phase = phases.i((row % stride, column % stride))?;
+            let below = phase.narrow(2, row / stride, out_height)?;
+            seen.push(below.narrow(3, column / stride, out_width)?);
         }
     }
-    let positions = batch * out_height * out_width;
-    let per_group = conv.channels_per_group() * rows * columns;
-    let seen = Tensor::stack(&seen, 1)?.reshape((groups, per_group, positions))?;
-    let weight = weight.reshape((groups, conv.out_channels / groups, per_group))?;
+    let seen = Tensor::stack(&seen, 0)?
+        .reshape((rows * columns, groups, conv.channels_per_group(), ()))?
+        .transpose(0, 1)?
+        .flatten(1, 2)?;
     weight
         .matmul(&seen)?
         .reshape((conv.out_channels, batch, out_height, out_width))?
@@ -100,22 +108,26 @@ fn grouped(padded: &Tensor, weight: &Tensor, conv: &Conv) -> Result<Tensor> {
         .contiguous()
 }
 
-/// `count` rows or columns of `xs`, every `stride`th from `start` on.
-fn strided(xs: &Tensor, dim: usize, start: usize, stride: usize, count: usize) -> Result<Tensor> {
-    if stride == 1 {
-        return xs.narrow(dim, start, count);
-    }
-    // Rows in pairs, threes, ...: of each the first. The last may lack its rest.
-    let needed = count * stride;
-    let xs = xs.narrow(dim, start, needed.min(xs.dim(dim)? - start))?;
-    let xs = xs.pad_with_zeros(dim, 0, needed - xs.dim(dim)?)?;
-    let mut shape = xs.dims().to_vec();
-    shape[dim] = count;
-    shape.insert(dim + 1, stride);
-    xs.contiguous()?
-        .reshape(shape)?
-        .narrow(dim + 1, 0, 1)?
-        .squeeze(dim + 1)
+/// `[out, in / groups, k, k]` to `[groups, out / groups, k * k * in / groups]`.
+fn grouped_weight(weight: &Tensor, groups: usize) -> Result<Tensor> {
+    let (outputs, inputs, rows, columns) = weight.dims4()?;
+    weight
+        .reshape((groups, outputs / groups, inputs, rows * columns))?
+        .transpose(2, 3)?
+        .flatten(2, 3)?
+        .contiguous()
+}
+
+/// Every `stride`th row and column from each of the first on: `[C, N, H, W]` to
+/// `[stride, stride, C, N, H / stride, W / stride]`, rounded up with zeros.
+fn phases(xs: &Tensor, stride: usize) -> Result<Tensor> {
+    let (channels, batch, height, width) = xs.dims4()?;
+    let [rows, columns] = [height, width].map(|size| size.div_ceil(stride));
+    xs.pad_with_zeros(2, 0, rows * stride - height)?
+        .pad_with_zeros(3, 0, columns * stride - width)?
+        .reshape(&[channels, batch, rows, stride, columns, stride])?
+        .permute([3, 5, 0, 1, 2, 4])?
+        .contiguous()
 }
 
 /// A convolution followed by a batch norm in inference, for networks of your own.
@@ -155,14 +167,14 @@ impl ConvNorm {
     pub fn new(conv: &Conv, epsilon: f64, vb: VarBuilder) -> Result<Self> {
         Ok(Self {
             conv: Conv2d::new(conv, vb.pp("conv"))?,
-            bn: batch_norm(conv.out_channels, epsilon, vb.pp("bn"))?,
+            bn: BatchNorm::new(conv.out_channels, epsilon, true, vb.pp("bn"))?,
         })
     }
 }
 
 impl Module for ConvNorm {
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        self.bn.forward_t(&self.conv.forward(xs)?, false)
+        self.bn.forward(&self.conv.forward(xs)?)
     }
 }
 

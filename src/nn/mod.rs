@@ -1,11 +1,13 @@
 //! The layers as candle modules, loaded through `VarBuilder`: the reference path,
 //! and the one that CUDA and Metal run.
 
+mod batch_norm;
 mod conv_norm;
 mod pool;
 mod senet;
 mod squeeze_excitation;
 
+pub use batch_norm::BatchNorm;
 pub use conv_norm::{Conv2d, ConvNorm};
 pub use pool::{AdaptiveAveragePool2d, AveragePool2d, MaxPool2d};
 pub use senet::SeNet;

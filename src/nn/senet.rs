@@ -1,8 +1,10 @@
-use candle_core::{Error, Result, Tensor};
-use candle_nn::{BatchNorm, Linear, Module, ModuleT, VarBuilder, batch_norm, linear};
+use candle_core::{DType, Device, Error, Result, Tensor};
+use candle_nn::{Linear, Module, VarBuilder, linear};
 
 use super::pool::global_average;
-use super::{AdaptiveAveragePool2d, AveragePool2d, Conv2d, MaxPool2d, SqueezeExcitation};
+use super::{
+    AdaptiveAveragePool2d, AveragePool2d, BatchNorm, Conv2d, MaxPool2d, SqueezeExcitation,
+};
 use crate::network::layers::Gate;
 use crate::network::{Layer, Layers, Network, Operation};
 
@@ -30,6 +32,8 @@ pub struct SeNet {
     steps: Vec<Step>,
     /// For each value, the last layer that reads it.
     last_use: Vec<usize>,
+    dtype: DType,
+    device: Device,
 }
 
 /// What computes the layers from `first` on.
@@ -86,7 +90,21 @@ impl SeNet {
             layers,
             steps,
             last_use,
+            dtype: vb.dtype(),
+            device: vb.device().clone(),
         })
+    }
+
+    /// The type of number that it takes and computes in.
+    #[must_use]
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// The device that it takes its input on.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
     /// The layers it computes.
@@ -159,19 +177,6 @@ fn load_gate(gate: &Gate, vb: &VarBuilder) -> Result<SqueezeExcitation> {
     SqueezeExcitation::new(gate.channels, gate.squeeze, vb)
 }
 
-/// A batch norm whose weight is 1, since its file has none.
-fn unweighted_norm(channels: usize, epsilon: f64, vb: &VarBuilder) -> Result<BatchNorm> {
-    let bias = vb.get(channels, "bias")?;
-    BatchNorm::new(
-        channels,
-        vb.get(channels, "running_mean")?,
-        vb.get(channels, "running_var")?,
-        bias.ones_like()?,
-        bias,
-        epsilon,
-    )
-}
-
 impl Leaf {
     fn load(layer: &Layer, vb: &VarBuilder) -> Result<Self> {
         let vb = vb.pp(&layer.name);
@@ -181,11 +186,7 @@ impl Leaf {
                 channels,
                 epsilon,
                 weight,
-            } => Self::BatchNorm(if weight {
-                batch_norm(channels, epsilon, vb)?
-            } else {
-                unweighted_norm(channels, epsilon, &vb)?
-            }),
+            } => Self::BatchNorm(BatchNorm::new(channels, epsilon, weight, vb)?),
             Operation::Relu => Self::Relu,
             Operation::MaxPool(window) => Self::MaxPool(MaxPool2d::new(window)),
             Operation::AveragePool { window, border } => {
@@ -214,7 +215,7 @@ impl Leaf {
         let xs = inputs[0];
         match self {
             Self::Conv(conv) => conv.forward(xs),
-            Self::BatchNorm(norm) => norm.forward_t(xs, false),
+            Self::BatchNorm(norm) => norm.forward(xs),
             Self::Relu => xs.relu(),
             Self::MaxPool(pool) => pool.forward(xs),
             Self::AveragePool(pool) => pool.forward(xs),
