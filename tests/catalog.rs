@@ -141,3 +141,57 @@ fn counts_and_shapes_are_those_keras_reports() {
         }
     }
 }
+
+/// Parameters and billions of multiplies as published: by timm for its own networks at the size
+/// each is made for, and, from `resnet18` on, in the metadata of torchvision's weights.
+const PUBLISHED: &[(&str, u64, f64)] = &[
+    ("legacy_senet154", 115_088_984, 20.77),
+    ("legacy_seresnet18", 11_778_592, 1.82),
+    ("legacy_seresnet34", 21_958_868, 3.67),
+    ("legacy_seresnet50", 28_088_024, 3.88),
+    ("legacy_seresnet101", 49_326_872, 7.61),
+    ("legacy_seresnet152", 66_821_848, 11.33),
+    ("legacy_seresnext26_32x4d", 16_790_280, 2.49),
+    ("legacy_seresnext50_32x4d", 27_559_896, 4.26),
+    ("legacy_seresnext101_32x4d", 48_955_416, 8.02),
+    ("senet154", 115_088_984, 20.77),
+    ("seresnet18", 11_779_624, 1.82),
+    ("seresnet34", 21_960_416, 3.67),
+    ("seresnet50", 28_088_024, 4.11),
+    ("seresnet50t", 28_104_720, 4.32),
+    ("seresnet101", 49_326_872, 7.84),
+    ("seresnet152", 66_821_848, 11.57),
+    ("seresnet152d", 66_841_080, 15.42),
+    ("seresnet200d", 71_855_096, 20.01),
+    ("seresnet269d", 113_672_760, 26.59),
+    ("seresnetaa50d", 28_107_256, 5.4),
+    ("seresnext26d_32x4d", 16_809_512, 2.73),
+    ("seresnext26t_32x4d", 16_806_976, 2.7),
+    ("seresnext50_32x4d", 27_559_896, 4.26),
+    ("seresnext101_32x4d", 48_955_416, 8.02),
+    ("seresnext101_32x8d", 93_569_048, 16.48),
+    ("seresnext101_64x4d", 88_232_984, 15.53),
+    ("seresnext101d_32x8d", 93_588_280, 16.72),
+    ("seresnextaa101d_32x8d", 93_588_280, 28.51),
+    ("seresnextaa201d_32x8d", 149_394_904, 101.11),
+    ("resnet18", 11_689_512, 1.814),
+    ("resnet34", 21_797_672, 3.664),
+    ("resnet50", 25_557_032, 4.089),
+    ("resnet101", 44_549_160, 7.801),
+    ("resnet152", 60_192_808, 11.514),
+    ("resnext50_32x4d", 25_028_904, 4.23),
+    ("resnext101_32x8d", 88_791_336, 16.414),
+    ("resnext101_64x4d", 83_455_272, 15.46),
+];
+
+#[test]
+fn parameters_and_multiplies_are_those_published() {
+    for &(name, parameters, billions) in PUBLISHED {
+        let network = catalog::find(name).unwrap();
+        let trace = trace(&network.layers(), network.input.shape(1)).unwrap();
+        assert_eq!(trace.parameters, parameters, "{name}");
+        // timm counts batch norms and pools too, up to 0.74 % more; torchvision rounds.
+        let ratio = trace.macs as f64 / 1e9 / billions;
+        assert!((ratio - 1.).abs() < 0.01, "{name}: {ratio}");
+    }
+}
