@@ -143,7 +143,13 @@ fn counts_and_shapes_are_those_keras_reports() {
 }
 
 /// Parameters and billions of multiplies as published: by timm for its own networks at the size
-/// each is made for, and, from `resnet18` on, in the metadata of torchvision's weights.
+/// each is made for; from `resnet18` on in the metadata of torchvision's weights; from
+/// `bn_inception` on in the SENet paper, where parameters are those that pretrainedmodels 0.7.4
+/// and timm 1.0.31 count (`sum(p.numel() for p in model.parameters())`).
+///
+/// torchvision's 27,161,264 parameters of `inception_v3` have 3,326,696 of a second classifier
+/// among them, which helps training alone. For Inception-ResNet-v2 the paper prints 11.75 at
+/// 299x299 and publishes no network: timm's, ported from TensorFlow-slim, has 13.18.
 const PUBLISHED: &[(&str, u64, f64)] = &[
     ("legacy_senet154", 115_088_984, 20.77),
     ("legacy_seresnet18", 11_778_592, 1.82),
@@ -182,6 +188,10 @@ const PUBLISHED: &[(&str, u64, f64)] = &[
     ("resnext50_32x4d", 25_028_904, 4.23),
     ("resnext101_32x8d", 88_791_336, 16.414),
     ("resnext101_64x4d", 83_455_272, 15.46),
+    ("inception_v3", 27_161_264 - 3_326_696, 5.713),
+    ("vgg16_bn", 138_365_992, 15.47),
+    ("bn_inception", 11_295_240, 2.03),
+    ("inception_resnet_v2", 55_843_464, 13.18),
 ];
 
 #[test]
@@ -193,5 +203,50 @@ fn parameters_and_multiplies_are_those_published() {
         // timm counts batch norms and pools too, up to 0.74 % more; torchvision rounds.
         let ratio = trace.macs as f64 / 1e9 / billions;
         assert!((ratio - 1.).abs() < 0.01, "{name}: {ratio}");
+    }
+}
+
+/// An SE block of reduction 16: two dense layers with biases.
+fn se_parameters(channels: usize) -> usize {
+    2 * channels * (channels / 16) + channels / 16 + channels
+}
+
+#[test]
+fn inception_and_vgg_with_gates_have_those_parameters_more() {
+    const BN_INCEPTION: [usize; 10] = [256, 320, 576, 576, 576, 608, 608, 1056, 1024, 1024];
+    const INCEPTION_V3: [usize; 11] = [256, 288, 288, 768, 768, 768, 768, 768, 1280, 2048, 2048];
+    const VGG: [usize; 13] = [
+        64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512,
+    ];
+    let repeated = [(11, 320), (21, 1088), (12, 2080)];
+    let inception_resnet: Vec<usize> = repeated
+        .into_iter()
+        .flat_map(|(count, channels)| vec![channels; count])
+        .collect();
+    // The second column: what the plain twin has for every channel of its batch norms and this
+    // one lacks, a bias of the convolution before or a gamma.
+    for (name, lacks, channels) in [
+        ("bn_inception", true, &BN_INCEPTION[..]),
+        ("inception_v3", true, &INCEPTION_V3),
+        ("inception_resnet_v2", true, &inception_resnet),
+        ("vgg16_bn", false, &VGG),
+    ] {
+        let of = |name: &str| {
+            let network = catalog::find(name).unwrap();
+            trace(&network.layers(), network.input.shape(1)).unwrap()
+        };
+        let (plain, with_gates) = (of(name), of(&format!("se_{name}")));
+        let gates: usize = channels.iter().copied().map(se_parameters).sum();
+        let lacking = if lacks { plain.buffers / 2 } else { 0 };
+        assert_eq!(
+            with_gates.parameters + lacking,
+            plain.parameters + gates as u64,
+            "{name}"
+        );
+        // The SENet paper prints 0.01 billion more for each, of which gates are a part.
+        assert!(
+            (0..15_000_000).contains(&(with_gates.macs - plain.macs)),
+            "{name}"
+        );
     }
 }

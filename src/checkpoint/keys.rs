@@ -14,8 +14,12 @@ pub(super) enum Origin {
     /// candle, torchvision and timm: `conv1.weight`, OIHW, `[out, in]`.
     Canonical,
     /// Cadene's networks, timm's `legacy_*` among them: `layer0.conv1.weight`,
-    /// `layer1.0.se_module.fc1.weight`, `last_linear.weight`.
+    /// `layer1.0.se_module.fc1.weight`, `inception_3a_1x1.weight`, `last_linear.weight`.
     Cadene,
+    /// timm's VGG, whose dense layers are convolutions: `pre_logits.fc1.weight`,
+    /// `head.fc.weight`. At 224x224 they see one pixel of 7x7, as dense layers do; at other sizes
+    /// timm computes something else than this program.
+    TimmVgg,
     /// Keras: `conv1.kernel` or `conv1/kernel`, HWIO, `[in, out]`.
     Keras,
 }
@@ -34,6 +38,8 @@ impl Origin {
             Self::Keras
         } else if names.clone().any(|name| name.starts_with("last_linear.")) {
             Self::Cadene
+        } else if names.clone().any(|name| name.starts_with("pre_logits.")) {
+            Self::TimmVgg
         } else {
             Self::Canonical
         }
@@ -44,6 +50,7 @@ impl Origin {
         match self {
             Self::Canonical => "torchvision, timm and candle",
             Self::Cadene => "Cadene's pretrained-models.pytorch",
+            Self::TimmVgg => "timm",
             Self::Keras => "Keras",
         }
     }
@@ -53,6 +60,7 @@ impl Origin {
         match self {
             Self::Canonical | Self::Keras => name.to_owned(),
             Self::Cadene => cadene(name, layers),
+            Self::TimmVgg => timm_vgg(name).to_owned(),
         }
     }
 
@@ -69,9 +77,10 @@ impl Origin {
     }
 
     /// The ways in which such a file may lay out a parameter of our `shape`, the usual one first.
-    /// A dense layer may also be spelt as a 1x1 convolution. `pixels` says how many of them the
-    /// layer before flattened: Keras goes through them before it goes through their channels.
-    fn arrangements(self, shape: &[usize], pixels: usize) -> Vec<Arrangement> {
+    /// A dense layer may also be spelt as a convolution of all it sees: height and width that the
+    /// layer before flattened, else one pixel. Keras goes through the pixels before it goes
+    /// through their channels.
+    fn arrangements(self, shape: &[usize], [height, width]: [usize; 2]) -> Vec<Arrangement> {
         match (self, shape) {
             (Self::Keras, &[outputs, inputs, rows, columns]) => vec![Arrangement {
                 shape: vec![rows, columns, inputs, outputs],
@@ -79,6 +88,7 @@ impl Origin {
                 permutation: &[3, 2, 0, 1],
             }],
             (Self::Keras, &[outputs, inputs]) => {
+                let pixels = height * width;
                 let channels = inputs / pixels.max(1);
                 let dense = Arrangement {
                     shape: vec![inputs, outputs],
@@ -86,15 +96,16 @@ impl Origin {
                     permutation: &[2, 1, 0],
                 };
                 let conv = Arrangement {
-                    shape: vec![1, 1, inputs, outputs],
+                    shape: vec![height, width, channels, outputs],
                     ..dense.clone()
                 };
                 vec![dense, conv]
             }
             (_, &[outputs, inputs]) => {
                 let dense = Arrangement::as_ours(shape);
+                let channels = inputs / (height * width).max(1);
                 let conv = Arrangement {
-                    shape: vec![outputs, inputs, 1, 1],
+                    shape: vec![outputs, channels, height, width],
                     ..dense.clone()
                 };
                 vec![dense, conv]
@@ -115,8 +126,19 @@ fn cadene(name: &str, layers: &Layers) -> String {
         "conv1.4" => "layer0.bn2".to_owned(),
         "conv1.6" => "layer0.conv3".to_owned(),
         "bn1" => "layer0.bn3".to_owned(),
-        "fc" => "last_linear".to_owned(),
+        "fc" | "classif" => "last_linear".to_owned(),
+        _ if name.starts_with("inception_") => name.replacen('.', "_", 1),
         _ => name.replace(".se.", ".se_module."),
+    }
+}
+
+/// timm's name of a layer of VGG.
+fn timm_vgg(name: &str) -> &str {
+    match name {
+        "classifier.0" => "pre_logits.fc1",
+        "classifier.3" => "pre_logits.fc2",
+        "classifier.6" => "head.fc",
+        _ => name,
     }
 }
 
@@ -249,9 +271,9 @@ struct Expected {
 
 fn expected(layer: &Layer, layers: &Layers, origin: Origin) -> impl Iterator<Item = Expected> {
     let before = layer.inputs.first().and_then(|value| layers.maker(*value));
-    let pixels = match before.map(|before| before.operation) {
-        Some(Operation::Flatten { pixels }) => pixels,
-        _ => 1,
+    let seen = match before.map(|before| before.operation) {
+        Some(Operation::Flatten { height, width }) => [height, width],
+        _ => [1, 1],
     };
     let name = origin.layer(&layer.name, layers);
     layer
@@ -264,7 +286,7 @@ fn expected(layer: &Layer, layers: &Layers, origin: Origin) -> impl Iterator<Ite
                 "{name}.{}",
                 origin.parameter(&layer.operation, parameter.name)
             ),
-            arrangements: origin.arrangements(&parameter.shape, pixels),
+            arrangements: origin.arrangements(&parameter.shape, seen),
             shape: parameter.shape,
         })
 }
@@ -360,7 +382,7 @@ mod tests {
 
     #[test]
     fn cadenes_names_are_those_of_its_files() {
-        // Of the keys of timm's `legacy_seresnet18` and `legacy_senet154`.
+        // Of the keys of timm's `legacy_*` and of pretrainedmodels.
         for (network, names) in [
             (
                 "legacy_seresnet18",
@@ -371,6 +393,20 @@ mod tests {
                     "layer2.0.downsample.1.bias",
                     "last_linear.weight",
                 ][..],
+            ),
+            (
+                "bn_inception",
+                &[
+                    "conv1_7x7_s2.bias",
+                    "inception_3a_1x1.weight",
+                    "inception_3a_double_3x3_1_bn.running_mean",
+                    "inception_5b_pool_proj.bias",
+                    "last_linear.weight",
+                ],
+            ),
+            (
+                "inception_resnet_v2",
+                &["repeat.0.branch1.0.bn.weight", "last_linear.bias"],
             ),
             (
                 "legacy_senet154",
@@ -411,6 +447,32 @@ mod tests {
             let fc1 = "layer1.0.se.fc1.weight";
             assert_eq!(dense[fc1].arrangement.view, conv[fc1].arrangement.view);
         }
+    }
+
+    #[test]
+    fn a_dense_layer_of_many_pixels_is_found_in_every_spelling() {
+        let layers = catalog::find("vgg16_bn").unwrap().layers();
+        let of = |origin| {
+            let sources = resolve(&layers, &names_and_shapes(origin, "vgg16_bn")).unwrap();
+            sources["classifier.0.weight"].clone()
+        };
+        assert_eq!(of(Origin::Canonical).arrangement.permutation, [0, 1]);
+        let keras = of(Origin::Keras).arrangement;
+        assert_eq!(keras.shape, [7 * 7 * 512, 4096]);
+        assert_eq!(
+            (keras.view, keras.permutation),
+            (vec![49, 512, 4096], &[2, 1, 0][..])
+        );
+
+        // timm's keys and shapes.
+        let mut found = names_and_shapes(Origin::TimmVgg, "vgg16_bn");
+        found.insert("pre_logits.fc1.weight".to_owned(), vec![4096, 512, 7, 7]);
+        found.insert("pre_logits.fc2.weight".to_owned(), vec![4096, 4096, 1, 1]);
+        assert_eq!(found["head.fc.weight"], [1000, 4096]);
+        let sources = resolve(&layers, &found).unwrap();
+        let fc1 = &sources["classifier.0.weight"];
+        assert_eq!(fc1.name, "pre_logits.fc1.weight");
+        assert_eq!(fc1.arrangement.view, [4096, 25_088]);
     }
 
     #[test]

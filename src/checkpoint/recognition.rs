@@ -25,29 +25,22 @@ pub enum Recognition {
 /// Finds the networks of the catalogue that read exactly `tensors`, names with their shapes.
 ///
 /// A file's classifier may tell apart any number of classes. Where the names tell the code base,
-/// only its networks count: those of Cadene's names, and `PyTorch`'s counts of batches or 1x1
+/// only its networks count, if there are any: those of Cadene's names, and `PyTorch`'s counts of batches or 1x1
 /// convolutions for dense layers, which nothing that follows Keras has.
 pub(super) fn recognise(tensors: &BTreeMap<String, Vec<usize>>) -> Recognition {
     let origin = Origin::of(tensors.keys().map(String::as_str));
     let counts_batches = tensors
         .keys()
         .any(|name| name.ends_with("num_batches_tracked"));
-    let mut fitting = Vec::new();
+    let mut fitting: Vec<Network> = Vec::new();
+    let mut by_pytorch = counts_batches;
     let mut nearest: Option<(Network, Mismatch)> = None;
     for network in catalog::networks() {
         let network = with_classes_of(network, tensors);
         match resolve(&network.layers(), tensors) {
             Ok(sources) => {
-                let by_pytorch = counts_batches || has_dense_convolutions(&sources);
-                let convention = network.convention.name;
-                let possible = match origin {
-                    Origin::Cadene => convention == CADENE.name,
-                    Origin::Canonical if by_pytorch => convention == TIMM.name,
-                    Origin::Canonical | Origin::Keras => true,
-                };
-                if possible {
-                    fitting.push(network);
-                }
+                by_pytorch |= has_dense_convolutions(&sources);
+                fitting.push(network);
             }
             Err(mismatch) => {
                 let least = nearest.as_ref().map(|(_, least)| least.count());
@@ -56,6 +49,16 @@ pub(super) fn recognise(tensors: &BTreeMap<String, Vec<usize>>) -> Recognition {
                 }
             }
         }
+    }
+    let told = match origin {
+        Origin::Cadene => Some(CADENE.name),
+        Origin::TimmVgg => Some(TIMM.name),
+        Origin::Canonical => by_pytorch.then_some(TIMM.name),
+        Origin::Keras => None,
+    };
+    let is_told = |network: &Network| told == Some(network.convention.name);
+    if fitting.iter().any(is_told) {
+        fitting.retain(is_told);
     }
     match (fitting.pop(), nearest) {
         (Some(only), _) if fitting.is_empty() => Recognition::One(only),
@@ -155,6 +158,26 @@ mod tests {
             recognised(&tensors),
             ["keras_seresnet50", "seresnet50", "legacy_seresnet50"]
         );
+    }
+
+    #[test]
+    fn a_network_of_another_code_base_may_come_with_cadenes_names() {
+        for name in ["inception_v3", "inception_resnet_v2"] {
+            let network = catalog::find(name).unwrap();
+            assert_eq!(
+                recognised(&names_and_shapes(Origin::Cadene, network)),
+                [name]
+            );
+        }
+    }
+
+    #[test]
+    fn timms_own_spelling_of_vgg_is_recognised() {
+        let network = catalog::find("vgg16_bn").unwrap();
+        let mut tensors = names_and_shapes(Origin::TimmVgg, network);
+        tensors.insert("pre_logits.fc1.weight".to_owned(), vec![4096, 512, 7, 7]);
+        tensors.insert("pre_logits.fc2.weight".to_owned(), vec![4096, 4096, 1, 1]);
+        assert_eq!(recognised(&tensors), ["vgg16_bn"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Description to named layers: the list, and the words its wiring is written in.
 
-use super::geometry::Window;
+use super::geometry::{Padding, Window};
 use super::operation::Conv;
 use super::{Convention, Network, Operation, SqueezeWidth};
 
@@ -67,6 +67,10 @@ pub(super) struct Convolution {
     kernel: [usize; 2],
     stride: usize,
     groups: usize,
+    /// Instead of the convention's.
+    padding: Option<Padding>,
+    /// Whether it has a bias whatever the convention says.
+    bias: bool,
 }
 
 impl Convolution {
@@ -82,6 +86,8 @@ impl Convolution {
             kernel,
             stride: 1,
             groups: 1,
+            padding: None,
+            bias: false,
         }
     }
 
@@ -91,6 +97,19 @@ impl Convolution {
 
     pub(super) const fn groups(self, groups: usize) -> Self {
         Self { groups, ..self }
+    }
+
+    /// Without padding, whatever the convention says.
+    pub(super) const fn valid(self) -> Self {
+        Self {
+            padding: Some(Padding::VALID),
+            ..self
+        }
+    }
+
+    /// With a bias, as no batch norm follows.
+    pub(super) const fn biased(self) -> Self {
+        Self { bias: true, ..self }
     }
 }
 
@@ -127,7 +146,7 @@ impl Layers {
         &self.gates
     }
 
-    /// Names of the residual blocks or Inception modules, in order.
+    /// Names of the residual blocks, Inception modules or VGG stages, in order.
     #[must_use]
     pub fn blocks(&self) -> &[String] {
         &self.blocks
@@ -171,6 +190,13 @@ impl Layers {
         value
     }
 
+    /// Has the layer called `name` stand for all layers before it that no block holds, where a
+    /// network's names have no such groups.
+    pub(super) fn ends_block(&mut self, name: &str) {
+        let path = self.path(name);
+        self.blocks.push(path);
+    }
+
     fn path(&self, name: &str) -> String {
         match self.prefix.as_str() {
             "" => name.to_owned(),
@@ -197,17 +223,17 @@ impl Layers {
     }
 
     pub(super) fn conv(&mut self, name: &str, x: Value, conv: Convolution) -> Value {
-        let rule = self.convention.padding;
+        let usual = self.convention.padding.of(conv.kernel);
         let window = Window {
             kernel: conv.kernel,
-            ..Window::square(1, conv.stride, rule.of(conv.kernel))
+            ..Window::square(1, conv.stride, conv.padding.unwrap_or(usual))
         };
         let conv = Conv {
             in_channels: self.channels_of(x),
             out_channels: conv.channels,
             groups: conv.groups,
             window,
-            bias: self.convention.conv_bias,
+            bias: conv.bias || self.convention.conv_bias,
         };
         self.push(name, Operation::Conv(conv), &[x])
     }
@@ -246,12 +272,18 @@ impl Layers {
         self.relu("relu", x)
     }
 
+    /// The channels of all `inputs`, in their order.
+    pub(super) fn concat(&mut self, name: &str, inputs: &[Value]) -> Value {
+        self.push(name, Operation::Concat, inputs)
+    }
+
     /// A strided max pool, padded and rounded as the convention has it.
     pub(super) fn max_pool(&mut self, name: &str, x: Value, kernel: usize, stride: usize) -> Value {
         let window = self.convention.max_pool(kernel, stride);
         self.push(name, Operation::MaxPool(window), &[x])
     }
 
+    /// An average pool that divides at the border as the convention has it.
     pub(super) fn average_pool(&mut self, name: &str, x: Value, window: Window) -> Value {
         let border = self.convention.average_border;
         self.push(name, Operation::AveragePool { window, border }, &[x])
@@ -259,13 +291,27 @@ impl Layers {
 
     /// The pixels of a feature map of this height and width as one vector an image.
     pub(super) fn flatten(&mut self, name: &str, x: Value, [height, width]: [usize; 2]) -> Value {
-        let pixels = height * width;
-        self.push(name, Operation::Flatten { pixels }, &[x])
+        self.push(name, Operation::Flatten { height, width }, &[x])
     }
 
     pub(super) fn linear(&mut self, name: &str, x: Value, outputs: usize) -> Value {
         let inputs = self.channels_of(x);
         self.push(name, Operation::Linear { inputs, outputs }, &[x])
+    }
+
+    /// The global average pool, and one dense layer under this name.
+    pub(super) fn classifier(&mut self, name: &str, x: Value, classes: usize) -> Value {
+        let x = self.push("avgpool", Operation::GlobalAveragePool, &[x]);
+        let x = self.flatten("flatten", x, [1, 1]);
+        self.linear(name, x, classes)
+    }
+
+    /// An SE block under this name, where there is one.
+    pub(super) fn gate(&mut self, name: &str, x: Value, width: Option<SqueezeWidth>) -> Value {
+        match width {
+            Some(width) => self.group(name, |net| net.squeeze_excite(x, width)),
+            None => x,
+        }
     }
 
     /// Hu et al., figure 1: squeeze to means, excite through two dense layers, scale.

@@ -104,8 +104,10 @@ pub enum Operation {
     GlobalAveragePool,
     /// `[N, C, H, W]` to `[N, C * H * W]`, channel by channel.
     Flatten {
-        /// H * W.
-        pixels: usize,
+        /// H.
+        height: usize,
+        /// W.
+        width: usize,
     },
     /// A dense layer over channels, with bias, on `[N, C]` or `[N, C, 1, 1]`.
     Linear {
@@ -234,7 +236,7 @@ impl Operation {
         match *self {
             Self::Conv(conv) => conv.out_channels,
             Self::Linear { outputs, .. } => outputs,
-            Self::Flatten { pixels } => first.saturating_mul(pixels),
+            Self::Flatten { height, width } => first.saturating_mul(height.saturating_mul(width)),
             Self::Concat => inputs.iter().copied().fold(0, usize::saturating_add),
             _ => first,
         }
@@ -271,11 +273,11 @@ impl Operation {
             }
             Self::GlobalAveragePool => first.map(self.kind()).map(|_| Some([1, 1]))?,
             Self::AdaptiveAveragePool(size) => first.map(self.kind()).map(|_| Some(size))?,
-            Self::Flatten { pixels } => {
-                let [height, width] = first.map(self.kind())?;
-                if height.checked_mul(width) != Some(pixels) {
+            Self::Flatten { height, width } => {
+                let [rows, columns] = first.map(self.kind())?;
+                if [rows, columns] != [height, width] {
                     return Err(Error::Geometry(format!(
-                        "flatten expects {pixels} pixels, found {height}x{width}"
+                        "flatten expects {height}x{width} pixels, found {rows}x{columns}"
                     )));
                 }
                 None

@@ -1,4 +1,4 @@
-use candle_core::{IndexOp, Result, Tensor};
+use candle_core::{Error, IndexOp, Result, Tensor};
 use candle_nn::{Conv2dConfig, Module, VarBuilder};
 
 use super::BatchNorm;
@@ -52,6 +52,9 @@ impl Conv2d {
 impl Module for Conv2d {
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
         let window = self.conv.window;
+        let (_, _, height, width) = xs.dims4()?;
+        // candle's own does not check that the window fits.
+        window.extents([height, width]).map_err(Error::wrap)?;
         let ys = if self.conv.groups > 1 {
             grouped(&pad(xs, window, 0.)?, &self.weight, &self.conv)?
         } else {

@@ -1,10 +1,19 @@
 //! What networks are made of, a file a family: its description, and its wiring.
 
+mod bn_inception;
+mod inception;
+mod inception_resnet;
+mod inception_v3;
 mod resnet;
+mod vgg;
 
+pub use bn_inception::BnInception;
+pub use inception_resnet::InceptionResNet;
+pub use inception_v3::InceptionV3;
 pub use resnet::{
     Block, Bottleneck, ResNet, Residual, Shortcut, Stem, StemConvs, StemPool, Strided,
 };
+pub use vgg::Vgg;
 
 use super::layers::{Layers, Value};
 
@@ -20,6 +29,14 @@ pub enum Architecture {
     Block(Residual),
     /// Stem, stages of residual blocks, classifier.
     ResNet(ResNet),
+    /// Stem, Inception modules with batch norms, classifier.
+    BnInception(BnInception),
+    /// Stem, Inception modules of factorised convolutions, classifier.
+    InceptionV3(InceptionV3),
+    /// Stem, residual Inception modules, classifier.
+    InceptionResNet(InceptionResNet),
+    /// Stages of convolutions and pools, dense layers.
+    Vgg(Vgg),
 }
 
 impl Architecture {
@@ -32,7 +49,13 @@ impl Architecture {
             Self::Block(block) => {
                 resnet::residual(net, Value::INPUT, block);
             }
-            Self::ResNet(description) => resnet::resnet(net, description, classes),
+            Self::ResNet(network) => resnet::resnet(net, network, classes),
+            Self::BnInception(network) => bn_inception::bn_inception(net, network, classes),
+            Self::InceptionV3(network) => inception_v3::inception_v3(net, network, classes),
+            Self::InceptionResNet(network) => {
+                inception_resnet::inception_resnet(net, network, classes);
+            }
+            Self::Vgg(network) => vgg::vgg(net, network, classes),
         }
     }
 }

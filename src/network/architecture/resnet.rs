@@ -172,9 +172,7 @@ pub(super) fn resnet(net: &mut Layers, network: &ResNet, classes: usize) {
             x = net.block(&name, |net| residual(net, x, &block));
         }
     }
-    let x = net.push("avgpool", Operation::GlobalAveragePool, &[x]);
-    let x = net.flatten("flatten", x, [1, 1]);
-    net.linear("fc", x, classes);
+    net.classifier("fc", x, classes);
 }
 
 fn stem(net: &mut Layers, stem: &Stem) -> Value {
@@ -216,10 +214,7 @@ pub(super) fn residual(net: &mut Layers, x: Value, block: &Residual) -> Value {
         }
         Block::Bottleneck(choices) => bottleneck(net, x, block, choices),
     };
-    let y = match block.squeeze {
-        Some(squeeze) => net.group("se", |net| net.squeeze_excite(y, squeeze)),
-        None => y,
-    };
+    let y = net.gate("se", y, block.squeeze);
     net.add_relu(y, shortcut)
 }
 

@@ -2,8 +2,10 @@
 
 mod blocks;
 mod cadene;
+mod inception;
 mod keras;
 mod timm;
+mod vgg;
 
 pub use blocks::{SE_BLOCK, SE_BOTTLENECK};
 
@@ -17,6 +19,8 @@ const FAMILIES: &[&[Network]] = &[
     keras::NETWORKS,
     timm::NETWORKS,
     cadene::NETWORKS,
+    inception::NETWORKS,
+    vgg::NETWORKS,
 ];
 
 /// Every network, in the order that `senet models` lists them.
@@ -65,6 +69,19 @@ impl Network {
             interpolation,
             ..Evaluation::IMAGENET
         });
+        Self { evaluation, ..self }
+    }
+
+    /// Says that pixels go in from -1 to 1, not by the mean and deviation of `ImageNet`.
+    const fn centred(self) -> Self {
+        let evaluation = match self.evaluation {
+            Some(evaluation) => Some(Evaluation {
+                mean: [0.5; 3],
+                std: [0.5; 3],
+                ..evaluation
+            }),
+            None => None,
+        };
         Self { evaluation, ..self }
     }
 
