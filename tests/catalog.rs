@@ -144,7 +144,7 @@ fn counts_and_shapes_are_those_keras_reports() {
 
 /// Parameters and billions of multiplies as published: by timm for its own networks at the size
 /// each is made for; from `resnet18` on in the metadata of torchvision's weights; from
-/// `bn_inception` on in the SENet paper, where parameters are those that pretrainedmodels 0.7.4
+/// `bn_inception` on in the `SENet` paper, where parameters are those that pretrainedmodels 0.7.4
 /// and timm 1.0.31 count (`sum(p.numel() for p in model.parameters())`).
 ///
 /// torchvision's 27,161,264 parameters of `inception_v3` have 3,326,696 of a second classifier

@@ -145,16 +145,23 @@ impl Window {
                     .checked_mul(2)
                     .and_then(|pads| pads.checked_add(size))
                     .ok_or_else(|| too_large(size))?;
-                let room = padded.checked_sub(kernel).ok_or_else(too_small)?;
-                let whole = room / stride + 1;
-                let output = match self.rounding {
-                    Rounding::Ceil
-                        if !room.is_multiple_of(stride) && whole * stride < size + pad =>
-                    {
-                        whole + 1
+                let last = match self.rounding {
+                    Rounding::Floor => {
+                        let room = padded.checked_sub(kernel).ok_or_else(too_small)?;
+                        room / stride
                     }
-                    _ => whole,
+                    Rounding::Ceil => {
+                        // All but one of a stride's rows may lie beyond.
+                        let reach = padded.checked_add(stride - 1);
+                        let reach = reach.ok_or_else(|| too_large(size))?;
+                        let room = reach.checked_sub(kernel).ok_or_else(too_small)?;
+                        match room / stride {
+                            last if last * stride >= size + pad => last - 1,
+                            last => last,
+                        }
+                    }
                 };
+                let output = last + 1;
                 Ok(Extent {
                     before: pad,
                     after: covered(output)?.saturating_sub(size + pad).max(pad),
@@ -258,6 +265,8 @@ mod tests {
         assert_eq!(along(ceil(3, 2, 0), 112), (0, 1, 56));
         assert_eq!(along(ceil(3, 2, 0), 113), (0, 0, 56));
         assert_eq!(along(ceil(2, 2, 0), 7), (0, 1, 4));
+        assert_eq!(along(ceil(3, 2, 0), 2), (0, 1, 1));
+        assert!(ceil(3, 2, 0).extents([1, 2]).is_err());
         // A third position would begin in the padding after the image.
         assert_eq!(along(ceil(2, 3, 1), 5), (1, 1, 2));
     }
