@@ -17,46 +17,25 @@ case whose gates or outputs still hardly differ is invalid: exit status 1.
 from __future__ import annotations
 
 import argparse
-import itertools
 from pathlib import Path
 
 import reference
 from command_line import errors_in_one_line, parse_count, parse_size
 from dump_activations import add_dump_options, write_dump
+from liveliness import (
+    CALIBRATION_IMAGES,
+    GATE_GAIN,
+    LAST_GAMMA,
+    LAST_GAMMA_UNGATED,
+    Liveliness,
+    check_lively,
+    last_norms,
+)
 from structured_images import Images, structured_images
 from weights_file import load_weights, save_weights
 
 import keras
 import numpy as np
-
-GATE_GAIN = 4.0
-CALIBRATION_IMAGES = 8
-
-LAST_GAMMA = 0.5
-"""What the last gamma of a residual block is multiplied by, where a gate follows."""
-
-LAST_GAMMA_UNGATED = 0.25
-"""The same where no gate follows, which would halve the branch on average.
-
-Only halved, rounding errors would grow from block to block: for resnet110
-TensorFlow's own float32 then differs from its float64 by up to 2.2e-5 of the
-largest value, so a right program would fail parity at 1e-5. Quartered, by up to
-5.1e-6 (four seeds).
-"""
-
-GATE_SPREAD = 0.2
-"""The least distance of the 5th and 95th percentile of the gates.
-
-A gate that is left out, stuck at a half or given to another channel then changes
-a tenth or more of the values by 20 % and more: 10,000 times what parity allows.
-"""
-
-OUTPUT_DIFFERENCE = 0.15
-"""The least difference of two inputs' outputs, as a share of the largest output.
-
-Below it the output is mostly a constant of the weights, and what goes wrong on
-the way from the input is scaled down with what goes right.
-"""
 
 
 def parse_case(text: str) -> tuple[str, tuple[int, int]]:
@@ -68,12 +47,6 @@ def parse_case(text: str) -> tuple[str, tuple[int, int]]:
     return name, parse_size(size) if at else reference.NETWORKS[name].input_size
 
 
-def last_norms(names: list[str]) -> set[str]:
-    """The batch norms that end residual branches, among the names of all, in order; the stem's `bn1` ends none."""
-    ends = {name.rpartition(".")[0]: name for name in names if name.rpartition(".")[2].startswith("bn")}
-    return set(ends.values()) - {"bn1"}
-
-
 def enliven(model: keras.Model, random: np.random.Generator, images: Images) -> None:
     """Draw what initialisers leave constant, amplify the gates, and calibrate the batch norms."""
     norms = {
@@ -81,7 +54,7 @@ def enliven(model: keras.Model, random: np.random.Generator, images: Images) -> 
         for name, layer in reference.named_layers(model)
         if isinstance(layer, keras.layers.BatchNormalization)
     }
-    last = last_norms(list(norms))
+    last = last_norms(norms)
     gated = any(isinstance(layer, reference.SqueezeExcitation) for _, layer in reference.named_layers(model))
     last_gamma = LAST_GAMMA if gated else LAST_GAMMA_UNGATED
     for name, variable in reference.named_weights(model).items():
@@ -111,27 +84,7 @@ def gates(model: keras.Model, x: Images) -> reference.Values:
     return np.concatenate([value.ravel() for value in computed.values()] or [np.empty(0)])
 
 
-def check_lively(opened: reference.Values, output: reference.Values) -> str:
-    """How far apart the gates and the outputs are, in words.
-
-    Raises:
-        ValueError: not far enough for a valid case.
-    """
-    facts = []
-    if opened.size:
-        low, high = np.percentile(opened, (5, 95))
-        facts.append(f"gates {low:.3f} to {high:.3f} (5th to 95th percentile)")
-        if high - low < GATE_SPREAD:
-            raise ValueError(f"invalid case: {facts[0]} spread by less than {GATE_SPREAD}")
-    pairs = itertools.combinations(output, 2)
-    difference = min(np.abs(one - other).max() for one, other in pairs) / np.abs(output).max()
-    facts.append(f"outputs differ by {difference:.3f} of the largest")
-    if not difference >= OUTPUT_DIFFERENCE:
-        raise ValueError(f"invalid case: {facts[-1]}, which is less than {OUTPUT_DIFFERENCE}")
-    return ", ".join(facts)
-
-
-def make_case(name: str, size: tuple[int, int], folder: Path, arguments: argparse.Namespace) -> str:
+def make_case(name: str, size: tuple[int, int], folder: Path, arguments: argparse.Namespace) -> Liveliness:
     """Write one case and say how lively it is.
 
     Raises:
