@@ -4,8 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::checkpoint::Source;
 use crate::image::{Alpha, CropMode, Interpolation, Orientation, SixteenBit};
 use crate::network::Layout;
 use crate::report::{Format, ListFormat, RowFormat};
@@ -21,6 +23,27 @@ pub struct Cli {
 
 const EXIT_STATUS: &str = "Exit status: 0 done; 1 it ran and the answer is no (parity differs, \
                            an input failed, a file fits no network); 2 it could not run.";
+
+const WEIGHTS: &str = "Safetensors file, folder with model.safetensors, or hf:OWNER/NAME[@REVISION] \
+                       [default: the weights inside this program]";
+
+const WEIGHTS_TO_NAME: &str =
+    "Safetensors file, folder with model.safetensors, or hf:OWNER/NAME[@REVISION]";
+
+const WEIGHTS_IN_FULL: &str = "\
+Where the weights come from:
+  FILE                      a safetensors file
+  FOLDER                    its model.safetensors
+  hf:OWNER/NAME[@REVISION]  that file of a repository of the Hugging Face hub, kept in the cache
+                            that Python's huggingface_hub keeps, too
+Where model.safetensors has a config.json of timm beside it, that says the network, its classes,
+their labels, and how images are prepared, also where FILE names model.safetensors itself.
+For the hub, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH and HF_HUB_OFFLINE are
+as in huggingface_hub.";
+
+fn source() -> impl TypedValueParser<Value = Source> {
+    OsStringValueParser::new().try_map(Source::parse)
+}
 
 /// The jobs.
 #[derive(Debug, Subcommand)]
@@ -43,9 +66,9 @@ pub struct ClassifyArgs {
     /// Image files, folders (searched recursively), or `-` for a list of paths on standard input
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
-    /// Safetensors file [default: the weights inside this program]
-    #[arg(long, value_name = "FILE")]
-    pub weights: Option<PathBuf>,
+    #[arg(long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS, long_help = WEIGHTS_IN_FULL)]
+    #[expect(missing_docs, reason = "the constants say it once for all commands")]
+    pub weights: Option<Source>,
     /// The network that the weights are for [default: what their file says]
     #[arg(long, value_name = "NAME")]
     pub network: Option<String>,
@@ -87,9 +110,9 @@ pub struct TraceArgs {
     /// The network to trace [default: that of the weights]
     #[arg(long, value_name = "NAME")]
     pub network: Option<String>,
-    /// Safetensors file [default: the weights inside this program]
-    #[arg(long, value_name = "FILE")]
-    pub weights: Option<PathBuf>,
+    #[arg(long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS, long_help = WEIGHTS_IN_FULL)]
+    #[expect(missing_docs, reason = "the constants say it once for all commands")]
+    pub weights: Option<Source>,
     #[command(flatten)]
     #[expect(
         missing_docs,
@@ -134,9 +157,9 @@ pub struct TraceArgs {
 /// `senet parity`.
 #[derive(Debug, Args)]
 pub struct ParityArgs {
-    /// Safetensors file
-    #[arg(long, value_name = "FILE")]
-    pub weights: PathBuf,
+    #[arg(long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_TO_NAME, long_help = WEIGHTS_IN_FULL)]
+    #[expect(missing_docs, reason = "the constants say it once for all commands")]
+    pub weights: Source,
     /// Dump of what the other framework computed
     #[arg(long, value_name = "FILE")]
     pub reference: PathBuf,
@@ -169,9 +192,9 @@ pub struct ParityArgs {
 /// `senet inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// Safetensors file
-    #[arg(value_name = "FILE")]
-    pub weights: PathBuf,
+    #[arg(value_name = "SOURCE", value_parser = source(), help = WEIGHTS_TO_NAME, long_help = WEIGHTS_IN_FULL)]
+    #[expect(missing_docs, reason = "the constants say it once for all commands")]
+    pub weights: Source,
     /// Compare with this network [default: what the file says, else the one its tensors fit]
     #[arg(long, value_name = "NAME")]
     pub network: Option<String>,
@@ -195,6 +218,9 @@ pub struct PixelArgs {
     /// Height and width that the network sees
     #[arg(long, value_name = "HxW")]
     pub size: Option<ImageSize>,
+    /// Use the size and crop that the weights' config.json recommends for tests
+    #[arg(long)]
+    pub test_size: bool,
     /// Part of the resized image that the centre crop keeps, above 0 and at most 1
     #[arg(long, value_name = "SHARE")]
     pub crop_pct: Option<f64>,

@@ -76,6 +76,7 @@ impl TensorFile {
     }
 
     fn new(name: String, bytes: Bytes) -> Result<Self> {
+        check_header_length(&name, bytes.as_slice())?;
         match SafeTensors::read_metadata(bytes.as_slice()) {
             Ok((header_size, header)) => Ok(Self {
                 name,
@@ -224,5 +225,25 @@ impl NonFinite {
     #[must_use]
     pub fn is_none(self) -> bool {
         self == Self::default()
+    }
+}
+
+/// Refuses a header that no file of weights needs, before memory is spent on it: safetensors
+/// itself allows 100 MB, and a shape of fifty million numbers takes gigabytes to parse.
+fn check_header_length(name: &str, bytes: &[u8]) -> Result<()> {
+    /// What the hub itself reads at most; a header of a thousand tensors has 100 kB.
+    const LONGEST: u64 = 25_000_000;
+    match bytes
+        .first_chunk()
+        .map(|length| u64::from_le_bytes(*length))
+    {
+        Some(length) if length > LONGEST => Err(Error::Checkpoint {
+            file: name.to_owned(),
+            problem: format!(
+                "is not a safetensors file: its header would have {length} bytes, and may have \
+                 {LONGEST}"
+            ),
+        }),
+        _ => Ok(()),
     }
 }

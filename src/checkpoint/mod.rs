@@ -1,13 +1,19 @@
 //! Where weights come from, and what a file calls them.
 
 mod file;
+mod folder;
+mod imagenet;
 mod keys;
 mod recognition;
 mod reference;
+mod source;
+mod timm_config;
 mod weights;
 
 pub use file::{NonFinite, TensorFile};
+pub use imagenet::imagenet_labels;
 pub use keys::Mismatch;
 pub use recognition::Recognition;
 pub use reference::Reference;
+pub use source::{Repository, Source};
 pub use weights::Weights;

@@ -1,28 +1,42 @@
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
+use rayon::prelude::*;
 
 use super::file::{NonFinite, TensorFile};
-use super::keys::{Mismatch, Origin, Source, Sources, resolve};
+use super::folder::{self, Files};
+use super::keys::{self, Mismatch, Origin, Sources, resolve};
 use super::recognition::{Recognition, recognise, with_classes_of};
+use super::source::Source;
+use super::timm_config::{Background, TimmConfig};
 use crate::error::{Error, Result};
 use crate::image::Preprocessing;
 use crate::network::{Network, catalog};
 
-/// A network's weights, and what their file says of them.
+/// A network's weights, and what is said of them: by the metadata of their file, or by timm's
+/// `config.json` beside it, which wins.
 #[derive(Debug, Clone)]
 pub struct Weights {
     file: Arc<TensorFile>,
-    /// The network that the file says it is for.
+    /// The files that they were read from; none where they are part of the program.
+    paths: Vec<PathBuf>,
+    /// The network that they are for.
     pub network: Option<String>,
+    /// How many classes they tell apart, where that may differ from the network's usual number.
+    pub classes: Option<usize>,
     /// The classes' names.
     pub labels: Option<Vec<String>>,
     /// What the network expects images to go through.
     pub preprocessing: Option<Preprocessing>,
+    /// The same at the size and crop that whoever trained them recommends for tests.
+    pub test_preprocessing: Option<Preprocessing>,
+    /// Whether the network takes images of that size alone.
+    pub fixed_size: bool,
+    background: Option<Background>,
 }
 
 impl Weights {
@@ -33,19 +47,45 @@ impl Weights {
     /// None, unless the program was built with a broken file.
     pub fn embedded() -> Result<Self> {
         let bytes = include_bytes!("../../weights/seresnet20.safetensors");
-        Self::new(TensorFile::embedded("embedded weights", bytes)?)
+        Self::from_file(TensorFile::embedded("embedded weights", bytes)?)
     }
 
-    /// The weights in the file at `path`.
+    /// The weights at `path`: a safetensors file, or a folder that holds `model.safetensors`.
+    /// A `config.json` in that folder is read with it, and also where the path names
+    /// `model.safetensors` itself.
     ///
     /// # Errors
     ///
-    /// A file that cannot be read, is not safetensors, or has metadata of another form.
+    /// A file that cannot be read, is not safetensors, or has metadata of another form; a folder
+    /// without weights; a `config.json` that is not timm's or that asks for something this
+    /// program has not.
     pub fn open(path: &Path) -> Result<Self> {
-        Self::new(TensorFile::open(path)?)
+        Self::from_files(folder::find(path)?)
     }
 
-    fn new(file: TensorFile) -> Result<Self> {
+    /// The weights that `source` names.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Weights::open`].
+    pub fn load(source: &Source) -> Result<Self> {
+        match source {
+            Source::Embedded => Self::embedded(),
+            Source::Path(path) => Self::open(path),
+            Source::Hub(repository) => Err(Error::Usage(format!("`{repository}`: not yet"))),
+        }
+    }
+
+    pub(super) fn from_files(files: Files) -> Result<Self> {
+        let mut weights = Self::from_file(TensorFile::open(&files.weights)?)?;
+        if let Some(config) = &files.config {
+            weights.describe(TimmConfig::open(config)?, config)?;
+        }
+        weights.paths = [files.weights].into_iter().chain(files.config).collect();
+        Ok(weights)
+    }
+
+    fn from_file(file: TensorFile) -> Result<Self> {
         let preprocessing: Option<Preprocessing> = file.json_metadata("preprocessing")?;
         if let Some(preprocessing) = &preprocessing {
             preprocessing
@@ -53,11 +93,45 @@ impl Weights {
                 .map_err(|error| file.problem(format!("has metadata `preprocessing`: {error}")))?;
         }
         Ok(Self {
+            paths: Vec::new(),
             network: file.metadata("network").map(str::to_owned),
+            classes: None,
             labels: file.json_metadata("labels")?,
             preprocessing,
+            test_preprocessing: None,
+            fixed_size: false,
+            background: None,
             file: Arc::new(file),
         })
+    }
+
+    /// Takes over what `config`, read from `path`, says.
+    fn describe(&mut self, config: TimmConfig, path: &Path) -> Result<()> {
+        if let Some(network) = &self.network
+            && *network != config.architecture
+        {
+            return Err(Error::Checkpoint {
+                file: path.display().to_string(),
+                problem: format!(
+                    "is of `{}`, but the metadata of the weights beside it says `{network}`",
+                    config.architecture
+                ),
+            });
+        }
+        self.network = Some(config.architecture);
+        self.classes = config.classes;
+        self.labels = config.labels.or(self.labels.take());
+        self.preprocessing = Some(config.preprocessing);
+        self.test_preprocessing = config.test_preprocessing;
+        self.fixed_size = config.fixed_size;
+        self.background = config.background;
+        Ok(())
+    }
+
+    /// The files that they were read from, and that nothing may be written over.
+    #[must_use]
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
     }
 
     /// The file itself.
@@ -66,7 +140,7 @@ impl Weights {
         &self.file
     }
 
-    /// The network that the file is for: the one its metadata names, else the one its tensors'
+    /// The network that the file is for: the one its description names, else the one its tensors'
     /// names and shapes fit, with as many classes as the file's classifier tells apart.
     ///
     /// # Errors
@@ -75,7 +149,13 @@ impl Weights {
     /// that compute differently: none of them is guessed.
     pub fn network(&self) -> Result<Network> {
         if let Some(name) = &self.network {
-            return Ok(self.with_classes(catalog::find(name)?));
+            let network = catalog::find(name).map_err(|error| match error {
+                Error::UnknownNetwork { name, hint } => self
+                    .file
+                    .problem(format!("is for the unknown network `{name}`\nhint: {hint}")),
+                error => error,
+            })?;
+            return Ok(self.with_classes(network));
         }
         match self.recognise() {
             Recognition::One(network) => Ok(network),
@@ -103,10 +183,14 @@ impl Weights {
         recognise(&self.shapes())
     }
 
-    /// `network` with as many classes as the file's classifier tells apart.
+    /// `network` with as many classes as the weights are said to tell apart, else as many as the
+    /// file's classifier does.
     #[must_use]
     pub fn with_classes(&self, network: &Network) -> Network {
-        with_classes_of(network, &self.shapes())
+        match self.classes {
+            Some(classes) => network.clone().with_classes(classes),
+            None => with_classes_of(network, &self.shapes()),
+        }
     }
 
     /// How the tensors differ from those that `network` reads; nothing where they do not.
@@ -123,9 +207,13 @@ impl Weights {
 
     fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
         let tensors = self.file.tensors().into_iter();
-        tensors
+        let mut shapes = tensors
             .map(|(name, info)| (name, info.shape.clone()))
-            .collect()
+            .collect();
+        if let Some(background) = &self.background {
+            background.hide(&mut shapes);
+        }
+        shapes
     }
 
     /// A `VarBuilder` under whose paths `network` finds its tensors, renamed and transposed.
@@ -144,6 +232,7 @@ impl Weights {
         let backend = Backend {
             file: Arc::clone(&self.file),
             sources,
+            background: self.background.clone(),
         };
         Ok(VarBuilder::from_backend(
             Box::new(backend),
@@ -158,13 +247,13 @@ impl Weights {
     ///
     /// Those of [`Weights::var_builder`].
     pub fn nonfinite(&self, network: &Network) -> Result<Vec<(String, NonFinite)>> {
-        let mut found = Vec::new();
-        for source in self.sources(network)?.into_values() {
+        let sources: Vec<_> = self.sources(network)?.into_values().collect();
+        let flaws = sources.into_par_iter().map(|source| {
             let flaws = self.file.nonfinite(&source.name)?;
-            if !flaws.is_none() {
-                found.push((source.name, flaws));
-            }
-        }
+            Ok((source.name, flaws))
+        });
+        let mut found = flaws.collect::<Result<Vec<_>>>()?;
+        found.retain(|(_, flaws)| !flaws.is_none());
         Ok(found)
     }
 
@@ -179,9 +268,12 @@ impl Weights {
             )));
         }
         resolve(&network.layers(), &self.shapes()).map_err(|mismatch| {
-            let hint = match &self.network {
-                Some(name) if name != network.name => {
+            let hint = match (&self.network, self.classes) {
+                (Some(name), _) if name != network.name => {
                     format!("\nhint: the file says it is for `{name}`")
+                }
+                (_, Some(classes)) if !mismatch.misshapen.is_empty() => {
+                    format!("\nhint: its config.json says `num_classes` {classes}")
                 }
                 _ => String::new(),
             };
@@ -193,14 +285,34 @@ impl Weights {
     }
 }
 
+impl Background {
+    /// Whether `tensor` computes these classes too.
+    fn is_in(&self, tensor: &str) -> bool {
+        let layer = tensor.rsplit_once('.').map_or(tensor, |(layer, _)| layer);
+        self.layers.iter().any(|name| name == layer)
+    }
+
+    /// Makes the shapes `found` what they are without these classes.
+    fn hide(&self, found: &mut BTreeMap<String, Vec<usize>>) {
+        for (name, shape) in found {
+            if self.is_in(name)
+                && let Some(classes) = shape.first_mut()
+            {
+                *classes = classes.saturating_sub(self.classes);
+            }
+        }
+    }
+}
+
 /// A foreign file as candle sees it.
 struct Backend {
     file: Arc<TensorFile>,
     sources: Sources,
+    background: Option<Background>,
 }
 
 impl Backend {
-    fn source(&self, name: &str) -> candle_core::Result<&Source> {
+    fn source(&self, name: &str) -> candle_core::Result<&keys::Source> {
         self.sources.get(name).ok_or_else(|| {
             candle_core::Error::CannotFindTensor {
                 path: name.to_owned(),
@@ -241,14 +353,22 @@ impl SimpleBackend for Backend {
         dtype: DType,
         device: &Device,
     ) -> candle_core::Result<Tensor> {
-        let Source {
+        let keys::Source {
             name,
             arrangement,
             shape,
         } = self.source(name)?;
-        self.file
-            .tensor(name)
-            .map_err(candle_core::Error::wrap)?
+        let tensor = self.file.tensor(name);
+        let mut tensor = tensor.map_err(candle_core::Error::wrap)?;
+        if let Some(background) = &self.background
+            && background.is_in(name)
+        {
+            let classes = tensor.dim(0)? - background.classes;
+            tensor = tensor.narrow(0, background.classes, classes)?;
+        }
+        // Out of the map each tensor is copied once; a second time where its axes are in another
+        // order or its type is another, as nothing is done to what is in place.
+        tensor
             .reshape(arrangement.view.as_slice())?
             .permute(arrangement.permutation)?
             .contiguous()?

@@ -1,5 +1,5 @@
 use std::io::{self, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 
 use anyhow::Context;
@@ -12,7 +12,7 @@ use super::Outcome;
 use super::inputs::{self, Input};
 use super::output::Output;
 use super::pixels::preprocessing;
-use crate::checkpoint::Weights;
+use crate::checkpoint::{Source, Weights, imagenet_labels};
 use crate::cli::{ClassifyArgs, WidthArgs};
 use crate::error::{Error, Result};
 use crate::image::{self, Preprocessing};
@@ -22,6 +22,9 @@ use crate::report::{Class, Classification, RowWriter};
 
 /// A batch's pixels, or why an image has none.
 type Images = Vec<Result<Vec<f32>, String>>;
+
+/// A network of so many classes, whose weights do not name them, is one of `ImageNet`-1k.
+const IMAGENET_CLASSES: usize = 1000;
 
 /// What fails when the output's disk is full.
 const ROWS: &str = "cannot write the rows";
@@ -36,10 +39,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
             .build_global()
             .context("cannot start the threads")?;
     }
-    let weights = match &arguments.weights {
-        Some(path) => Weights::open(path)?,
-        None => Weights::embedded()?,
-    };
+    let weights = super::weights(arguments.weights.as_ref().unwrap_or(&Source::Embedded))?;
     let no_widths = WidthArgs {
         channels: None,
         squeeze: None,
@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     }
     let read = inputs.iter().map(|input| input.path.as_path());
     let read = read
-        .chain(arguments.weights.as_deref())
+        .chain(weights.paths().iter().map(PathBuf::as_path))
         .chain(arguments.labels.as_deref());
     let output = Output::open(arguments.output.as_deref(), read)?;
 
@@ -169,6 +169,7 @@ impl Classifier {
                 ),
             });
         }
+        let labels = labels.or_else(|| (classes == IMAGENET_CLASSES).then(imagenet_labels));
         Ok(Self {
             network: SeNet::new(network, vb)?,
             preprocessing,

@@ -6,7 +6,7 @@ use crate::network::catalog;
 use crate::report::{Differences, InspectedTensor, Inspection};
 
 pub(super) fn run(arguments: &InspectArgs) -> anyhow::Result<Outcome> {
-    let weights = Weights::open(&arguments.weights)?;
+    let weights = super::weights(&arguments.weights)?;
     let report = inspect(&weights, arguments.network.as_deref())?;
     super::print(&report, arguments.format)?;
     Ok(if report.is_sound() {

@@ -14,7 +14,7 @@ use std::io::{self, Write};
 use anyhow::Context;
 use candle_core::{DType, Device};
 
-use crate::checkpoint::Weights;
+use crate::checkpoint::{Source, Weights};
 use crate::cli::{Command, DeviceArgs, DeviceName, Precision, WidthArgs};
 use crate::error::{Error, Result};
 use crate::network::{Architecture, Network, SqueezeWidth, catalog};
@@ -73,6 +73,11 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
         io.or_else(|| cause.downcast_ref::<serde_json::Error>()?.io_error_kind())
     });
     kinds.any(|kind| kind == io::ErrorKind::BrokenPipe)
+}
+
+/// Loads the weights, and says what should be known of how that went.
+fn weights(source: &Source) -> Result<Weights> {
+    Weights::load(source)
 }
 
 /// The network asked for by name, else that of the weights.

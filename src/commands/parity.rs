@@ -1,12 +1,12 @@
 use super::Outcome;
-use crate::checkpoint::{Reference, Weights};
+use crate::checkpoint::Reference;
 use crate::cli::ParityArgs;
 use crate::nn::SeNet;
 use crate::parity::{Tolerance, compare};
 use crate::report::Parity;
 
 pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
-    let weights = Weights::open(&arguments.weights)?;
+    let weights = super::weights(&arguments.weights)?;
     let description = super::network(
         arguments.network.as_deref(),
         Some(&weights),

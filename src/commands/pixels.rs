@@ -31,7 +31,7 @@ pub(super) fn preprocessing(
     let size = pixels.size.map(|size| [size.height, size.width]);
     let mean = pixels.mean.map(|mean| mean.0);
     let std = pixels.std.map(|std| std.0);
-    let mut chosen = match &weights.preprocessing {
+    let mut chosen = match recommended(weights, pixels.test_size) {
         Some(said) => said.clone(),
         None => Preprocessing {
             size: size.ok_or_else(|| missing("--size"))?,
@@ -55,7 +55,36 @@ pub(super) fn preprocessing(
     replace(&mut chosen.sixteen_bit, pixels.sixteen_bit);
     replace(&mut chosen.orientation, pixels.orientation);
     chosen.validate()?;
-    Ok(chosen)
+    match &weights.preprocessing {
+        Some(Preprocessing { size, .. }) if weights.fixed_size && chosen.size != *size => {
+            Err(Error::Usage(format!(
+                "the config.json of `{}` fixes the size at {}x{}; {}x{} was asked for",
+                weights.file().name(),
+                size[0],
+                size[1],
+                chosen.size[0],
+                chosen.size[1]
+            )))
+        }
+        _ => Ok(chosen),
+    }
+}
+
+/// What the weights say of how images are prepared, or are prepared for tests. As in timm, that
+/// is the same where nothing is said of tests, but here with a warning.
+pub(super) fn recommended(weights: &Weights, for_tests: bool) -> Option<&Preprocessing> {
+    if !for_tests {
+        return weights.preprocessing.as_ref();
+    }
+    if weights.test_preprocessing.is_some() && !weights.fixed_size {
+        return weights.test_preprocessing.as_ref();
+    }
+    let message = format!(
+        "the weights in `{}` recommend no size for tests; `--test-size` changes nothing",
+        weights.file().name()
+    );
+    super::complain("warning", &message);
+    weights.preprocessing.as_ref()
 }
 
 fn replace<T>(value: &mut T, given: Option<T>) {

@@ -16,10 +16,8 @@ use crate::report::{TraceReport, TraceRow, Values};
 const MAX_ELEMENTS: usize = 1 << 30;
 
 pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
-    let weights = match &arguments.weights {
-        Some(path) => Some(Weights::open(path)?),
-        None => None,
-    };
+    let weights = arguments.weights.as_ref().map(super::weights);
+    let weights = weights.transpose()?;
     let network = super::network(
         arguments.network.as_deref(),
         weights.as_ref(),
@@ -40,13 +38,9 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         _ => None,
     };
 
-    let shape = match (&image, arguments.input_size) {
-        (Some((_, shape)), _) => *shape,
-        (None, Some(size)) => Shape {
-            spatial: Some([size.height, size.width]),
-            ..network.input.shape(arguments.batch)
-        },
-        (None, None) => network.input.shape(arguments.batch),
+    let shape = match &image {
+        Some((_, shape)) => *shape,
+        None => shape(arguments, &network, weights.as_ref()),
     };
     let layers = network.layers();
     let trace = trace(&layers, shape)?;
@@ -71,6 +65,20 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
 struct Measured {
     values: Values,
     time_ms: f64,
+}
+
+/// The batch asked for: of the size asked for, else that of the weights, else the network's own.
+fn shape(arguments: &TraceArgs, network: &Network, weights: Option<&Weights>) -> Shape {
+    let asked = arguments.input_size.map(|size| [size.height, size.width]);
+    let of_weights = || {
+        let preprocessing = super::pixels::recommended(weights?, arguments.pixels.test_size)?;
+        Some(preprocessing.size)
+    };
+    let own = network.input.shape(arguments.batch);
+    Shape {
+        spatial: asked.or_else(of_weights).or(own.spatial),
+        ..own
+    }
 }
 
 fn embedded_weights_of(network: &Network) -> Result<Weights> {

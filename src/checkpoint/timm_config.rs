@@ -1,0 +1,523 @@
+//! The `config.json` that timm writes beside weights.
+//!
+//! What is read, and what a missing entry stands for, is as in timm's `_parse_model_cfg` and
+//! `resolve_data_config`. Two forms exist: entries about the weights in a `pretrained_cfg` of
+//! their own, and, written before 2023, everything in one flat object.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+use crate::image::{Alpha, CropMode, Interpolation, Orientation, Preprocessing, SixteenBit};
+
+/// What a `config.json` says of the weights beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct TimmConfig {
+    /// timm's name of the network.
+    pub(super) architecture: String,
+    /// Outputs of the classifier.
+    pub(super) classes: Option<usize>,
+    /// A label for each class.
+    pub(super) labels: Option<Vec<String>>,
+    /// How images are prepared.
+    pub(super) preprocessing: Preprocessing,
+    /// The same at the size recommended for tests, if the file recommends one.
+    pub(super) test_preprocessing: Option<Preprocessing>,
+    /// Whether the network takes no other size.
+    pub(super) fixed_size: bool,
+    /// The classes that the weights have in front of the first.
+    pub(super) background: Option<Background>,
+}
+
+/// Classes that a classifier computes, but that count as no answer: those trained with
+/// TensorFlow often have one, the background, in front.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Background {
+    /// The layers of the classifier, as the file calls them.
+    pub(super) layers: Vec<String>,
+    /// How many there are.
+    pub(super) classes: usize,
+}
+
+impl TimmConfig {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, is not of timm's form, or asks for what this program has not.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+        Self::parse(&text).map_err(|problem| Error::Checkpoint {
+            file: path.display().to_string(),
+            problem,
+        })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let root: Map<String, Value> =
+            serde_json::from_str(text).map_err(|error| format!("is not a JSON object: {error}"))?;
+        let root = Fields(&root);
+        let nested: Option<Map<String, Value>> = root.get("pretrained_cfg")?;
+        let flat = nested.is_none();
+        let weights = Fields(nested.as_ref().unwrap_or(root.0));
+
+        let architecture = root.get("architecture")?.ok_or(
+            "has no `architecture`; expected a config.json as timm writes it\n\
+             hint: a config.json beside model.safetensors is read with it; to load the file \
+             without it, move it or give it another name",
+        )?;
+        let classes = root.get("num_classes")?.or(weights.get("num_classes")?);
+        check_model(&root, &weights, classes)?;
+
+        let names = match root.get("label_names")? {
+            None if flat => weights.get("labels")?,
+            None => weights.get("label_names")?,
+            names => names,
+        };
+        let descriptions = match root.get("label_descriptions")? {
+            None => weights.get("label_descriptions")?,
+            descriptions => descriptions,
+        };
+        let labels = names
+            .map(|names: LabelNames| labels(names, descriptions.as_ref(), classes))
+            .transpose()?;
+
+        let size = weights.size("input_size")?.unwrap_or([224, 224]);
+        let crop_pct = weights.get("crop_pct")?.unwrap_or(0.875);
+        let test_size = weights.size("test_input_size")?;
+        let test_crop_pct: Option<f64> = weights.get("test_crop_pct")?;
+        let test_preprocessing = if test_size.is_some() || test_crop_pct.is_some() {
+            let size = test_size.unwrap_or(size);
+            let crop_pct = test_crop_pct.unwrap_or(crop_pct);
+            Some(preprocessing(&weights, size, crop_pct)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            architecture,
+            classes,
+            labels,
+            preprocessing: preprocessing(&weights, size, crop_pct)?,
+            test_preprocessing,
+            fixed_size: weights.get("fixed_input_size")?.unwrap_or(false),
+            background: background(&weights)?,
+        })
+    }
+}
+
+/// timm's evaluation transform, which decodes images as Pillow does.
+fn preprocessing(
+    weights: &Fields,
+    size: [usize; 2],
+    crop_pct: f64,
+) -> Result<Preprocessing, String> {
+    let preprocessing = Preprocessing {
+        size,
+        crop_pct,
+        crop_mode: weights.get("crop_mode")?.unwrap_or(CropMode::Center),
+        interpolation: weights
+            .get("interpolation")?
+            .unwrap_or(Interpolation::Bicubic),
+        mean: weights.rgb("mean")?.unwrap_or([0.485, 0.456, 0.406]),
+        std: weights.rgb("std")?.unwrap_or([0.229, 0.224, 0.225]),
+        alpha: Alpha::Drop,
+        sixteen_bit: SixteenBit::Saturate,
+        orientation: Orientation::Ignore,
+    };
+    match preprocessing.validate() {
+        Ok(()) => Ok(preprocessing),
+        Err(error) => Err(format!("has {error}")),
+    }
+}
+
+/// Refuses what would compute something else than the network of this name does.
+fn check_model(root: &Fields, weights: &Fields, classes: Option<usize>) -> Result<(), String> {
+    /// Only change how a network is trained.
+    const TRAINING: [&str; 4] = [
+        "drop_rate",
+        "drop_path_rate",
+        "drop_block_rate",
+        "zero_init_last",
+    ];
+    /// Read below.
+    const READ: [&str; 3] = ["num_classes", "in_chans", "global_pool"];
+
+    if classes == Some(0) {
+        return Err(
+            "has `num_classes` 0: a network without a classifier, which has no classes to tell"
+                .to_owned(),
+        );
+    }
+    if weights.get("custom_load")? != Some(Value::Bool(false))
+        && let Some(custom) = weights.get::<Value>("custom_load")?
+    {
+        return Err(format!(
+            "has `custom_load` {custom}: its weights are in a layout of their own"
+        ));
+    }
+    let arguments: Map<String, Value> = root.get("model_args")?.unwrap_or_default();
+    let arguments = Fields(&arguments);
+    let built: Option<usize> = arguments.get("num_classes")?;
+    if let (Some(built), Some(classes)) = (built, classes)
+        && built != classes
+    {
+        return Err(format!(
+            "has `num_classes` {classes}, but {built} in `model_args`"
+        ));
+    }
+    if let Some(channels) = arguments.get::<usize>("in_chans")?
+        && channels != 3
+    {
+        return Err(format!(
+            "has `in_chans` {channels} in `model_args`; expected 3, red, green and blue"
+        ));
+    }
+    let pools: [Option<Value>; 2] = [root.get("global_pool")?, arguments.get("global_pool")?];
+    for pool in pools.into_iter().flatten() {
+        if pool != Value::from("avg") {
+            return Err(format!("has `global_pool` {pool}; expected \"avg\""));
+        }
+    }
+    for (name, value) in arguments.0 {
+        let known = TRAINING.contains(&name.as_str()) || READ.contains(&name.as_str());
+        if !known && !value.is_null() {
+            return Err(format!(
+                "has `{name}` {value} in `model_args`, which makes it another network than the \
+                 one it names"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn background(weights: &Fields) -> Result<Option<Background>, String> {
+    let classes = weights.get("label_offset")?.unwrap_or(0);
+    let layers = match weights.get("classifier")? {
+        Some(OneOrMore::One(layer)) => vec![layer],
+        Some(OneOrMore::More(layers)) => layers,
+        None => Vec::new(),
+    };
+    // timm, too, passes over an offset where no classifier is named.
+    Ok((classes > 0 && !layers.is_empty()).then_some(Background { layers, classes }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a list, or an object from numbers to names"
+)]
+enum LabelNames {
+    List(Vec<String>),
+    ByClass(BTreeMap<String, String>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected one value or a list")]
+enum OneOrMore<T> {
+    One(T),
+    More(Vec<T>),
+}
+
+/// Each class's description, else its name, else its number.
+fn labels(
+    names: LabelNames,
+    descriptions: Option<&BTreeMap<String, String>>,
+    classes: Option<usize>,
+) -> Result<Vec<String>, String> {
+    let describe = |name: String| match descriptions {
+        Some(descriptions) => descriptions
+            .get(&name)
+            .cloned()
+            .ok_or_else(|| format!("has no `label_descriptions` of the label `{name}`")),
+        None => Ok(name),
+    };
+    let by_class = match names {
+        LabelNames::List(names) => return names.into_iter().map(describe).collect(),
+        LabelNames::ByClass(by_class) => by_class,
+    };
+    // A class without a name gets its number, so the file cannot ask for more than there are.
+    let classes = classes.unwrap_or(by_class.len());
+    let mut labels: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
+    for (key, name) in by_class {
+        let label = key
+            .parse()
+            .ok()
+            .and_then(|class: usize| labels.get_mut(class));
+        *label.ok_or_else(|| {
+            format!(
+                "has `label_names` of `{key}`; expected a class from 0 to {}",
+                classes - 1
+            )
+        })? = describe(name)?;
+    }
+    Ok(labels)
+}
+
+/// An object whose entries have types; `null` is as good as no entry.
+struct Fields<'a>(&'a Map<String, Value>);
+
+impl Fields<'_> {
+    fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, String> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => T::deserialize(value)
+                .map(Some)
+                .map_err(|error| format!("has `{name}` that cannot be used: {error}")),
+        }
+    }
+
+    /// Channels, height and width; the channels have to be 3.
+    fn size(&self, name: &str) -> Result<Option<[usize; 2]>, String> {
+        match self.get::<[usize; 3]>(name)? {
+            None => Ok(None),
+            Some([3, height, width]) => Ok(Some([height, width])),
+            Some([channels, ..]) => Err(format!(
+                "has `{name}` of {channels} channels; expected 3, red, green and blue"
+            )),
+        }
+    }
+
+    /// A number for each channel, or one for all of them.
+    fn rgb(&self, name: &str) -> Result<Option<[f32; 3]>, String> {
+        let numbers = match self.get(name)? {
+            None => return Ok(None),
+            Some(OneOrMore::One(number)) => vec![number],
+            Some(OneOrMore::More(numbers)) => numbers,
+        };
+        match numbers[..] {
+            [all] => Ok(Some([all; 3])),
+            [red, green, blue] => Ok(Some([red, green, blue])),
+            _ => Err(format!(
+                "has `{name}` of {} numbers; expected 3 or 1",
+                numbers.len()
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(changes: &str) -> Result<TimmConfig, String> {
+        let mut config: Map<String, Value> = serde_json::from_str(
+            r#"{"architecture": "seresnet50", "num_classes": 1000, "num_features": 2048,
+                "global_pool": "avg", "model_args": {"in_chans": 3, "num_classes": 1000},
+                "pretrained_cfg": {
+                    "tag": "a3_in1k", "custom_load": false, "input_size": [3, 160, 160],
+                    "test_input_size": [3, 224, 224], "fixed_input_size": false,
+                    "interpolation": "bilinear", "crop_pct": 0.9, "test_crop_pct": 0.95,
+                    "crop_mode": "squash", "mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6],
+                    "num_classes": 21843, "pool_size": [5, 5], "first_conv": "conv1",
+                    "classifier": "fc"}}"#,
+        )
+        .unwrap();
+        let changes: Map<String, Value> = serde_json::from_str(changes).unwrap();
+        for (name, value) in changes {
+            match (config.get_mut(&name), value) {
+                (Some(Value::Object(old)), Value::Object(new)) => old.extend(new),
+                (_, value) => drop(config.insert(name, value)),
+            }
+        }
+        TimmConfig::parse(&Value::Object(config).to_string())
+    }
+
+    #[test]
+    fn every_entry_that_changes_the_result_is_read() {
+        let config = with("{}").unwrap();
+        assert_eq!(config.architecture, "seresnet50");
+        assert_eq!(config.classes, Some(1000));
+        let expected = Preprocessing {
+            size: [160, 160],
+            crop_pct: 0.9,
+            crop_mode: CropMode::Squash,
+            interpolation: Interpolation::Bilinear,
+            mean: [0.1, 0.2, 0.3],
+            std: [0.4, 0.5, 0.6],
+            alpha: Alpha::Drop,
+            sixteen_bit: SixteenBit::Saturate,
+            orientation: Orientation::Ignore,
+        };
+        assert_eq!(config.preprocessing, expected);
+        let at_test = Preprocessing {
+            size: [224, 224],
+            crop_pct: 0.95,
+            ..expected
+        };
+        assert_eq!(config.test_preprocessing, Some(at_test));
+        assert!(!config.fixed_size && config.background.is_none() && config.labels.is_none());
+    }
+
+    #[test]
+    fn what_is_missing_is_as_in_timm() {
+        let config = TimmConfig::parse(r#"{"architecture": "x", "pretrained_cfg": {}}"#).unwrap();
+        let expected = Preprocessing {
+            size: [224, 224],
+            crop_pct: 0.875,
+            crop_mode: CropMode::Center,
+            interpolation: Interpolation::Bicubic,
+            mean: [0.485, 0.456, 0.406],
+            std: [0.229, 0.224, 0.225],
+            alpha: Alpha::Drop,
+            sixteen_bit: SixteenBit::Saturate,
+            orientation: Orientation::Ignore,
+        };
+        assert_eq!(config.preprocessing, expected);
+        assert_eq!(config.test_preprocessing, None);
+        assert_eq!(config.classes, None);
+    }
+
+    #[test]
+    fn the_older_form_is_one_flat_object() {
+        let config = TimmConfig::parse(
+            r#"{"architecture": "seresnet50", "num_classes": 2, "num_features": 2048,
+                "global_pool": "avg", "input_size": [3, 96, 128], "crop_pct": 1.0, "mean": [0.5],
+                "std": 0.25, "labels": ["cat", "dog"], "interpolation": "bilinear"}"#,
+        )
+        .unwrap();
+        assert_eq!(config.preprocessing.size, [96, 128]);
+        assert_eq!(config.preprocessing.mean, [0.5; 3]);
+        assert_eq!(config.preprocessing.std, [0.25; 3]);
+        assert_eq!(config.preprocessing.interpolation, Interpolation::Bilinear);
+        assert_eq!(config.classes, Some(2));
+        assert_eq!(
+            config.labels,
+            Some(vec!["cat".to_owned(), "dog".to_owned()])
+        );
+    }
+
+    #[test]
+    fn labels_are_descriptions_where_there_are_any() {
+        let labels = |changes: &str| with(changes).unwrap().labels.unwrap();
+        let count = r#""num_classes": 3, "model_args": {"num_classes": 3}"#;
+        let names = labels(&format!(r#"{{{count}, "label_names": ["a", "b", "c"]}}"#));
+        assert_eq!(names, ["a", "b", "c"]);
+        let nested =
+            format!(r#"{{{count}, "pretrained_cfg": {{"label_names": ["a", "b", "c"]}}}}"#);
+        assert_eq!(labels(&nested), ["a", "b", "c"]);
+        let described = labels(&format!(
+            r#"{{{count}, "label_names": ["n01", "n02", "n03"],
+                "label_descriptions": {{"n03": "hen", "n01": "tench", "n02": "shark"}}}}"#
+        ));
+        assert_eq!(described, ["tench", "shark", "hen"]);
+        let sparse = labels(&format!(
+            r#"{{{count}, "label_names": {{"2": "c", "0": "a"}}}}"#
+        ));
+        assert_eq!(sparse, ["a", "1", "c"]);
+    }
+
+    #[test]
+    fn a_background_class_is_noted() {
+        let config = with(r#"{"pretrained_cfg": {"label_offset": 1}}"#).unwrap();
+        let background = Background {
+            layers: vec!["fc".to_owned()],
+            classes: 1,
+        };
+        assert_eq!(config.background, Some(background));
+    }
+
+    #[test]
+    fn what_cannot_be_honoured_is_refused() {
+        for (changes, problem) in [
+            (r#"{"architecture": null}"#, "has no `architecture`"),
+            (
+                r#"{"architecture": 5}"#,
+                "has `architecture` that cannot be used",
+            ),
+            (r#"{"num_classes": 0}"#, "has `num_classes` 0"),
+            (
+                r#"{"num_classes": -1}"#,
+                "has `num_classes` that cannot be used",
+            ),
+            (
+                r#"{"num_classes": 10}"#,
+                "has `num_classes` 10, but 1000 in `model_args`",
+            ),
+            (
+                r#"{"global_pool": "max"}"#,
+                "has `global_pool` \"max\"; expected \"avg\"",
+            ),
+            (
+                r#"{"model_args": {"global_pool": ""}}"#,
+                "has `global_pool` \"\"",
+            ),
+            (r#"{"model_args": {"in_chans": 1}}"#, "has `in_chans` 1"),
+            (
+                r#"{"model_args": {"output_stride": 16}}"#,
+                "has `output_stride` 16 in `model_args`",
+            ),
+            (
+                r#"{"pretrained_cfg": {"custom_load": true}}"#,
+                "has `custom_load` true",
+            ),
+            (
+                r#"{"pretrained_cfg": {"input_size": [1, 224, 224]}}"#,
+                "of 1 channels",
+            ),
+            (
+                r#"{"pretrained_cfg": {"input_size": [224, 224]}}"#,
+                "has `input_size` that cannot",
+            ),
+            (
+                r#"{"pretrained_cfg": {"input_size": [3, 0, 5]}}"#,
+                "found 0x5",
+            ),
+            (
+                r#"{"pretrained_cfg": {"test_input_size": [4, 9, 9]}}"#,
+                "`test_input_size` of 4",
+            ),
+            (
+                r#"{"pretrained_cfg": {"crop_pct": 1.5}}"#,
+                "`crop_pct` must be",
+            ),
+            (
+                r#"{"pretrained_cfg": {"test_crop_pct": 0}}"#,
+                "`crop_pct` must be",
+            ),
+            (
+                r#"{"pretrained_cfg": {"crop_mode": "random"}}"#,
+                "has `crop_mode` that cannot",
+            ),
+            (
+                r#"{"pretrained_cfg": {"interpolation": "random"}}"#,
+                "has `interpolation` that",
+            ),
+            (
+                r#"{"pretrained_cfg": {"mean": [0.5, 0.5]}}"#,
+                "has `mean` of 2 numbers",
+            ),
+            (r#"{"pretrained_cfg": {"std": [0, 1, 1]}}"#, "`std` must be"),
+            (
+                r#"{"label_names": "cat"}"#,
+                "has `label_names` that cannot be used",
+            ),
+            (
+                r#"{"label_names": {"1000": "x"}}"#,
+                "expected a class from 0 to 999",
+            ),
+            (r#"{"label_names": {"x": "x"}}"#, "has `label_names` of `x`"),
+            (
+                r#"{"label_names": ["a"], "label_descriptions": {"b": "c"}}"#,
+                "has no `label_descriptions` of the label `a`",
+            ),
+        ] {
+            let error = with(changes).unwrap_err();
+            assert!(error.contains(problem), "{changes}: {error}");
+        }
+        assert!(
+            TimmConfig::parse("[]")
+                .unwrap_err()
+                .contains("is not a JSON object")
+        );
+    }
+
+    #[test]
+    fn arguments_of_training_alone_are_passed_over() {
+        let arguments = r#"{"model_args": {"drop_rate": 0.1, "zero_init_last": true, "aa": null}}"#;
+        assert_eq!(with(arguments), with("{}"));
+    }
+}
