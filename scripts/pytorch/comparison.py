@@ -1,0 +1,104 @@
+"""When the Rust program computes what PyTorch computes: the rule, and the program asked."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FLOOR = 1e-5
+"""A relative error that always passes.
+
+What the README promises, and twice what float32 has been seen to lose in the
+last stage of SE-ResNet-50.
+"""
+
+FACTOR = 3.0
+"""How many times PyTorch's own error in float32 passes, where the network is worse conditioned than that.
+
+Two right programs add in different orders, so either may lose more on one
+input; a wrong epsilon or weight makes it hundreds of times as much.
+"""
+
+Doubles = npt.NDArray[np.float64]
+
+
+def bound(float32: float) -> float:
+    """The largest relative error that passes where PyTorch's own float32 has this one."""
+    return max(FLOOR, FACTOR * float32)
+
+
+def relative_error(found: Doubles, exact: Doubles) -> float:
+    """max |found - exact| / max |exact|."""
+    difference, largest = float(np.abs(found - exact).max()), float(np.abs(exact).max())
+    if difference == 0.0:
+        return 0.0
+    return difference / largest if largest else float("inf")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One value of the network."""
+
+    name: str
+    ours: float
+    """The program's relative error against PyTorch in float64."""
+    float32: float
+    """PyTorch's own in float32."""
+
+    @property
+    def passed(self) -> bool:
+        """Not a comparison with NaN, which is false."""
+        return self.ours <= bound(self.float32)
+
+    def __str__(self) -> str:
+        return f"`{self.name}` differs by {self.ours:.1e} of its largest value, allowed {bound(self.float32):.1e}"
+
+
+def compare(report: dict[str, Any], float32: dict[str, float]) -> list[Compared]:
+    """Every value of a report of `senet parity`, in the network's order.
+
+    Raises:
+        ValueError: it lacks one that was asked for, or did not compare every block.
+    """
+    compared = []
+    for layer in report["layers"]:
+        error = layer["max_rel"]
+        if error is None:
+            # No ratio: infinite, or of values that are all zero.
+            error = 0.0 if layer["max_abs"] == 0.0 else float("inf")
+        compared.append(Compared(layer["name"], error, float32[layer["name"]]))
+    if missing := set(float32) - {value.name for value in compared}:
+        raise ValueError(f"`senet parity` did not compare {', '.join(sorted(missing))}")
+    coverage = report["coverage"]
+    if coverage["blocks"] != coverage["of_blocks"]:
+        raise ValueError(f"compared {coverage['blocks']} of {coverage['of_blocks']} blocks")
+    return compared
+
+
+class ProgramError(ValueError):
+    """The program could not run; its words are the message."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def ask(senet: Path, *words: str | Path) -> dict[str, Any]:
+    """Run the program and read its JSON.
+
+    Raises:
+        ProgramError: it could not run.
+    """
+    command = [senet.resolve(), *words, "--format", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # 1 is an answer: parity differs.
+    if done.returncode not in (0, 1):
+        raise ProgramError(done.returncode, done.stderr.strip())
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer

@@ -1,0 +1,130 @@
+"""Weights under which errors show, and what a network computes with them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from liveliness import GATE_GAIN, LAST_GAMMA, LAST_GAMMA_UNGATED, last_norms
+from pytorch.networks import BLOCK, GATE, named_modules
+from structured_images import Images
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+Doubles = npt.NDArray[np.float64]
+
+GATE_GAINS = {"fc1": 1.0, "fc2": GATE_GAIN}
+"""What the two layers of every gate are multiplied by."""
+
+
+def tensor_of(images: Images) -> torch.Tensor:
+    """NHWC images as the NCHW tensor that PyTorch takes."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+
+
+def drawn(random: np.random.Generator, low: float, high: float, like: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(random.uniform(low, high, tuple(like.shape))).to(like.dtype)
+
+
+@torch.no_grad()
+def enliven(model: nn.Module, random: np.random.Generator, images: Images) -> None:
+    """Draw what initialisers leave constant, amplify the gates, and calibrate the batch norms."""
+    modules = named_modules(model)
+    norms = {name: module for name, module in modules.items() if isinstance(module, _BatchNorm)}
+    last = last_norms(norms)
+    last_gamma = LAST_GAMMA if any(GATE.fullmatch(name) for name in modules) else LAST_GAMMA_UNGATED
+    for name, module in modules.items():
+        for kind, parameter in module.named_parameters(recurse=False):
+            if kind == "bias":
+                parameter.copy_(drawn(random, -0.2, 0.2, parameter))
+            elif name in norms:
+                gamma = drawn(random, 0.8, 1.2, parameter)
+                parameter.copy_(last_gamma * gamma if name in last else gamma)
+            elif gain := GATE_GAINS.get(name.rpartition(".se.")[2]):
+                # As Keras draws them (Glorot): timm's own make gates that are all but shut or
+                # open, which from block to block multiply what is rounded off.
+                limit = gain * math.sqrt(6.0 / (parameter.shape[0] + parameter.shape[1]))
+                parameter.copy_(drawn(random, -limit, limit, parameter))
+    # Statistics of this batch alone, as the batch norms before pass it on with
+    # theirs; dropout stays off.
+    for norm in norms.values():
+        norm.momentum = 1.0
+        norm.train()
+    output = model(tensor_of(images))
+    model.eval()
+    *_, classifier = (module for module in modules.values() if isinstance(module, nn.Linear))
+    # What all images have in common says nothing about any of them.
+    classifier.bias.sub_(output.mean(dim=0))
+
+
+@dataclass
+class Observed:
+    """What a network computes."""
+
+    output: Doubles
+    values: dict[str, Doubles]
+    """Outputs of the stem's pool, of every block and of every gate, by canonical name."""
+
+    def gates(self) -> Doubles:
+        """All gates on all inputs, in one row."""
+        opened = [value.ravel() for name, value in self.values.items() if GATE.fullmatch(name)]
+        return np.concatenate(opened or [np.empty(0)])
+
+
+def is_dumped(name: str, module: nn.Module) -> bool:
+    """Whether the module's output is compared."""
+    if name.startswith("features."):
+        # VGG has no blocks: what ends one convolution, and what ends one stage.
+        return isinstance(module, nn.ReLU | nn.MaxPool2d)
+    return name == "maxpool" or bool(BLOCK.fullmatch(name) or GATE.fullmatch(name))
+
+
+def dumped_inputs(modules: dict[str, nn.Module]) -> dict[str, str]:
+    """Modules whose input is compared, and the block that makes it: BN-Inception's concatenations are no modules."""
+    readers = [name for name in modules if re.fullmatch(r"inception_\d\w_3x3_reduce", name)]
+    blocks = [reader.removesuffix("_3x3_reduce") for reader in readers]
+    return dict(zip([*readers[1:], "avgpool"], blocks, strict=True)) if blocks else {}
+
+
+@contextmanager
+def watched(model: nn.Module, values: dict[str, Doubles]) -> Iterator[None]:
+    """Fill `values` while the network runs."""
+
+    def watch(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
+        def note(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+            # A copy: what follows may change the tensor in place.
+            values[name] = output.double().numpy().copy()
+
+        return module.register_forward_hook(note)
+
+    def watch_input(module: nn.Module, block: str) -> torch.utils.hooks.RemovableHandle:
+        def note(_module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+            values[block] = inputs[0].double().numpy().copy()
+
+        return module.register_forward_pre_hook(note)
+
+    modules = named_modules(model)
+    hooks = [watch(name, module) for name, module in modules.items() if is_dumped(name, module)]
+    hooks += [watch_input(modules[name], block) for name, block in dumped_inputs(modules).items()]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@torch.no_grad()
+def observe(model: nn.Module, images: Images) -> Observed:
+    """Run the network in its own precision."""
+    values: dict[str, Doubles] = {}
+    dtype = next(model.parameters()).dtype
+    with watched(model, values):
+        output = model(tensor_of(images).to(dtype))
+    return Observed(output.double().numpy(), values)
