@@ -3,7 +3,8 @@
 The photographs come from an installed scikit-image package, which says whose
 they are and that they are free; tests/images/photos/README.md repeats it. The
 odd images are drawn here by formulas that tests/images.rs repeats, and the
-expected ones are what Pillow makes of one of them. Nothing is random.
+expected ones are what Pillow, from version 13 on, makes of one of them.
+Nothing is random.
 
     pip install pillow numpy scikit-image
     python scripts/make_test_images.py
@@ -17,7 +18,6 @@ import io
 import math
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,8 @@ from PIL import Image
 
 Pixels = npt.NDArray[np.uint8]
 Samples = npt.NDArray[np.uint16]
+# Height and width.
+Size = tuple[int, int]
 
 # What to call each photograph, and its name in scikit-image.
 PHOTOS = {"cat.jpg": "chelsea.png", "coffee.jpg": "coffee.png", "rocket.jpg": "rocket.jpg"}
@@ -34,6 +36,8 @@ LONGER_SIDE = 360
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 40), (30, 40, 210), (255, 255, 255)
 # An Exif tag, and its value for an image whose top is stored at its right.
 ORIENTATION, TURN_CLOCKWISE = 0x0112, 6
+# [round(255 * mean) for mean in (0.485, 0.5, 0.3)], as timm colours borders.
+BORDER = (124, 128, 76)
 
 
 def pattern(height: int = 6, width: int = 8) -> Pixels:
@@ -166,40 +170,67 @@ def odd_images() -> dict[str, bytes]:
     }
 
 
-def center(image: Image.Image, side: int, crop_pct: float, filter_: Image.Resampling) -> Image.Image:
-    """The shorter side to floor(side / crop_pct), the longer one truncated, as torchvision."""
-    short = math.floor(side / crop_pct)
-    width, height = image.size
-    if width < height:
-        size = (short, int(short * height / width))
+def before_crop(size: Size, crop_pct: float) -> Size:
+    """floor(size / crop_pct)."""
+    return math.floor(size[0] / crop_pct), math.floor(size[1] / crop_pct)
+
+
+def center(image: Image.Image, size: Size, crop_pct: float, filter_: Image.Resampling) -> Image.Image:
+    """The shorter side to floor(size / crop_pct), then the centre."""
+    height, width = before_crop(size, crop_pct)
+    if height != width:
+        # As timm's ResizeKeepRatio.
+        ratio = min(image.height / height, image.width / width)
+        resized = (round(image.width / ratio), round(image.height / ratio))
+    elif image.width < image.height:
+        # As torchvision, which truncates the longer side.
+        resized = (width, int(width * image.height / image.width))
     else:
-        size = (int(short * width / height), short)
-    return crop(image.resize(size, filter_), side, side)
+        resized = (int(height * image.width / image.height), height)
+    return crop(image.resize(resized, filter_), size)
 
 
-def squash(image: Image.Image, height: int, width: int, crop_pct: float, filter_: Image.Resampling) -> Image.Image:
-    """Both sides to floor(side / crop_pct), whatever the aspect ratio."""
-    size = (math.floor(width / crop_pct), math.floor(height / crop_pct))
-    return crop(image.resize(size, filter_), height, width)
+def squash(image: Image.Image, size: Size, crop_pct: float, filter_: Image.Resampling) -> Image.Image:
+    """Both sides to floor(size / crop_pct), whatever the aspect ratio."""
+    height, width = before_crop(size, crop_pct)
+    return crop(image.resize((width, height), filter_), size)
 
 
-def crop(image: Image.Image, height: int, width: int) -> Image.Image:
+def border(image: Image.Image, size: Size, crop_pct: float, filter_: Image.Resampling) -> Image.Image:
+    """The longer side to floor(size / crop_pct), in a frame of BORDER, as timm's CenterCropOrPad."""
+    height, width = before_crop(size, crop_pct)
+    ratio = max(image.height / height, image.width / width)
+    image = image.resize((round(image.width / ratio), round(image.height / ratio)), filter_)
+    framed = Image.new("RGB", (max(size[1], image.width), max(size[0], image.height)), BORDER)
+    framed.paste(image, ((framed.width - image.width) // 2, (framed.height - image.height) // 2))
+    return crop(framed, size)
+
+
+def crop(image: Image.Image, size: Size) -> Image.Image:
     """The centre, rounded as torchvision's center_crop."""
+    height, width = size
     left, top = round((image.width - width) / 2), round((image.height - height) / 2)
     return image.crop((left, top, left + width, top + height))
 
 
 def expected_images() -> dict[str, bytes]:
     """What the transform should make of scene.png, by name."""
-    bilinear, bicubic = Image.Resampling.BILINEAR, Image.Resampling.BICUBIC
-    made: dict[str, Callable[[Image.Image], Image.Image]] = {
-        "center_16_bilinear.png": lambda image: center(image, 16, 1.0, bilinear),
-        "center_16_bicubic.png": lambda image: center(image, 16, 0.875, bicubic),
-        "center_80_bilinear.png": lambda image: center(image, 80, 0.95, bilinear),
-        "squash_12x20_bilinear.png": lambda image: squash(image, 12, 20, 0.8, bilinear),
-        "squash_50x45_bicubic.png": lambda image: squash(image, 50, 45, 0.9, bicubic),
+    filters = Image.Resampling
+    image = scene()
+    made = {
+        "center_16_bilinear.png": center(image, (16, 16), 1.0, filters.BILINEAR),
+        "center_16_bicubic.png": center(image, (16, 16), 0.875, filters.BICUBIC),
+        "center_80_bilinear.png": center(image, (80, 80), 0.95, filters.BILINEAR),
+        "center_20x33_lanczos.png": center(image, (20, 33), 0.9, filters.LANCZOS),
+        "squash_12x20_bilinear.png": squash(image, (12, 20), 0.8, filters.BILINEAR),
+        "squash_50x45_bicubic.png": squash(image, (50, 45), 0.9, filters.BICUBIC),
+        # Shrinks so much more in height that Pillow resizes the columns first.
+        "squash_10x50_hamming.png": squash(image, (10, 50), 1.0, filters.HAMMING),
+        "squash_24x40_nearest.png": squash(image, (24, 40), 1.0, filters.NEAREST),
+        "border_24x24_box.png": border(image, (24, 24), 1.0, filters.BOX),
+        "border_31x20_bicubic.png": border(image, (31, 20), 0.9, filters.BICUBIC),
     }
-    return {name: encode(make(scene()), "PNG", optimize=True) for name, make in made.items()}
+    return {name: encode(image, "PNG", optimize=True) for name, image in made.items()}
 
 
 def photos() -> dict[str, bytes]:

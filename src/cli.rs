@@ -8,7 +8,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::checkpoint::Source;
-use crate::image::{Alpha, CropMode, Interpolation, Orientation, SixteenBit};
+use crate::image::{Alpha, ChannelOrder, CropMode, Interpolation, Orientation, Preset, SixteenBit};
 use crate::network::Layout;
 use crate::report::{Format, ListFormat, RowFormat};
 
@@ -215,6 +215,10 @@ pub struct ModelsArgs {
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Pixels [default: what the weights' file says]")]
 pub struct PixelArgs {
+    /// A well-known way to prepare images, from which the other flags depart; `timm` ignores the
+    /// orientation in EXIF, the others apply it
+    #[arg(long)]
+    pub preset: Option<Preset>,
     /// Height and width that the network sees
     #[arg(long, value_name = "HxW")]
     pub size: Option<ImageSize>,
@@ -230,12 +234,18 @@ pub struct PixelArgs {
     /// The resize's filter
     #[arg(long)]
     pub interpolation: Option<Interpolation>,
-    /// Subtracted from red, green and blue, in units of 255
+    /// What samples of 0 to 255 are divided by first
+    #[arg(long, value_name = "NUMBER")]
+    pub divisor: Option<f64>,
+    /// Subtracted from red, green and blue after that
     #[arg(long, value_name = "R,G,B", allow_hyphen_values = true)]
     pub mean: Option<Rgb>,
-    /// Divides red, green and blue afterwards, in units of 255
+    /// Divides red, green and blue in the end
     #[arg(long, value_name = "R,G,B", allow_hyphen_values = true)]
     pub std: Option<Rgb>,
+    /// Which channel comes first
+    #[arg(long)]
+    pub channel_order: Option<ChannelOrder>,
     /// What becomes of transparency
     #[arg(long)]
     pub alpha: Option<Alpha>,
@@ -249,13 +259,13 @@ pub struct PixelArgs {
 
 /// A number for each of red, green and blue.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rgb(pub [f32; 3]);
+pub struct Rgb(pub [f64; 3]);
 
 impl FromStr for Rgb {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let numbers: Result<Vec<f32>, _> =
+        let numbers: Result<Vec<f64>, _> =
             text.split(',').map(|part| part.trim().parse()).collect();
         numbers
             .ok()

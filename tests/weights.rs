@@ -215,14 +215,14 @@ fn images_can_be_prepared_by_flags_where_the_file_does_not_say_how() {
     assert_eq!(without.status.code(), Some(2));
     let stderr = String::from_utf8(without.stderr).unwrap();
     assert!(
-        stderr.contains("hint: `--size`, `--mean` and `--std` say it"),
+        stderr
+            .contains("hint: `--preset` says it, or `--mean` and `--std` do; `--mean` is missing"),
         "{stderr}"
     );
 
+    // The size is the network's own.
     let mut arguments = vec!["classify", "--format", "ndjson", "--weights", file, CAT];
     arguments.extend([
-        "--size",
-        "32x32",
         "--mean",
         "0.4914,0.4822,0.4465",
         "--std",
@@ -241,6 +241,26 @@ fn images_can_be_prepared_by_flags_where_the_file_does_not_say_how() {
         CAT,
     ]);
     assert_ne!(squashed.stdout, embedded.stdout);
+}
+
+/// What `timm` does differently, said by flags, on a photograph with nothing else to prepare.
+#[test]
+fn a_preset_replaces_what_the_file_says_but_the_size() {
+    let classified = |flags: &[&str]| {
+        let arguments = [&["classify", "--format", "ndjson", CAT], flags].concat();
+        let output = senet(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{flags:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let preset = classified(&["--preset", "timm", "--crop-pct", "0.9"]);
+    let flags =
+        "--crop-pct 0.9 --interpolation bicubic --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225";
+    let flags: Vec<&str> = flags.split(' ').collect();
+    assert_eq!(preset, classified(&flags));
+    assert_ne!(preset, classified(&[]));
+    let caffe = "--crop-mode squash --interpolation nearest --divisor 1 --mean 123.68,116.779,103.939 --std 1,1,1 --channel-order bgr";
+    let flags: Vec<&str> = caffe.split(' ').collect();
+    assert_eq!(classified(&["--preset", "caffe"]), classified(&flags));
 }
 
 #[test]

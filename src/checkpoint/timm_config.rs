@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::image::{Alpha, CropMode, Interpolation, Orientation, Preprocessing, SixteenBit};
+use crate::image::{CropMode, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing};
 
 /// What a `config.json` says of the weights beside it.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,17 +116,16 @@ fn preprocessing(
     crop_pct: f64,
 ) -> Result<Preprocessing, String> {
     let preprocessing = Preprocessing {
-        size,
-        crop_pct,
         crop_mode: weights.get("crop_mode")?.unwrap_or(CropMode::Center),
-        interpolation: weights
-            .get("interpolation")?
-            .unwrap_or(Interpolation::Bicubic),
-        mean: weights.rgb("mean")?.unwrap_or([0.485, 0.456, 0.406]),
-        std: weights.rgb("std")?.unwrap_or([0.229, 0.224, 0.225]),
-        alpha: Alpha::Drop,
-        sixteen_bit: SixteenBit::Saturate,
-        orientation: Orientation::Ignore,
+        ..Preprocessing::timm(
+            size,
+            crop_pct,
+            weights
+                .get("interpolation")?
+                .unwrap_or(Interpolation::Bicubic),
+            weights.rgb("mean")?.unwrap_or(IMAGENET_MEAN),
+            weights.rgb("std")?.unwrap_or(IMAGENET_STD),
+        )
     };
     match preprocessing.validate() {
         Ok(()) => Ok(preprocessing),
@@ -282,7 +281,7 @@ impl Fields<'_> {
     }
 
     /// A number for each channel, or one for all of them.
-    fn rgb(&self, name: &str) -> Result<Option<[f32; 3]>, String> {
+    fn rgb(&self, name: &str) -> Result<Option<[f64; 3]>, String> {
         let numbers = match self.get(name)? {
             None => return Ok(None),
             Some(OneOrMore::One(number)) => vec![number],
@@ -302,6 +301,7 @@ impl Fields<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::Preset;
 
     fn with(changes: &str) -> Result<TimmConfig, String> {
         let mut config: Map<String, Value> = serde_json::from_str(
@@ -331,16 +331,10 @@ mod tests {
         let config = with("{}").unwrap();
         assert_eq!(config.architecture, "seresnet50");
         assert_eq!(config.classes, Some(1000));
+        let (mean, std) = ([0.1, 0.2, 0.3], [0.4, 0.5, 0.6]);
         let expected = Preprocessing {
-            size: [160, 160],
-            crop_pct: 0.9,
             crop_mode: CropMode::Squash,
-            interpolation: Interpolation::Bilinear,
-            mean: [0.1, 0.2, 0.3],
-            std: [0.4, 0.5, 0.6],
-            alpha: Alpha::Drop,
-            sixteen_bit: SixteenBit::Saturate,
-            orientation: Orientation::Ignore,
+            ..Preprocessing::timm([160, 160], 0.9, Interpolation::Bilinear, mean, std)
         };
         assert_eq!(config.preprocessing, expected);
         let at_test = Preprocessing {
@@ -355,17 +349,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_as_in_timm() {
         let config = TimmConfig::parse(r#"{"architecture": "x", "pretrained_cfg": {}}"#).unwrap();
-        let expected = Preprocessing {
-            size: [224, 224],
-            crop_pct: 0.875,
-            crop_mode: CropMode::Center,
-            interpolation: Interpolation::Bicubic,
-            mean: [0.485, 0.456, 0.406],
-            std: [0.229, 0.224, 0.225],
-            alpha: Alpha::Drop,
-            sixteen_bit: SixteenBit::Saturate,
-            orientation: Orientation::Ignore,
-        };
+        let expected = Preset::Timm.preprocessing([224, 224]);
         assert_eq!(config.preprocessing, expected);
         assert_eq!(config.test_preprocessing, None);
         assert_eq!(config.classes, None);

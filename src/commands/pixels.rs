@@ -1,10 +1,13 @@
 use crate::checkpoint::Weights;
 use crate::cli::PixelArgs;
 use crate::error::{Error, Result};
-use crate::image::{Alpha, CropMode, Interpolation, Orientation, Preprocessing, SixteenBit};
+use crate::image::{Choices, Preprocessing};
 use crate::network::Network;
 
-/// What images go through: what the weights' file says, but for what the command line says.
+/// What images go through: what the weights' file says, else what the network's publishers do,
+/// but for what the command line says.
+///
+/// A preset on the command line takes the place of all that the file says but the size.
 ///
 /// # Errors
 ///
@@ -14,46 +17,39 @@ pub(super) fn preprocessing(
     weights: &Weights,
     pixels: &PixelArgs,
 ) -> Result<Preprocessing> {
-    let channels = network.input.channels;
-    if channels != 3 {
+    let input = network.input;
+    if input.channels != 3 {
         return Err(Error::Usage(format!(
-            "`{}` takes feature maps of {channels} channels, not images",
-            network.name
+            "`{}` takes feature maps of {} channels, not images",
+            network.name, input.channels
         )));
     }
-    let missing = |flag: &str| Error::Checkpoint {
-        file: weights.file().name().to_owned(),
-        problem: format!(
-            "does not say how images are prepared: it has no metadata `preprocessing`\n\
-             hint: `--size`, `--mean` and `--std` say it; `{flag}` is missing"
-        ),
+    let choices = choices(pixels);
+    let said = recommended(weights, pixels.test_size);
+    let published = network.evaluation.map(|evaluation| {
+        Preprocessing::timm(
+            [input.height, input.width],
+            evaluation.crop_pct,
+            evaluation.interpolation,
+            evaluation.mean,
+            evaluation.std,
+        )
+    });
+    let chosen = match said.or(published.as_ref()) {
+        Some(known) if choices.preset.is_none() => choices.over(known),
+        _ => {
+            let size = said.map_or([input.height, input.width], |said| said.size);
+            let complete = choices.complete(Some(size));
+            complete.map_err(|field| Error::Checkpoint {
+                file: weights.file().name().to_owned(),
+                problem: format!(
+                    "does not say how images are prepared, nor does `{}`\nhint: `--preset` says \
+                     it, or `--mean` and `--std` do; `--{field}` is missing",
+                    network.name
+                ),
+            })?
+        }
     };
-    let size = pixels.size.map(|size| [size.height, size.width]);
-    let mean = pixels.mean.map(|mean| mean.0);
-    let std = pixels.std.map(|std| std.0);
-    let mut chosen = match recommended(weights, pixels.test_size) {
-        Some(said) => said.clone(),
-        None => Preprocessing {
-            size: size.ok_or_else(|| missing("--size"))?,
-            mean: mean.ok_or_else(|| missing("--mean"))?,
-            std: std.ok_or_else(|| missing("--std"))?,
-            crop_pct: 1.,
-            crop_mode: CropMode::Center,
-            interpolation: Interpolation::Bilinear,
-            alpha: Alpha::White,
-            sixteen_bit: SixteenBit::Scale,
-            orientation: Orientation::Apply,
-        },
-    };
-    replace(&mut chosen.size, size);
-    replace(&mut chosen.mean, mean);
-    replace(&mut chosen.std, std);
-    replace(&mut chosen.crop_pct, pixels.crop_pct);
-    replace(&mut chosen.crop_mode, pixels.crop_mode);
-    replace(&mut chosen.interpolation, pixels.interpolation);
-    replace(&mut chosen.alpha, pixels.alpha);
-    replace(&mut chosen.sixteen_bit, pixels.sixteen_bit);
-    replace(&mut chosen.orientation, pixels.orientation);
     chosen.validate()?;
     match &weights.preprocessing {
         Some(Preprocessing { size, .. }) if weights.fixed_size && chosen.size != *size => {
@@ -87,8 +83,19 @@ pub(super) fn recommended(weights: &Weights, for_tests: bool) -> Option<&Preproc
     weights.preprocessing.as_ref()
 }
 
-fn replace<T>(value: &mut T, given: Option<T>) {
-    if let Some(given) = given {
-        *value = given;
+fn choices(pixels: &PixelArgs) -> Choices {
+    Choices {
+        preset: pixels.preset,
+        size: pixels.size.map(|size| [size.height, size.width]),
+        crop_pct: pixels.crop_pct,
+        crop_mode: pixels.crop_mode,
+        interpolation: pixels.interpolation,
+        divisor: pixels.divisor,
+        mean: pixels.mean.map(|mean| mean.0),
+        std: pixels.std.map(|std| std.0),
+        channel_order: pixels.channel_order,
+        alpha: pixels.alpha,
+        sixteen_bit: pixels.sixteen_bit,
+        orientation: pixels.orientation,
     }
 }

@@ -37,7 +37,7 @@ pub fn decode(path: &Path, preprocessing: &Preprocessing) -> Result<RgbImage> {
     let image = guarded(name, || {
         decode_pixels(&bytes, format, preprocessing.orientation)
     })?;
-    to_rgb(image, name, preprocessing)
+    to_rgb(image, name, has_gray_key(&bytes, format), preprocessing)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -194,7 +194,19 @@ fn too_large(problem: &str) -> Error {
     Error::Image(format!("image too large: {problem}"))
 }
 
-fn to_rgb(image: DynamicImage, name: &str, preprocessing: &Preprocessing) -> Result<RgbImage> {
+/// Whether a PNG with transparency is 16-bit gray of which one value is transparent, rather
+/// than gray with a channel for opacity. Pillow saturates the one, but not the other.
+fn has_gray_key(bytes: &[u8], format: ImageFormat) -> bool {
+    // Bit depth and colour type, in the header that comes first.
+    format == ImageFormat::Png && bytes.get(24..26) == Some(&[16, 0])
+}
+
+fn to_rgb(
+    image: DynamicImage,
+    name: &str,
+    gray_key: bool,
+    preprocessing: &Preprocessing,
+) -> Result<RgbImage> {
     let Preprocessing {
         alpha, sixteen_bit, ..
     } = *preprocessing;
@@ -217,8 +229,9 @@ fn to_rgb(image: DynamicImage, name: &str, preprocessing: &Preprocessing) -> Res
         })),
         DynamicImage::ImageLumaA16(_) | DynamicImage::ImageRgba16(_) => {
             let image = image.into_rgba16();
+            let narrow = if gray_key { narrow_gray } else { narrow_colour };
             Ok(pixels(&|x, y| {
-                let sample = |sample| narrow_colour(sample, sixteen_bit);
+                let sample = |sample| narrow(sample, sixteen_bit);
                 opaque(image.get_pixel(x, y).0.map(sample), alpha)
             }))
         }

@@ -18,7 +18,7 @@ pub use layers::{Layer, Layers, Value};
 pub use operation::{Layout, Operation, Parameter, Shape};
 
 use crate::error::Result;
-use crate::image::Interpolation;
+use crate::image::{IMAGENET_MEAN, IMAGENET_STD, Interpolation};
 
 /// A network, described once.
 ///
@@ -58,9 +58,9 @@ pub struct Evaluation {
     /// The resize's filter.
     pub interpolation: Interpolation,
     /// Subtracted from red, green and blue, in units of 255.
-    pub mean: [f32; 3],
+    pub mean: [f64; 3],
     /// Divides them afterwards, in units of 255.
-    pub std: [f32; 3],
+    pub std: [f64; 3],
 }
 
 impl Evaluation {
@@ -68,8 +68,8 @@ impl Evaluation {
     pub const IMAGENET: Self = Self {
         crop_pct: 0.875,
         interpolation: Interpolation::Bicubic,
-        mean: [0.485, 0.456, 0.406],
-        std: [0.229, 0.224, 0.225],
+        mean: IMAGENET_MEAN,
+        std: IMAGENET_STD,
     };
 }
 

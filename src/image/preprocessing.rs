@@ -1,0 +1,220 @@
+//! What an image goes through on its way to a network, as plain data.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use super::preset::Choices;
+use crate::error::{Error, Result};
+
+/// The largest height or width that a network may ask for.
+const MAX_SIDE: usize = 8192;
+
+/// How an image becomes a network's input.
+///
+/// As JSON it may name a [`Preset`](super::Preset) and what differs from it; see [`Choices`].
+///
+/// ```
+/// # use senet::image::{ChannelOrder, CropMode, Interpolation, Preprocessing};
+/// # use senet::image::{IMAGENET_MEAN, IMAGENET_STD};
+/// const SQUASHED: Preprocessing = Preprocessing {
+///     crop_mode: CropMode::Squash,
+///     ..Preprocessing::timm([224, 224], 0.95, Interpolation::Bicubic, IMAGENET_MEAN, IMAGENET_STD)
+/// };
+/// let caffe: Preprocessing = serde_json::from_str(r#"{"preset": "caffe", "size": [224, 224]}"#)?;
+/// assert_eq!(caffe.channel_order, ChannelOrder::Bgr);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Choices")]
+pub struct Preprocessing {
+    /// Height and width of the result.
+    pub size: [usize; 2],
+    /// The part of the resized image that the crop keeps: the image is resized
+    /// to `floor(size / crop_pct)`.
+    pub crop_pct: f64,
+    /// What the resize before the crop does to the aspect ratio.
+    pub crop_mode: CropMode,
+    /// The resize's filter.
+    pub interpolation: Interpolation,
+    /// What a sample of 0 to 255 is divided by first.
+    pub divisor: f64,
+    /// Subtracted from red, green and blue after the division.
+    pub mean: [f64; 3],
+    /// Divides red, green and blue after that.
+    pub std: [f64; 3],
+    /// Which channel comes first in the result.
+    pub channel_order: ChannelOrder,
+    /// What becomes of transparency.
+    pub alpha: Alpha,
+    /// What becomes of 16-bit samples.
+    pub sixteen_bit: SixteenBit,
+    /// What becomes of the orientation a camera noted.
+    pub orientation: Orientation,
+}
+
+/// What the resize before the centre crop does to the aspect ratio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum CropMode {
+    /// Keep it: the shorter side is made to fit, the longer one is cropped.
+    Center,
+    /// Ignore it: both sides are made to fit.
+    Squash,
+    /// Keep it: the longer side is made to fit, the shorter one gets borders in the mean's colour.
+    Border,
+}
+
+/// A resize's filter, as Pillow has it. All but `Nearest` are widened when an
+/// image shrinks, so that nothing aliases.
+///
+/// timm's `random` is none: it is a choice made anew for each image in training,
+/// which timm's own evaluation refuses or leaves to chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Interpolation {
+    /// The nearest sample alone.
+    Nearest,
+    /// The triangle filter.
+    Bilinear,
+    /// The Catmull-Rom cubic (a = -0.5).
+    Bicubic,
+    /// The mean of what a sample covers.
+    Box,
+    /// Sinc under a Hamming window of radius 1.
+    Hamming,
+    /// Sinc under a Lanczos window of radius 3.
+    Lanczos,
+}
+
+/// Which channel comes first in a network's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChannelOrder {
+    /// Red, green, blue.
+    Rgb,
+    /// Blue, green, red, as Caffe has it.
+    Bgr,
+}
+
+/// What becomes of transparency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Alpha {
+    /// The image is composed over white.
+    White,
+    /// The channel is dropped, as Pillow's `convert("RGB")` does.
+    Drop,
+}
+
+/// What becomes of 16-bit samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum SixteenBit {
+    /// Divided by 257 and rounded, so that white stays white.
+    Scale,
+    /// As Pillow's `convert("RGB")` does: gray is clipped at 255, colour keeps its upper byte.
+    Saturate,
+}
+
+/// What becomes of the orientation a camera noted (EXIF).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Orientation {
+    /// The image is turned upright.
+    Apply,
+    /// The pixels stay as they are stored.
+    Ignore,
+}
+
+impl Preprocessing {
+    /// timm's evaluation, of which `config.json` says these five: what its loader and Pillow make
+    /// of a file, so transparency is dropped, 16-bit gray saturates and orientation is ignored.
+    #[must_use]
+    pub const fn timm(
+        size: [usize; 2],
+        crop_pct: f64,
+        interpolation: Interpolation,
+        mean: [f64; 3],
+        std: [f64; 3],
+    ) -> Self {
+        Self {
+            size,
+            crop_pct,
+            crop_mode: CropMode::Center,
+            interpolation,
+            divisor: 255.0,
+            mean,
+            std,
+            channel_order: ChannelOrder::Rgb,
+            alpha: Alpha::Drop,
+            sixteen_bit: SixteenBit::Saturate,
+            orientation: Orientation::Ignore,
+        }
+    }
+
+    /// An image that the network would see as zeros, rounded as Python does: the borders' colour.
+    pub(super) fn border_colour(&self) -> [u8; 3] {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a cast from floating point saturates, as Pillow does"
+        )]
+        self.mean
+            .map(|mean| (self.divisor * mean).round_ties_even() as u8)
+    }
+
+    /// Checks every value that a file or a switch may have got wrong.
+    ///
+    /// # Errors
+    ///
+    /// Names the first field that is out of range, what was expected and what was found.
+    pub fn validate(&self) -> Result<()> {
+        let [height, width] = self.size;
+        require(
+            [height, width]
+                .iter()
+                .all(|side| (1..=MAX_SIDE).contains(side)),
+            || format!("`size` must be two numbers from 1 to {MAX_SIDE}, found {height}x{width}"),
+        )?;
+        require(self.crop_pct > 0.0 && self.crop_pct <= 1.0, || {
+            format!(
+                "`crop_pct` must be above 0 and at most 1, found {}",
+                self.crop_pct
+            )
+        })?;
+        let divisor = single(self.divisor);
+        require(divisor.is_finite() && divisor > 0.0, || {
+            format!(
+                "`divisor` must be a finite number above 0, found {}",
+                self.divisor
+            )
+        })?;
+        let singles = |values: [f64; 3]| values.into_iter().map(single);
+        require(singles(self.mean).all(f32::is_finite), || {
+            format!("`mean` must be three finite numbers, found {:?}", self.mean)
+        })?;
+        require(
+            singles(self.std).all(|value| value.is_finite() && value > 0.0),
+            || {
+                format!(
+                    "`std` must be three finite numbers above 0, found {:?}",
+                    self.std
+                )
+            },
+        )
+    }
+}
+
+/// What a network computes in; a number beyond it becomes infinite.
+#[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
+pub(super) fn single(value: f64) -> f32 {
+    value as f32
+}
+
+fn require(holds: bool, problem: impl FnOnce() -> String) -> Result<()> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Error::Image(format!("preprocessing: {}", problem())))
+    }
+}

@@ -1,0 +1,59 @@
+//! From an image's file to the values a network sees.
+//!
+//! The images and the formulas they were drawn by are those of `scripts/make_test_images.py`.
+
+#![allow(clippy::unwrap_used, reason = "its functions all belong to tests")]
+
+mod damage;
+mod decode;
+mod preprocessing;
+mod resize;
+
+use std::path::{Path, PathBuf};
+
+use senet::image::{
+    Alpha, ChannelOrder, CropMode, Interpolation, Orientation, Preprocessing, SixteenBit,
+};
+
+const RED: [u8; 3] = [220, 30, 30];
+const GREEN: [u8; 3] = [30, 200, 40];
+const BLUE: [u8; 3] = [30, 40, 210];
+const WHITE: [u8; 3] = [255, 255, 255];
+/// Top left, top right, bottom left, bottom right.
+const QUADRANTS: [[u8; 3]; 4] = [RED, GREEN, BLUE, WHITE];
+
+/// A folder beside this file.
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/images")
+        .join(name)
+}
+
+fn odd(name: &str) -> PathBuf {
+    folder("odd").join(name)
+}
+
+/// Leaves values at `sample / 255`.
+fn plain() -> Preprocessing {
+    Preprocessing {
+        size: [32, 32],
+        crop_pct: 1.0,
+        crop_mode: CropMode::Center,
+        interpolation: Interpolation::Bilinear,
+        divisor: 255.0,
+        mean: [0.0; 3],
+        std: [1.0; 3],
+        channel_order: ChannelOrder::Rgb,
+        alpha: Alpha::White,
+        sixteen_bit: SixteenBit::Scale,
+        orientation: Orientation::Apply,
+    }
+}
+
+fn channel(value: u32) -> u8 {
+    u8::try_from(value).unwrap()
+}
+
+fn pattern(x: u32, y: u32) -> [u8; 3] {
+    [30 * x, 40 * y, 255 - 20 * x - 15 * y].map(channel)
+}

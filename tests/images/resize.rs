@@ -1,0 +1,133 @@
+//! Resize and crop are those of Pillow, torchvision and timm, bit for bit.
+
+use clap::ValueEnum;
+use image::RgbImage;
+use senet::image::{
+    CropMode,
+    Interpolation::{self, Bicubic, Bilinear, Box, Hamming, Lanczos, Nearest},
+    Preprocessing, decode, load, resize_and_crop,
+};
+
+use super::{GREEN, RED, channel, folder, odd, plain};
+
+/// What becomes of `scene.png`, compared with what Pillow made of it.
+fn assert_as_pillow(expected: &str, preprocessing: &Preprocessing) {
+    let expected = decode(&folder("expected").join(expected), preprocessing).unwrap();
+    let scene = decode(&odd("scene.png"), preprocessing).unwrap();
+    let found = resize_and_crop(&scene, preprocessing).unwrap();
+    assert_eq!(found.dimensions(), expected.dimensions());
+    for ((x, y, found), expected) in found.enumerate_pixels().zip(expected.pixels()) {
+        assert_eq!(found, expected, "{preprocessing:?}: column {x}, row {y}");
+    }
+}
+
+#[test]
+fn every_filter_and_crop_is_that_of_pillow_and_timm() {
+    let way = |crop_mode, size, crop_pct, interpolation: Interpolation| Preprocessing {
+        size,
+        crop_pct,
+        crop_mode,
+        interpolation,
+        // As double and single precision a different colour of borders: 76 and 77.
+        mean: [0.485, 0.5, 0.3],
+        ..plain()
+    };
+    let center = |size, crop_pct, filter| way(CropMode::Center, size, crop_pct, filter);
+    let squash = |size, crop_pct, filter| way(CropMode::Squash, size, crop_pct, filter);
+    let border = |size, crop_pct, filter| way(CropMode::Border, size, crop_pct, filter);
+    for (expected, preprocessing) in [
+        ("center_16_bilinear.png", center([16, 16], 1.0, Bilinear)),
+        ("center_16_bicubic.png", center([16, 16], 0.875, Bicubic)),
+        ("center_80_bilinear.png", center([80, 80], 0.95, Bilinear)),
+        ("center_20x33_lanczos.png", center([20, 33], 0.9, Lanczos)),
+        ("squash_12x20_bilinear.png", squash([12, 20], 0.8, Bilinear)),
+        ("squash_50x45_bicubic.png", squash([50, 45], 0.9, Bicubic)),
+        ("squash_10x50_hamming.png", squash([10, 50], 1.0, Hamming)),
+        ("squash_24x40_nearest.png", squash([24, 40], 1.0, Nearest)),
+        ("border_24x24_box.png", border([24, 24], 1.0, Box)),
+        ("border_31x20_bicubic.png", border([31, 20], 0.9, Bicubic)),
+    ] {
+        assert_as_pillow(expected, &preprocessing);
+    }
+}
+
+#[test]
+fn an_image_of_the_right_size_is_left_alone() {
+    let image = RgbImage::from_fn(32, 32, |x, y| {
+        image::Rgb([channel(x * 8), channel(y * 8), 7])
+    });
+    for interpolation in Interpolation::value_variants() {
+        let preprocessing = Preprocessing {
+            interpolation: *interpolation,
+            ..plain()
+        };
+        assert_eq!(resize_and_crop(&image, &preprocessing).unwrap(), image);
+    }
+}
+
+#[test]
+fn a_single_pixel_and_a_line_fill_the_whole_input() {
+    for (name, colour) in [("1x1.png", RED), ("1x300.png", GREEN)] {
+        let values = load(&odd(name), &plain()).unwrap();
+        assert_eq!(values.len(), 3 * 32 * 32);
+        for (index, value) in values.into_iter().enumerate() {
+            let expected = f32::from(colour[index / 1024]);
+            assert!((value * 255.0 - expected).abs() < 0.01, "{name}, {index}");
+        }
+    }
+}
+
+#[test]
+fn a_line_of_any_length_costs_what_the_crop_keeps() {
+    // The whole would be 224x13440000 pixels.
+    let imagenet = Preprocessing {
+        size: [224, 224],
+        ..plain()
+    };
+    let values = load(&odd("1x60000.png"), &imagenet).unwrap();
+    assert_eq!(values, vec![0.0; 3 * 224 * 224]);
+}
+
+#[test]
+fn a_resize_beyond_all_measure_is_refused() {
+    let minute = |crop_mode| Preprocessing {
+        crop_pct: 1e-300,
+        crop_mode,
+        ..plain()
+    };
+    for crop_mode in CropMode::value_variants() {
+        let error = load(&odd("pattern.png"), &minute(*crop_mode)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot resize 6x8 pixels (height x width): a side would have more than 2147483647 \
+             pixels"
+        );
+    }
+    let image = RgbImage::new(8193, 8193);
+    let large = Preprocessing {
+        size: [8192, 8192],
+        crop_mode: CropMode::Squash,
+        ..plain()
+    };
+    assert_eq!(
+        resize_and_crop(&image, &large)
+            .map(|image| image.dimensions())
+            .unwrap_err()
+            .to_string(),
+        "image too large to resize: 8193x8192 pixels (height x width) between the passes; \
+         expected at most 67108864"
+    );
+}
+
+#[test]
+fn a_side_that_vanishes_between_borders_is_an_error_as_in_timm() {
+    let border = Preprocessing {
+        crop_mode: CropMode::Border,
+        ..plain()
+    };
+    let error = load(&odd("1x300.png"), &border).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot resize 1x300 pixels (height x width): a side would have no pixel"
+    );
+}
