@@ -1,0 +1,62 @@
+//! What a network sees of images, for programs that compare it with other decoders and resizes.
+//!
+//! Standard input has a JSON object on each line, with the path of an `image` and its
+//! `preprocessing`. Standard output answers each with a line and what the line announces:
+//! `{"height": H, "width": W}`, H * W * 3 bytes (row, column, channel: the pixels after resize
+//! and crop), 3 * H * W little-endian `f32` (channel, row, column: what the network is given); or
+//! `{"error": "..."}` alone. With `"decoded": true` in the question the bytes are the whole
+//! image as decoded, and no values follow.
+//!
+//! ```console
+//! $ echo '{"image": "cat.jpg", "preprocessing": {"preset": "timm", "size": [224, 224]}}' |
+//!     cargo run --release --example pixels
+//! ```
+
+use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
+
+use image::RgbImage;
+use senet::image::{Preprocessing, decode, normalise, resize_and_crop};
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    image: PathBuf,
+    preprocessing: Preprocessing,
+    #[serde(default)]
+    decoded: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    let mut output = io::stdout().lock();
+    for line in io::stdin().lock().lines() {
+        let question: Question = serde_json::from_str(&line?)?;
+        match answer(&question) {
+            Ok((pixels, values)) => {
+                let (width, height) = pixels.dimensions();
+                let header = serde_json::json!({"height": height, "width": width});
+                writeln!(output, "{header}")?;
+                output.write_all(&pixels)?;
+                let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
+                output.write_all(&bytes)?;
+            }
+            Err(error) => {
+                let header = serde_json::json!({"error": error.to_string()});
+                writeln!(output, "{header}")?;
+            }
+        }
+        output.flush()?;
+    }
+    Ok(())
+}
+
+fn answer(question: &Question) -> senet::Result<(RgbImage, Vec<f32>)> {
+    let preprocessing = &question.preprocessing;
+    let image = decode(&question.image, preprocessing)?;
+    if question.decoded {
+        return Ok((image, Vec::new()));
+    }
+    let pixels = resize_and_crop(&image, preprocessing)?;
+    let values = normalise(&pixels, preprocessing);
+    Ok((pixels, values))
+}
