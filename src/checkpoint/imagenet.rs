@@ -1,4 +1,4 @@
-/// A line for each class: WordNet synset, tab, its lemmas.
+/// A line for each class: `WordNet` synset, tab, its lemmas.
 const TABLE: &str = include_str!("imagenet_1k.tsv");
 
 /// The names of the 1000 classes of ImageNet-1k, for weights that carry none.

@@ -2,6 +2,8 @@
 
 mod file;
 mod folder;
+#[cfg(feature = "hub")]
+mod hub;
 mod imagenet;
 mod keys;
 mod recognition;
@@ -15,5 +17,5 @@ pub use imagenet::imagenet_labels;
 pub use keys::Mismatch;
 pub use recognition::Recognition;
 pub use reference::Reference;
-pub use source::{Repository, Source};
+pub use source::{Download, Repository, Source};
 pub use weights::Weights;

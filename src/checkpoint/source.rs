@@ -29,6 +29,17 @@ pub struct Repository {
     revision: String,
 }
 
+/// How far the download of a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Download<'a> {
+    /// The file's name in its repository.
+    pub file: &'a str,
+    /// Bytes that are here.
+    pub received: u64,
+    /// Bytes that there are, where the hub says so.
+    pub total: Option<u64>,
+}
+
 /// The branch that a repository is read from where none is named.
 const DEFAULT_REVISION: &str = "main";
 

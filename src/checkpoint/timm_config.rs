@@ -177,7 +177,7 @@ fn check_model(root: &Fields, weights: &Fields, classes: Option<usize>) -> Resul
     }
     let pools: [Option<Value>; 2] = [root.get("global_pool")?, arguments.get("global_pool")?];
     for pool in pools.into_iter().flatten() {
-        if pool != Value::from("avg") {
+        if pool != "avg" {
             return Err(format!("has `global_pool` {pool}; expected \"avg\""));
         }
     }
@@ -363,10 +363,18 @@ mod tests {
                 "std": 0.25, "labels": ["cat", "dog"], "interpolation": "bilinear"}"#,
         )
         .unwrap();
-        assert_eq!(config.preprocessing.size, [96, 128]);
-        assert_eq!(config.preprocessing.mean, [0.5; 3]);
-        assert_eq!(config.preprocessing.std, [0.25; 3]);
-        assert_eq!(config.preprocessing.interpolation, Interpolation::Bilinear);
+        let expected = Preprocessing {
+            size: [96, 128],
+            crop_pct: 1.0,
+            crop_mode: CropMode::Center,
+            interpolation: Interpolation::Bilinear,
+            mean: [0.5; 3],
+            std: [0.25; 3],
+            alpha: Alpha::Drop,
+            sixteen_bit: SixteenBit::Saturate,
+            orientation: Orientation::Ignore,
+        };
+        assert_eq!(config.preprocessing, expected);
         assert_eq!(config.classes, Some(2));
         assert_eq!(
             config.labels,

@@ -11,7 +11,7 @@ use super::file::{NonFinite, TensorFile};
 use super::folder::{self, Files};
 use super::keys::{self, Mismatch, Origin, Sources, resolve};
 use super::recognition::{Recognition, recognise, with_classes_of};
-use super::source::Source;
+use super::source::{Download, Repository, Source};
 use super::timm_config::{Background, TimmConfig};
 use crate::error::{Error, Result};
 use crate::image::Preprocessing;
@@ -36,6 +36,8 @@ pub struct Weights {
     pub test_preprocessing: Option<Preprocessing>,
     /// Whether the network takes images of that size alone.
     pub fixed_size: bool,
+    /// What should be known of how they were found, a sentence each.
+    pub notes: Vec<String>,
     background: Option<Background>,
 }
 
@@ -63,20 +65,38 @@ impl Weights {
         Self::from_files(folder::find(path)?)
     }
 
-    /// The weights that `source` names.
+    /// The weights that `source` names. Those of the hub are downloaded into its cache, unless
+    /// they are there; `observe` is told how far that is.
     ///
     /// # Errors
     ///
-    /// Those of [`Weights::open`].
-    pub fn load(source: &Source) -> Result<Self> {
+    /// Those of [`Weights::open`]; a repository that does not exist or is not for whoever asks;
+    /// files that are not in the cache where the hub cannot be reached; a download that breaks.
+    pub fn load(source: &Source, observe: &mut dyn FnMut(Download)) -> Result<Self> {
         match source {
             Source::Embedded => Self::embedded(),
             Source::Path(path) => Self::open(path),
-            Source::Hub(repository) => Err(Error::Usage(format!("`{repository}`: not yet"))),
+            Source::Hub(repository) => Self::from_hub(repository, observe),
         }
     }
 
-    pub(super) fn from_files(files: Files) -> Result<Self> {
+    #[cfg(feature = "hub")]
+    fn from_hub(repository: &Repository, observe: &mut dyn FnMut(Download)) -> Result<Self> {
+        let fetched = super::hub::fetch(repository, observe)?;
+        let mut weights = Self::from_files(fetched.files)?;
+        weights.notes = fetched.notes;
+        Ok(weights)
+    }
+
+    #[cfg(not(feature = "hub"))]
+    fn from_hub(repository: &Repository, _: &mut dyn FnMut(Download)) -> Result<Self> {
+        Err(Error::Usage(format!(
+            "`{repository}` is of the hub, and this program was built without `hub`\nhint: build \
+             it with `cargo build --release --features hub`"
+        )))
+    }
+
+    fn from_files(files: Files) -> Result<Self> {
         let mut weights = Self::from_file(TensorFile::open(&files.weights)?)?;
         if let Some(config) = &files.config {
             weights.describe(TimmConfig::open(config)?, config)?;
@@ -100,6 +120,7 @@ impl Weights {
             preprocessing,
             test_preprocessing: None,
             fixed_size: false,
+            notes: Vec::new(),
             background: None,
             file: Arc::new(file),
         })

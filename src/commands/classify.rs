@@ -1,11 +1,11 @@
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 
 use anyhow::Context;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::Module;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use rayon::prelude::*;
 
 use super::Outcome;
@@ -230,13 +230,9 @@ fn read_labels(path: &Path) -> Result<Vec<String>> {
 }
 
 fn progress_bar(inputs: usize, batch_size: usize) -> ProgressBar {
-    if inputs <= batch_size || !io::stderr().is_terminal() {
+    if inputs <= batch_size {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::with_draw_target(Some(inputs as u64), ProgressDrawTarget::stderr());
     let template = "{bar:40} {pos}/{len} images, {per_sec}, {eta} left";
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    super::progress::bar(Some(inputs as u64), template)
 }

@@ -7,6 +7,7 @@ mod models;
 mod output;
 mod parity;
 mod pixels;
+mod progress;
 mod trace;
 
 use std::io::{self, Write};
@@ -14,6 +15,7 @@ use std::io::{self, Write};
 use anyhow::Context;
 use candle_core::{DType, Device};
 
+use self::progress::Downloads;
 use crate::checkpoint::{Source, Weights};
 use crate::cli::{Command, DeviceArgs, DeviceName, Precision, WidthArgs};
 use crate::error::{Error, Result};
@@ -77,7 +79,14 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
 
 /// Loads the weights, and says what should be known of how that went.
 fn weights(source: &Source) -> Result<Weights> {
-    Weights::load(source)
+    let mut downloads = Downloads::default();
+    let weights = Weights::load(source, &mut |download| downloads.show(download));
+    downloads.clear();
+    let weights = weights?;
+    for note in &weights.notes {
+        complain("warning", note);
+    }
+    Ok(weights)
 }
 
 /// The network asked for by name, else that of the weights.

@@ -1,0 +1,186 @@
+//! Weights from the Hugging Face hub, through the cache that Python's `huggingface_hub` keeps.
+//!
+//! ```text
+//! settings   the environment variables
+//! cache      where a file is, or is to be
+//! client     what the hub says of a file, and its content
+//! download   content into the cache, whole or not at all
+//! ```
+
+mod cache;
+mod client;
+mod download;
+mod settings;
+
+use std::path::PathBuf;
+
+use self::cache::{CacheFolder, is_commit};
+use self::client::{Client, Failure};
+use self::download::Fetch;
+use self::settings::Settings;
+use super::folder::{self, CONFIG, Files, INDEX, PICKLED, WEIGHTS};
+use super::source::{Download, Repository};
+use crate::error::{Error, Result};
+
+/// Files of a repository, and what should be known of how they were found.
+pub(super) struct Fetched {
+    pub(super) files: Files,
+    pub(super) notes: Vec<String>,
+}
+
+/// Finds a repository's weights and config.json in the cache, or downloads them into it.
+///
+/// A branch or tag is looked up on the hub each time, as it may have moved; where that fails,
+/// the files of the commit it was last seen at are used. Both files are of one commit.
+///
+/// # Errors
+///
+/// A repository, revision or file that does not exist or is not for whoever asks; a hub that
+/// cannot be reached, or `HF_HUB_OFFLINE`, where the files are not in the cache; a download that
+/// breaks, or is not what the hub said; a cache that cannot be written.
+pub(super) fn fetch(repository: &Repository, observe: &mut dyn FnMut(Download)) -> Result<Fetched> {
+    let settings = Settings::from_environment()?;
+    let mut hub = Hub {
+        repository,
+        cache: CacheFolder::new(&settings.cache, repository),
+        client: (!settings.offline).then(|| Client::new(&settings)),
+        notes: Vec::new(),
+    };
+    let (config, commit) = match hub.find(CONFIG, repository.revision(), observe)? {
+        Found::File { path, commit } => (Some(path), commit),
+        Found::Absent { commit } => (None, commit),
+    };
+    match hub.find(WEIGHTS, &commit, observe)? {
+        Found::File { path: weights, .. } => Ok(Fetched {
+            files: Files { weights, config },
+            notes: hub.notes,
+        }),
+        Found::Absent { commit } => Err(hub.no_weights(&commit)),
+    }
+}
+
+struct Hub<'a> {
+    repository: &'a Repository,
+    cache: CacheFolder,
+    /// Nothing where the network is to be left alone.
+    client: Option<Client>,
+    notes: Vec<String>,
+}
+
+/// A file of a commit, or that it has none.
+enum Found {
+    File { path: PathBuf, commit: String },
+    Absent { commit: String },
+}
+
+impl Hub<'_> {
+    fn find(
+        &mut self,
+        file: &str,
+        revision: &str,
+        observe: &mut dyn FnMut(Download),
+    ) -> Result<Found> {
+        if is_commit(revision)
+            && let Some(found) = self.cached(file, revision)
+        {
+            return Ok(found);
+        }
+        let Some(client) = &self.client else {
+            return self.cached(file, revision).ok_or_else(|| {
+                self.not_cached(
+                    file,
+                    "the variable `HF_HUB_OFFLINE` keeps from asking the hub",
+                )
+            });
+        };
+        let metadata = match client.metadata(self.repository, revision, file) {
+            Ok(metadata) => metadata,
+            Err(Failure::NoFile { commit }) => {
+                let commit = commit.unwrap_or_else(|| revision.to_owned());
+                if is_commit(&commit) {
+                    self.cache.remember_absence(&commit, file);
+                    self.remember(revision, &commit);
+                }
+                return Ok(Found::Absent { commit });
+            }
+            Err(failure) => return self.without_answer(file, revision, &failure),
+        };
+        self.remember(revision, &metadata.commit);
+        let fetch = Fetch {
+            client,
+            cache: &self.cache,
+            repository: self.repository,
+            file,
+            metadata: &metadata,
+        };
+        let path = match self.cache.file(&metadata.commit, file) {
+            Some(path) => path,
+            None => fetch.run(observe)?,
+        };
+        let commit = metadata.commit;
+        Ok(Found::File { path, commit })
+    }
+
+    fn cached(&self, file: &str, revision: &str) -> Option<Found> {
+        let commit = self.cache.commit(revision)?;
+        if let Some(path) = self.cache.file(&commit, file) {
+            return Some(Found::File { path, commit });
+        }
+        let is_absent = self.cache.is_absent(&commit, file);
+        is_absent.then_some(Found::Absent { commit })
+    }
+
+    /// A commit that cannot be noted, the cache being read-only, is looked up again next time.
+    fn remember(&self, revision: &str, commit: &str) {
+        let _ = self.cache.remember(revision, commit);
+    }
+
+    fn without_answer(&mut self, file: &str, revision: &str, failure: &Failure) -> Result<Found> {
+        match self.cached(file, revision) {
+            Some(found) if failure.leaves_the_cache() => {
+                let failure = failure.to_string();
+                let failure = failure.lines().next().unwrap_or_default();
+                let note = format!("{failure}; `{file}` is that in the cache");
+                self.notes.push(format!("`{}`: {note}", self.repository));
+                Ok(found)
+            }
+            _ if matches!(failure, Failure::Unreachable(_) | Failure::Server(_)) => {
+                Err(self.not_cached(file, &failure.to_string()))
+            }
+            _ => Err(problem(
+                self.repository,
+                format!("cannot be fetched: {failure}"),
+            )),
+        }
+    }
+
+    fn not_cached(&self, file: &str, reason: &str) -> Error {
+        let cache = self.cache.path().display();
+        let problem =
+            format!("cannot be fetched, and its `{file}` is not in the cache `{cache}`: {reason}");
+        self::problem(self.repository, problem)
+    }
+
+    /// What a repository has in place of weights.
+    fn no_weights(&self, commit: &str) -> Error {
+        let has = |file| {
+            let client = self.client.as_ref();
+            client.is_some_and(|client| client.metadata(self.repository, commit, file).is_ok())
+        };
+        let instead = if has(INDEX) {
+            folder::sharded()
+        } else if has(PICKLED) {
+            folder::pickled(PICKLED)
+        } else {
+            String::new()
+        };
+        problem(self.repository, format!("has no `{WEIGHTS}`{instead}"))
+    }
+}
+
+fn problem(repository: &Repository, problem: String) -> Error {
+    Error::Checkpoint {
+        file: repository.to_string(),
+        problem,
+    }
+}

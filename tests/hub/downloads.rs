@@ -1,0 +1,195 @@
+//! Downloads that break, or bring something else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::server::{Reply, content, sha256};
+use crate::user::{SOURCE, User, good_storage, with_storage};
+
+#[test]
+fn a_file_of_another_size_is_refused() {
+    let (weights, hub, _storage) =
+        with_storage(|request, weights| content(request, &weights[..100]));
+    let user = User::of(&hub);
+    user.classify("wrong size", SOURCE).is_refused_with(&format!(
+        "cannot be fetched: `model.safetensors` has 100 bytes, and the hub says {}\nhint: what arrives is not what \
+         the hub has: a proxy or `HF_ENDPOINT` may be in between",
+        weights.len()
+    ));
+    assert!(!user.blob(&weights).exists());
+}
+
+#[test]
+fn a_file_that_does_not_end_where_it_should_is_refused() {
+    let (weights, hub, _storage) = with_storage(|_, weights| {
+        let longer = [weights, b"x"].concat();
+        let length = format!("{:x}\r\n", longer.len());
+        let chunk = [length.as_bytes(), &longer, b"\r\n0\r\n\r\n"].concat();
+        Reply {
+            status: 200,
+            body: chunk,
+            ..Reply::default()
+        }
+        .with("Transfer-Encoding", "chunked")
+    });
+    let user = User::of(&hub);
+    let said = user.classify("longer than said", SOURCE);
+    let expected = format!(
+        "has {} bytes, and the hub says {}",
+        weights.len() + 1,
+        weights.len()
+    );
+    assert!(said.stderr.contains(&expected), "{}", said.stderr);
+    assert_eq!(said.status, Some(2));
+    assert!(!user.blob(&weights).exists());
+}
+
+#[test]
+fn a_file_of_another_hash_is_refused_and_not_kept() {
+    let (weights, hub, _storage) = with_storage(|request, weights| {
+        let mut damaged = weights.to_vec();
+        damaged[weights.len() / 2] ^= 1;
+        content(request, &damaged)
+    });
+    let user = User::of(&hub);
+    let said = user.classify("wrong hash", SOURCE);
+    let expected = format!(
+        "and the hub says {}\nhint: it was not kept; run it again\n",
+        sha256(&weights)
+    );
+    assert!(
+        said.stderr.contains("`model.safetensors` arrived damaged"),
+        "{}",
+        said.stderr
+    );
+    assert!(said.stderr.ends_with(&expected), "{}", said.stderr);
+    assert_eq!(said.status, Some(2));
+    let blobs = std::fs::read_dir(user.folder().join("blobs")).unwrap();
+    // That of config.json.
+    assert_eq!(blobs.count(), 1);
+}
+
+#[test]
+fn a_connection_that_is_cut_goes_on_where_it_broke() {
+    let first = AtomicUsize::new(0);
+    let (weights, hub, storage) = with_storage(move |request, weights| Reply {
+        cut: (first.fetch_add(1, Ordering::SeqCst) == 0).then_some(weights.len() / 2),
+        ..content(request, weights)
+    });
+    let user = User::of(&hub);
+    user.classify("cut half way, once", SOURCE).is_good();
+    let ranges: Vec<_> = storage
+        .requests()
+        .iter()
+        .map(|request| request.headers.get("range").cloned())
+        .collect();
+    assert_eq!(
+        ranges,
+        [None, Some(format!("bytes={}-", weights.len() / 2))]
+    );
+}
+
+#[test]
+fn a_download_given_up_is_gone_on_with_by_the_next_run() {
+    let works = Arc::new(AtomicUsize::new(0));
+    let switch = Arc::clone(&works);
+    let (weights, hub, storage) = with_storage(move |request, weights| {
+        let reply = content(request, weights);
+        match (
+            switch.load(Ordering::SeqCst),
+            request.headers.contains_key("range"),
+        ) {
+            (0, false) => Reply {
+                cut: Some(1000),
+                ..reply
+            },
+            (0, true) => Reply {
+                cut: Some(0),
+                ..reply
+            },
+            _ => reply,
+        }
+    });
+    let user = User::of(&hub);
+    let said = user.classify("cut, again and again", SOURCE);
+    assert!(
+        said.stderr
+            .contains(&format!("broke after 1000 of {} bytes", weights.len())),
+        "{}",
+        said.stderr
+    );
+    assert!(
+        said.stderr
+            .ends_with("hint: run it again, and it goes on from there\n")
+    );
+    let partial = user.blob(&weights).with_added_extension("incomplete");
+    assert_eq!(std::fs::metadata(&partial).unwrap().len(), 1000);
+
+    works.store(1, Ordering::SeqCst);
+    storage.requests();
+    user.classify("cut, and run again", SOURCE).is_good();
+    assert_eq!(storage.requests()[0].headers["range"], "bytes=1000-");
+    assert!(!partial.exists());
+}
+
+#[test]
+fn a_host_that_knows_no_parts_is_asked_for_all_of_it() {
+    let (weights, hub, storage) = with_storage(|_, weights| Reply {
+        status: 200,
+        body: weights.to_vec(),
+        ..Reply::default()
+    });
+    let user = User::of(&hub);
+    let partial = user.blob(&weights).with_added_extension("incomplete");
+    std::fs::create_dir_all(partial.parent().unwrap()).unwrap();
+    std::fs::write(&partial, "not the beginning at all").unwrap();
+    user.classify("no parts", SOURCE).is_good();
+    assert_eq!(storage.requests().len(), 1);
+}
+
+#[test]
+fn a_wrong_beginning_is_not_gone_on_with_for_ever() {
+    let (weights, hub, _storage) = good_storage();
+    let user = User::of(&hub);
+    let partial = user.blob(&weights).with_added_extension("incomplete");
+    std::fs::create_dir_all(partial.parent().unwrap()).unwrap();
+    std::fs::write(&partial, "not the beginning at all").unwrap();
+    let said = user.classify("another beginning", SOURCE);
+    assert!(said.stderr.contains("arrived damaged"), "{}", said.stderr);
+    user.classify("another beginning, run again", SOURCE)
+        .is_good();
+}
+
+#[test]
+fn a_host_that_falls_silent_is_given_up() {
+    let (_, hub, _storage) = with_storage(|_, _| {
+        std::thread::sleep(std::time::Duration::from_secs(8));
+        Reply::status(200)
+    });
+    let user = User::of(&hub).with("HF_HUB_DOWNLOAD_TIMEOUT", "1");
+    let said = user.classify("silent host", SOURCE);
+    assert_eq!(said.status, Some(2));
+    assert!(
+        said.stderr.contains("it does not answer in time"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_named() {
+    // Every write to it fails as on a full disk.
+    let (weights, hub, _storage) = good_storage();
+    let user = User::of(&hub);
+    let partial = user.blob(&weights).with_added_extension("incomplete");
+    std::fs::create_dir_all(partial.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &partial).unwrap();
+    let said = user.classify("full disk", SOURCE);
+    assert_eq!(said.status, Some(2));
+    assert!(
+        said.stderr.contains("No space left on device"),
+        "{}",
+        said.stderr
+    );
+}

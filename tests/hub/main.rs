@@ -1,0 +1,14 @@
+//! Weights from a local server that stands in for the Hugging Face hub.
+//!
+//! `cargo test --release --test hub -- --nocapture` shows what the program says in each case.
+
+#![cfg(feature = "hub")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stdout, reason = "what `--nocapture` shows")]
+
+mod cache;
+mod downloads;
+mod refusals;
+mod server;
+mod token;
+mod user;
