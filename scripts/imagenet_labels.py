@@ -18,8 +18,23 @@ CLASSES = 1000
 HEADER = """\
 # The classes of ImageNet-1k: WordNet synset and its lemmas, a line for each output of a classifier, in order.
 # Written by scripts/imagenet_labels.py from imagenet_synsets.txt and imagenet_synset_to_lemma.txt of timm
-# (Apache License 2.0, Copyright 2019 Ross Wightman); the words are those of WordNet 3.0, Copyright 2006 by
-# Princeton University, whose licence allows use and distribution for any purpose: https://wordnet.princeton.edu
+# (Apache License 2.0, Copyright 2019 Ross Wightman). The words are those of WordNet, whose licence is this:
+#
+# Permission to use, copy, modify and distribute this software and database and its documentation for any purpose
+# and without fee or royalty is hereby granted, provided that you agree to comply with the following copyright notice
+# and statements, including the disclaimer, and that the same appear on ALL copies of the software, database and
+# documentation, including modifications that you make for internal use or for distribution.
+#
+# WordNet 3.0 Copyright 2006 by Princeton University. All rights reserved.
+#
+# THIS SOFTWARE AND DATABASE IS PROVIDED "AS IS" AND PRINCETON UNIVERSITY MAKES NO REPRESENTATIONS OR WARRANTIES,
+# EXPRESS OR IMPLIED. BY WAY OF EXAMPLE, BUT NOT LIMITATION, PRINCETON UNIVERSITY MAKES NO REPRESENTATIONS OR
+# WARRANTIES OF MERCHANTABILITY OR FITNESS FOR ANY PARTICULAR PURPOSE OR THAT THE USE OF THE LICENSED SOFTWARE,
+# DATABASE OR DOCUMENTATION WILL NOT INFRINGE ANY THIRD PARTY PATENTS, COPYRIGHTS, TRADEMARKS OR OTHER RIGHTS.
+#
+# The name of Princeton University or Princeton may not be used in advertising or publicity pertaining to distribution
+# of the software and/or database. Title to copyright in this software, database and any associated documentation
+# shall at all times remain with Princeton University and LICENSEE agrees to preserve same.
 """
 
 

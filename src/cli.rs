@@ -30,16 +30,20 @@ const WEIGHTS: &str = "Safetensors file, folder with model.safetensors, or hf:OW
 const WEIGHTS_TO_NAME: &str =
     "Safetensors file, folder with model.safetensors, or hf:OWNER/NAME[@REVISION]";
 
+/// In lines that stay whole on a terminal of 80 columns.
 const WEIGHTS_IN_FULL: &str = "\
 Where the weights come from:
   FILE                      a safetensors file
   FOLDER                    its model.safetensors
-  hf:OWNER/NAME[@REVISION]  that file of a repository of the Hugging Face hub, kept in the cache
-                            that Python's huggingface_hub keeps, too
-Where model.safetensors has a config.json of timm beside it, that says the network, its classes,
-their labels, and how images are prepared, also where FILE names model.safetensors itself.
-For the hub, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH and HF_HUB_OFFLINE are
-as in huggingface_hub.";
+  hf:OWNER/NAME[@REVISION]  that of a repository of the Hugging Face hub
+
+A timm config.json beside model.safetensors says which network it is,
+how many classes there are, their labels, and how images are prepared,
+also where FILE is model.safetensors itself.
+
+Files of the hub are kept in the cache of Python's huggingface_hub. Its
+variables count: HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN,
+HF_TOKEN_PATH, HF_HUB_OFFLINE and HF_HUB_DOWNLOAD_TIMEOUT.";
 
 fn source() -> impl TypedValueParser<Value = Source> {
     OsStringValueParser::new().try_map(Source::parse)
