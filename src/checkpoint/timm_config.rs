@@ -363,17 +363,8 @@ mod tests {
                 "std": 0.25, "labels": ["cat", "dog"], "interpolation": "bilinear"}"#,
         )
         .unwrap();
-        let expected = Preprocessing {
-            size: [96, 128],
-            crop_pct: 1.0,
-            crop_mode: CropMode::Center,
-            interpolation: Interpolation::Bilinear,
-            mean: [0.5; 3],
-            std: [0.25; 3],
-            alpha: Alpha::Drop,
-            sixteen_bit: SixteenBit::Saturate,
-            orientation: Orientation::Ignore,
-        };
+        let (mean, std) = ([0.5; 3], [0.25; 3]);
+        let expected = Preprocessing::timm([96, 128], 1., Interpolation::Bilinear, mean, std);
         assert_eq!(config.preprocessing, expected);
         assert_eq!(config.classes, Some(2));
         assert_eq!(
