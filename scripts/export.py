@@ -20,7 +20,7 @@ import cifar10
 import reference
 from command_line import errors_in_one_line
 from train_cifar10 import RECIPE, FusedBatchNormalization
-from weights_file import save_weights
+from weights_file import add_spelling_option, save_weights
 
 import keras
 import numpy as np
@@ -70,6 +70,7 @@ def main(words: list[str] | None = None) -> None:
     source.add_argument("--network", choices=reference.NETWORKS, help="a new network of random weights")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.safetensors")
     parser.add_argument("--test", type=Path, help="folder or tar file of CIFAR-10's test images to measure with")
+    add_spelling_option(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the random weights")
     arguments = parser.parse_args(words)
 
@@ -85,7 +86,7 @@ def main(words: list[str] | None = None) -> None:
                 raise ValueError(f"--test measures networks for CIFAR-10, which {model.name} is not")
             more["test_accuracy"] = f"{cifar10.accuracy(model, *cifar10.load(arguments.test)):.4f}"
             print(f"{model.name}: test accuracy {more['test_accuracy']}")
-        save_weights(model, arguments.output, **more)
+        save_weights(model, arguments.output, arguments.se_spelling, **more)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,37 @@ largest value, so a right program would fail parity at 1e-5. Quartered, by up to
 5.1e-6 (four seeds).
 """
 
+DEEP = 40
+"""With more blocks than that the last gamma is quartered even where a gate follows, and the gates doubled instead.
+
+For senet154, which has 50, TensorFlow's own float32 differs from its float64 by
+2.3e-5 of the largest value where it is halved, by 6e-6 where it is quartered;
+but then the blocks differ less, and so would their gates.
+"""
+
+GATE_BIAS_OF_SUMS = (1.0, 8.0)
+"""Between what the bias of a gate is drawn that follows the sum of a residual block, as in SE-Inception-ResNet-v2.
+
+Such a gate multiplies what comes from all the blocks before, not only what its
+own block adds. Forty of them near a half, and amplified as the others are,
+leave nothing of the first blocks, and make a small change explode:
+TensorFlow's own float32 was wrong in the first digit. So these are not
+amplified, and stay above 0.7; what spreads them is their bias.
+"""
+
+BETA = (-0.2, 0.2)
+"""Between what a batch norm's beta is drawn."""
+
+BETA_OF_SEQUENCES = (0.8, 1.2)
+"""The same where nothing leads around a network's layers undiminished: in VGG, Inception and SE-Inception-ResNet-v2.
+
+Each of a batch norm and a ReLU that cuts half its values off makes a small
+difference a little larger (Yang et al., arXiv:1902.08129), and after 40 of them
+TensorFlow's own float32 is 5e-5 of the largest value off in se_inception_v3. Of
+these a sixth is cut off, and it is 7e-6; 4e-6 where the last maps are 3x4
+pixels, not 1x2, and give the batch norms more to calibrate on.
+"""
+
 GATE_SPREAD = 0.2
 """The least distance of the 5th and 95th percentile of the gates.
 

@@ -12,6 +12,10 @@ residual block is halved (quartered where the block has no gate), which keeps
 the sum of many blocks in range and rounding errors small, the second layer of
 the gates is amplified, and the classifier's bias takes away the mean logits. A
 case whose gates or outputs still hardly differ is invalid: exit status 1.
+
+Inception and VGG, with gammas or without, need no such factor: they add up
+nothing, and Inception-ResNet-v2 multiplies what it adds by a fifth and less
+itself. liveliness.py says what they need instead, and why.
 """
 
 from __future__ import annotations
@@ -23,7 +27,11 @@ import reference
 from command_line import errors_in_one_line, parse_count, parse_size
 from dump_activations import add_dump_options, write_dump
 from liveliness import (
+    BETA,
+    BETA_OF_SEQUENCES,
     CALIBRATION_IMAGES,
+    DEEP,
+    GATE_BIAS_OF_SUMS,
     GATE_GAIN,
     LAST_GAMMA,
     LAST_GAMMA_UNGATED,
@@ -31,8 +39,9 @@ from liveliness import (
     check_lively,
     last_norms,
 )
+from networks.words import SqueezeExcitation
 from structured_images import Images, structured_images
-from weights_file import load_weights, save_weights
+from weights_file import add_spelling_option, load_weights, save_weights
 
 import keras
 import numpy as np
@@ -54,26 +63,39 @@ def enliven(model: keras.Model, random: np.random.Generator, images: Images) -> 
         for name, layer in reference.named_layers(model)
         if isinstance(layer, keras.layers.BatchNormalization)
     }
+    names = [name for name, _ in reference.named_layers(model)]
+    sums = [name for name in names if name.rpartition(".")[2] == "add"]
+    gated = any(isinstance(layer, SqueezeExcitation) for _, layer in reference.named_layers(model))
+    deep = len(reference.blocks_and_stages(names)[0]) > DEEP
+    gates_of_sums = {f"{gate}.fc2" for name in sums if (gate := f"{name[:-3]}se") in names[names.index(name) :]}
     last = last_norms(norms)
-    gated = any(isinstance(layer, reference.SqueezeExcitation) for _, layer in reference.named_layers(model))
-    last_gamma = LAST_GAMMA if gated else LAST_GAMMA_UNGATED
+    last_gamma = LAST_GAMMA if gated and not deep else LAST_GAMMA_UNGATED
+    gate_gain = 2.0 * GATE_GAIN if deep and last else GATE_GAIN
+    beta = BETA if sums and not gates_of_sums else BETA_OF_SEQUENCES
     for name, variable in reference.named_weights(model).items():
         layer, _, kind = name.rpartition(".")
         if kind == "gamma":
             drawn = random.uniform(0.8, 1.2, variable.shape)
             variable.assign(last_gamma * drawn if layer in last else drawn)
-        elif kind in ("beta", "bias"):
-            variable.assign(random.uniform(-0.2, 0.2, variable.shape))
-        elif kind == "kernel" and layer.rpartition(".")[2] == "fc2":
-            variable.assign(GATE_GAIN * variable)
+        elif kind == "beta":
+            variable.assign(random.uniform(*beta, variable.shape))
+        elif kind == "bias":
+            bounds = GATE_BIAS_OF_SUMS if layer in gates_of_sums else (-0.2, 0.2)
+            variable.assign(random.uniform(*bounds, variable.shape))
+        elif kind == "kernel" and layer.endswith("fc2") and layer not in gates_of_sums:
+            variable.assign(gate_gain * variable)
+        elif kind == "kernel" and layer.endswith(".conv2d") and gates_of_sums:
+            # What ends a residual branch there, where no gamma does.
+            variable.assign(LAST_GAMMA_UNGATED * variable)
     # Without momentum a training pass leaves each batch norm the statistics of
     # this batch, as the batch norms before it pass it on with theirs.
     for norm in norms.values():
         norm.momentum = 0.0
     output = model(images, training=True)
-    if logits := next((layer for name, layer in reference.named_layers(model) if name == "fc"), None):
+    *_, (_, last_layer) = reference.named_layers(model)
+    if isinstance(last_layer, keras.layers.Dense):
         # What all images have in common says nothing about any of them.
-        logits.bias.assign(logits.bias - np.mean(output, axis=0))
+        last_layer.bias.assign(last_layer.bias - np.mean(output, axis=0))
 
 
 def gates(model: keras.Model, x: Images) -> reference.Values:
@@ -97,7 +119,7 @@ def make_case(name: str, size: tuple[int, int], folder: Path, arguments: argpars
     enliven(model, random, structured_images(random, CALIBRATION_IMAGES, size, channels))
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / "weights.safetensors"
-    save_weights(model, weights)
+    save_weights(model, weights, arguments.se_spelling)
     # The dump has to be of the weights as the file holds them, rounded to float32.
     load_weights(model, weights)
     x = structured_images(random, arguments.batch, size, channels)
@@ -118,6 +140,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("case", type=parse_case, nargs="+", metavar="NETWORK[@HxW]", help="size: what it is made for")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--batch", type=parse_count, default=2, help="inputs in the dump, at least 2 (%(default)s)")
+    add_spelling_option(parser)
     add_dump_options(parser, values="blocks")
     arguments = parser.parse_args(words)
     if arguments.batch < 2:

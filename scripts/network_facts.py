@@ -2,7 +2,8 @@
 
 The Rust tests compare their own counts and shapes with this file, so the shapes
 are those of computed tensors, not what Keras or Senet would infer. One line is
-one network; a layer has one shape, NHWC, for each of the `inputs`.
+one network; a layer has the number of one of `shapes`, each of which is NHWC
+and given for each of the `inputs`.
 
     python scripts/network_facts.py --output tests/fixtures/network_facts.json
 """
@@ -20,7 +21,7 @@ import numpy as np
 
 # Odd sizes by the networks' own: every strided layer meets an odd height or
 # width somewhere, and height and width differ.
-ODD_SIZES = {(32, 32): (33, 47), (224, 224): (97, 131)}
+ODD_SIZES = {(32, 32): (33, 47), (224, 224): (97, 131), (299, 299): (98, 131)}
 
 
 def facts(name: str) -> dict[str, object]:
@@ -30,11 +31,14 @@ def facts(name: str) -> dict[str, object]:
     values = reference.named_values(model)
     inputs = [(1, *size, network.channels) for size in (network.input_size, ODD_SIZES[network.input_size])]
     computed = [reference.run(model, values, np.zeros(shape, np.float32)) for shape in inputs]
+    shapes = {layer: tuple(outputs[layer].shape for outputs in computed) for layer in values}
+    distinct = list(dict.fromkeys(shapes.values()))
     return {
         "parameters": reference.count(model.trainable_weights),
         "buffers": reference.count(model.non_trainable_weights),
         "inputs": inputs,
-        "layers": {layer: [outputs[layer].shape for outputs in computed] for layer in values},
+        "shapes": distinct,
+        "layers": {layer: distinct.index(shape) for layer, shape in shapes.items()},
     }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cifar10
 import reference
+from networks.resnet import cifar_resnet
 from structured_images import structured_images
 
 import numpy as np
@@ -20,7 +21,7 @@ TINY = "seresnet8"
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a network with one block a stage, in the catalogue for this test."""
-    network = reference.Reference(reference.cifar_resnet(TINY, 8, True), (32, 32), classes=10)
+    network = reference.Reference(cifar_resnet(TINY, 8, True), (32, 32), classes=10)
     monkeypatch.setitem(reference.NETWORKS, TINY, network)
     monkeypatch.setattr(cifar10, "NETWORKS", [*cifar10.NETWORKS, TINY])
     return TINY

@@ -44,6 +44,29 @@ def test_tensors_are_named_as_the_layers_and_laid_out_as_keras_has_them(tmp_path
     assert set(safetensors.numpy.load_file(file)) == {"fc1.kernel", "fc1.bias", "fc2.kernel", "fc2.bias"}
 
 
+@pytest.mark.parametrize("network", ["se_block", "se_bottleneck"])
+def test_gates_spelt_as_convolutions_come_back_as_dense_layers(network: str, tmp_path: Path) -> None:
+    dense, conv = tmp_path / "dense.safetensors", tmp_path / "conv.safetensors"
+    export.main(["--network", network, "--output", str(dense)])
+    export.main(["--network", network, "--output", str(conv), "--se-spelling", "conv"])
+    expected, found = safetensors.numpy.load_file(dense), safetensors.numpy.load_file(conv)
+    changed = {name for name in expected if expected[name].shape != found[name].shape}
+    assert {name.rpartition("se.")[2] for name in changed} == {"fc1.kernel", "fc2.kernel"}
+    assert all(found[name].shape == (1, 1, *expected[name].shape) for name in changed)
+    model = reference.build(network)
+    weights_file.load_weights(model, conv)
+    for name, variable in reference.named_weights(model).items():
+        np.testing.assert_array_equal(variable.value, expected[name], err_msg=name)
+
+
+def test_a_file_names_the_convention_of_its_network(tmp_path: Path) -> None:
+    file = tmp_path / "weights.safetensors"
+    for network, convention in {"se_block": "keras", "se_bn_inception": "cadene"}.items():
+        export.main(["--network", network, "--output", str(file)])
+        with safetensors.safe_open(file, framework="numpy") as content:
+            assert content.metadata()["convention"] == convention
+
+
 @pytest.mark.usefixtures("precision")
 def test_a_training_checkpoint_is_exported_as_the_plain_network(tiny: str, images: Path, tmp_path: Path) -> None:
     run = ["--train", str(images), "--test", str(images), "--output", str(tmp_path)]

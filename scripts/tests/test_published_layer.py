@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reference
+from networks.words import SqueezeExcitation
 
 import keras
 import numpy as np
@@ -56,7 +57,7 @@ def test_the_published_layer_cannot_be_traced(images: reference.Values) -> None:
 
 
 def test_our_layer_is_a_function_of_its_input(images: reference.Values) -> None:
-    layer = reference.SqueezeExcitation(SQUEEZE)
+    layer = SqueezeExcitation(SQUEEZE)
     once, again = np.asarray(layer(images)), np.asarray(layer(images))
     np.testing.assert_array_equal(once, again)
     model = keras.Sequential([keras.Input(images.shape[1:]), layer])
@@ -64,7 +65,7 @@ def test_our_layer_is_a_function_of_its_input(images: reference.Values) -> None:
 
 
 def test_our_layer_keeps_both_denses(images: reference.Values) -> None:
-    layer = reference.SqueezeExcitation(SQUEEZE)
+    layer = SqueezeExcitation(SQUEEZE)
     layer(images)
     shapes = [tuple(weight.shape) for weight in layer.weights]
     assert shapes == [(CHANNELS, SQUEEZE), (SQUEEZE,), (SQUEEZE, CHANNELS), (CHANNELS,)]
