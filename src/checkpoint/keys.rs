@@ -243,8 +243,12 @@ pub(super) fn resolve(
             };
             sources.insert(canonical, source);
         } else {
+            let same_rank =
+                |arrangement: &&Arrangement| arrangement.shape.len() == found_shape.len();
+            let alike = arrangements.iter().find(same_rank);
+            let expected = alike.map_or(usual, |alike| alike.shape.as_slice());
             mismatch.misshapen.push(format!(
-                "`{found_name}`: expected shape {usual:?}, found {found_shape:?}"
+                "`{found_name}`: expected shape {expected:?}, found {found_shape:?}"
             ));
         }
     }

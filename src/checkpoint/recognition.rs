@@ -25,16 +25,23 @@ pub enum Recognition {
 /// Finds the networks of the catalogue that read exactly `tensors`, names with their shapes.
 ///
 /// A file's classifier may tell apart any number of classes. Where the names tell the code base,
-/// only its networks count, if there are any: those of Cadene's names, and `PyTorch`'s counts of batches or 1x1
-/// convolutions for dense layers, which nothing that follows Keras has.
+/// only its networks count, if there are any: those of Cadene's names, and `PyTorch`'s counts of
+/// batches or 1x1 convolutions for dense layers, which nothing that follows Keras has.
 pub(super) fn recognise(tensors: &BTreeMap<String, Vec<usize>>) -> Recognition {
     let origin = Origin::of(tensors.keys().map(String::as_str));
     let counts_batches = tensors
         .keys()
         .any(|name| name.ends_with("num_batches_tracked"));
+    let told = |by_pytorch: bool| match origin {
+        Origin::Cadene => Some(CADENE.name),
+        Origin::TimmVgg => Some(TIMM.name),
+        Origin::Canonical => by_pytorch.then_some(TIMM.name),
+        Origin::Keras => None,
+    };
     let mut fitting: Vec<Network> = Vec::new();
     let mut by_pytorch = counts_batches;
     let mut nearest: Option<(Network, Mismatch)> = None;
+    let mut shortest = (usize::MAX, true);
     for network in catalog::networks() {
         let network = with_classes_of(network, tensors);
         match resolve(&network.layers(), tensors) {
@@ -43,20 +50,16 @@ pub(super) fn recognise(tensors: &BTreeMap<String, Vec<usize>>) -> Recognition {
                 fitting.push(network);
             }
             Err(mismatch) => {
-                let least = nearest.as_ref().map(|(_, least)| least.count());
-                if least.is_none_or(|least| mismatch.count() < least) {
-                    nearest = Some((network, mismatch));
+                // Of two that differ as much, that of the code base that the names tell.
+                let elsewhere = told(counts_batches) != Some(network.convention.name);
+                let distance = (mismatch.count(), elsewhere);
+                if distance < shortest {
+                    (nearest, shortest) = (Some((network, mismatch)), distance);
                 }
             }
         }
     }
-    let told = match origin {
-        Origin::Cadene => Some(CADENE.name),
-        Origin::TimmVgg => Some(TIMM.name),
-        Origin::Canonical => by_pytorch.then_some(TIMM.name),
-        Origin::Keras => None,
-    };
-    let is_told = |network: &Network| told == Some(network.convention.name);
+    let is_told = |network: &Network| told(by_pytorch) == Some(network.convention.name);
     if fitting.iter().any(is_told) {
         fitting.retain(is_told);
     }
