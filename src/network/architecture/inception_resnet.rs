@@ -9,7 +9,7 @@ use crate::network::layers::{Convolution, Layers, Value};
 /// Stem, 43 modules, 40 of them residual, classifier.
 ///
 /// SE blocks stand where keras-squeeze-excite-network has them: at the end of each module, after
-/// a residual one's `ReLU`, and a second time after the last.
+/// a residual one's `ReLU`, and a second time after the last. Other than there they have biases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InceptionResNet {
     /// The gates, if there are any.

@@ -4,7 +4,10 @@ use super::SqueezeWidth;
 use super::inception::{conv, halving, smooth, stem, unit};
 use crate::network::layers::{Convolution, Layers, Value};
 
-/// Stem, eleven modules, classifier; an SE block may follow each module's concatenation.
+/// Stem, eleven modules, classifier.
+///
+/// SE blocks stand where keras-squeeze-excite-network has them, after each module's concatenation.
+/// Other than there they have biases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InceptionV3 {
     /// The gates, if there are any.
