@@ -78,7 +78,7 @@ fn the_readme_shows_what_the_program_prints() {
         assert_eq!(printed, expected, "$ {}", example.command);
         run += 1;
     }
-    assert_eq!(run, 5, "the README shows five runs of the program");
+    assert_eq!(run, 6, "the README shows six runs of the program");
 }
 
 #[test]
