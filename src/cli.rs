@@ -94,18 +94,18 @@ pub struct ClassifyArgs {
         reason = "clap would show it as the help of the whole group"
     )]
     pub device: DeviceArgs,
-    #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would show it as the help of the whole group"
-    )]
-    pub pixels: PixelArgs,
     /// How to write the rows
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
     pub format: RowFormat,
     /// Write the rows to FILE; while it runs they are in FILE.partial, which is begun anew
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub pixels: PixelArgs,
 }
 
 /// `senet trace`.
@@ -138,12 +138,6 @@ pub struct TraceArgs {
     /// Run the network on this image and show the values
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
-    #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would show it as the help of the whole group"
-    )]
-    pub pixels: PixelArgs,
     /// Run the network on a smooth test pattern and show the values
     #[arg(long)]
     pub values: bool,
@@ -156,6 +150,12 @@ pub struct TraceArgs {
     /// Text for people or JSON for programs
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub pixels: PixelArgs,
 }
 
 /// `senet parity`.
@@ -215,9 +215,12 @@ pub struct ModelsArgs {
     pub format: ListFormat,
 }
 
-/// How images become a network's input. What is not given is as the weights' file says.
-#[derive(Debug, Clone, Copy, Args)]
-#[command(next_help_heading = "Pixels [default: what the weights' file says]")]
+/// How images become a network's input. What is not given is as the weights' file says, else as
+/// the network's publishers have it. Last in every command: its heading is for all that follows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Args)]
+#[command(
+    next_help_heading = "Pixels [default: what the weights say, else what the network's publishers do]"
+)]
 pub struct PixelArgs {
     /// A well-known way to prepare images, from which the other flags depart; `timm` ignores the
     /// orientation in EXIF, the others apply it
@@ -259,6 +262,18 @@ pub struct PixelArgs {
     /// What becomes of the orientation in EXIF
     #[arg(long)]
     pub orientation: Option<Orientation>,
+}
+
+impl PixelArgs {
+    /// Whether any of them says how images are prepared, besides the size.
+    #[must_use]
+    pub fn prepare_images(&self) -> bool {
+        let size_alone = Self {
+            test_size: self.test_size,
+            ..Self::default()
+        };
+        *self != size_alone
+    }
 }
 
 /// A number for each of red, green and blue.

@@ -225,7 +225,20 @@ fn labels_come_from_the_config_or_are_numbers() {
     let nameless = folder(|config| drop(config.as_object_mut().unwrap().remove("label_names")));
     assert_eq!(top(&nameless), json!("3"));
     let few = folder(|config| config["label_names"] = json!(["cat"]));
-    assert!(refusal(few.path(), &[]).contains("has 1 labels; `seresnet20` has 10 classes"));
+    assert!(refusal(few.path(), &[]).contains("has 1 `label_names`, and `num_classes` 10"));
+}
+
+#[test]
+fn a_config_that_is_no_file_or_huge_is_not_read() {
+    let piped = folder(|_| ());
+    let config = piped.path().join("config.json");
+    std::fs::remove_file(&config).unwrap();
+    std::fs::create_dir(&config).unwrap();
+    assert!(refusal(piped.path(), &[]).contains("is not a file of at most 25000000 bytes"));
+    std::fs::remove_dir(&config).unwrap();
+    let huge = std::fs::File::create(&config).unwrap();
+    huge.set_len(3_000_000_000).unwrap();
+    assert!(refusal(piped.path(), &[]).contains("is not a file of at most 25000000 bytes"));
 }
 
 /// The classifier's tensors with so many classes: rows of its kernel repeat, `Keras` having the

@@ -39,12 +39,17 @@ fn inspect(tensors: Tensors, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-/// The exit status, and the last lines of the table from `network` on.
+/// The exit status, and of the table the differences and the last line.
 fn verdict(tensors: Tensors, arguments: &[&str]) -> (i32, String) {
     let output = inspect(tensors, arguments);
     let stdout = String::from_utf8(output.stdout).unwrap();
-    let at = stdout.rfind("\nnetwork").unwrap() + 1;
-    (output.status.code().unwrap(), stdout[at..].to_owned())
+    let (_, said) = stdout.split_once("\n\n").unwrap();
+    let said: Vec<&str> = said
+        .lines()
+        .filter(|line| line.starts_with("  ") || line.starts_with("network "))
+        .map(str::trim_end)
+        .collect();
+    (output.status.code().unwrap(), said.join("\n") + "\n")
 }
 
 #[test]
@@ -63,10 +68,10 @@ fn a_missing_a_misshapen_and_a_foreign_tensor_are_named() {
     let foreign = timm("resnet18").remove("fc.weight").unwrap();
     tensors.insert("head.fc.weight".to_owned(), foreign);
     let (status, said) = verdict(tensors, &[]);
-    let expected = "network  none of the catalogue; closest to seresnet18
-  missing: `layer1.0.bn1.weight` of shape [64]
+    let expected = "  missing: `layer1.0.bn1.weight` of shape [64]
   misshapen: `layer2.0.se.fc1.weight`: expected shape [8, 128], found [8, 64]
   unexpected: `head.fc.weight`
+network  none of the catalogue; closest to seresnet18
 ";
     assert_eq!((status, said.as_str()), (1, expected));
 }
@@ -75,11 +80,15 @@ fn a_missing_a_misshapen_and_a_foreign_tensor_are_named() {
 fn a_file_can_be_compared_with_a_network_of_choice() {
     let (status, said) = verdict(timm("resnet18"), &["--network", "seresnet18"]);
     assert_eq!(status, 1);
-    let (first, rest) = said.split_once('\n').unwrap();
-    assert_eq!(first, "network  not seresnet18, which is stated");
-    // Two dense layers with weight and bias in each of eight blocks.
-    let missing = rest.lines().filter(|line| line.starts_with("  missing: "));
-    assert_eq!((missing.count(), rest.lines().count()), (32, 32));
+    let (missing, verdict) = said.trim_end().rsplit_once('\n').unwrap();
+    assert_eq!(
+        verdict,
+        "network  resnet18 by its tensors, not seresnet18, which is stated"
+    );
+    // Two dense layers with weight and bias in each of eight blocks: 32, of which 20 are shown.
+    assert!(missing.lines().all(|line| line.starts_with("  missing: ")));
+    assert_eq!(missing.lines().count(), 21);
+    assert!(missing.ends_with("  missing: 12 more, which `--format json` lists"));
 }
 
 #[test]
@@ -105,7 +114,7 @@ fn values_that_are_no_numbers_are_counted() {
     let table = String::from_utf8(table.stdout).unwrap();
     assert!(table.contains("500 NaN, 250 infinite\n"), "{table}");
     assert!(
-        table.contains("values   NaN or infinite in 1 tensors\n"),
+        table.contains("values   NaN or infinite in 1 tensor\n"),
         "{table}"
     );
 }
@@ -120,4 +129,47 @@ fn networks_that_share_every_name_and_shape_are_ambiguous() {
     let expected = "network  ambiguous: keras_resnet50, resnet50, which compute differently; \
                     `--network` chooses\n";
     assert_eq!((status, said.as_str()), (1, expected));
+}
+
+#[test]
+fn a_file_of_a_network_that_does_not_exist_is_still_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    for (metadata, problem) in [
+        (("network", "nosuch"), "unknown network `nosuch`"),
+        (("preprocessing", "{"), "metadata `preprocessing`"),
+    ] {
+        let (key, value) = metadata;
+        let metadata = HashMap::from([(key.to_owned(), value.to_owned())]);
+        safetensors::serialize_to_file(timm("resnet18"), Some(metadata), &path).unwrap();
+        let mut command = assert_cmd::Command::cargo_bin("senet").unwrap();
+        let output = command.arg("inspect").arg(&path).output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stdout}");
+        let line = stdout.lines().find(|line| line.starts_with("problem"));
+        assert!(line.unwrap().contains(problem), "{stdout}");
+        let verdict = stdout.lines().last().unwrap();
+        assert!(
+            verdict.starts_with("network   resnet18") || verdict.starts_with("network  resnet18"),
+            "{verdict}"
+        );
+    }
+}
+
+#[test]
+fn a_network_of_another_convention_is_a_problem() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let metadata = [("network", "resnet18"), ("convention", "keras")];
+    let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let metadata = Some(HashMap::from(metadata));
+    safetensors::serialize_to_file(timm("resnet18"), metadata, &path).unwrap();
+    let mut command = assert_cmd::Command::cargo_bin("senet").unwrap();
+    let output = command.arg("inspect").arg(&path).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        stdout.contains("made under the convention `keras`"),
+        "{stdout}"
+    );
 }

@@ -203,6 +203,41 @@ fn nan_weights_are_warned_of_and_never_answered_with() {
 }
 
 #[test]
+fn nan_in_the_first_layer_reaches_the_answer() {
+    let (status, stderr, _) = classify_with(|tensors, _| {
+        let variance = (&tensors["bn1.moving_variance"] * -1.).unwrap();
+        tensors.insert("bn1.moving_variance".to_owned(), variance);
+    });
+    assert_eq!(status, Some(1), "{stderr}");
+    assert!(
+        stderr.ends_with("warning: 1 of 1 inputs failed\n"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_pickle_is_told_from_a_damaged_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pytorch_model.bin");
+    std::fs::write(&path, b"PK\x03\x04 and so on").unwrap();
+    let output = senet(&["classify", "--weights", path.to_str().unwrap(), CAT]);
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("pickled Python objects"), "{stderr}");
+}
+
+#[test]
+fn a_repository_without_its_prefix_gets_a_hint() {
+    let output = senet(&["classify", "--weights", "timm/resnet18.a1_in1k", CAT]);
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.ends_with("is written `hf:timm/resnet18.a1_in1k`\n"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn images_can_be_prepared_by_flags_where_the_file_does_not_say_how() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");

@@ -4,6 +4,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
 
+use super::folder::{MOST_BYTES, pickled};
 use crate::error::{Error, Result};
 
 /// A safetensors file whose header has been checked against its length.
@@ -229,19 +230,25 @@ impl NonFinite {
 }
 
 /// Refuses a header that no file of weights needs, before memory is spent on it: safetensors
-/// itself allows 100 MB, and a shape of fifty million numbers takes gigabytes to parse.
+/// itself allows 100 MB, and a shape of fifty million numbers takes gigabytes to parse; a header
+/// of a thousand tensors has 100 kB.
 fn check_header_length(name: &str, bytes: &[u8]) -> Result<()> {
-    /// What the hub itself reads at most; a header of a thousand tensors has 100 kB.
-    const LONGEST: u64 = 25_000_000;
+    // How zip archives begin, and what pickles of Python begin with.
+    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
+        return Err(Error::Checkpoint {
+            file: name.to_owned(),
+            problem: format!("is no safetensors file{}", pickled("pickled weights")),
+        });
+    }
     match bytes
         .first_chunk()
         .map(|length| u64::from_le_bytes(*length))
     {
-        Some(length) if length > LONGEST => Err(Error::Checkpoint {
+        Some(length) if length > MOST_BYTES => Err(Error::Checkpoint {
             file: name.to_owned(),
             problem: format!(
                 "is not a safetensors file: its header would have {length} bytes, and may have \
-                 {LONGEST}"
+                 {MOST_BYTES}"
             ),
         }),
         _ => Ok(()),

@@ -13,6 +13,10 @@ pub(super) const INDEX: &str = "model.safetensors.index.json";
 /// What was published before safetensors: pickled Python, which runs code when it is read.
 pub(super) const PICKLED: &str = "pytorch_model.bin";
 
+/// The most that a file which describes weights may have, before memory is spent on it: what the
+/// hub itself reads of a header. The longest of timm's `config.json` has 1 kB.
+pub(super) const MOST_BYTES: u64 = 25_000_000;
+
 /// A weights file and what lies beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Files {

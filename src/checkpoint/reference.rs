@@ -4,7 +4,7 @@ use candle_core::{DType, Tensor};
 
 use super::file::TensorFile;
 use crate::error::Result;
-use crate::network::{Layers, Layout, Network};
+use crate::network::{Layers, Layout, Network, Shape};
 
 /// A dump of what another framework computed: `input`, `output` and any number of layers
 /// or groups by canonical name.
@@ -28,7 +28,8 @@ impl Reference {
             found => {
                 let found = found.map_or("none".to_owned(), |layout| format!("`{layout}`"));
                 return Err(file.problem(format!(
-                    "needs metadata `layout` of `nhwc` or `nchw`, found {found}"
+                    "needs metadata `layout` of `nhwc` or `nchw`, found {found}: is it a dump?\n\
+                     hint: `scripts/dump_activations.py` makes dumps"
                 )));
             }
         };
@@ -56,6 +57,20 @@ impl Reference {
                 input.dims()
             )))
         }
+    }
+
+    /// The shape of what went into the network.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reference::input`].
+    pub fn shape(&self) -> Result<Shape> {
+        let (batch, channels, height, width) = self.input()?.dims4()?;
+        Ok(Shape {
+            batch,
+            channels,
+            spatial: Some([height, width]),
+        })
     }
 
     /// The values to compare, in the network's order: name, and position of the layer.

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::folder::MOST_BYTES;
 use crate::error::{Error, Result};
 use crate::image::{CropMode, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing};
 
@@ -43,6 +44,9 @@ pub(super) struct Background {
     pub(super) classes: usize,
 }
 
+/// Above those of any classifier, and few enough to name them all: 21,843 in ImageNet-21k.
+const MOST_CLASSES: usize = 1_000_000;
+
 impl TimmConfig {
     /// Reads the file at `path`.
     ///
@@ -50,11 +54,19 @@ impl TimmConfig {
     ///
     /// A file that cannot be read, is not of timm's form, or asks for what this program has not.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
-        Self::parse(&text).map_err(|problem| Error::Checkpoint {
+        let problem = |problem| Error::Checkpoint {
             file: path.display().to_string(),
             problem,
-        })
+        };
+        // Before it is opened: opening a pipe would wait for a writer.
+        let metadata = std::fs::metadata(path).map_err(Error::file("open", path))?;
+        if !metadata.is_file() || metadata.len() > MOST_BYTES {
+            return Err(problem(format!(
+                "is not a file of at most {MOST_BYTES} bytes; expected a config.json as timm writes it"
+            )));
+        }
+        let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+        Self::parse(&text).map_err(problem)
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -71,6 +83,11 @@ impl TimmConfig {
              without it, move it or give it another name",
         )?;
         let classes = root.get("num_classes")?.or(weights.get("num_classes")?);
+        if let Some(classes) = classes.filter(|&classes| classes > MOST_CLASSES) {
+            return Err(format!(
+                "has `num_classes` {classes}; expected at most {MOST_CLASSES}"
+            ));
+        }
         check_model(&root, &weights, classes)?;
 
         let names = match root.get("label_names")? {
@@ -235,10 +252,18 @@ fn labels(
         None => Ok(name),
     };
     let by_class = match names {
-        LabelNames::List(names) => return names.into_iter().map(describe).collect(),
+        LabelNames::List(names) => match classes {
+            Some(classes) if classes != names.len() => {
+                return Err(format!(
+                    "has {} `label_names`, and `num_classes` {classes}",
+                    names.len()
+                ));
+            }
+            _ => return names.into_iter().map(describe).collect(),
+        },
         LabelNames::ByClass(by_class) => by_class,
     };
-    // A class without a name gets its number, so the file cannot ask for more than there are.
+    // A class without a name gets its number.
     let classes = classes.unwrap_or(by_class.len());
     let mut labels: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
     for (key, name) in by_class {
@@ -249,7 +274,7 @@ fn labels(
         *label.ok_or_else(|| {
             format!(
                 "has `label_names` of `{key}`; expected a class from 0 to {}",
-                classes - 1
+                classes.saturating_sub(1)
             )
         })? = describe(name)?;
     }
@@ -484,8 +509,16 @@ mod tests {
             ),
             (r#"{"label_names": {"x": "x"}}"#, "has `label_names` of `x`"),
             (
-                r#"{"label_names": ["a"], "label_descriptions": {"b": "c"}}"#,
+                r#"{"label_names": {"0": "a"}, "label_descriptions": {"b": "c"}}"#,
                 "has no `label_descriptions` of the label `a`",
+            ),
+            (
+                r#"{"label_names": ["a"]}"#,
+                "has 1 `label_names`, and `num_classes` 1000",
+            ),
+            (
+                r#"{"num_classes": 1000000000000000000, "label_names": {"0": "x"}}"#,
+                "expected at most 1000000",
             ),
         ] {
             let error = with(changes).unwrap_err();

@@ -15,7 +15,8 @@ use super::source::{Download, Repository, Source};
 use super::timm_config::{Background, TimmConfig};
 use crate::error::{Error, Result};
 use crate::image::Preprocessing;
-use crate::network::{Network, catalog};
+use crate::network::trace::trace;
+use crate::network::{self, Network, Operation, catalog};
 
 /// A network's weights, and what is said of them: by the metadata of their file, or by timm's
 /// `config.json` beside it, which wins.
@@ -65,6 +66,17 @@ impl Weights {
         Self::from_files(folder::find(path)?)
     }
 
+    /// The tensors at `path` alone, whatever describes them: for a look at a file whose metadata
+    /// or `config.json` cannot be used.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read or is not safetensors, or a folder without weights.
+    pub fn undescribed(path: &Path) -> Result<Self> {
+        let file = TensorFile::open(&folder::find(path)?.weights)?;
+        Ok(Self::nothing_known(file))
+    }
+
     /// The weights that `source` names. Those of the hub are downloaded into its cache, unless
     /// they are there; `observe` is told how far that is.
     ///
@@ -75,7 +87,14 @@ impl Weights {
     pub fn load(source: &Source, observe: &mut dyn FnMut(Download)) -> Result<Self> {
         match source {
             Source::Embedded => Self::embedded(),
-            Source::Path(path) => Self::open(path),
+            Source::Path(path) => match path.to_str().map(str::parse::<Repository>) {
+                Some(Ok(repository)) if !path.exists() => Err(Error::Usage(format!(
+                    "cannot open `{}`: there is no such file or folder\nhint: a repository of \
+                     the hub is written `{repository}`",
+                    path.display()
+                ))),
+                _ => Self::open(path),
+            },
             Source::Hub(repository) => Self::from_hub(repository, observe),
         }
     }
@@ -113,17 +132,26 @@ impl Weights {
                 .map_err(|error| file.problem(format!("has metadata `preprocessing`: {error}")))?;
         }
         Ok(Self {
-            paths: Vec::new(),
             network: file.metadata("network").map(str::to_owned),
-            classes: None,
             labels: file.json_metadata("labels")?,
             preprocessing,
+            ..Self::nothing_known(file)
+        })
+    }
+
+    fn nothing_known(file: TensorFile) -> Self {
+        Self {
+            paths: Vec::new(),
+            network: None,
+            classes: None,
+            labels: None,
+            preprocessing: None,
             test_preprocessing: None,
             fixed_size: false,
             notes: Vec::new(),
             background: None,
             file: Arc::new(file),
-        })
+        }
     }
 
     /// Takes over what `config`, read from `path`, says.
@@ -214,6 +242,54 @@ impl Weights {
         }
     }
 
+    /// Refuses a network of another convention than the file's metadata states.
+    ///
+    /// # Errors
+    ///
+    /// Where it is another.
+    pub fn check_convention(&self, network: &Network) -> Result<()> {
+        let convention = network.convention.name;
+        match self.file.metadata("convention") {
+            Some(found) if found != convention => Err(self.file.problem(format!(
+                "was made under the convention `{found}`; `{}` follows `{convention}`",
+                network.name
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses an input of a size at which the file's own code base computes something else than
+    /// `network`: timm's VGG slides its dense layers over maps of more than 7x7 pixels.
+    ///
+    /// # Errors
+    ///
+    /// Such an input, or one that the network cannot take.
+    pub fn check_input(&self, network: &Network, input: network::Shape) -> Result<()> {
+        let layers = network.layers();
+        let trace = trace(&layers, input)?;
+        if Origin::of(self.shapes().keys().map(String::as_str)) != Origin::TimmVgg {
+            return Ok(());
+        }
+        let values: Vec<_> = [input]
+            .into_iter()
+            .chain(trace.layers.iter().map(|layer| layer.output))
+            .collect();
+        for layer in layers.as_slice() {
+            if let Operation::AdaptiveAveragePool(size) = layer.operation
+                && let Some(value) = layer.inputs.first()
+                && let Some(found) = values.get(value.index()).and_then(|shape| shape.spatial)
+                && found != size
+            {
+                return Err(self.file.problem(format!(
+                    "is timm's: of an input of this size its dense layers see {}x{} pixels, and \
+                     only of {}x{} does timm compute what `{}` computes\nhint: `--size 224x224`",
+                    found[0], found[1], size[0], size[1], network.name
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// How the tensors differ from those that `network` reads; nothing where they do not.
     #[must_use]
     pub fn mismatch(&self, network: &Network) -> Option<Mismatch> {
@@ -279,15 +355,7 @@ impl Weights {
     }
 
     fn sources(&self, network: &Network) -> Result<Sources> {
-        let convention = network.convention.name;
-        if let Some(found) = self.file.metadata("convention")
-            && found != convention
-        {
-            return Err(self.file.problem(format!(
-                "was made under the convention `{found}`; `{}` follows `{convention}`",
-                network.name
-            )));
-        }
+        self.check_convention(network)?;
         resolve(&network.layers(), &self.shapes()).map_err(|mismatch| {
             let hint = match (&self.network, self.classes) {
                 (Some(name), _) if name != network.name => {

@@ -1,13 +1,21 @@
 use super::Outcome;
-use crate::checkpoint::{Recognition, Weights};
+use crate::checkpoint::{Recognition, Source, Weights};
 use crate::cli::InspectArgs;
 use crate::error::Result;
-use crate::network::catalog;
+use crate::network::{Network, catalog};
 use crate::report::{Differences, InspectedTensor, Inspection};
 
 pub(super) fn run(arguments: &InspectArgs) -> anyhow::Result<Outcome> {
-    let weights = super::weights(&arguments.weights)?;
-    let report = inspect(&weights, arguments.network.as_deref())?;
+    let (weights, problem) = match (super::weights(&arguments.weights), &arguments.weights) {
+        (Ok(weights), _) => (weights, None),
+        // What a file says of itself may be wrong: a look at its tensors is still worth something.
+        (Err(error), Source::Path(path)) => match Weights::undescribed(path) {
+            Ok(weights) => (weights, Some(error.to_string())),
+            Err(_) => return Err(error.into()),
+        },
+        (Err(error), _) => return Err(error.into()),
+    };
+    let report = inspect(&weights, arguments.network.as_deref(), problem)?;
     super::print(&report, arguments.format)?;
     Ok(if report.is_sound() {
         Outcome::Yes
@@ -16,7 +24,7 @@ pub(super) fn run(arguments: &InspectArgs) -> anyhow::Result<Outcome> {
     })
 }
 
-fn inspect(weights: &Weights, asked: Option<&str>) -> Result<Inspection> {
+fn inspect(weights: &Weights, asked: Option<&str>, problem: Option<String>) -> Result<Inspection> {
     let file = weights.file();
     let mut tensors = Vec::new();
     for (name, info) in file.tensors() {
@@ -33,7 +41,29 @@ fn inspect(weights: &Weights, asked: Option<&str>) -> Result<Inspection> {
     }
     let numbers = |tensor: &InspectedTensor| tensor.shape.iter().product::<usize>() as u64;
     let stated = asked.map(str::to_owned).or_else(|| weights.network.clone());
-    let (networks, differences) = fitting(weights, stated.as_deref())?;
+    let Fit {
+        networks,
+        differences,
+        problem,
+    } = match (asked, &stated) {
+        // Of what was asked for, unlike of what the file says, the user can make sense.
+        (Some(asked), _) => compare(
+            weights,
+            &weights.with_classes(catalog::find(asked)?),
+            problem,
+        ),
+        (None, Some(stated)) => match catalog::find(stated) {
+            Ok(network) => compare(weights, &weights.with_classes(network), problem),
+            Err(error) => Fit {
+                problem: problem.or(Some(error.to_string())),
+                ..recognise(weights)
+            },
+        },
+        (None, None) => Fit {
+            problem,
+            ..recognise(weights)
+        },
+    };
     Ok(Inspection {
         file: file.name().to_owned(),
         bytes: tensors.iter().map(|tensor| tensor.bytes).sum(),
@@ -43,29 +73,55 @@ fn inspect(weights: &Weights, asked: Option<&str>) -> Result<Inspection> {
         stated,
         networks,
         differences,
+        preprocessing: weights.preprocessing.clone(),
+        problem,
         tensors,
     })
 }
 
-/// The networks that read the tensors, or how they differ from those of the stated or closest.
-fn fitting(weights: &Weights, stated: Option<&str>) -> Result<(Vec<String>, Option<Differences>)> {
-    let (network, mismatch) = match stated {
-        Some(stated) => {
-            let network = weights.with_classes(catalog::find(stated)?);
-            match weights.mismatch(&network) {
-                None => return Ok((vec![network.name.to_owned()], None)),
-                Some(mismatch) => (network, mismatch),
-            }
-        }
-        None => match weights.recognise() {
-            Recognition::One(network) => return Ok((vec![network.name.to_owned()], None)),
-            Recognition::Ambiguous(networks) => {
-                let names = networks.iter().map(|network| network.name.to_owned());
-                return Ok((names.collect(), None));
-            }
-            Recognition::Unknown { nearest, mismatch } => (nearest, mismatch),
+/// Which networks read the tensors, and what keeps the one in question from it.
+struct Fit {
+    networks: Vec<String>,
+    differences: Option<Differences>,
+    problem: Option<String>,
+}
+
+/// Whether `network` reads the tensors, and if not, which do.
+fn compare(weights: &Weights, network: &Network, problem: Option<String>) -> Fit {
+    let convention = weights.check_convention(network).err();
+    let problem = problem.or(convention.map(|error| error.to_string()));
+    match weights.mismatch(network) {
+        None => Fit {
+            networks: vec![network.name.to_owned()],
+            differences: None,
+            problem,
         },
+        Some(mismatch) => Fit {
+            networks: recognise(weights).networks,
+            differences: Some(Differences {
+                network: network.name.to_owned(),
+                mismatch,
+            }),
+            problem,
+        },
+    }
+}
+
+fn recognise(weights: &Weights) -> Fit {
+    let (networks, differences) = match weights.recognise() {
+        Recognition::One(network) => (vec![network], None),
+        Recognition::Ambiguous(networks) => (networks, None),
+        Recognition::Unknown { nearest, mismatch } => {
+            let network = nearest.name.to_owned();
+            (Vec::new(), Some(Differences { network, mismatch }))
+        }
     };
-    let network = network.name.to_owned();
-    Ok((Vec::new(), Some(Differences { network, mismatch })))
+    Fit {
+        networks: networks
+            .iter()
+            .map(|network| network.name.to_owned())
+            .collect(),
+        differences,
+        problem: None,
+    }
 }

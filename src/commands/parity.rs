@@ -13,6 +13,7 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
         arguments.widths,
     )?;
     let reference = Reference::open(&arguments.reference)?;
+    weights.check_input(&description, reference.shape()?)?;
     let (device, dtype) = super::device(arguments.device)?;
     let vb = weights.var_builder(&description, dtype, &device)?;
     super::warn_of_nonfinite(&weights, &description)?;

@@ -16,6 +16,16 @@ use crate::report::{TraceReport, TraceRow, Values};
 const MAX_ELEMENTS: usize = 1 << 30;
 
 pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
+    if arguments.image.is_none() && arguments.pixels.prepare_images() {
+        return Err(Error::Usage(
+            "flags on pixels are for an image, and there is no `--image`\nhint: `--input-size` \
+             chooses the size of an input that is none"
+                .to_owned(),
+        )
+        .into());
+    }
+    // Asked for first: a device that is not there is worth an answer without values too.
+    let (device, dtype) = super::device(arguments.device)?;
     let weights = arguments.weights.as_ref().map(super::weights);
     let weights = weights.transpose()?;
     let network = super::network(
@@ -47,10 +57,10 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     let measured = match &weights {
         Some(weights) if values_wanted => {
             check_memory(&trace)?;
+            weights.check_input(&network, shape)?;
             let input = image.map_or_else(|| test_pattern(shape), |(values, _)| values);
             let input = Tensor::from_vec(input, shape.dims(Layout::Nchw), &Device::Cpu)?;
             super::warn_of_nonfinite(weights, &network)?;
-            let (device, dtype) = super::device(arguments.device)?;
             let vb = weights.var_builder(&network, dtype, &device)?;
             measure(&SeNet::new(&network, vb)?, &input)?
         }

@@ -113,8 +113,9 @@ impl Window {
             )));
         }
         let too_small = || {
+            let pixels = if size == 1 { "pixel" } else { "pixels" };
             Error::Geometry(format!(
-                "an input of {size} pixels is too small for a window of {kernel}"
+                "an input of {size} {pixels} is too small for a window of {kernel}"
             ))
         };
         if size == 0 {

@@ -42,7 +42,10 @@ pub fn trace(layers: &Layers, input: Shape) -> Result<Trace> {
     let mut costs = Vec::with_capacity(layers.as_slice().len());
     let (mut parameters, mut buffers, mut macs) = (0_u64, 0_u64, 0_u64);
     for layer in layers.as_slice() {
-        let cost = cost(layer, &shapes)?;
+        let cost = cost(layer, &shapes).map_err(|error| {
+            let size = input.spatial.unwrap_or_default();
+            Error::Geometry(format!("at an input of {}x{}, {error}", size[0], size[1]))
+        })?;
         let add = |sum: u64, count| sum.checked_add(count).ok_or_else(|| too_large(layer));
         parameters = add(parameters, cost.parameters)?;
         buffers = add(buffers, cost.buffers)?;
@@ -68,11 +71,12 @@ fn cost(layer: &Layer, shapes: &[Shape]) -> Result<LayerCost> {
     let output = layer.operation.output(&inputs).map_err(|error| {
         let found: Vec<_> = inputs
             .iter()
-            .map(|input| input.dims(Layout::Nchw))
+            .map(|input| format!("{:?}", input.dims(Layout::Nchw)))
             .collect();
         Error::Geometry(format!(
-            "layer `{}`: {error}; its input is {found:?}",
-            layer.name
+            "layer `{}`: {error}; its input is {}",
+            layer.name,
+            found.join(" and ")
         ))
     })?;
     let (mut parameters, mut buffers) = (0_u64, 0_u64);

@@ -54,9 +54,10 @@ impl Module for Conv2d {
         let window = self.conv.window;
         let (_, _, height, width) = xs.dims4()?;
         // candle's own does not check that the window fits.
-        window.extents([height, width]).map_err(Error::wrap)?;
+        let extents = window.extents([height, width]).map_err(Error::wrap)?;
         let ys = if self.conv.groups > 1 {
-            grouped(&pad(xs, window, 0.)?, &self.weight, &self.conv)?
+            let size = extents.map(|extent| extent.output);
+            grouped(&pad(xs, window, 0.)?, &self.weight, &self.conv, size)?
         } else {
             let (padded, padding) = match (window.padding, window.rounding) {
                 (Padding::Symmetric([rows, columns]), Rounding::Floor) if rows == columns => {
@@ -83,13 +84,12 @@ impl Module for Conv2d {
 ///
 /// The columns of `[groups, k * k * in / groups, N * H' * W']` are what each position of the
 /// window sees; `weight` has the same order, `[groups, out / groups, k * k * in / groups]`.
-fn grouped(padded: &Tensor, weight: &Tensor, conv: &Conv) -> Result<Tensor> {
-    let (batch, _, height, width) = padded.dims4()?;
+fn grouped(padded: &Tensor, weight: &Tensor, conv: &Conv, size: [usize; 2]) -> Result<Tensor> {
+    let batch = padded.dim(0)?;
+    let [out_height, out_width] = size;
     let Conv { groups, window, .. } = *conv;
     let [rows, columns] = window.kernel;
     let stride = window.stride;
-    let out_height = (height - rows) / stride + 1;
-    let out_width = (width - columns) / stride + 1;
 
     let phases = phases(&padded.transpose(0, 1)?, stride)?;
     let mut seen = Vec::with_capacity(rows * columns);

@@ -4,6 +4,7 @@
 mod batch_norm;
 mod conv_norm;
 mod pool;
+mod relu;
 mod senet;
 mod squeeze_excitation;
 

@@ -2,6 +2,7 @@ use candle_core::{DType, Device, Error, Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder, linear};
 
 use super::pool::global_average;
+use super::relu::relu;
 use super::{
     AdaptiveAveragePool2d, AveragePool2d, BatchNorm, Conv2d, MaxPool2d, SqueezeExcitation,
 };
@@ -216,7 +217,7 @@ impl Leaf {
         match self {
             Self::Conv(conv) => conv.forward(xs),
             Self::BatchNorm(norm) => norm.forward(xs),
-            Self::Relu => xs.relu(),
+            Self::Relu => relu(xs),
             Self::MaxPool(pool) => pool.forward(xs),
             Self::AveragePool(pool) => pool.forward(xs),
             Self::AdaptiveAveragePool(pool) => pool.forward(xs),

@@ -2,6 +2,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder, linear};
 
 use super::pool::global_average;
+use super::relu::relu;
 
 /// Squeeze-and-Excitation: weighs each channel of a feature map by a gate that is
 /// computed from the means of all channels (Hu et al., <https://arxiv.org/abs/1709.01507>).
@@ -76,7 +77,7 @@ impl SqueezeExcitation {
         let mut seen = |stage, value: Tensor| observe(stage, &value).map(|()| value);
         let squeezed = seen(Stage::Squeeze, global_average(xs)?)?;
         let reduced = seen(Stage::Fc1, over_channels(&self.fc1, &squeezed)?)?;
-        let rectified = seen(Stage::Relu, reduced.relu()?)?;
+        let rectified = seen(Stage::Relu, relu(&reduced)?)?;
         let expanded = seen(Stage::Fc2, over_channels(&self.fc2, &rectified)?)?;
         let gate = seen(Stage::Sigmoid, candle_nn::ops::sigmoid(&expanded)?)?;
         seen(Stage::Scale, xs.broadcast_mul(&gate)?)

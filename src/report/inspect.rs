@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::Report;
 use super::table::{self, Align, one_line, thousands};
 use crate::checkpoint::Mismatch;
+use crate::image::Preprocessing;
 
 /// The answer of `senet inspect`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -25,10 +26,15 @@ pub struct Inspection {
     /// The network that was asked for, or that the file names.
     pub stated: Option<String>,
     /// Networks of the catalogue that read exactly these tensors: the stated one alone where
-    /// there is one; several where the tensors alone cannot tell them apart.
+    /// it is among them; several where the tensors alone cannot tell them apart.
     pub networks: Vec<String>,
-    /// Where none does, how the tensors differ from those of the stated or closest network.
+    /// Where the stated network does not, or none does, how the tensors differ from those of the
+    /// stated or closest network.
     pub differences: Option<Differences>,
+    /// How images are prepared, where the file says so.
+    pub preprocessing: Option<Preprocessing>,
+    /// Why the file cannot be used as it is described.
+    pub problem: Option<String>,
 }
 
 /// A tensor of a file.
@@ -63,12 +69,19 @@ impl Inspection {
     #[must_use]
     pub fn is_sound(&self) -> bool {
         let finite = self.tensors.iter().all(InspectedTensor::is_finite);
-        self.networks.len() == 1 && finite
+        let fits = self.networks.len() == 1 && self.differences.is_none();
+        fits && finite && self.problem.is_none()
     }
 
     fn verdict(&self) -> String {
         match (self.networks.as_slice(), &self.stated, &self.differences) {
-            ([only], Some(_), _) => format!("{only}, as stated"),
+            ([only], Some(stated), None) if only == stated => format!("{only}, as stated"),
+            ([only], Some(stated), _) => {
+                format!(
+                    "{only} by its tensors, not {}, which is stated",
+                    one_line(stated)
+                )
+            }
             ([only], None, _) => format!("{only}, by the names and shapes of the tensors"),
             ([], Some(stated), _) => format!("not {}, which is stated", one_line(stated)),
             ([], None, Some(differences)) => {
@@ -140,29 +153,50 @@ impl Report for Inspection {
         let flawed = self.tensors.iter().filter(|tensor| !tensor.is_finite());
         let flawed = match flawed.count() {
             0 => "all finite".to_owned(),
+            1 => "NaN or infinite in 1 tensor".to_owned(),
             count => format!("NaN or infinite in {count} tensors"),
         };
         facts.push(vec!["values".to_owned(), flawed]);
+        if let Some(preprocessing) = &self.preprocessing {
+            let prepared = serde_json::to_string(preprocessing).map_err(io::Error::other)?;
+            facts.push(vec!["images".to_owned(), prepared]);
+        }
+        if let Some(problem) = &self.problem {
+            facts.push(vec!["problem".to_owned(), one_line(problem)]);
+        }
         facts.push(vec!["network".to_owned(), self.verdict()]);
-        table::write(out, &[left, left], &facts)?;
         if let Some(differences) = &self.differences {
-            let Mismatch {
-                missing,
-                misshapen,
-                unexpected,
-            } = &differences.mismatch;
-            let lists = [
-                ("missing", missing),
-                ("misshapen", misshapen),
-                ("unexpected", unexpected),
-            ];
-            for (what, list) in lists {
-                for entry in list {
-                    writeln!(out, "  {what}: {}", one_line(entry))?;
-                }
+            differences.write_table(out)?;
+        }
+        table::write(out, &[left, left], &facts)
+    }
+}
+
+impl Differences {
+    /// The first of each kind; JSON has them all.
+    fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
+        const SHOWN: usize = 20;
+        writeln!(out, "compared with {}", self.network)?;
+        let Mismatch {
+            missing,
+            misshapen,
+            unexpected,
+        } = &self.mismatch;
+        let lists = [
+            ("missing", missing),
+            ("misshapen", misshapen),
+            ("unexpected", unexpected),
+        ];
+        for (what, list) in lists {
+            for entry in list.iter().take(SHOWN) {
+                writeln!(out, "  {what}: {}", one_line(entry))?;
+            }
+            if list.len() > SHOWN {
+                let more = list.len() - SHOWN;
+                writeln!(out, "  {what}: {more} more, which `--format json` lists")?;
             }
         }
-        Ok(())
+        writeln!(out)
     }
 }
 

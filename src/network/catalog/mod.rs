@@ -128,7 +128,11 @@ fn nearest(name: &str) -> String {
         Some(network) if distance(network) <= network.name.len() / 3 => {
             format!("did you mean `{}`?", network.name)
         }
-        _ => "`senet models` lists the networks there are".to_owned(),
+        Some(network) => format!(
+            "the nearest name is `{}`; `senet models` lists them all",
+            network.name
+        ),
+        None => "`senet models` lists the networks there are".to_owned(),
     }
 }
 
@@ -144,6 +148,9 @@ mod tests {
             "unknown network `seresnet21`\nhint: did you mean `seresnet20`?"
         );
         let error = find("zzz").unwrap_err().to_string();
-        assert!(error.ends_with("`senet models` lists the networks there are"));
+        assert!(
+            error.ends_with("; `senet models` lists them all"),
+            "{error}"
+        );
     }
 }

@@ -280,10 +280,10 @@ pub(super) const NETWORKS: &[Network] = &[
     .sized(288)
     .cropped(0.95, Interpolation::Bicubic)
     .on_hub(&[
+        "sw_in12k_ft_in1k_288",
+        "sw_in12k_ft_in1k",
         "ah_in1k",
         "sw_in12k",
-        "sw_in12k_ft_in1k",
-        "sw_in12k_ft_in1k_288",
     ])
     .top1(86.722, 320, TIMM_RESULTS),
     timm(
@@ -298,7 +298,7 @@ pub(super) const NETWORKS: &[Network] = &[
     )
     .sized(384)
     .cropped(1.0, Interpolation::Bicubic)
-    .on_hub(&["sw_in12k", "sw_in12k_ft_in1k_384"])
+    .on_hub(&["sw_in12k_ft_in1k_384", "sw_in12k"])
     .top1(87.304, 384, TIMM_RESULTS),
     timm("senet154", "SENet-154", gated(SENET154))
         .cropped(0.875, Interpolation::Bicubic)
