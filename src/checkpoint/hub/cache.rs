@@ -112,13 +112,13 @@ impl CacheFolder {
         }
     }
 
-    /// Notes which commit a branch or tag is.
+    /// Notes which commit a branch or tag is; a commit is always itself.
     ///
     /// # Errors
     ///
     /// A cache that cannot be written.
     pub(super) fn remember(&self, revision: &str, commit: &str) -> Result<()> {
-        if revision == commit || self.commit(revision).as_deref() == Some(commit) {
+        if is_commit(revision) || self.commit(revision).as_deref() == Some(commit) {
             return Ok(());
         }
         let path = self.root.join("refs").join(revision);
@@ -129,7 +129,7 @@ impl CacheFolder {
         fs::rename(&partial, &path).map_err(Error::file("write", &path))
     }
 
-    /// Notes that a commit has no such file, which is a guess saved the next time.
+    /// Notes that a commit has no such file, so that it need not be asked for again.
     pub(super) fn remember_absence(&self, commit: &str, file: &str) {
         let path = self.absence(commit, file);
         if make_parent(&path).is_ok() {
@@ -205,6 +205,8 @@ mod tests {
             assert_eq!(folder.commit(revision).as_deref(), Some(COMMIT));
         }
         assert_eq!(folder.commit(COMMIT).as_deref(), Some(COMMIT));
+        folder.remember(COMMIT, &"a".repeat(40)).unwrap();
+        assert!(!folder.path().join("refs").join(COMMIT).exists());
         fs::write(folder.path().join("refs/main"), "../../../etc").unwrap();
         assert_eq!(folder.commit("main"), None);
     }
