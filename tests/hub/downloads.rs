@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::server::{Reply, content, sha256};
-use crate::user::{SOURCE, User, good_storage, with_storage};
+use crate::server::{self, Reply, Server, content, sha256};
+use crate::user::{SOURCE, User, files, good_storage, with_storage};
 
 #[test]
 fn a_file_of_another_size_is_refused() {
@@ -192,4 +192,92 @@ fn a_full_disk_is_named() {
         "{}",
         said.stderr
     );
+}
+
+#[test]
+fn refusals_of_the_host_of_the_content_are_its_own() {
+    for (status, words) in [(403, "403 Forbidden"), (404, "404 Not Found")] {
+        let (weights, hub, storage) = with_storage(move |_, _| Reply::status(status));
+        let user = User::of(&hub);
+        user.classify("storage refuses", SOURCE)
+            .is_refused_with(&format!(
+                "cannot be fetched: nothing of `model.safetensors` arrives: the host of its \
+                 content answers {words}"
+            ));
+        // The hub was asked each time for an address that may hold.
+        let asked = |server: &Server, path: &str| {
+            let mut requests = server.requests();
+            requests.retain(|request| request.method == "GET" && request.path.contains(path));
+            requests.len()
+        };
+        assert_eq!(asked(&hub, "model.safetensors"), 3);
+        assert_eq!(asked(&storage, ""), 3);
+        assert!(
+            !user
+                .blob(&weights)
+                .with_added_extension("incomplete")
+                .exists()
+        );
+    }
+}
+
+#[test]
+fn an_address_that_no_longer_holds_is_asked_for_again() {
+    let first = AtomicUsize::new(0);
+    let (_, hub, _storage) =
+        with_storage(
+            move |request, weights| match first.fetch_add(1, Ordering::SeqCst) {
+                0 => Reply::status(403),
+                _ => content(request, weights),
+            },
+        );
+    User::of(&hub)
+        .classify("storage refuses once", SOURCE)
+        .is_good();
+}
+
+#[test]
+fn a_host_of_the_content_that_is_gone_is_told_from_the_hub() {
+    // Nobody listens on the discard port.
+    let hub = Server::start(server::hub(&files(), "http://127.0.0.1:9"));
+    User::of(&hub)
+        .classify("storage gone", SOURCE)
+        .is_refused_with(
+            "cannot be fetched: nothing of `model.safetensors` arrives: the host of its content \
+             cannot be reached: Connection refused",
+        );
+}
+
+#[test]
+fn a_circle_of_redirects_is_not_tried_again() {
+    let (weights, hub, storage) =
+        with_storage(|_, _| Reply::status(302).with("Location", "/blobs/1"));
+    let user = User::of(&hub);
+    user.classify("storage redirects in circles", SOURCE)
+        .is_refused_with("cannot be fetched: it is redirected in circles (8 times, then given up)");
+    assert_eq!(storage.requests().len(), 7);
+    assert!(
+        !user
+            .blob(&weights)
+            .with_added_extension("incomplete")
+            .exists()
+    );
+}
+
+#[test]
+fn what_never_arrives_is_not_to_be_gone_on_with() {
+    let answer = server::hub(&files(), "");
+    let hub = Server::start(move |request| {
+        match (request.method.as_str(), request.path.contains("model")) {
+            ("GET", true) => Reply::status(410),
+            _ => answer(request),
+        }
+    });
+    let user = User::of(&hub);
+    user.classify("410", SOURCE).is_refused_with(
+        "cannot be fetched: nothing of `model.safetensors` arrives: the hub answers 410 Gone",
+    );
+    // That of config.json.
+    let blobs = std::fs::read_dir(user.folder().join("blobs")).unwrap();
+    assert_eq!(blobs.count(), 1);
 }

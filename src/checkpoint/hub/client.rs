@@ -40,8 +40,13 @@ pub(super) struct Metadata {
 /// Why there is no answer, or not the one hoped for.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// Nothing answers.
+    /// The hub does not answer.
     Unreachable(String),
+    /// The hub, or whom it sends its reader on to, redirects in circles or nowhere.
+    Redirect(String),
+    /// The host that the hub sent its reader on to refuses, or does not answer. Its addresses
+    /// hold for a while only, and the hub gives a new one to whoever asks again.
+    Storage(String),
     /// Something answers that is not the hub.
     NoHub(String),
     /// The hub is out of order, or asked too often.
@@ -59,6 +64,14 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Whether to ask again may help.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable(_) | Self::Storage(_) | Self::Server(_)
+        )
+    }
+
     /// Whether files in the cache may be used in place of an answer: not where the answer is
     /// that there are none.
     pub(super) fn leaves_the_cache(&self) -> bool {
@@ -116,7 +129,8 @@ impl Client {
         })
     }
 
-    /// A file's content from byte `start` on, or from its first where the answer is 200.
+    /// A file's content from byte `start` on, or from its first where the answer is 200. The
+    /// question starts at the hub each time, which sends its reader on to where the content is.
     pub(super) fn content(
         &self,
         repository: &Repository,
@@ -124,19 +138,22 @@ impl Client {
         file: &str,
         start: u64,
     ) -> Result<Response<Body>, Failure> {
-        let mut url = self.url(repository, commit, file);
+        let first = self.url(repository, commit, file);
+        let mut url = first.clone();
         for _ in 0..MOST_REDIRECTS {
+            let is_storage = url != first;
             let mut request = self.agent.get(&url);
             if start > 0 {
                 request = request.header("range", format!("bytes={start}-"));
             }
-            let response = self.send(request, &url)?;
+            let response = self.send(request, &url, is_storage)?;
             match redirection(&url, &response)? {
                 Some(next) => url = next,
                 // The bytes asked for do not exist: for the caller to judge.
                 None if response.status() == StatusCode::RANGE_NOT_SATISFIABLE => {
                     return Ok(response);
                 }
+                None if is_storage => return stored(response),
                 None => {
                     self.check(response.status(), response.headers(), Some(commit))?;
                     return Ok(response);
@@ -147,15 +164,17 @@ impl Client {
     }
 
     /// Follows redirects to the answer that describes the file, which, for a large one, is the
-    /// redirect away from the hub.
+    /// redirect away from the hub. A repository that was renamed is elsewhere on the hub itself.
     fn describe(&self, mut url: String) -> Result<Response<Body>, Failure> {
         for _ in 0..MOST_REDIRECTS {
-            let response = self.send(self.agent.head(&url), &url)?;
+            let is_storage = !same_origin(&url, &self.endpoint);
+            let response = self.send(self.agent.head(&url), &url, is_storage)?;
             let describes = ["x-repo-commit", "x-linked-etag"]
                 .iter()
                 .all(|name| response.headers().contains_key(*name));
             match redirection(&url, &response)? {
                 Some(next) if !describes => url = next,
+                None if is_storage => return stored(response),
                 _ => return Ok(response),
             }
         }
@@ -166,6 +185,7 @@ impl Client {
         &self,
         mut request: RequestBuilder<WithoutBody>,
         url: &str,
+        is_storage: bool,
     ) -> Result<Response<Body>, Failure> {
         if let Some(token) = &self.token
             && same_origin(url, &self.endpoint)
@@ -173,7 +193,10 @@ impl Client {
             request = request.header("authorization", token.bearer());
         }
         let response = request.call();
-        response.map_err(|error| Failure::Unreachable(reason(&error)))
+        response.map_err(|error| match reason(&error) {
+            reason if is_storage => Failure::Storage(format!("cannot be reached: {reason}")),
+            reason => Failure::Unreachable(reason),
+        })
     }
 
     fn check(
@@ -211,7 +234,17 @@ impl Client {
 }
 
 fn circle() -> Failure {
-    Failure::Unreachable("it redirects in circles".to_owned())
+    Failure::Redirect(format!(
+        "in circles ({MOST_REDIRECTS} times, then given up)"
+    ))
+}
+
+/// An answer of the host of the content, whose refusals are not the hub's.
+fn stored(response: Response<Body>) -> Result<Response<Body>, Failure> {
+    match response.status() {
+        status if status.is_success() => Ok(response),
+        status => Err(Failure::Storage(format!("answers {status}"))),
+    }
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -242,8 +275,8 @@ fn redirection(url: &str, response: &Response<Body>) -> Result<Option<String>, F
     };
     match next {
         Some(next) => Ok(Some(next)),
-        None => Err(Failure::Unreachable(format!(
-            "it redirects to `{location}`, which is no address"
+        None => Err(Failure::Redirect(format!(
+            "to `{location}`, which is no address"
         ))),
     }
 }
@@ -282,6 +315,7 @@ fn reason(error: &ureq::Error) -> String {
     match error {
         ureq::Error::HostNotFound => "its host is not found".to_owned(),
         ureq::Error::Timeout(_) => "it does not answer in time".to_owned(),
+        // Without the `io: ` that ureq puts before it.
         ureq::Error::Io(error) => error.to_string(),
         error => error.to_string(),
     }
@@ -291,6 +325,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable(reason) => write!(f, "the hub cannot be reached: {reason}"),
+            Self::Redirect(problem) => write!(f, "it is redirected {problem}"),
+            Self::Storage(problem) => write!(f, "the host of its content {problem}"),
             Self::NoHub(endpoint) => write!(
                 f,
                 "`{endpoint}` answers, but not as the hub does: without a commit and an etag"

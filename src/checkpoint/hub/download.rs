@@ -10,7 +10,7 @@ use ureq::http::StatusCode;
 
 use super::super::source::{Download, Repository};
 use super::cache::{CacheFolder, make_parent};
-use super::client::{Client, Failure, Metadata};
+use super::client::{Client, Metadata};
 use crate::error::{Error, Result};
 
 /// How often a connection is made again that broke before anything new had arrived.
@@ -31,8 +31,9 @@ pub(super) struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
-    /// The file in its snapshot: downloads the blob unless it is there, or goes on with what a broken download left, and
-    /// checks its size and, where its etag is one, its SHA-256 before it counts as a blob.
+    /// The file in its snapshot: downloads the blob unless it is there, or goes on with what a
+    /// broken download left, and checks its size and, where its etag is one, its SHA-256 before
+    /// it counts as a blob.
     ///
     /// # Errors
     ///
@@ -46,7 +47,11 @@ impl Fetch<'_> {
         if !blob.exists() {
             make_parent(&blob)?;
             let partial = blob.with_added_extension("incomplete");
-            self.fill(&partial, observe)?;
+            let filled = self.fill(&partial, observe);
+            if filled.is_err() && fs::metadata(&partial).is_ok_and(|left| left.len() == 0) {
+                let _ = fs::remove_file(&partial);
+            }
+            filled?;
             if let Err(error) = self.check(&partial) {
                 // Going on from here would give the same again.
                 let _ = fs::remove_file(&partial);
@@ -92,15 +97,7 @@ impl Fetch<'_> {
                 failures += 1;
             }
             if failures >= ATTEMPTS {
-                let of = self
-                    .metadata
-                    .size
-                    .map_or(String::new(), |size| format!(" of {size}"));
-                return Err(self.problem(format!(
-                    "the download of `{}` broke after {received}{of} bytes: {cause}\nhint: run it \
-                     again, and it goes on from there",
-                    self.file
-                )));
+                return Err(self.broken(received, &cause));
             }
             std::thread::sleep(PAUSE);
         }
@@ -121,7 +118,7 @@ impl Fetch<'_> {
             .content(self.repository, commit, self.file, start)
         {
             Ok(response) => response,
-            Err(failure @ (Failure::Unreachable(_) | Failure::Server(_))) => {
+            Err(failure) if failure.may_pass() => {
                 return Ok(Received::Some(failure.to_string()));
             }
             Err(failure) => return Err(self.problem(failure.to_string())),
@@ -214,6 +211,19 @@ impl Fetch<'_> {
              was not kept; run it again",
             self.file
         )))
+    }
+
+    fn broken(&self, received: u64, cause: &str) -> Error {
+        let file = self.file;
+        let size = self.metadata.size;
+        let of = size.map_or(String::new(), |size| format!(" of {size}"));
+        self.problem(match received {
+            0 => format!("nothing of `{file}` arrives: {cause}"),
+            _ => format!(
+                "the download of `{file}` broke after {received}{of} bytes: {cause}\nhint: run it \
+                 again, and it goes on from there"
+            ),
+        })
     }
 
     fn wrong_size(&self, expected: u64, found: u64) -> Error {

@@ -144,9 +144,7 @@ impl Hub<'_> {
                 self.notes.push(format!("`{}`: {note}", self.repository));
                 Ok(found)
             }
-            _ if matches!(failure, Failure::Unreachable(_) | Failure::Server(_)) => {
-                Err(self.not_cached(file, &failure.to_string()))
-            }
+            _ if failure.may_pass() => Err(self.not_cached(file, &failure.to_string())),
             _ => Err(problem(
                 self.repository,
                 format!("cannot be fetched: {failure}"),
