@@ -195,6 +195,34 @@ fn programs_that_download_at_once_do_not_disturb_each_other() {
     assert_eq!(storage.requests().len(), 1);
 }
 
+#[test]
+fn files_of_two_commits_are_refused() {
+    let (files, _, storage) = good();
+    let answer = server::hub(&files, &storage.address);
+    let other = "f".repeat(40);
+    let moved = other.clone();
+    let hub = Server::start(move |request| {
+        let reply = answer(request);
+        if request.path.ends_with("/config.json") {
+            return reply;
+        }
+        reply.with("X-Repo-Commit", moved.clone())
+    });
+    let user = User::of(&hub);
+    let expected = format!(
+        "cannot be fetched: asked for `model.safetensors` of commit {COMMIT}, the hub answers for \
+         commit {other}\nhint: a proxy or `HF_ENDPOINT` may be in between"
+    );
+    user.classify("another commit", SOURCE)
+        .is_refused_with(&expected);
+    assert!(storage.requests().is_empty());
+    let refs: Vec<_> = std::fs::read_dir(user.folder().join("refs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(refs, ["main"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_cache_that_cannot_be_written_is_named() {

@@ -97,6 +97,7 @@ impl Hub<'_> {
             Ok(metadata) => metadata,
             Err(Failure::NoFile { commit }) => {
                 let commit = commit.unwrap_or_else(|| revision.to_owned());
+                self.check_commit(file, revision, &commit)?;
                 if is_commit(&commit) {
                     self.cache.remember_absence(&commit, file);
                     self.remember(revision, &commit);
@@ -105,6 +106,7 @@ impl Hub<'_> {
             }
             Err(failure) => return self.without_answer(file, revision, &failure),
         };
+        self.check_commit(file, revision, &metadata.commit)?;
         self.remember(revision, &metadata.commit);
         let fetch = Fetch {
             client,
@@ -128,6 +130,19 @@ impl Hub<'_> {
         }
         let is_absent = self.cache.is_absent(&commit, file);
         is_absent.then_some(Found::Absent { commit })
+    }
+
+    /// Refuses an answer for another commit than the one asked for: config.json would be of
+    /// other weights.
+    fn check_commit(&self, file: &str, revision: &str, found: &str) -> Result<()> {
+        if !is_commit(revision) || found == revision {
+            return Ok(());
+        }
+        let problem = format!(
+            "cannot be fetched: asked for `{file}` of commit {revision}, the hub answers for \
+             commit {found}\nhint: a proxy or `HF_ENDPOINT` may be in between"
+        );
+        Err(self::problem(self.repository, problem))
     }
 
     /// A commit that cannot be noted, the cache being read-only, is looked up again next time.
