@@ -38,6 +38,8 @@ pub struct Download<'a> {
     pub received: u64,
     /// Bytes that there are, where the hub says so.
     pub total: Option<u64>,
+    /// Whether another program is downloading the file, and this one waits for it.
+    pub is_awaited: bool,
 }
 
 /// The branch that a repository is read from where none is named.

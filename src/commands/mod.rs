@@ -46,7 +46,7 @@ pub fn run(command: Command) -> anyhow::Result<Outcome> {
     }
 }
 
-/// Says something to the person at the terminal: `error: …` or `warning: …`.
+/// Says something to the person at the terminal: `error: …`, `warning: …` or `note: …`.
 pub fn complain(kind: &str, message: &str) {
     // Names from files must not steer the terminal.
     let message = message.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");

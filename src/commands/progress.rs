@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::complain;
 use crate::checkpoint::Download;
 
 /// A bar of so many steps; without a terminal, one that is never drawn.
@@ -26,6 +27,13 @@ pub(super) struct Downloads {
 
 impl Downloads {
     pub(super) fn show(&mut self, download: Download) {
+        if download.is_awaited {
+            self.clear();
+            let file = download.file;
+            let message = format!("another program is downloading `{file}`; waiting for it");
+            complain("note", &message);
+            return;
+        }
         let is_current = |current: &(String, ProgressBar)| current.0 == download.file;
         if !self.current.as_ref().is_some_and(is_current) {
             self.clear();

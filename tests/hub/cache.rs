@@ -1,6 +1,8 @@
 //! What is in the cache, and is found there.
 
-use crate::server::{self, COMMIT, Files, REPOSITORY, Reply, Server};
+use std::time::Duration;
+
+use crate::server::{self, COMMIT, Files, REPOSITORY, Reply, Request, Server, sha256};
 use crate::user::{SHIPPED, SOURCE, TOKEN, User, good, storage};
 
 #[test]
@@ -184,7 +186,14 @@ fn programs_that_download_at_once_do_not_disturb_each_other() {
     let user = User::of(&hub);
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| user.classify("four at once", SOURCE).is_good());
+            scope.spawn(|| {
+                let mut said = user.classify("four at once", SOURCE);
+                for file in ["config.json", "model.safetensors"] {
+                    // Said by whoever comes while another writes, which is left to chance.
+                    said.stderr = said.stderr.replace(&waits(file), "");
+                }
+                said.is_good();
+            });
         }
     });
     assert_eq!(
@@ -193,6 +202,34 @@ fn programs_that_download_at_once_do_not_disturb_each_other() {
     );
     // The three that came later waited, and found it.
     assert_eq!(storage.requests().len(), 1);
+}
+
+#[test]
+fn whoever_waits_for_another_program_says_so_once() {
+    let (files, hub, _storage) = good();
+    let user = User::of(&hub);
+    let locks = user.home.path().join("hub/.locks/models--someone--se");
+    std::fs::create_dir_all(&locks).unwrap();
+    let lock = locks.join(format!("{}.lock", sha256(files.weights.as_ref().unwrap())));
+    let lock = std::fs::File::create(lock).unwrap();
+    lock.lock().unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| user.classify("another program downloads", SOURCE));
+        // Its next step, once it has asked for the weights, is the lock.
+        let asks = |request: &Request| request.path.ends_with("/model.safetensors");
+        while !hub.requests().iter().any(asks) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(Duration::from_secs(1));
+        assert!(!waiting.is_finished());
+        lock.unlock().unwrap();
+        let said = waiting.join().unwrap();
+        said.is_good_but_says(&waits("model.safetensors"));
+    });
+}
+
+fn waits(file: &str) -> String {
+    format!("note: another program is downloading `{file}`; waiting for it\n")
 }
 
 #[test]

@@ -9,7 +9,7 @@
 //! .locks/models--owner--name/ETAG.lock held while a blob is written
 //! ```
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -69,18 +69,27 @@ impl CacheFolder {
         self.root.join("blobs").join(etag)
     }
 
-    /// Takes the lock on a blob, which another process may be writing. Where the file system
-    /// has no locks there is none: what is written is checked before it is called whole.
+    /// Takes the lock on a blob. Where another process holds it, as it is writing the blob, this
+    /// one says `wait` and then does. Where the file system has no locks there is none: what is
+    /// written is checked before it is called whole.
     ///
     /// # Errors
     ///
     /// A cache that cannot be written.
-    pub(super) fn lock(&self, etag: &str) -> Result<File> {
+    pub(super) fn lock(&self, etag: &str, wait: impl FnOnce()) -> Result<File> {
         let path = self.locks.join(format!("{etag}.lock"));
         make_parent(&path)?;
         let lock = File::options().create(true).append(true).open(&path);
         let lock = lock.map_err(Error::file("write", &path))?;
-        match lock.lock() {
+        let taken = match lock.try_lock() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::Error(error)) => Err(error),
+            Err(TryLockError::WouldBlock) => {
+                wait();
+                lock.lock()
+            }
+        };
+        match taken {
             Err(error) if error.kind() != io::ErrorKind::Unsupported => {
                 Err(Error::file("lock", &path)(error))
             }

@@ -40,9 +40,16 @@ impl Fetch<'_> {
     /// A connection that breaks again and again, content that is not what the hub said, or a
     /// cache that cannot be written.
     pub(super) fn run(&self, observe: &mut dyn FnMut(Download)) -> Result<PathBuf> {
-        let etag = &self.metadata.etag;
+        let (etag, size) = (&self.metadata.etag, self.metadata.size);
         let blob = self.cache.blob(etag);
-        let lock = self.cache.lock(etag)?;
+        let lock = self.cache.lock(etag, || {
+            observe(Download {
+                file: self.file,
+                received: 0,
+                total: size,
+                is_awaited: true,
+            });
+        })?;
         // Another process may have written it while this one waited for the lock.
         if !blob.exists() {
             make_parent(&blob)?;
@@ -154,6 +161,7 @@ impl Fetch<'_> {
                 file: self.file,
                 received,
                 total: size,
+                is_awaited: false,
             });
             match reader.read(&mut buffer) {
                 Ok(0) if size.is_some_and(|size| received < size) => {
