@@ -66,10 +66,11 @@ def hub(files: dict[str, bytes]) -> Iterator[str]:
                 self.end_headers()
                 return
             digest = hashlib.sha256(content).hexdigest()
+            git_hash = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
             is_large = name.endswith(".safetensors")
             self.send_response(200)
             self.send_header("X-Repo-Commit", COMMIT)
-            self.send_header("ETag", f'"{digest if is_large else digest[:40]}"')
+            self.send_header("ETag", f'"{digest if is_large else git_hash}"')
             if is_large:
                 self.send_header("X-Linked-ETag", f'"{digest}"')
                 self.send_header("X-Linked-Size", str(len(content)))

@@ -11,11 +11,12 @@ fn a_file_of_another_size_is_refused() {
     let (weights, hub, _storage) =
         with_storage(|request, weights| content(request, &weights[..100]));
     let user = User::of(&hub);
-    user.classify("wrong size", SOURCE).is_refused_with(&format!(
-        "cannot be fetched: `model.safetensors` has 100 bytes, and the hub says {}\nhint: what arrives is not what \
-         the hub has: a proxy or `HF_ENDPOINT` may be in between",
-        weights.len()
-    ));
+    user.classify("wrong size", SOURCE)
+        .is_refused_with(&format!(
+            "cannot be fetched: `model.safetensors` has 100 bytes, and the hub says {}\nhint: what \
+         arrives is not what the hub has: a proxy or `HF_ENDPOINT` may be in between",
+            weights.len()
+        ));
     assert!(!user.blob(&weights).exists());
 }
 

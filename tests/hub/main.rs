@@ -10,5 +10,6 @@ mod cache;
 mod downloads;
 mod refusals;
 mod server;
+mod small_files;
 mod token;
 mod user;

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -18,13 +19,15 @@ pub(crate) struct Request {
     pub(crate) headers: HashMap<String, String>,
 }
 
-/// What is sent back; with `cut`, the connection is closed after so many bytes of the body.
+/// What is sent back; with `cut`, the connection is closed after so many bytes of the body. With
+/// `is_open_ended`, no length is stated, and the body ends where the connection does.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
     pub(crate) cut: Option<usize>,
+    pub(crate) is_open_ended: bool,
 }
 
 impl Reply {
@@ -96,7 +99,7 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
 fn reply(mut stream: &TcpStream, request: &Request, reply: &Reply) -> std::io::Result<()> {
     let mut head = format!("HTTP/1.1 {} Because\r\nConnection: close\r\n", reply.status);
     let is_set = |name: &str| reply.headers.iter().any(|(known, _)| *known == name);
-    if !is_set("Content-Length") {
+    if !reply.is_open_ended && !is_set("Content-Length") {
         head += &format!("Content-Length: {}\r\n", reply.body.len());
     }
     for (name, value) in &reply.headers {
@@ -111,10 +114,19 @@ fn reply(mut stream: &TcpStream, request: &Request, reply: &Reply) -> std::io::R
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest
-        .iter()
-        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+/// What `git hash-object` says of a file.
+pub(crate) fn git_hash(content: &[u8]) -> String {
+    let mut hash = Sha1::new_with_prefix(format!("blob {}\0", content.len()));
+    hash.update(content);
+    hexadecimal(&hash.finalize())
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
+    let digits: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
 }
 
 /// A part of `content`, if the request asks for one, as the hosts of large files send it.
@@ -167,8 +179,7 @@ pub(crate) fn hub(files: &Files, storage: &str) -> impl Fn(&Request) -> Reply + 
         match (file, &files.config, &files.weights) {
             ("config.json", Some(config), _) => content(request, config)
                 .with("X-Repo-Commit", COMMIT)
-                // As git calls a file that is not large: 40 digits.
-                .with("ETag", format!("\"{}\"", &sha256(config)[..40])),
+                .with("ETag", format!("\"{}\"", git_hash(config))),
             ("model.safetensors", _, Some(weights)) => Reply::status(302)
                 .with("X-Repo-Commit", COMMIT)
                 .with("X-Linked-Etag", format!("\"{}\"", sha256(weights)))

@@ -163,6 +163,21 @@ pub(crate) fn with_storage(
     (weights, hub, storage)
 }
 
+/// A whole host of weights, behind a hub whose `config.json` is answered for in some other way.
+pub(crate) fn with_config(
+    change: impl Fn(&Request, Reply) -> Reply + Send + 'static,
+) -> (Vec<u8>, Server, Server) {
+    let files = files();
+    let storage = storage(files.weights.as_ref().unwrap());
+    let config = files.config.clone().unwrap();
+    let answer = hub(&files, &storage.address);
+    let hub = Server::start(move |request| match answer(request) {
+        reply if request.path.ends_with("/config.json") => change(request, reply),
+        reply => reply,
+    });
+    (config, hub, storage)
+}
+
 pub(crate) fn good_storage() -> (Vec<u8>, Server, Server) {
     with_storage(content)
 }

@@ -1,16 +1,18 @@
 //! A file's content, fetched into the cache whole or not at all.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use ureq::http::StatusCode;
 
 use super::super::source::{Download, Repository};
+use super::BUFFER;
 use super::cache::{CacheFolder, make_parent};
 use super::client::{Client, Metadata};
+use super::content_hash::ContentHash;
 use crate::error::{Error, Result};
 
 /// How often a connection is made again that broke before anything new had arrived.
@@ -19,8 +21,6 @@ const ATTEMPTS: u32 = 3;
 /// The pause before that.
 const PAUSE: Duration = Duration::from_millis(500);
 
-const BUFFER: usize = 1 << 16;
-
 /// One file of a repository on its way into the cache.
 pub(super) struct Fetch<'a> {
     pub(super) client: &'a Client,
@@ -28,19 +28,22 @@ pub(super) struct Fetch<'a> {
     pub(super) repository: &'a Repository,
     pub(super) file: &'a str,
     pub(super) metadata: &'a Metadata,
+    /// The most bytes that it may have, where there is such a limit.
+    pub(super) limit: Option<u64>,
 }
 
 impl Fetch<'_> {
     /// The file in its snapshot: downloads the blob unless it is there, or goes on with what a
-    /// broken download left, and checks its size and, where its etag is one, its SHA-256 before
-    /// it counts as a blob.
+    /// broken download left, and checks its size and, where its etag is one, its hash before it
+    /// counts as a blob. At least one of the two has to be known.
     ///
     /// # Errors
     ///
-    /// A connection that breaks again and again, content that is not what the hub said, or a
-    /// cache that cannot be written.
+    /// A connection that breaks again and again, content that is not what the hub said or is
+    /// beyond the limit, or a cache that cannot be written.
     pub(super) fn run(&self, observe: &mut dyn FnMut(Download)) -> Result<PathBuf> {
         let (etag, size) = (&self.metadata.etag, self.metadata.size);
+        self.check_limit(size)?;
         let blob = self.cache.blob(etag);
         let lock = self.cache.lock(etag, || {
             observe(Download {
@@ -148,12 +151,19 @@ impl Fetch<'_> {
             }
             received = 0;
         }
-        let (size, left) = (self.metadata.size, response.body().content_length());
-        if let (Some(size), Some(left)) = (size, left)
-            && received + left != size
+        let left = response.body().content_length();
+        let stated = left.map(|left| received.saturating_add(left));
+        if let (Some(size), Some(stated)) = (self.metadata.size, stated)
+            && stated != size
         {
-            return Err(self.wrong_size(size, received + left));
+            return Err(self.wrong_size(size, stated));
         }
+        let size = self.metadata.size.or(stated);
+        self.check_limit(size)?;
+        if size.is_none() && ContentHash::of(&self.metadata.etag).is_none() {
+            return Err(self.nothing_to_check());
+        }
+        let most = size.or(self.limit);
         let mut reader = response.into_body().into_reader();
         let mut buffer = vec![0; BUFFER];
         loop {
@@ -170,10 +180,15 @@ impl Fetch<'_> {
                 Ok(0) => return Ok(Received::Everything),
                 Ok(count) => {
                     received += count as u64;
-                    if let Some(size) = size
-                        && received > size
+                    if let Some(most) = most
+                        && received > most
                     {
-                        return Err(self.wrong_size(size, received));
+                        // Nothing of it is worth going on with.
+                        file.set_len(0).map_err(Error::file("write", path))?;
+                        return Err(match size {
+                            Some(size) => self.wrong_size(size, received),
+                            None => self.too_large(format_args!("{received} or more"), most),
+                        });
                     }
                     file.write_all(&buffer[..count])
                         .map_err(Error::file("write", path))?;
@@ -194,31 +209,39 @@ impl Fetch<'_> {
             return Err(self.wrong_size(size, found));
         }
         let expected = &self.metadata.etag;
-        let is_sha256 = expected.len() == 64 && expected.bytes().all(|c| c.is_ascii_hexdigit());
-        if !is_sha256 {
+        let Some(hash) = ContentHash::of(expected) else {
             return Ok(());
-        }
-        let mut hash = Sha256::new();
-        let mut file = File::open(partial).map_err(cannot_read)?;
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            match file.read(&mut buffer).map_err(cannot_read)? {
-                0 => break,
-                count => hash.update(&buffer[..count]),
-            }
-        }
-        let found = hash
-            .finalize()
-            .iter()
-            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        };
+        let file = File::open(partial).map_err(cannot_read)?;
+        let found = hash.compute(file, found).map_err(cannot_read)?;
         if found.eq_ignore_ascii_case(expected) {
             return Ok(());
         }
         Err(self.problem(format!(
-            "`{}` arrived damaged: its SHA-256 is {found}, and the hub says {expected}\nhint: it \
+            "`{}` arrived damaged: its {hash} is {found}, and the hub says {expected}\nhint: it \
              was not kept; run it again",
             self.file
         )))
+    }
+
+    fn check_limit(&self, size: Option<u64>) -> Result<()> {
+        match (size, self.limit) {
+            (Some(size), Some(limit)) if size > limit => Err(self.too_large(size, limit)),
+            _ => Ok(()),
+        }
+    }
+
+    fn too_large(&self, found: impl fmt::Display, limit: u64) -> Error {
+        let file = self.file;
+        self.problem(format!("`{file}` has {found} bytes, and may have {limit}"))
+    }
+
+    fn nothing_to_check(&self) -> Error {
+        self.problem(format!(
+            "the hub says neither the size nor a hash of `{}`, so it cannot be told whether it \
+             arrives whole\nhint: a proxy or `HF_ENDPOINT` may be in between",
+            self.file
+        ))
     }
 
     fn broken(&self, received: u64, cause: &str) -> Error {

@@ -1,14 +1,16 @@
 //! Weights from the Hugging Face hub, through the cache that Python's `huggingface_hub` keeps.
 //!
 //! ```text
-//! settings   the environment variables
-//! cache      where a file is, or is to be
-//! client     what the hub says of a file, and its content
-//! download   content into the cache, whole or not at all
+//! settings      the environment variables
+//! cache         where a file is, or is to be
+//! client        what the hub says of a file, and its content
+//! content_hash  what its mark says of it
+//! download      content into the cache, whole or not at all
 //! ```
 
 mod cache;
 mod client;
+mod content_hash;
 mod download;
 mod settings;
 
@@ -18,9 +20,13 @@ use self::cache::{CacheFolder, is_commit};
 use self::client::{Client, Failure};
 use self::download::Fetch;
 use self::settings::Settings;
+use super::folder::MOST_BYTES;
 use super::folder::{self, CONFIG, Files, INDEX, PICKLED, WEIGHTS};
 use super::source::{Download, Repository};
 use crate::error::{Error, Result};
+
+/// Bytes that are read at once.
+const BUFFER: usize = 1 << 16;
 
 /// Files of a repository, and what should be known of how they were found.
 pub(super) struct Fetched {
@@ -37,7 +43,8 @@ pub(super) struct Fetched {
 ///
 /// A repository, revision or file that does not exist or is not for whoever asks; a hub that
 /// cannot be reached, or `HF_HUB_OFFLINE`, where the files are not in the cache; a download that
-/// breaks, or is not what the hub said; a cache that cannot be written.
+/// breaks, or is not what the hub said; a config.json too large to be one; a cache that cannot
+/// be written.
 pub(super) fn fetch(repository: &Repository, observe: &mut dyn FnMut(Download)) -> Result<Fetched> {
     let settings = Settings::from_environment()?;
     let mut hub = Hub {
@@ -114,6 +121,7 @@ impl Hub<'_> {
             repository: self.repository,
             file,
             metadata: &metadata,
+            limit: (file == CONFIG).then_some(MOST_BYTES),
         };
         let path = match self.cache.file(&metadata.commit, file) {
             Some(path) => path,
