@@ -13,9 +13,9 @@ the sum of many blocks in range and rounding errors small, the second layer of
 the gates is amplified, and the classifier's bias takes away the mean logits. A
 case whose gates or outputs still hardly differ is invalid: exit status 1.
 
-Inception and VGG, with gammas or without, need no such factor: they add up
-nothing, and Inception-ResNet-v2 multiplies what it adds by a fifth and less
-itself. liveliness.py says what they need instead, and why.
+Inception and VGG, with gammas or without, add up nothing, and Inception-ResNet-v2
+has a convolution where others have a last gamma, whose kernel is quartered.
+liveliness.py says what else they need, and why.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def enliven(model: keras.Model, random: np.random.Generator, images: Images) -> 
             variable.assign(random.uniform(*bounds, variable.shape))
         elif kind == "kernel" and layer.endswith("fc2") and layer not in gates_of_sums:
             variable.assign(gate_gain * variable)
-        elif kind == "kernel" and layer.endswith(".conv2d") and gates_of_sums:
-            # What ends a residual branch there, where no gamma does.
+        elif kind == "kernel" and layer.endswith(".conv2d"):
+            # What ends a residual branch of Inception-ResNet-v2, where no gamma does.
             variable.assign(LAST_GAMMA_UNGATED * variable)
     # Without momentum a training pass leaves each batch norm the statistics of
     # this batch, as the batch norms before it pass it on with theirs.
