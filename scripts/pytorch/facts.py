@@ -41,11 +41,16 @@ class Cost:
 
 @torch.no_grad()
 def cost(model: nn.Module, height: int, width: int) -> Cost:
-    """What a network costs for an image of this size; on the meta device it takes no time."""
-    macs, normalised = 0, 0
+    """What a network costs for an image of this size; on the meta device it takes no time.
+
+    A module that does not run costs nothing: torchvision's Inception-v3 has a
+    second classifier for training alone.
+    """
+    parameters, macs, normalised = 0, 0, 0
 
     def count(module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
-        nonlocal macs, normalised
+        nonlocal parameters, macs, normalised
+        parameters += sum(parameter.numel() for parameter in module.parameters(recurse=False))
         if isinstance(module, nn.Conv2d | nn.Linear):
             macs += output.numel() * module.weight[0].numel()
         elif isinstance(module, _BatchNorm):
@@ -55,7 +60,7 @@ def cost(model: nn.Module, height: int, width: int) -> Cost:
     model(torch.zeros(1, 3, height, width, device=next(model.parameters()).device))
     for hook in hooks:
         hook.remove()
-    return Cost(sum(parameter.numel() for parameter in model.parameters()), macs, normalised)
+    return Cost(parameters, macs, normalised)
 
 
 @dataclass(frozen=True)

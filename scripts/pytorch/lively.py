@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from liveliness import GATE_GAIN, LAST_GAMMA, LAST_GAMMA_UNGATED, last_norms
-from pytorch.networks import BLOCK, GATE, named_modules
+from pytorch.networks import BLOCK, GATE, GATE_LAYER, named_modules
 from structured_images import Images
 
 import numpy as np
@@ -47,10 +46,10 @@ def enliven(model: nn.Module, random: np.random.Generator, images: Images) -> No
             elif name in norms:
                 gamma = drawn(random, 0.8, 1.2, parameter)
                 parameter.copy_(last_gamma * gamma if name in last else gamma)
-            elif gain := GATE_GAINS.get(name.rpartition(".se.")[2]):
+            elif layer := GATE_LAYER.fullmatch(name):
                 # As Keras draws them (Glorot): timm's own make gates that are all but shut or
                 # open, which from block to block multiply what is rounded off.
-                limit = gain * math.sqrt(6.0 / (parameter.shape[0] + parameter.shape[1]))
+                limit = GATE_GAINS[layer[1]] * math.sqrt(6.0 / (parameter.shape[0] + parameter.shape[1]))
                 parameter.copy_(drawn(random, -limit, limit, parameter))
     # Statistics of this batch alone, as the batch norms before pass it on with
     # theirs; dropout stays off.
@@ -86,13 +85,6 @@ def is_dumped(name: str, module: nn.Module) -> bool:
     return name == "maxpool" or bool(BLOCK.fullmatch(name) or GATE.fullmatch(name))
 
 
-def dumped_inputs(modules: dict[str, nn.Module]) -> dict[str, str]:
-    """Modules whose input is compared, and the block that makes it: BN-Inception's concatenations are no modules."""
-    readers = [name for name in modules if re.fullmatch(r"inception_\d\w_3x3_reduce", name)]
-    blocks = [reader.removesuffix("_3x3_reduce") for reader in readers]
-    return dict(zip([*readers[1:], "avgpool"], blocks, strict=True)) if blocks else {}
-
-
 @contextmanager
 def watched(model: nn.Module, values: dict[str, Doubles]) -> Iterator[None]:
     """Fill `values` while the network runs."""
@@ -104,15 +96,7 @@ def watched(model: nn.Module, values: dict[str, Doubles]) -> Iterator[None]:
 
         return module.register_forward_hook(note)
 
-    def watch_input(module: nn.Module, block: str) -> torch.utils.hooks.RemovableHandle:
-        def note(_module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-            values[block] = inputs[0].double().numpy().copy()
-
-        return module.register_forward_pre_hook(note)
-
-    modules = named_modules(model)
-    hooks = [watch(name, module) for name, module in modules.items() if is_dumped(name, module)]
-    hooks += [watch_input(modules[name], block) for name, block in dumped_inputs(modules).items()]
+    hooks = [watch(name, module) for name, module in named_modules(model).items() if is_dumped(name, module)]
     try:
         yield
     finally:

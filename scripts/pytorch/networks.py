@@ -1,6 +1,7 @@
 """The networks as their publishers' code makes them, and what the Rust program calls their modules.
 
-Nothing is downloaded: every weight is drawn.
+Where the SENet paper has a network that nobody published for PyTorch, its SE
+blocks are put into the plain one. Nothing is downloaded: every weight is drawn.
 """
 
 from __future__ import annotations
@@ -14,14 +15,22 @@ import torch
 import torchvision
 from pretrainedmodels.models.bninception import bninception
 from safetensors.torch import save_file
+from timm.layers import SEModule
 from timm.models import save_for_hf
-from torch import nn
+from torch import fx, nn
+from torch.fx.passes.shape_prop import ShapeProp
 
-BLOCK = re.compile(r"layer\d\.\d+|[Mm]ixed_\w+|repeat(_\d)?\.\d+|block8|inception_\d\w|features\.\d+")
-"""A block, whose output is dumped, by its canonical name."""
+BLOCK = re.compile(r"layer\d\.\d+|[Mm]ixed_\w+|repeat(_\d)?\.\d+|block8|inception_\d\w(\.se)?|features\.\d+")
+"""A block, whose output is dumped, by its canonical name; an SE block that ends one is as good."""
 
-GATE = re.compile(r".+\.se\.sigmoid")
+GATE = re.compile(r"(.+\.)?se[\d_]*\.sigmoid")
 """The sigmoid of an SE block, by its canonical name."""
+
+GATE_LAYER = re.compile(r"(?:.+\.)?se[\d_]*\.(fc[12])")
+"""A layer of an SE block, by its canonical name, and which."""
+
+RATIO = 16
+"""Channels of an SE block that is put in, to those inside."""
 
 CADENE = {"layer0.conv1": "conv1", "layer0.bn1": "bn1", "layer0.relu1": "relu"}
 """The stem of timm's `legacy_*`; the others' names are kept."""
@@ -50,7 +59,8 @@ def canonical_names(modules: Iterable[str]) -> dict[str, str]:
     def canonical(name: str) -> str:
         name = stem.get(name) or HEADS.get(name, name)
         name = re.sub(r"\bse_module\b", "se", name)
-        return re.sub(r"\bse\.gate$", "se.sigmoid", name)
+        name = re.sub(r"^(inception_\d\w)_se\b", r"\1.se", name)
+        return re.sub(r"\b(se[\d_]*)\.gate$", r"\1.sigmoid", name)
 
     return {name: canonical(name) for name in modules}
 
@@ -61,20 +71,91 @@ def named_modules(model: nn.Module) -> dict[str, nn.Module]:
     return {canonical: modules[name] for name, canonical in canonical_names(modules).items()}
 
 
+def squeeze_excitation(channels: int) -> nn.Module:
+    block: nn.Module = SEModule(channels, rd_channels=channels // RATIO)
+    return block
+
+
+def bn_inception(gated: bool) -> nn.Module:
+    """Cadene's BN-Inception.
+
+    Its concatenations are no modules; here each is followed by one that is called
+    as its block, so that its value is seen. `gated`, that is an SE block, as in
+    the paper's authors' Caffe network, whose convolutions have no bias.
+    """
+    network = bninception(pretrained=None)
+    # A 7x7 window of fixed size, which is all there is at 224x224.
+    network.global_pool = nn.AdaptiveAvgPool2d(1)
+    if gated:
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                module.bias = None
+    model = fx.symbolic_trace(network)
+    ShapeProp(model).propagate(torch.zeros(1, 3, 64, 64))
+    for node in [node for node in model.graph.nodes if node.target is torch.cat]:
+        # The first part is the value of `inception_3a_relu_1x1`, say.
+        block = "_".join(str(node.all_input_nodes[0].target).split("_")[:2])
+        name = f"{block}_se" if gated else block
+        model.add_submodule(name, squeeze_excitation(node.meta["tensor_meta"].shape[1]) if gated else nn.Identity())
+        with model.graph.inserting_after(node):
+            after = model.graph.call_module(name)
+        node.replace_all_uses_with(after)
+        after.args = (node,)
+    model.recompile()
+    return model
+
+
+class SeVgg(nn.Module):
+    """A VGG of torchvision with an SE block after the ReLU of every convolution: `se1_1`, `se1_2`, `se2_1`, ..."""
+
+    def __init__(self, vgg: nn.Module) -> None:
+        super().__init__()
+        self.features = vgg.get_submodule("features")
+        self.avgpool = vgg.get_submodule("avgpool")
+        self.classifier = vgg.get_submodule("classifier")
+        self.gates: dict[str, str] = {}
+        stage, place, channels = 1, 0, 0
+        for index, module in self.features.named_children():
+            if isinstance(module, nn.Conv2d):
+                place, channels = place + 1, module.out_channels
+            elif isinstance(module, nn.ReLU):
+                self.gates[index] = f"se{stage}_{place}"
+                self.add_module(self.gates[index], squeeze_excitation(channels))
+            elif isinstance(module, nn.MaxPool2d):
+                stage, place = stage + 1, 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for index, module in self.features.named_children():
+            x = module(x)
+            if index in self.gates:
+                x = self.get_submodule(self.gates[index])(x)
+        y: torch.Tensor = self.classifier(torch.flatten(self.avgpool(x), 1))
+        return y
+
+
 def from_pretrainedmodels(name: str) -> nn.Module:
     """Cadene's BN-Inception; the rest of that package is in timm."""
     if name != "bn_inception":
         raise ValueError(f"pretrainedmodels is asked for bn_inception alone, not for `{name}`")
-    model: nn.Module = bninception(pretrained=None)
-    # A 7x7 window of fixed size, which is all there is at 224x224.
-    model.global_pool = nn.AdaptiveAvgPool2d(1)
-    return model
+    return bn_inception(gated=False)
+
+
+def from_paper(name: str) -> nn.Module:
+    """Networks with the SE blocks that the paper puts in."""
+    match name:
+        case "se_bn_inception":
+            return bn_inception(gated=True)
+        case "se_vgg16_bn":
+            return SeVgg(from_torchvision("vgg16_bn"))
+        case _:
+            raise ValueError(f"there is no `{name}` here")
 
 
 def from_torchvision(name: str) -> nn.Module:
     # Of all there, Inception alone has a default that would be undone by loading weights.
     more = {"init_weights": True, "transform_input": False} if name == "inception_v3" else {}
-    return torchvision.models.get_model(name, weights=None, **more)
+    model: nn.Module = torchvision.models.get_model(name, weights=None, **more)
+    return model
 
 
 def from_timm(name: str) -> nn.Module:
@@ -86,6 +167,7 @@ PUBLISHERS: dict[str, Callable[[str], nn.Module]] = {
     "timm": from_timm,
     "torchvision": from_torchvision,
     "pretrainedmodels": from_pretrainedmodels,
+    "paper": from_paper,
 }
 
 

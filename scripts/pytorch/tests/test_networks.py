@@ -43,6 +43,27 @@ def test_bn_inceptions_concatenations_are_observed_though_they_are_no_modules() 
     ]
 
 
+def test_the_papers_gates_are_put_in_and_observed() -> None:
+    images = structured_images(np.random.default_rng(0), 1, (64, 64), 3)
+    inception = build("paper", "se_bn_inception", 0)
+    gates = {name: value.shape[1] for name, value in observe(inception, images).values.items() if "sigmoid" in name}
+    # The paper's authors squeeze 256 channels to 16 first, 1024 to 64 last.
+    assert gates["inception_3a.se.sigmoid"] == 256
+    assert inception.get_parameter("inception_5b_se.fc1.weight").shape[:2] == (64, 1024)
+    assert len(gates) == 10
+    vgg = observe(build("paper", "se_vgg16_bn", 0), images).values
+    places = {1: 2, 2: 2, 3: 3, 4: 3, 5: 3}
+    expected = [f"se{stage}_{place}.sigmoid" for stage, count in places.items() for place in range(1, count + 1)]
+    assert [name for name in vgg if name.startswith("se")] == expected
+
+
+def test_what_runs_in_training_alone_costs_nothing() -> None:
+    # timm's, which lacks the second classifier, has as many.
+    counted = cost(build("torchvision", "inception_v3", 0), 75, 75)
+    assert counted == cost(build("timm", "inception_v3", 0), 75, 75)
+    assert counted.parameters == 23_834_568
+
+
 def test_costs_are_counted_without_computing() -> None:
     with torch.device("meta"):
         model = timm.create_model("resnet18", pretrained=False).eval()
