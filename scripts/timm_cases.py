@@ -114,11 +114,16 @@ def check_cost(senet: Path, case: Case, model: nn.Module, published: Published |
 
 
 def prepare(case: Case, model: nn.Module, seed: int) -> Images:
-    """Make the network lively, and draw what goes into it."""
+    """Make the network lively, and draw what goes into it.
+
+    Those are among the images that the batch norms are calibrated on: in others,
+    what is unlike these grows from layer to layer of a deep network, until all
+    gates are shut or open.
+    """
     random = np.random.default_rng(seed)
-    size = (case.height, case.width)
-    enliven(model, random, structured_images(random, CALIBRATION_IMAGES, size, 3))
-    return structured_images(random, case.batch, size, 3)
+    images = structured_images(random, CALIBRATION_IMAGES, (case.height, case.width), 3)
+    enliven(model, random, images)
+    return images[: case.batch]
 
 
 def run(senet: Path, case: Case, model: nn.Module, images: Images, weights: Path) -> tuple[Observed, list[Compared]]:
