@@ -20,8 +20,7 @@ use self::cache::{CacheFolder, is_commit};
 use self::client::{Client, Failure};
 use self::download::Fetch;
 use self::settings::Settings;
-use super::folder::MOST_BYTES;
-use super::folder::{self, CONFIG, Files, INDEX, PICKLED, WEIGHTS};
+use super::folder::{self, CONFIG, Files, INDEX, MOST_BYTES, PICKLED, WEIGHTS};
 use super::source::{Download, Repository};
 use crate::error::{Error, Result};
 
