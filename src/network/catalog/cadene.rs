@@ -1,33 +1,21 @@
 //! Cadene's ports of the authors' Caffe models, kept by timm as `legacy_*` (`timm/models/senet.py`).
 
-use super::{IMAGENET, TIMM_RESULTS, deep};
+use super::{IMAGENET, RESNET50, TIMM_RESULTS, deep};
 use crate::image::Interpolation;
 use crate::network::Network;
 use crate::network::architecture::{
-    Architecture, Block, Bottleneck, ResNet, Shortcut, SqueezeWidth, Stem, StemConvs, StemPool,
-    Strided,
+    Architecture, Block, Bottleneck, ResNet, Shortcut, SqueezeWidth, StemPool, Strided,
 };
 use crate::network::convention::CADENE;
 
 /// Hu et al., arXiv:1709.01507, table 1: as in He et al., a bottleneck strides on its first 1x1.
 const BOTTLENECK: ResNet = ResNet {
-    stem: Stem {
-        convs: StemConvs::Single {
-            channels: 64,
-            kernel: 7,
-            stride: 2,
-        },
-        pool: StemPool::Max,
-    },
-    block: Block::BOTTLENECK,
-    depths: &[3, 4, 6, 3],
-    width: 64,
-    shortcut: Shortcut::Projection,
     strided: Strided::First,
     squeeze: Some(SqueezeWidth::Reduction {
         ratio: 16,
         minimum: 1,
     }),
+    ..RESNET50
 };
 
 const BASIC: ResNet = ResNet {

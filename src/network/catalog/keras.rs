@@ -1,6 +1,6 @@
 //! Residual networks in Keras's conventions, with SE blocks and without.
 
-use super::IMAGENET;
+use super::{IMAGENET, RESNET50};
 use crate::network::architecture::{
     Architecture, Block, ResNet, Shortcut, SqueezeWidth, Stem, StemConvs, StemPool, Strided,
 };
@@ -31,22 +31,6 @@ const CIFAR_GATED: ResNet = ResNet {
         ratio: 8,
         minimum: 4,
     }),
-    ..CIFAR
-};
-
-/// He et al., table 1, the 50-layer column; the stride on the 3x3.
-const RESNET50: ResNet = ResNet {
-    stem: Stem {
-        convs: StemConvs::Single {
-            channels: 64,
-            kernel: 7,
-            stride: 2,
-        },
-        pool: StemPool::Max,
-    },
-    block: Block::BOTTLENECK,
-    depths: &[3, 4, 6, 3],
-    width: 64,
     ..CIFAR
 };
 

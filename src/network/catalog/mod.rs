@@ -9,7 +9,7 @@ mod vgg;
 
 pub use blocks::{SE_BLOCK, SE_BOTTLENECK};
 
-use super::architecture::{Stem, StemConvs, StemPool};
+use super::architecture::{Block, ResNet, Shortcut, Stem, StemConvs, StemPool, Strided};
 use super::{Evaluation, Input, Network, Published, Top1};
 use crate::error::{Error, Result};
 use crate::image::Interpolation;
@@ -42,6 +42,24 @@ const IMAGENET: Network = Network {
     },
     classes: Some(1000),
     ..SE_BLOCK
+};
+
+/// He et al., arXiv:1512.03385, table 1, the 50-layer column; the stride on the 3x3.
+const RESNET50: ResNet = ResNet {
+    stem: Stem {
+        convs: StemConvs::Single {
+            channels: 64,
+            kernel: 7,
+            stride: 2,
+        },
+        pool: StemPool::Max,
+    },
+    block: Block::BOTTLENECK,
+    depths: &[3, 4, 6, 3],
+    width: 64,
+    shortcut: Shortcut::Projection,
+    strided: Strided::Spatial,
+    squeeze: None,
 };
 
 const fn deep(channels: [usize; 3], pool: StemPool) -> Stem {

@@ -1,43 +1,24 @@
 //! timm's SE-ResNet, SE-ResNeXt and SENet-154 (`timm/models/resnet.py`), and their plain twins,
 //! whose names and arithmetic torchvision shares.
 
-use super::{IMAGENET, TIMM_RESULTS, TORCHVISION, deep};
+use super::{IMAGENET, RESNET50, TIMM_RESULTS, TORCHVISION, deep};
 use crate::image::Interpolation;
 use crate::network::Network;
 use crate::network::architecture::{
-    Architecture, Block, Bottleneck, ResNet, Shortcut, SqueezeWidth, Stem, StemConvs, StemPool,
-    Strided,
+    Architecture, Block, Bottleneck, ResNet, Shortcut, SqueezeWidth, StemPool, Strided,
 };
 use crate::network::convention::TIMM;
 
-/// He et al., arXiv:1512.03385, table 1; a bottleneck strides on its 3x3.
-const BOTTLENECK: ResNet = ResNet {
-    stem: Stem {
-        convs: StemConvs::Single {
-            channels: 64,
-            kernel: 7,
-            stride: 2,
-        },
-        pool: StemPool::Max,
-    },
-    block: Block::BOTTLENECK,
-    depths: &[3, 4, 6, 3],
-    width: 64,
-    shortcut: Shortcut::Projection,
-    strided: Strided::Spatial,
-    squeeze: None,
-};
-
 const BASIC: ResNet = ResNet {
     block: Block::Basic,
-    ..BOTTLENECK
+    ..RESNET50
 };
 
 /// The names' `d`: He et al., arXiv:1812.01187, `ResNet`-D.
 const DEEP: ResNet = ResNet {
     stem: deep([32, 32, 64], StemPool::Max),
     shortcut: Shortcut::Averaged,
-    ..BOTTLENECK
+    ..RESNET50
 };
 
 /// The names' `t`: the stem's first convolution is narrower.
@@ -63,7 +44,7 @@ const SENET154: ResNet = ResNet {
     }),
     depths: &[3, 8, 36, 3],
     shortcut: Shortcut::WideProjection,
-    ..BOTTLENECK
+    ..RESNET50
 };
 
 const fn gated(resnet: ResNet) -> ResNet {
@@ -110,7 +91,7 @@ pub(super) const NETWORKS: &[Network] = &[
         "SE-ResNet-50",
         gated(ResNet {
             depths: &[3, 4, 6, 3],
-            ..BOTTLENECK
+            ..RESNET50
         }),
     )
     .cropped(0.95, Interpolation::Bicubic)
@@ -130,7 +111,7 @@ pub(super) const NETWORKS: &[Network] = &[
         "SE-ResNet-101",
         gated(ResNet {
             depths: &[3, 4, 23, 3],
-            ..BOTTLENECK
+            ..RESNET50
         }),
     )
     .cropped(0.875, Interpolation::Bicubic),
@@ -139,7 +120,7 @@ pub(super) const NETWORKS: &[Network] = &[
         "SE-ResNet-152",
         gated(ResNet {
             depths: &[3, 8, 36, 3],
-            ..BOTTLENECK
+            ..RESNET50
         }),
     )
     .cropped(0.875, Interpolation::Bicubic),
@@ -214,7 +195,7 @@ pub(super) const NETWORKS: &[Network] = &[
         gated(ResNet {
             depths: &[3, 4, 6, 3],
             block: Block::grouped(32, 4),
-            ..BOTTLENECK
+            ..RESNET50
         }),
     )
     .cropped(0.875, Interpolation::Bicubic)
@@ -226,7 +207,7 @@ pub(super) const NETWORKS: &[Network] = &[
         gated(ResNet {
             depths: &[3, 4, 23, 3],
             block: Block::grouped(32, 4),
-            ..BOTTLENECK
+            ..RESNET50
         }),
     )
     .cropped(0.875, Interpolation::Bicubic)
@@ -238,7 +219,7 @@ pub(super) const NETWORKS: &[Network] = &[
         gated(ResNet {
             depths: &[3, 4, 23, 3],
             block: Block::grouped(32, 8),
-            ..BOTTLENECK
+            ..RESNET50
         }),
     )
     .cropped(0.95, Interpolation::Bicubic)
@@ -250,7 +231,7 @@ pub(super) const NETWORKS: &[Network] = &[
         gated(ResNet {
             depths: &[3, 4, 23, 3],
             block: Block::grouped(64, 4),
-            ..BOTTLENECK
+            ..RESNET50
         }),
     )
     .cropped(0.875, Interpolation::Bicubic)
@@ -347,7 +328,7 @@ pub(super) const NETWORKS: &[Network] = &[
         "ResNet-50",
         ResNet {
             depths: &[3, 4, 6, 3],
-            ..BOTTLENECK
+            ..RESNET50
         },
     )
     .cropped(0.875, Interpolation::Bilinear)
@@ -387,7 +368,7 @@ pub(super) const NETWORKS: &[Network] = &[
         "ResNet-101",
         ResNet {
             depths: &[3, 4, 23, 3],
-            ..BOTTLENECK
+            ..RESNET50
         },
     )
     .cropped(0.875, Interpolation::Bilinear)
@@ -406,7 +387,7 @@ pub(super) const NETWORKS: &[Network] = &[
         "ResNet-152",
         ResNet {
             depths: &[3, 8, 36, 3],
-            ..BOTTLENECK
+            ..RESNET50
         },
     )
     .cropped(0.875, Interpolation::Bilinear)
@@ -458,7 +439,7 @@ pub(super) const NETWORKS: &[Network] = &[
         ResNet {
             depths: &[3, 4, 6, 3],
             block: Block::grouped(32, 4),
-            ..BOTTLENECK
+            ..RESNET50
         },
     )
     .cropped(0.875, Interpolation::Bilinear)
@@ -481,7 +462,7 @@ pub(super) const NETWORKS: &[Network] = &[
         ResNet {
             depths: &[3, 4, 23, 3],
             block: Block::grouped(32, 4),
-            ..BOTTLENECK
+            ..RESNET50
         },
     )
     .cropped(0.875, Interpolation::Bicubic)
@@ -496,7 +477,7 @@ pub(super) const NETWORKS: &[Network] = &[
         ResNet {
             depths: &[3, 4, 23, 3],
             block: Block::grouped(32, 8),
-            ..BOTTLENECK
+            ..RESNET50
         },
     )
     .cropped(0.875, Interpolation::Bilinear)
@@ -514,7 +495,7 @@ pub(super) const NETWORKS: &[Network] = &[
         ResNet {
             depths: &[3, 4, 23, 3],
             block: Block::grouped(64, 4),
-            ..BOTTLENECK
+            ..RESNET50
         },
     )
     .cropped(0.875, Interpolation::Bilinear)
