@@ -7,16 +7,19 @@
 //!                         ▲
 //! description ──> layers ─┬──> trace     shapes, parameters, MACs; needs no weights
 //!                         ├──> candle    one leaf per layer, loaded through VarBuilder
+//!                         ├──> CPU plan  the same layers, fused, by kernels of this crate
 //!                         └──> keys      what each layer's tensors are called in a file
 //! ```
 //!
 //! - [`network`]: descriptions, the catalogue, layers, the trace;
 //! - [`nn`]: candle modules, the [`nn::SqueezeExcitation`] block first;
+//! - [`cpu`]: the same networks by kernels of this crate;
 //! - [`checkpoint`]: where weights come from;
 //! - [`image`]: from a file to the numbers a network sees;
 //! - [`report`]: what the commands answer, as text, JSON or CSV.
 
 pub mod checkpoint;
+pub mod cpu;
 pub mod error;
 pub mod image;
 pub mod network;

@@ -128,6 +128,25 @@ impl Layers {
         layers
     }
 
+    /// Layers of any wiring, each with the indices of the values that it reads: for tests of what
+    /// no network of the catalogue has.
+    #[cfg(test)]
+    pub(crate) fn of_operations(input: usize, list: &[(&str, Operation, &[usize])]) -> Self {
+        let mut layers = Self {
+            list: Vec::new(),
+            gates: Vec::new(),
+            blocks: Vec::new(),
+            channels: vec![input],
+            convention: super::convention::KERAS,
+            prefix: String::new(),
+        };
+        for (name, operation, inputs) in list {
+            let inputs: Vec<Value> = inputs.iter().map(|&index| Value(index)).collect();
+            layers.push(name, *operation, &inputs);
+        }
+        layers
+    }
+
     /// All layers, in the order of computation.
     #[must_use]
     pub fn as_slice(&self) -> &[Layer] {

@@ -1,0 +1,374 @@
+//! A network ready to run on this processor.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use serde::Serialize;
+
+use super::fuse::{Graph, Weights, Work};
+use super::isa::Isa;
+use super::job::Scene;
+use super::kernels::{Line, Memory, lines};
+use super::matrix::{Matrix, Source, padded, rounded};
+use super::pack::Packed;
+use super::plan::{Made, Order, Packing, Plan, Setting};
+use super::team::Team;
+use crate::error::{Error, Result};
+use crate::network::{Layer, Layers, Network, Shape};
+
+/// How an [`Engine`] computes. None of it but `isa` changes a bit of the result.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Threads that compute; those that this process may use if not given.
+    pub threads: Option<usize>,
+    /// The instructions to use; [`Isa::detect`] if not given.
+    pub isa: Option<Isa>,
+}
+
+/// What a run does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlanSummary {
+    /// The instructions that it uses.
+    pub isa: Isa,
+    /// In order.
+    pub steps: Vec<StepSummary>,
+    /// Bytes of all values together; weights are not counted.
+    pub memory: usize,
+}
+
+/// What is computed in one go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepSummary {
+    /// Names of the layers that it computes, the one whose value it makes last; none where that
+    /// value is the engine's own.
+    pub layers: Vec<String>,
+    /// How.
+    pub algorithm: &'static str,
+    /// Shape of its value, `[N, C, H, W]`.
+    pub output: Vec<usize>,
+    /// The buffer that it writes; some share memory with others.
+    pub buffer: usize,
+    /// Bytes that it writes.
+    pub bytes: usize,
+    /// Multiplications that it really does, zeros that fill up a block of channels included.
+    pub macs: u64,
+}
+
+/// A network of the catalogue on the CPU's own kernels.
+///
+/// It reads weights when it first meets an input's shape, plans for that shape once, and keeps
+/// both. Several threads may call [`Engine::run`]; they wait for each other.
+///
+/// # Shapes
+///
+/// `[N, channels, H, W]` to `[N, classes]`, as the network's trace says; in single precision.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use candle_nn::VarBuilder;
+/// use senet::cpu::{Engine, Options};
+/// use senet::network::catalog;
+///
+/// let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
+/// let engine = Engine::new(catalog::find("seresnet20")?, vb, Options::default())?;
+/// let images = Tensor::zeros((2, 3, 32, 32), DType::F32, &Device::Cpu)?;
+/// assert_eq!(engine.run(&images)?.dims(), [2, 10]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Engine {
+    layers: Layers,
+    graph: Graph,
+    vb: VarBuilder<'static>,
+    setting: Setting,
+    state: Mutex<State>,
+}
+
+struct State {
+    team: Team,
+    plans: HashMap<[usize; 3], Arc<Planned>>,
+    packed: HashMap<Packing, Arc<Packed>>,
+    memory: Vec<Line>,
+}
+
+/// Sees a layer's value after the step that makes it.
+type Observe<'a> = dyn FnMut(Option<(&Layer, &Made)>, &Memory<'_>) -> Result<()> + 'a;
+
+/// A plan, and the numbers it needs.
+struct Planned {
+    plan: Plan,
+    packed: Vec<Arc<Packed>>,
+}
+
+/// Images that go through at once: larger batches gain nothing, and take more memory.
+const IMAGES: usize = 8;
+
+impl Engine {
+    /// Loads `network`; each layer's name is the path of its tensors in `vb`.
+    ///
+    /// # Errors
+    ///
+    /// A tensor that `vb` lacks or that has another shape, or instructions that this processor
+    /// lacks.
+    pub fn new(network: &Network, vb: VarBuilder<'static>, options: Options) -> Result<Self> {
+        let engine = Self::of_layers(network.layers(), vb, options)?;
+        let mut state = engine.state();
+        engine.planned(&mut state, network.input.shape(1))?;
+        drop(state);
+        Ok(engine)
+    }
+
+    /// Without a plan: it is made when an input comes.
+    pub(super) fn of_layers(
+        layers: Layers,
+        vb: VarBuilder<'static>,
+        options: Options,
+    ) -> Result<Self> {
+        let isa = match options.isa {
+            Some(isa) => isa.checked()?,
+            None => Isa::detect()?,
+        };
+        let threads = options.threads.unwrap_or_else(Team::size);
+        Ok(Self {
+            graph: Graph::of(&layers),
+            layers,
+            vb,
+            setting: Setting { isa, threads },
+            state: Mutex::new(State {
+                team: Team::new(threads)?,
+                plans: HashMap::new(),
+                packed: HashMap::new(),
+                memory: Vec::new(),
+            }),
+        })
+    }
+
+    /// The layers it computes.
+    #[must_use]
+    pub fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
+    /// The instructions that it uses.
+    #[must_use]
+    pub fn isa(&self) -> Isa {
+        self.setting.isa
+    }
+
+    /// What a run on inputs of this shape does, and the bytes of memory that it does it in.
+    ///
+    /// # Errors
+    ///
+    /// An input that the network cannot take.
+    pub fn plan(&self, input: Shape) -> Result<PlanSummary> {
+        let plan = Plan::new(&self.graph, &self.layers, input, self.setting)?;
+        let steps = plan.steps.iter().map(|step| StepSummary {
+            layers: step
+                .layers
+                .iter()
+                .map(|&layer| self.layers.as_slice()[layer].name.clone())
+                .collect(),
+            algorithm: step.algorithm,
+            output: step.made.shape().to_vec(),
+            buffer: step.buffer,
+            bytes: step.bytes,
+            macs: step.macs,
+        });
+        Ok(PlanSummary {
+            isa: self.isa(),
+            steps: steps.collect(),
+            memory: plan.memory * size_of::<f32>(),
+        })
+    }
+
+    /// Computes the network.
+    ///
+    /// # Errors
+    ///
+    /// An input that the network cannot take.
+    pub fn run(&self, xs: &Tensor) -> Result<Tensor> {
+        self.run_with(xs, &mut |_, _| Ok(()))
+    }
+
+    /// [`Engine::run`] that hands every value it keeps to `observe` as it is computed: the
+    /// outputs of its steps, each under the name of the last layer that it computes, as
+    /// `[N, C, H, W]`. More than 8 images come 8 at a time.
+    ///
+    /// # Errors
+    ///
+    /// An input that the network cannot take, or whatever `observe` returns.
+    pub fn run_observed(
+        &self,
+        xs: &Tensor,
+        observe: &mut dyn FnMut(&Layer, &Tensor) -> Result<()>,
+    ) -> Result<Tensor> {
+        self.run_with(xs, &mut |made, memory| {
+            let Some((layer, made)) = made else {
+                return Ok(());
+            };
+            let value = Tensor::from_vec(read(made, memory), &made.shape(), &Device::Cpu)?;
+            observe(layer, &value)
+        })
+    }
+
+    fn run_with(&self, xs: &Tensor, observe: &mut Observe<'_>) -> Result<Tensor> {
+        let (batch, channels, height, width) = xs.dims4()?;
+        let shape = Shape {
+            batch,
+            channels,
+            spatial: Some([height, width]),
+        };
+        // Refuses what the network cannot take, before anything is planned.
+        let trace = crate::network::trace::trace(&self.layers, shape)?;
+        let input = xs
+            .to_device(&Device::Cpu)?
+            .to_dtype(DType::F32)?
+            .flatten_all()?
+            .to_vec1::<f32>()?;
+        let output = trace.layers.last().map_or(shape, |cost| cost.output);
+        let mut numbers = Vec::with_capacity(output.elements().unwrap_or_default());
+        let mut state = self.state();
+        let each = channels * height * width;
+        for images in input.chunks((IMAGES * each).max(1)) {
+            let shape = Shape {
+                batch: images.len() / each,
+                ..shape
+            };
+            let planned = self.planned(&mut state, shape)?;
+            let needed = planned.plan.memory.div_ceil(16);
+            if state.memory.len() < needed {
+                // The old memory goes first.
+                state.memory = Vec::new();
+                state.memory = lines(planned.plan.memory);
+            }
+            numbers.extend(self.compute(&planned, &mut state, images, observe)?);
+        }
+        let dims = output.dims(crate::network::Layout::Nchw);
+        Ok(Tensor::from_vec(numbers, dims, &Device::Cpu)?)
+    }
+
+    #[allow(
+        unsafe_code,
+        reason = "memory that the team's threads share; see below"
+    )]
+    fn compute(
+        &self,
+        planned: &Planned,
+        state: &mut State,
+        input: &[f32],
+        observe: &mut Observe<'_>,
+    ) -> Result<Vec<f32>> {
+        let State { team, memory, .. } = state;
+        // SAFETY: chunks of a phase run at once, phases do not. Each chunk writes the outputs and
+        // sums of its own panels and lines, which no other chunk has (`Grid::chunk` cuts both
+        // without overlap), and reads tensors that the phase does not write: their buffers are
+        // in use at the same node, so `place` keeps them apart. A pass may write the very numbers
+        // it reads, which are of its own rows.
+        let memory = unsafe { Memory::new(memory) };
+        let scene = Scene {
+            isa: self.setting.isa,
+            memory,
+            input,
+            packed: &planned.packed,
+        };
+        for step in &planned.plan.steps {
+            for phase in &step.phases {
+                team.run(phase.chunks(), &|chunk| phase.run(chunk, &scene));
+            }
+            let layer = step.layers.last();
+            let layer = layer.and_then(|&layer| self.layers.as_slice().get(layer));
+            observe(layer.map(|layer| (layer, &step.made)), &memory)?;
+        }
+        Ok(read(&planned.plan.output, &memory))
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        // A panic leaves half-computed numbers behind, which every run overwrites.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn planned(&self, state: &mut State, shape: Shape) -> Result<Arc<Planned>> {
+        let [height, width] = shape.spatial.unwrap_or([1, 1]);
+        let key = [shape.batch, height, width];
+        if let Some(planned) = state.plans.get(&key) {
+            return Ok(planned.clone());
+        }
+        let plan = Plan::new(&self.graph, &self.layers, shape, self.setting)?;
+        let mut packed = Vec::with_capacity(plan.packings.len());
+        for packing in &plan.packings {
+            let numbers = if let Some(numbers) = state.packed.get(packing) {
+                numbers.clone()
+            } else {
+                let numbers = Arc::new(self.pack(packing)?);
+                state.packed.insert(*packing, numbers.clone());
+                numbers
+            };
+            packed.push(numbers);
+        }
+        let planned = Arc::new(Planned { plan, packed });
+        state.plans.insert(key, planned.clone());
+        Ok(planned)
+    }
+
+    fn pack(&self, packing: &Packing) -> Result<Packed> {
+        let source = Source {
+            layers: &self.layers,
+            vb: &self.vb,
+        };
+        let matrix = |weights: &Weights| -> Result<Matrix> { Ok(source.matrix(weights)?) };
+        match (&self.graph.nodes[packing.node].work, packing.order) {
+            (Work::Conv { weights, .. } | Work::Linear { weights }, order) => match order {
+                Order::Panels(form) => Ok(Packed::panels(&form, &matrix(weights)?)),
+                Order::Narrow(form) => Ok(Packed::narrow(&form, &matrix(weights)?)),
+                Order::Norm { .. } => Err(Error::Geometry("a convolution is no pass".to_owned())),
+            },
+            (Work::Pass { norm, factor }, Order::Norm { channels }) => {
+                let [factors, bias] = match norm {
+                    Some(norm) => source.norm(*norm)?,
+                    None => [vec![1.; channels], vec![0.; channels]],
+                };
+                let scaled = |numbers: Vec<f64>| {
+                    let numbers: Vec<f64> = numbers.iter().map(|number| number * factor).collect();
+                    padded(&rounded(&numbers))
+                };
+                Ok(Packed {
+                    weights: scaled(factors),
+                    bias: scaled(bias),
+                })
+            }
+            _ => Err(Error::Geometry("nothing to pack".to_owned())),
+        }
+    }
+}
+
+/// A tensor's numbers, image by image and channel by channel.
+fn read(made: &Made, memory: &Memory<'_>) -> Vec<f32> {
+    let Made { view, channels } = made;
+    let mut numbers = Vec::with_capacity(view.images * channels * view.height * view.width);
+    for image in 0..view.images {
+        for channel in 0..*channels {
+            let (block, lane) = if view.pixel == 1 {
+                (channel, 0)
+            } else {
+                (channel / view.pixel, channel % view.pixel)
+            };
+            let start = view.at(image, block) + lane;
+            for row in 0..view.height {
+                for column in 0..view.width {
+                    numbers.push(memory.get(start + row * view.row + column * view.pixel));
+                }
+            }
+        }
+    }
+    numbers
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("setting", &self.setting)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,368 @@
+//! Layers to nodes: what is computed in one go. Nothing here knows the input's size.
+//!
+//! A node is a convolution, a pool or a pass over a map, with everything that can be done to a
+//! number before it is stored: its batch norm, a constant, a gate, a residual, a rectifier.
+//!
+//! A gate is known before the last convolution where that is linear up to the squeeze, since the
+//! mean of W h + b is W mean(h) + b: then it is a factor in that convolution's epilogue, and
+//! fc1 W is one small matrix. Elsewhere the squeeze is summed up as its input is stored, and the
+//! gate multiplies in a pass of its own, in place, together with the residual and the rectifier.
+
+use crate::network::geometry::Extent;
+use crate::network::layers::Gate;
+use crate::network::operation::Conv;
+use crate::network::{Layers, Operation, Value};
+
+/// A tensor of the graph: the value of that index, or one that only the engine has.
+pub(super) type Id = usize;
+
+/// What is computed from a network's layers, in order.
+#[derive(Debug, Clone)]
+pub(super) struct Graph {
+    pub(super) nodes: Vec<Node>,
+    /// For each tensor: what it is.
+    pub(super) tensors: Vec<Origin>,
+    pub(super) output: Id,
+}
+
+/// Where a tensor comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A value of the layers; the numbers of another tensor where it is only named anew.
+    Value { same_as: Option<Id> },
+    /// The means of that tensor's channels.
+    MeansOf(Id),
+}
+
+/// One thing to compute.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    /// The layers it computes, by index, the one whose value it makes last.
+    pub(super) layers: Vec<usize>,
+    pub(super) source: Id,
+    pub(super) output: Id,
+    pub(super) work: Work,
+    pub(super) finish: Finish,
+}
+
+/// What a node does.
+#[derive(Debug, Clone)]
+pub(super) enum Work {
+    /// A convolution.
+    Conv { conv: Conv, weights: Weights },
+    /// A dense layer: a convolution with a kernel as large as its source.
+    Linear { weights: Weights },
+    /// A window's largest numbers or means.
+    Pool(Operation),
+    /// Each channel's mean, from sums taken as `source` was stored.
+    Mean,
+    /// Nothing but what finishes any node.
+    Pass { norm: Option<usize>, factor: f64 },
+    /// Several tensors' channels, in order.
+    Concat { members: Vec<Id> },
+}
+
+/// Where a matrix comes from.
+#[derive(Debug, Clone)]
+pub(super) enum Weights {
+    /// The layer's own, its outputs scaled and shifted by the batch norm of that layer, then
+    /// multiplied.
+    Layer {
+        layer: usize,
+        norm: Option<usize>,
+        factor: f64,
+    },
+    /// The product of a dense layer's and a convolution's, both of these kinds.
+    Composed { linear: usize, conv: Box<Weights> },
+}
+
+/// What is done to a number before it is stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Finish {
+    pub(super) gate: Option<Id>,
+    pub(super) residual: Option<Id>,
+    pub(super) activation: Option<Activation>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Activation {
+    Relu,
+    Sigmoid,
+}
+
+/// What a chain of layers has been folded into so far.
+#[derive(Debug, Clone, Default)]
+struct Chain {
+    layers: Vec<usize>,
+    norm: Option<usize>,
+    factor: Option<f64>,
+    finish: Finish,
+}
+
+struct Fusing<'a> {
+    layers: &'a Layers,
+    /// For each value, the layers that read it; [`usize::MAX`] for whoever called.
+    readers: Vec<Vec<usize>>,
+    /// Layers that a node has already.
+    done: Vec<bool>,
+    graph: Graph,
+}
+
+impl Graph {
+    pub(super) fn of(layers: &Layers) -> Self {
+        let list = layers.as_slice();
+        let mut readers = vec![Vec::new(); list.len() + 1];
+        for (index, layer) in list.iter().enumerate() {
+            for value in &layer.inputs {
+                readers[value.index()].push(index);
+            }
+        }
+        readers[list.len()].push(usize::MAX);
+        let mut fusing = Fusing {
+            layers,
+            readers,
+            done: vec![false; list.len()],
+            graph: Self {
+                nodes: Vec::new(),
+                tensors: vec![Origin::Value { same_as: None }; list.len() + 1],
+                output: list.len(),
+            },
+        };
+        for index in 0..list.len() {
+            if !fusing.done[index] {
+                fusing.add(index);
+            }
+        }
+        let mut graph = fusing.graph;
+        graph.output = graph.same(graph.output);
+        graph
+    }
+
+    /// The tensor that holds the numbers of `id`.
+    pub(super) fn same(&self, id: Id) -> Id {
+        match self.tensors[id] {
+            Origin::Value {
+                same_as: Some(other),
+            } => other,
+            _ => id,
+        }
+    }
+}
+
+impl Fusing<'_> {
+    fn tensor(&self, value: Value) -> Id {
+        self.graph.same(value.index())
+    }
+
+    /// Adds what computes the layer at `index` and what can be folded into it.
+    fn add(&mut self, index: usize) {
+        let layer = &self.layers.as_slice()[index];
+        let Some(&first) = layer.inputs.first() else {
+            return;
+        };
+        let source = self.tensor(first);
+        let mut chain = Chain {
+            layers: vec![index],
+            ..Chain::default()
+        };
+        let work = match layer.operation {
+            Operation::Conv(conv) => {
+                self.follow(index, &mut chain);
+                self.gate_early(index, &conv, source, &mut chain);
+                let weights = chain.weights(index);
+                Work::Conv { conv, weights }
+            }
+            Operation::Linear { .. } => {
+                self.follow(index, &mut chain);
+                let weights = chain.weights(index);
+                Work::Linear { weights }
+            }
+            Operation::MaxPool(_)
+            | Operation::AveragePool { .. }
+            | Operation::AdaptiveAveragePool(_) => Work::Pool(layer.operation),
+            // Nobody sums up the input as it is stored.
+            Operation::GlobalAveragePool if first == Value::INPUT => {
+                Work::Pool(Operation::AdaptiveAveragePool([1, 1]))
+            }
+            Operation::GlobalAveragePool => Work::Mean,
+            Operation::Concat => Work::Concat {
+                members: layer
+                    .inputs
+                    .iter()
+                    .map(|&value| self.tensor(value))
+                    .collect(),
+            },
+            Operation::Flatten { .. } => {
+                self.graph.tensors[index + 1] = Origin::Value {
+                    same_as: Some(source),
+                };
+                return;
+            }
+            Operation::BatchNorm { .. }
+            | Operation::Relu
+            | Operation::Sigmoid
+            | Operation::Scale
+            | Operation::Multiply { .. }
+            | Operation::Add => {
+                let second = layer.inputs.get(1).map(|&value| self.tensor(value));
+                match layer.operation {
+                    Operation::BatchNorm { .. } => chain.norm = Some(index),
+                    Operation::Relu => chain.finish.activation = Some(Activation::Relu),
+                    Operation::Sigmoid => chain.finish.activation = Some(Activation::Sigmoid),
+                    Operation::Scale => chain.finish.gate = second,
+                    Operation::Multiply { factor } => chain.factor = Some(factor),
+                    _ => chain.finish.residual = second,
+                }
+                self.follow(index, &mut chain);
+                Work::Pass {
+                    norm: chain.norm,
+                    factor: chain.factor.unwrap_or(1.),
+                }
+            }
+        };
+        self.push(chain, source, work);
+    }
+
+    fn push(&mut self, chain: Chain, source: Id, work: Work) {
+        for &layer in &chain.layers {
+            self.done[layer] = true;
+        }
+        let Some(&last) = chain.layers.last() else {
+            return;
+        };
+        self.graph.nodes.push(Node {
+            layers: chain.layers,
+            source,
+            output: last + 1,
+            work,
+            finish: chain.finish,
+        });
+    }
+
+    /// Folds what alone reads the chain's value, as long as it can be folded.
+    fn follow(&self, start: usize, chain: &mut Chain) {
+        while let Some(&last) = chain.layers.last()
+            && let &[reader] = self.readers[last + 1].as_slice()
+            && let Some(layer) = self.layers.as_slice().get(reader)
+        {
+            let Finish {
+                gate,
+                residual,
+                activation,
+            } = chain.finish;
+            if activation.is_some() {
+                break;
+            }
+            match layer.operation {
+                Operation::BatchNorm { .. }
+                    if chain.norm.is_none()
+                        && chain.factor.is_none()
+                        && gate.is_none()
+                        && residual.is_none() =>
+                {
+                    chain.norm = Some(reader);
+                }
+                Operation::Multiply { factor } if residual.is_none() => {
+                    chain.factor = Some(chain.factor.unwrap_or(1.) * factor);
+                }
+                Operation::Add if residual.is_none() => {
+                    let other = layer.inputs.iter().find(|value| value.index() != last + 1);
+                    // Only what is computed before this node is there to be added.
+                    match other.filter(|other| other.index() <= start) {
+                        Some(&other) => chain.finish.residual = Some(self.tensor(other)),
+                        None => break,
+                    }
+                }
+                Operation::Relu => chain.finish.activation = Some(Activation::Relu),
+                Operation::Sigmoid => chain.finish.activation = Some(Activation::Sigmoid),
+                _ => break,
+            }
+            chain.layers.push(reader);
+        }
+    }
+
+    /// Folds the SE block that reads the chain's value, if its gate follows from the means of the
+    /// convolution's input, and adds what computes the gate.
+    fn gate_early(&mut self, index: usize, conv: &Conv, source: Id, chain: &mut Chain) {
+        let pixel = [1, 1];
+        let even = conv.window.kernel == pixel
+            && conv.window.stride == 1
+            && conv.window.extents(pixel).is_ok_and(|extents| {
+                let alone = |extent: &Extent| extent.before == 0 && extent.after == 0;
+                extents.iter().all(alone)
+            });
+        if !even
+            || conv.groups != 1
+            || chain.finish != Finish::default()
+            || source == Value::INPUT.index()
+        {
+            return;
+        }
+        let Some(&last) = chain.layers.last() else {
+            return;
+        };
+        let squeezes = |gate: &&Gate| {
+            let reads_it = |layer: usize| {
+                let inputs = &self.layers.as_slice()[layer].inputs;
+                inputs
+                    .first()
+                    .is_some_and(|value| value.index() == last + 1)
+            };
+            let scale = gate.first + Gate::LAYERS - 1;
+            reads_it(gate.first) && reads_it(scale) && self.readers[last + 1] == [gate.first, scale]
+        };
+        let Some(gate) = self.layers.gates().iter().find(squeezes) else {
+            return;
+        };
+        let [squeeze, fc1, relu, fc2, sigmoid, scale] =
+            std::array::from_fn(|stage| gate.first + stage);
+
+        let means = self.means(source, squeeze);
+        let mut reduce = Chain {
+            layers: vec![fc1, relu],
+            ..Chain::default()
+        };
+        reduce.finish.activation = Some(Activation::Relu);
+        let weights = Weights::Composed {
+            linear: fc1,
+            conv: Box::new(chain.weights(index)),
+        };
+        self.push(reduce, means, Work::Linear { weights });
+        let mut expand = Chain {
+            layers: vec![fc2, sigmoid],
+            ..Chain::default()
+        };
+        expand.finish.activation = Some(Activation::Sigmoid);
+        let weights = expand.weights(fc2);
+        self.push(expand, relu + 1, Work::Linear { weights });
+
+        chain.finish.gate = Some(sigmoid + 1);
+        chain.layers.push(scale);
+        self.follow(index, chain);
+    }
+
+    /// Adds the means of a tensor that is no layer's squeeze.
+    fn means(&mut self, source: Id, squeeze: usize) -> Id {
+        self.done[squeeze] = true;
+        let output = self.graph.tensors.len();
+        self.graph.tensors.push(Origin::MeansOf(source));
+        self.graph.nodes.push(Node {
+            layers: Vec::new(),
+            source,
+            output,
+            work: Work::Mean,
+            finish: Finish::default(),
+        });
+        output
+    }
+}
+
+impl Chain {
+    fn weights(&self, layer: usize) -> Weights {
+        Weights::Layer {
+            layer,
+            norm: self.norm,
+            factor: self.factor.unwrap_or(1.),
+        }
+    }
+}

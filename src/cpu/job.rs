@@ -1,0 +1,492 @@
+//! What a chunk of a phase computes: loops over tiles that hand each to a kernel.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::fuse::Activation;
+use super::isa::Isa;
+use super::kernels::{
+    self, BLOCK, Epilogue, Memory, Narrow, Pointwise, Pool, Pooling, Product, Runs, Sums,
+};
+use super::pack::{NarrowBlock, Packed, Panels};
+use super::view::{Grid, Tiles, View};
+
+/// What every chunk of a run sees.
+pub(super) struct Scene<'a> {
+    pub(super) isa: Isa,
+    pub(super) memory: Memory<'a>,
+    /// The network's input, `[N, C, H, W]`.
+    pub(super) input: &'a [f32],
+    pub(super) packed: &'a [Arc<Packed>],
+}
+
+/// Work between two points at which all threads meet.
+#[derive(Debug, Clone)]
+pub(super) struct Phase {
+    pub(super) job: Job,
+    pub(super) grid: Grid,
+    /// A border of zeros that no phase before this one could write.
+    pub(super) border: Option<Border>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Job {
+    Enter(EnterJob),
+    Product(ProductJob),
+    Narrow(NarrowJob),
+    Pool(PoolJob),
+    Mean(MeanJob),
+    Pass(PassJob),
+    Gather(GatherJob),
+}
+
+/// What is done to numbers before they are stored.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ending {
+    pub(super) gate: Option<View>,
+    pub(super) residual: Option<View>,
+    pub(super) activation: Option<Activation>,
+    pub(super) sums: Option<SumsPlace>,
+}
+
+/// Where sums over the pixels of a line are kept: `[image][line][channels in whole blocks]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SumsPlace {
+    pub(super) start: usize,
+    pub(super) lines: usize,
+    pub(super) width: usize,
+}
+
+/// The input's copy.
+#[derive(Debug, Clone)]
+pub(super) struct EnterJob {
+    pub(super) channels: usize,
+    pub(super) output: View,
+}
+
+/// A convolution by [`kernels::product`].
+#[derive(Debug, Clone)]
+pub(super) struct ProductJob {
+    pub(super) packed: usize,
+    pub(super) panels: Panels,
+    pub(super) runs: Runs,
+    /// From the output's pixel (0, 0), whose window may begin in the border.
+    pub(super) source: View,
+    pub(super) stride: usize,
+    /// From the source of a tile's pixel to that of the next.
+    pub(super) step: usize,
+    pub(super) tiles: Tiles,
+    pub(super) output: View,
+    pub(super) ending: Ending,
+}
+
+/// A convolution by [`kernels::narrow`].
+#[derive(Debug, Clone)]
+pub(super) struct NarrowJob {
+    pub(super) packed: usize,
+    pub(super) blocks: Vec<NarrowBlock>,
+    pub(super) source: View,
+    pub(super) stride: usize,
+    pub(super) tiles: Tiles,
+    pub(super) output: View,
+    pub(super) ending: Ending,
+}
+
+/// A pool whose windows are cut to the image.
+#[derive(Debug, Clone)]
+pub(super) struct PoolJob {
+    pub(super) pooling: Pooling,
+    pub(super) rows: Vec<[usize; 2]>,
+    pub(super) columns: Vec<[usize; 2]>,
+    /// For each row of the output, for each of its columns; none for a largest number.
+    pub(super) factors: Vec<Vec<f32>>,
+    pub(super) source: View,
+    pub(super) output: View,
+    pub(super) sums: Option<SumsPlace>,
+}
+
+/// Means from sums.
+#[derive(Debug, Clone)]
+pub(super) struct MeanJob {
+    /// In the order of the output's blocks.
+    pub(super) parts: Vec<SumsPlace>,
+    pub(super) factor: f32,
+    pub(super) output: View,
+}
+
+/// A pass over a map.
+#[derive(Debug, Clone)]
+pub(super) struct PassJob {
+    /// Factors and biases.
+    pub(super) packed: Option<usize>,
+    pub(super) source: View,
+    pub(super) output: View,
+    pub(super) ending: Ending,
+}
+
+/// Copies channels to others that do not begin with a block.
+#[derive(Debug, Clone)]
+pub(super) struct GatherJob {
+    pub(super) source: View,
+    pub(super) channels: usize,
+    /// The whole concatenation.
+    pub(super) output: View,
+    pub(super) first: usize,
+    /// Whether it writes zeros after its last channel.
+    pub(super) last: bool,
+}
+
+/// The border of zeros around every plane of a buffer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Border {
+    pub(super) start: usize,
+    pub(super) planes: usize,
+    pub(super) plane: usize,
+    pub(super) row: usize,
+    pub(super) rows: usize,
+    /// Numbers before and after the pixels of a row, and rows above and below them.
+    pub(super) columns: [usize; 2],
+    pub(super) around: [usize; 2],
+}
+
+impl Border {
+    fn clear(&self, memory: &Memory<'_>) {
+        let [left, right] = self.columns;
+        let [above, below] = self.around;
+        for plane in 0..self.planes {
+            let start = self.start + plane * self.plane;
+            memory.zero(start, above * self.row);
+            memory.zero(start + (self.rows - below) * self.row, below * self.row);
+            for row in above..self.rows - below {
+                let row = start + row * self.row;
+                memory.zero(row, left);
+                memory.zero(row + self.row - right, right);
+            }
+        }
+    }
+}
+
+impl SumsPlace {
+    fn at(&self, image: usize, line: usize, block: usize) -> usize {
+        self.start + (image * self.lines + line) * self.width + block * BLOCK
+    }
+}
+
+impl Phase {
+    pub(super) fn chunks(&self) -> usize {
+        self.grid.chunks() + usize::from(self.border.is_some())
+    }
+
+    pub(super) fn run(&self, chunk: usize, scene: &Scene<'_>) {
+        if chunk == self.grid.chunks() {
+            if let Some(border) = &self.border {
+                border.clear(&scene.memory);
+            }
+            return;
+        }
+        let [panels, lines] = self.grid.chunk(chunk);
+        match &self.job {
+            Job::Enter(job) => job.run(lines, scene),
+            Job::Product(job) => job.run(panels, lines, scene),
+            Job::Narrow(job) => job.run(panels, lines, scene),
+            Job::Pool(job) => job.run(lines, scene),
+            Job::Mean(job) => job.run(lines, scene),
+            Job::Pass(job) => job.run(lines, scene),
+            Job::Gather(job) => job.run(lines, scene),
+        }
+    }
+}
+
+impl Ending {
+    /// The epilogue of a tile: pixels from the `first` on of an image, channels of a panel.
+    fn of_tile<'a>(
+        &self,
+        output: &View,
+        [image, block]: [usize; 2],
+        pixels: &Range<usize>,
+        bias: &'a [f32],
+    ) -> Epilogue<'a> {
+        let place = |view: &View| view.pixels(view.at(image, block), pixels.start, pixels.len());
+        Epilogue {
+            bias: &bias[block * BLOCK..],
+            gate: self.gate.map(|gate| gate.at(image, block)),
+            residual: self.residual.as_ref().map(place),
+            relu: self.activation == Some(Activation::Relu),
+            output: place(output),
+            sums: None,
+        }
+    }
+
+    fn sums(&self, [image, block]: [usize; 2], line: usize, tile: usize) -> Option<Sums> {
+        self.sums.map(|sums| Sums {
+            offset: sums.at(image, line, block),
+            begin: tile == 0,
+        })
+    }
+
+    /// What no kernel does.
+    fn finish(&self, memory: &Memory<'_>, offsets: &[usize], step: usize, blocks: usize) {
+        if self.activation == Some(Activation::Sigmoid) {
+            for &offset in offsets {
+                for block in 0..blocks {
+                    for lane in 0..BLOCK {
+                        let offset = offset + block * step + lane;
+                        memory.set(offset, sigmoid(memory.get(offset)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn sigmoid(number: f32) -> f32 {
+    1. / (1. + (-number).exp())
+}
+
+impl EnterJob {
+    /// Rows of planes, or of blocks.
+    fn run(&self, rows: Range<usize>, scene: &Scene<'_>) {
+        let Self { channels, output } = self;
+        let View { height, width, .. } = *output;
+        let memory = &scene.memory;
+        for index in rows {
+            let [image, block, row] = row_of(output, index);
+            let start = output.at(image, block) + row * output.row;
+            let of_channel = |channel: usize| {
+                let from = ((image * channels + channel) * height + row) * width;
+                &scene.input[from..from + width]
+            };
+            if output.pixel == 1 {
+                memory.write(start, of_channel(block));
+                continue;
+            }
+            memory.zero(start, width * BLOCK);
+            for channel in (block * BLOCK..*channels).take(BLOCK) {
+                for (column, &number) in of_channel(channel).iter().enumerate() {
+                    memory.set(start + column * BLOCK + channel % BLOCK, number);
+                }
+            }
+        }
+    }
+}
+
+impl ProductJob {
+    /// Lines of all images.
+    fn run(&self, panels: Range<usize>, lines: Range<usize>, scene: &Scene<'_>) {
+        let packed = &scene.packed[self.packed];
+        for panel in &self.panels.list[panels] {
+            let channels = if self.source.pixel == 1 {
+                0
+            } else {
+                panel.channel / BLOCK * self.source.block + panel.channel % BLOCK
+            };
+            for index in lines.clone() {
+                let (image, line) = (index / self.tiles.lines(), index % self.tiles.lines());
+                let place = [image, panel.block];
+                for (tile, pixels) in self.tiles.line(line).iter().enumerate() {
+                    let (row, column) = (
+                        pixels.start / self.output.width,
+                        pixels.start % self.output.width,
+                    );
+                    let source = self.source.at(image, 0)
+                        + channels
+                        + row * self.stride * self.source.row
+                        + column * self.stride * self.source.pixel;
+                    let epilogue = Epilogue {
+                        sums: self.ending.sums(place, line, tile),
+                        ..self
+                            .ending
+                            .of_tile(&self.output, place, pixels, &packed.bias)
+                    };
+                    kernels::product(
+                        scene.isa,
+                        &scene.memory,
+                        &Product {
+                            source,
+                            step: self.step,
+                            rows: pixels.len(),
+                            runs: &self.runs,
+                            weights: &packed.weights[panel.weights..],
+                            blocks: panel.blocks,
+                            epilogue,
+                        },
+                    );
+                    let offsets = &epilogue.output.offsets[..pixels.len()];
+                    self.ending
+                        .finish(&scene.memory, offsets, self.output.block, panel.blocks);
+                }
+            }
+        }
+    }
+}
+
+impl NarrowJob {
+    /// Blocks of output channels; lines of all images.
+    fn run(&self, blocks: Range<usize>, lines: Range<usize>, scene: &Scene<'_>) {
+        let packed = &scene.packed[self.packed];
+        for block in blocks {
+            let inputs = &self.blocks[block];
+            let weights = 9 * inputs.lanes.len() * BLOCK;
+            for index in lines.clone() {
+                let (image, line) = (index / self.tiles.lines(), index % self.tiles.lines());
+                let place = [image, block];
+                for (tile, pixels) in self.tiles.line(line).iter().enumerate() {
+                    let (row, column) = (
+                        pixels.start / self.output.width,
+                        pixels.start % self.output.width,
+                    );
+                    let source = self.source.at(image, inputs.block)
+                        + row * self.stride * self.source.row
+                        + column * self.stride * self.source.pixel;
+                    let epilogue = Epilogue {
+                        sums: self.ending.sums(place, line, tile),
+                        ..self
+                            .ending
+                            .of_tile(&self.output, place, pixels, &packed.bias)
+                    };
+                    kernels::narrow(
+                        scene.isa,
+                        &scene.memory,
+                        &Narrow {
+                            source,
+                            row: self.source.row,
+                            stride: self.stride,
+                            pixels: pixels.len(),
+                            lanes: &inputs.lanes,
+                            weights: &packed.weights[block * weights..],
+                            epilogue,
+                        },
+                    );
+                    let offsets = &epilogue.output.offsets[..pixels.len()];
+                    self.ending
+                        .finish(&scene.memory, offsets, self.output.block, 1);
+                }
+            }
+        }
+    }
+}
+
+/// The image, block and row of a row among those of all blocks of all images.
+fn row_of(view: &View, index: usize) -> [usize; 3] {
+    let (plane, row) = (index / view.height, index % view.height);
+    [plane / view.blocks, plane % view.blocks, row]
+}
+
+impl PoolJob {
+    fn run(&self, rows: Range<usize>, scene: &Scene<'_>) {
+        for index in rows {
+            let [image, block, row] = row_of(&self.output, index);
+            let [first, end] = self.rows[row];
+            kernels::pool(
+                scene.isa,
+                &scene.memory,
+                &Pool {
+                    pooling: self.pooling,
+                    source: self.source.at(image, block) + first * self.source.row,
+                    row: self.source.row,
+                    rows: end - first,
+                    columns: &self.columns,
+                    factors: self.factors.get(row).map_or(&[], Vec::as_slice),
+                    output: self.output.at(image, block) + row * self.output.row,
+                    sums: self.sums.map(|sums| Sums {
+                        offset: sums.at(image, row, block),
+                        begin: true,
+                    }),
+                },
+            );
+        }
+    }
+}
+
+impl MeanJob {
+    /// Blocks of all images.
+    fn run(&self, blocks: Range<usize>, scene: &Scene<'_>) {
+        for index in blocks {
+            let (image, block) = (index / self.output.blocks, index % self.output.blocks);
+            let mut first = block;
+            let mut parts = self.parts.iter();
+            let part = parts.find(|part| {
+                let blocks = part.width / BLOCK;
+                let inside = first < blocks;
+                first -= if inside { 0 } else { blocks };
+                inside
+            });
+            let Some(part) = part else { continue };
+            kernels::pool(
+                scene.isa,
+                &scene.memory,
+                &Pool {
+                    pooling: Pooling::Mean,
+                    source: part.at(image, 0, first),
+                    row: part.width,
+                    rows: part.lines,
+                    columns: &[[0, 1]],
+                    factors: &[self.factor],
+                    output: self.output.at(image, block),
+                    sums: None,
+                },
+            );
+        }
+    }
+}
+
+impl PassJob {
+    fn run(&self, rows: Range<usize>, scene: &Scene<'_>) {
+        let ending = &self.ending;
+        for index in rows {
+            let [image, block, row] = row_of(&self.output, index);
+            let at = |view: &View| view.at(image, block) + row * view.row;
+            let norm = self.packed.map(|packed| {
+                let packed = &scene.packed[packed];
+                [
+                    &packed.weights[block * BLOCK..],
+                    &packed.bias[block * BLOCK..],
+                ]
+            });
+            let output = at(&self.output);
+            kernels::pointwise(
+                scene.isa,
+                &scene.memory,
+                &Pointwise {
+                    source: at(&self.source),
+                    pixels: self.output.width,
+                    norm,
+                    gate: ending.gate.map(|gate| gate.at(image, block)),
+                    residual: ending.residual.as_ref().map(at),
+                    relu: ending.activation == Some(Activation::Relu),
+                    output,
+                    sums: ending.sums([image, block], row, 0),
+                },
+            );
+            for column in 0..self.output.width {
+                let offset = output + column * BLOCK;
+                ending.finish(&scene.memory, &[offset], 0, 1);
+            }
+        }
+    }
+}
+
+impl GatherJob {
+    /// Rows of all images.
+    fn run(&self, rows: Range<usize>, scene: &Scene<'_>) {
+        let memory = &scene.memory;
+        for index in rows {
+            let (image, row) = (index / self.output.height, index % self.output.height);
+            for column in 0..self.output.width {
+                let at = |view: &View, channel: usize| {
+                    let block = view.at(image, channel / BLOCK);
+                    block + row * view.row + column * BLOCK + channel % BLOCK
+                };
+                for channel in 0..self.channels {
+                    let number = memory.get(at(&self.source, channel));
+                    memory.set(at(&self.output, self.first + channel), number);
+                }
+                let end = self.first + self.channels;
+                if self.last && !end.is_multiple_of(BLOCK) {
+                    let rest = BLOCK - end % BLOCK;
+                    memory.zero(at(&self.output, end), rest);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! AVX2 and FMA: a block of channels is two vectors, and a tile of 6 pixels by one block fills
+//! the registers.
+//!
+//! # Safety
+//!
+//! Every function needs a processor with AVX2 and FMA and the checks of its namesake in
+//! [`super`].
+#![allow(clippy::missing_safety_doc, reason = "said once, above")]
+
+use std::arch::x86_64::{
+    __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps,
+    _mm256_mul_ps, _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_storeu_ps,
+};
+
+use super::vector::{self, Vector};
+use super::{BLOCK, Narrow, Pointwise, Pool, Product};
+
+/// Pixels of a register tile.
+const ROWS: usize = 6;
+
+#[derive(Clone, Copy)]
+struct Ymm(__m256);
+
+#[allow(clippy::inline_always, reason = "see vector.rs")]
+// SAFETY of each: one instruction, which the caller's processor has, on memory that is the
+// caller's to touch.
+impl Vector for Ymm {
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn splat(number: f32) -> Self {
+        Self(unsafe { _mm256_set1_ps(number) })
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        Self(unsafe { _mm256_loadu_ps(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        unsafe { _mm256_storeu_ps(to, self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(self, factor: Self, sum: Self) -> Self {
+        Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, sum.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(unsafe { _mm256_add_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn multiply(self, other: Self) -> Self {
+        Self(unsafe { _mm256_mul_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        Self(unsafe { _mm256_max_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn permuted(self, lanes: *const u32) -> Self {
+        Self(unsafe { _mm256_permutevar8x32_ps(self.0, _mm256_loadu_si256(lanes.cast())) })
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+unsafe fn tile<const M: usize, const STEP: usize>(
+    memory: *mut f32,
+    product: &Product<'_>,
+    row: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        for block in 0..product.blocks {
+            vector::product::<Ymm, M, 2, STEP>(memory, product, row, block * BLOCK);
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+unsafe fn tiles<const STEP: usize>(memory: *mut f32, product: &Product<'_>) {
+    for row in (0..product.rows).step_by(ROWS) {
+        // SAFETY: the caller's.
+        unsafe {
+            match product.rows - row {
+                1 => tile::<1, STEP>(memory, product, row),
+                2 => tile::<2, STEP>(memory, product, row),
+                3 => tile::<3, STEP>(memory, product, row),
+                4 => tile::<4, STEP>(memory, product, row),
+                5 => tile::<5, STEP>(memory, product, row),
+                _ => tile::<ROWS, STEP>(memory, product, row),
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn product(memory: *mut f32, product: &Product<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        if product.step == BLOCK {
+            tiles::<BLOCK>(memory, product);
+        } else {
+            tiles::<0>(memory, product);
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+unsafe fn pixels<const P: usize>(memory: *mut f32, narrow: &Narrow<'_>, first: usize) {
+    for lane in [0, 8] {
+        // SAFETY: the caller's.
+        unsafe {
+            if narrow.stride == 1 {
+                vector::narrow::<Ymm, P, 1>(memory, narrow, first, lane);
+            } else {
+                vector::narrow::<Ymm, P, 2>(memory, narrow, first, lane);
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn narrow(memory: *mut f32, narrow: &Narrow<'_>) {
+    for first in (0..narrow.pixels).step_by(ROWS) {
+        // SAFETY: the caller's.
+        unsafe {
+            match narrow.pixels - first {
+                1 => pixels::<1>(memory, narrow, first),
+                2 => pixels::<2>(memory, narrow, first),
+                3 => pixels::<3>(memory, narrow, first),
+                4 => pixels::<4>(memory, narrow, first),
+                5 => pixels::<5>(memory, narrow, first),
+                _ => pixels::<ROWS>(memory, narrow, first),
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn pool(memory: *mut f32, pool: &Pool<'_>) {
+    // SAFETY: the caller's.
+    unsafe { vector::pool::<Ymm>(memory, pool) }
+}
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn pointwise(memory: *mut f32, pointwise: &Pointwise<'_>) {
+    // SAFETY: the caller's.
+    unsafe { vector::pointwise::<Ymm>(memory, pointwise) }
+}

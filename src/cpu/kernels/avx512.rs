@@ -1,0 +1,157 @@
+//! AVX-512F: a block of channels is one vector, and 28 sums fill the registers.
+//!
+//! # Safety
+//!
+//! Every function needs a processor with AVX-512F and the checks of its namesake in
+//! [`super`].
+#![allow(clippy::missing_safety_doc, reason = "said once, above")]
+
+use std::arch::x86_64::{
+    __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_epi32, _mm512_loadu_ps, _mm512_max_ps,
+    _mm512_mul_ps, _mm512_permutexvar_ps, _mm512_set1_ps, _mm512_storeu_ps,
+};
+
+use super::vector::{self, Vector};
+use super::{BLOCK, Narrow, Pointwise, Pool, Product};
+
+#[derive(Clone, Copy)]
+struct Zmm(__m512);
+
+#[allow(clippy::inline_always, reason = "see vector.rs")]
+// SAFETY of each: one instruction, which the caller's processor has, on memory that is the
+// caller's to touch.
+impl Vector for Zmm {
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn splat(number: f32) -> Self {
+        Self(unsafe { _mm512_set1_ps(number) })
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        Self(unsafe { _mm512_loadu_ps(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        unsafe { _mm512_storeu_ps(to, self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(self, factor: Self, sum: Self) -> Self {
+        Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, sum.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(unsafe { _mm512_add_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn multiply(self, other: Self) -> Self {
+        Self(unsafe { _mm512_mul_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        Self(unsafe { _mm512_max_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn permuted(self, lanes: *const u32) -> Self {
+        Self(unsafe { _mm512_permutexvar_ps(_mm512_loadu_epi32(lanes.cast()), self.0) })
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+unsafe fn tile<const M: usize, const W: usize, const STEP: usize>(
+    memory: *mut f32,
+    product: &Product<'_>,
+) {
+    // SAFETY: the caller's.
+    unsafe { vector::product::<Zmm, M, W, STEP>(memory, product, 0, 0) }
+}
+
+#[target_feature(enable = "avx512f")]
+unsafe fn tiles<const W: usize, const STEP: usize>(memory: *mut f32, product: &Product<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        match product.rows {
+            1 => tile::<1, W, STEP>(memory, product),
+            2 => tile::<2, W, STEP>(memory, product),
+            3 => tile::<3, W, STEP>(memory, product),
+            4 => tile::<4, W, STEP>(memory, product),
+            5 => tile::<5, W, STEP>(memory, product),
+            6 => tile::<6, W, STEP>(memory, product),
+            7 => tile::<7, W, STEP>(memory, product),
+            8 => tile::<8, W, STEP>(memory, product),
+            9 => tile::<9, W, STEP>(memory, product),
+            10 => tile::<10, W, STEP>(memory, product),
+            11 => tile::<11, W, STEP>(memory, product),
+            12 => tile::<12, W, STEP>(memory, product),
+            13 => tile::<13, W, STEP>(memory, product),
+            _ => tile::<14, W, STEP>(memory, product),
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn product(memory: *mut f32, product: &Product<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        match (product.blocks, product.step) {
+            (1, BLOCK) => tiles::<1, BLOCK>(memory, product),
+            (1, _) => tiles::<1, 0>(memory, product),
+            (_, BLOCK) => tiles::<2, BLOCK>(memory, product),
+            _ => tiles::<2, 0>(memory, product),
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+unsafe fn pixels<const P: usize>(memory: *mut f32, narrow: &Narrow<'_>, first: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        if narrow.stride == 1 {
+            vector::narrow::<Zmm, P, 1>(memory, narrow, first, 0);
+        } else {
+            vector::narrow::<Zmm, P, 2>(memory, narrow, first, 0);
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn narrow(memory: *mut f32, narrow: &Narrow<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        match narrow.pixels {
+            1 => pixels::<1>(memory, narrow, 0),
+            2 => pixels::<2>(memory, narrow, 0),
+            3 => pixels::<3>(memory, narrow, 0),
+            4 => pixels::<4>(memory, narrow, 0),
+            5 => pixels::<5>(memory, narrow, 0),
+            6 => pixels::<6>(memory, narrow, 0),
+            7 => pixels::<7>(memory, narrow, 0),
+            8 => pixels::<8>(memory, narrow, 0),
+            9 => pixels::<9>(memory, narrow, 0),
+            10 => pixels::<10>(memory, narrow, 0),
+            11 => pixels::<11>(memory, narrow, 0),
+            12 => pixels::<12>(memory, narrow, 0),
+            13 => pixels::<13>(memory, narrow, 0),
+            _ => pixels::<14>(memory, narrow, 0),
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn pool(memory: *mut f32, pool: &Pool<'_>) {
+    // SAFETY: the caller's.
+    unsafe { vector::pool::<Zmm>(memory, pool) }
+}
+
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn pointwise(memory: *mut f32, pointwise: &Pointwise<'_>) {
+    // SAFETY: the caller's.
+    unsafe { vector::pointwise::<Zmm>(memory, pointwise) }
+}

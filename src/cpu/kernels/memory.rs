@@ -1,0 +1,86 @@
+//! One piece of memory that the threads of a team share.
+
+use std::marker::PhantomData;
+
+/// A cache line: what memory is made of, so that every block of channels is aligned.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(in crate::cpu) struct Line([f32; 16]);
+
+/// Memory for so many numbers, all zero.
+pub(in crate::cpu) fn lines(numbers: usize) -> Vec<Line> {
+    vec![Line([0.; 16]); numbers.div_ceil(16)]
+}
+
+/// Numbers that several threads read and write, each its own.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cpu) struct Memory<'a> {
+    base: *mut f32,
+    len: usize,
+    lines: PhantomData<&'a mut [Line]>,
+}
+
+// SAFETY: it stands for `&mut [f32]`, which is `Send`.
+unsafe impl Send for Memory<'_> {}
+// SAFETY: whoever makes one promises that threads do not meet in it.
+unsafe impl Sync for Memory<'_> {}
+
+impl<'a> Memory<'a> {
+    /// Memory to share.
+    ///
+    /// # Safety
+    ///
+    /// As long as any copy of it is in use on several threads, none of them reads or writes a
+    /// number that another is writing.
+    pub(in crate::cpu) unsafe fn new(lines: &'a mut [Line]) -> Self {
+        Self {
+            base: lines.as_mut_ptr().cast(),
+            len: lines.len() * 16,
+            lines: PhantomData,
+        }
+    }
+
+    /// Where it begins.
+    pub(super) fn base(&self) -> *mut f32 {
+        self.base
+    }
+
+    /// Refuses what lies outside.
+    pub(super) fn check(&self, offset: usize, count: usize) {
+        let end = offset.checked_add(count);
+        assert!(
+            end.is_some_and(|end| end <= self.len),
+            "{count} numbers from {offset} on lie outside a memory of {}",
+            self.len
+        );
+    }
+
+    pub(in crate::cpu) fn get(&self, offset: usize) -> f32 {
+        self.check(offset, 1);
+        // SAFETY: inside, and not being written, as `new` was promised.
+        unsafe { *self.base.add(offset) }
+    }
+
+    pub(in crate::cpu) fn set(&self, offset: usize, number: f32) {
+        self.check(offset, 1);
+        // SAFETY: inside, and nobody else's, as `new` was promised.
+        unsafe { *self.base.add(offset) = number }
+    }
+
+    pub(in crate::cpu) fn zero(&self, offset: usize, count: usize) {
+        self.check(offset, count);
+        // SAFETY: inside, and nobody else's, as `new` was promised; zero bits are 0.
+        unsafe { self.base.add(offset).write_bytes(0, count) }
+    }
+
+    pub(in crate::cpu) fn write(&self, offset: usize, numbers: &[f32]) {
+        self.check(offset, numbers.len());
+        // SAFETY: inside, and nobody else's, as `new` was promised; `numbers` is no part of it,
+        // since it is borrowed mutably for `'a`.
+        unsafe {
+            self.base
+                .add(offset)
+                .copy_from_nonoverlapping(numbers.as_ptr(), numbers.len());
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The inner loops, and all of the engine's memory: the only unsafe code but the team's.
+//!
+//! A feature map lies in memory as blocks of 16 channels: `[image][block][row][column][16]`, with
+//! a border of zeros as wide as its readers need. Every function here takes offsets into one
+//! [`Memory`], checks once that all it touches lies inside, and then trusts them. `scalar.rs`
+//! reads like the formula; `vector.rs` is the same on any [`vector::Vector`], of which `avx2.rs`,
+//! `avx512.rs` and `portable.rs` each have one.
+#![allow(
+    unsafe_code,
+    reason = "vector instructions, and memory that threads share"
+)]
+
+mod memory;
+mod portable;
+mod scalar;
+mod vector;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
+pub(super) use memory::{Line, Memory, lines};
+
+use super::isa::Isa;
+
+/// Channels that lie together.
+pub(super) const BLOCK: usize = 16;
+
+/// The most pixels that one [`Product`] or [`Narrow`] computes.
+pub(super) const MAX_ROWS: usize = 14;
+
+/// The most output channels, in blocks, that one [`Product`] computes.
+pub(super) const MAX_BLOCKS: usize = 2;
+
+/// Where the numbers lie that a pixel is computed from: runs of so many, at offsets from its first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Runs {
+    offsets: Vec<usize>,
+    length: usize,
+    /// One more than the largest offset of all numbers.
+    end: usize,
+}
+
+/// Numbers summed up in a row; sums of so many are then added to each other. That keeps roundings
+/// few: the error of a long sum grows with the length of its parts instead of its own.
+const SEGMENT: usize = 256;
+
+impl Runs {
+    pub(super) fn new(offsets: Vec<usize>, length: usize) -> Self {
+        let end = offsets.iter().max().map_or(0, |last| last + length);
+        Self {
+            offsets,
+            length,
+            end,
+        }
+    }
+
+    /// Runs of about [`SEGMENT`] numbers.
+    fn segments(&self) -> impl Iterator<Item = &[usize]> {
+        self.offsets.chunks((SEGMENT / self.length.max(1)).max(1))
+    }
+
+    /// Numbers in all runs.
+    pub(super) fn count(&self) -> usize {
+        self.offsets.len() * self.length
+    }
+}
+
+/// Offsets of up to [`MAX_ROWS`] pixels, and from one block of channels to the next.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pixels {
+    pub(super) offsets: [usize; MAX_ROWS],
+    pub(super) block: usize,
+}
+
+/// What becomes of a sum: (sum + bias) * gate + residual, rectified, stored and summed up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Epilogue<'a> {
+    /// For each output channel of the tile.
+    pub(super) bias: &'a [f32],
+    /// Offset of a factor for each output channel.
+    pub(super) gate: Option<usize>,
+    pub(super) residual: Option<Pixels>,
+    pub(super) relu: bool,
+    pub(super) output: Pixels,
+    /// Offset of a sum over pixels for each output channel.
+    pub(super) sums: Option<Sums>,
+}
+
+/// Sums over pixels of what is stored.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sums {
+    pub(super) offset: usize,
+    /// Whether they begin here or go on.
+    pub(super) begin: bool,
+}
+
+/// A tile of a convolution: for each of `rows` pixels and each of 16 or 32 output channels the sum
+/// over all runs of source times weight.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Product<'a> {
+    /// Offset of the first pixel's first number.
+    pub(super) source: usize,
+    /// From one pixel to the next.
+    pub(super) step: usize,
+    pub(super) rows: usize,
+    pub(super) runs: &'a Runs,
+    /// `[numbers in all runs][output channels]`.
+    pub(super) weights: &'a [f32],
+    /// Output channels, in blocks: 1 or 2.
+    pub(super) blocks: usize,
+    pub(super) epilogue: Epilogue<'a>,
+}
+
+/// A tile of a 3x3 convolution whose groups are narrower than a block: for each of `pixels` in a
+/// row and each channel of one block.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Narrow<'a> {
+    /// Offset of the first pixel's first number: of its input block's lane 0.
+    pub(super) source: usize,
+    /// From one row of the source to the next.
+    pub(super) row: usize,
+    /// 1 or 2.
+    pub(super) stride: usize,
+    pub(super) pixels: usize,
+    /// For each input channel of a group: the lane that it has for each output channel.
+    pub(super) lanes: &'a [[u32; BLOCK]],
+    /// `[kernel row][input channel][kernel column][16]`.
+    pub(super) weights: &'a [f32],
+    pub(super) epilogue: Epilogue<'a>,
+}
+
+/// What a pool makes of the pixels under its window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pooling {
+    Max,
+    Mean,
+}
+
+/// A row of a pool's output, one block of channels.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pool<'a> {
+    pub(super) pooling: Pooling,
+    /// Offset of the first of the rows that the window covers.
+    pub(super) source: usize,
+    /// From one row of the source to the next.
+    pub(super) row: usize,
+    /// Rows that the window covers.
+    pub(super) rows: usize,
+    /// For each pixel of the output: the columns that the window covers.
+    pub(super) columns: &'a [[usize; 2]],
+    /// What a mean's sum is multiplied by, for each pixel.
+    pub(super) factors: &'a [f32],
+    /// Offset of the output's row.
+    pub(super) output: usize,
+    pub(super) sums: Option<Sums>,
+}
+
+/// A row of a map, one block of channels: (source * factor + bias) * gate + residual, rectified.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pointwise<'a> {
+    pub(super) source: usize,
+    pub(super) pixels: usize,
+    /// 16 factors and 16 biases.
+    pub(super) norm: Option<[&'a [f32]; 2]>,
+    /// Offset of 16 factors.
+    pub(super) gate: Option<usize>,
+    pub(super) residual: Option<usize>,
+    pub(super) relu: bool,
+    pub(super) output: usize,
+    pub(super) sums: Option<Sums>,
+}
+
+/// Chooses the instruction set's own function for a checked argument.
+macro_rules! dispatch {
+    ($isa:expr, $name:ident, $memory:expr, $argument:expr) => {
+        match $isa {
+            Isa::Scalar => scalar::$name($memory, $argument),
+            // SAFETY: checked above, as the function asks.
+            Isa::Portable => unsafe { portable::$name($memory.base(), $argument) },
+            // SAFETY: checked above; an `Isa` that is not available is refused when an engine
+            // is made (`Isa::checked`).
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => unsafe { avx2::$name($memory.base(), $argument) },
+            // SAFETY: as for AVX2.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => unsafe { avx512::$name($memory.base(), $argument) },
+            #[cfg(not(target_arch = "x86_64"))]
+            Isa::Avx2 | Isa::Avx512 => scalar::$name($memory, $argument),
+        }
+    };
+}
+
+impl Epilogue<'_> {
+    fn check(&self, memory: &Memory<'_>, rows: usize, blocks: usize) {
+        let width = blocks * BLOCK;
+        assert!(self.bias.len() >= width);
+        let inside = |pixels: &Pixels| {
+            for &offset in &pixels.offsets[..rows] {
+                memory.check(offset, (blocks - 1) * pixels.block + BLOCK);
+            }
+        };
+        inside(&self.output);
+        if let Some(residual) = &self.residual {
+            inside(residual);
+        }
+        for offset in [self.gate, self.sums.map(|sums| sums.offset)]
+            .into_iter()
+            .flatten()
+        {
+            memory.check(offset, width);
+        }
+    }
+}
+
+/// Computes a tile of a convolution.
+///
+/// # Panics
+///
+/// Where it would touch what lies outside `memory`.
+pub(super) fn product(isa: Isa, memory: &Memory<'_>, product: &Product<'_>) {
+    let Product { rows, blocks, .. } = *product;
+    assert!((1..=MAX_ROWS).contains(&rows) && (1..=MAX_BLOCKS).contains(&blocks));
+    assert!(product.weights.len() >= product.runs.count() * blocks * BLOCK);
+    memory.check(product.source, (rows - 1) * product.step + product.runs.end);
+    product.epilogue.check(memory, rows, blocks);
+    dispatch!(isa, product, memory, product);
+}
+
+/// Computes a tile of a convolution of narrow groups.
+///
+/// # Panics
+///
+/// Where it would touch what lies outside `memory`.
+pub(super) fn narrow(isa: Isa, memory: &Memory<'_>, narrow: &Narrow<'_>) {
+    let Narrow { pixels, stride, .. } = *narrow;
+    assert!((1..=MAX_ROWS).contains(&pixels) && (1..=2).contains(&stride));
+    assert!(narrow.weights.len() >= 9 * narrow.lanes.len() * BLOCK);
+    let columns = (pixels - 1) * stride + 3;
+    memory.check(narrow.source, 2 * narrow.row + columns * BLOCK);
+    for lanes in narrow.lanes {
+        // Whole halves of a block come from one half of the source's.
+        for half in lanes.chunks_exact(BLOCK / 2) {
+            assert!(
+                half.iter()
+                    .all(|&lane| { lane < 16 && lane / 8 == half[0] / 8 })
+            );
+        }
+    }
+    narrow.epilogue.check(memory, pixels, 1);
+    dispatch!(isa, narrow, memory, narrow);
+}
+
+/// Computes a row of a pool.
+///
+/// # Panics
+///
+/// Where it would touch what lies outside `memory`.
+pub(super) fn pool(isa: Isa, memory: &Memory<'_>, pool: &Pool<'_>) {
+    let end = pool.columns.iter().map(|columns| columns[1]).max();
+    if let Some(last) = pool.rows.checked_sub(1) {
+        memory.check(pool.source, last * pool.row + end.unwrap_or(0) * BLOCK);
+    }
+    assert!(pool.pooling == Pooling::Max || pool.factors.len() == pool.columns.len());
+    memory.check(pool.output, pool.columns.len() * BLOCK);
+    if let Some(sums) = pool.sums {
+        memory.check(sums.offset, BLOCK);
+    }
+    dispatch!(isa, pool, memory, pool);
+}
+
+/// Computes a row of what changes each number alone.
+///
+/// # Panics
+///
+/// Where it would touch what lies outside `memory`.
+pub(super) fn pointwise(isa: Isa, memory: &Memory<'_>, pointwise: &Pointwise<'_>) {
+    let length = pointwise.pixels * BLOCK;
+    memory.check(pointwise.source, length);
+    memory.check(pointwise.output, length);
+    if let Some(residual) = pointwise.residual {
+        memory.check(residual, length);
+    }
+    for offset in [pointwise.gate, pointwise.sums.map(|sums| sums.offset)]
+        .into_iter()
+        .flatten()
+    {
+        memory.check(offset, BLOCK);
+    }
+    if let Some(norm) = pointwise.norm {
+        assert!(norm.iter().all(|numbers| numbers.len() >= BLOCK));
+    }
+    dispatch!(isa, pointwise, memory, pointwise);
+}

@@ -1,0 +1,116 @@
+//! Any processor: arrays of fixed size, which the compiler turns into the vectors it knows.
+//!
+//! # Safety
+//!
+//! Every function needs the checks of its namesake in [`super`].
+#![allow(clippy::missing_safety_doc, reason = "said once, above")]
+
+use std::array::from_fn;
+
+use super::vector::{self, Vector};
+use super::{BLOCK, Narrow, Pointwise, Pool, Product};
+
+/// Pixels of a tile: with 4-lane vectors 4 by 8 leaves registers for the factors.
+const ROWS: usize = 2;
+
+const LANES: usize = 8;
+
+#[derive(Clone, Copy)]
+struct Array([f32; LANES]);
+
+#[allow(clippy::inline_always, reason = "see vector.rs")]
+impl Vector for Array {
+    const LANES: usize = LANES;
+
+    #[inline(always)]
+    unsafe fn splat(number: f32) -> Self {
+        Self([number; LANES])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's.
+        Self(unsafe { from.cast::<[f32; LANES]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's.
+        unsafe { to.cast::<[f32; LANES]>().write_unaligned(self.0) }
+    }
+
+    // Not `mul_add`: where a processor lacks it, that calls a function for every number.
+    #[inline(always)]
+    unsafe fn multiply_add(self, factor: Self, sum: Self) -> Self {
+        Self(from_fn(|lane| self.0[lane] * factor.0[lane] + sum.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(from_fn(|lane| self.0[lane] + other.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn multiply(self, other: Self) -> Self {
+        Self(from_fn(|lane| self.0[lane] * other.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        Self(from_fn(|lane| {
+            if self.0[lane] > other.0[lane] {
+                self.0[lane]
+            } else {
+                other.0[lane]
+            }
+        }))
+    }
+
+    #[inline(always)]
+    unsafe fn permuted(self, lanes: *const u32) -> Self {
+        // SAFETY: the caller's.
+        let lanes = unsafe { lanes.cast::<[u32; LANES]>().read_unaligned() };
+        Self(from_fn(|lane| self.0[lanes[lane] as usize % LANES]))
+    }
+}
+
+pub(super) unsafe fn product(memory: *mut f32, product: &Product<'_>) {
+    for row in (0..product.rows).step_by(ROWS) {
+        for block in 0..product.blocks {
+            let column = block * BLOCK;
+            // SAFETY: the caller's.
+            unsafe {
+                if product.rows - row == 1 {
+                    vector::product::<Array, 1, 2, 0>(memory, product, row, column);
+                } else {
+                    vector::product::<Array, ROWS, 2, 0>(memory, product, row, column);
+                }
+            }
+        }
+    }
+}
+
+pub(super) unsafe fn narrow(memory: *mut f32, narrow: &Narrow<'_>) {
+    for pixel in 0..narrow.pixels {
+        for lane in (0..BLOCK).step_by(LANES) {
+            // SAFETY: the caller's.
+            unsafe {
+                if narrow.stride == 1 {
+                    vector::narrow::<Array, 1, 1>(memory, narrow, pixel, lane);
+                } else {
+                    vector::narrow::<Array, 1, 2>(memory, narrow, pixel, lane);
+                }
+            }
+        }
+    }
+}
+
+pub(super) unsafe fn pool(memory: *mut f32, pool: &Pool<'_>) {
+    // SAFETY: the caller's.
+    unsafe { vector::pool::<Array>(memory, pool) }
+}
+
+pub(super) unsafe fn pointwise(memory: *mut f32, pointwise: &Pointwise<'_>) {
+    // SAFETY: the caller's.
+    unsafe { vector::pointwise::<Array>(memory, pointwise) }
+}

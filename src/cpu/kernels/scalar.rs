@@ -1,0 +1,130 @@
+//! Each kernel as its formula reads: what the others are tested against.
+
+use super::{BLOCK, Epilogue, Memory, Narrow, Pointwise, Pool, Pooling, Product, Sums};
+
+pub(super) fn product(memory: &Memory<'_>, product: &Product<'_>) {
+    let width = product.blocks * BLOCK;
+    for row in 0..product.rows {
+        let source = product.source + row * product.step;
+        for channel in 0..width {
+            let mut total = 0.;
+            let mut weights = product.weights.iter().skip(channel).step_by(width);
+            for segment in product.runs.segments() {
+                let mut sum = 0.;
+                for &offset in segment {
+                    for number in 0..product.runs.length {
+                        let weight = weights.next().copied().unwrap_or_default();
+                        sum += memory.get(source + offset + number) * weight;
+                    }
+                }
+                total += sum;
+            }
+            finish(memory, &product.epilogue, row, channel, total);
+        }
+    }
+}
+
+pub(super) fn narrow(memory: &Memory<'_>, narrow: &Narrow<'_>) {
+    for pixel in 0..narrow.pixels {
+        for channel in 0..BLOCK {
+            let mut sum = 0.;
+            for kernel_row in 0..3 {
+                for (input, lanes) in narrow.lanes.iter().enumerate() {
+                    for column in 0..3 {
+                        let source = narrow.source
+                            + kernel_row * narrow.row
+                            + (pixel * narrow.stride + column) * BLOCK
+                            + lanes[channel] as usize;
+                        let tap = (kernel_row * narrow.lanes.len() + input) * 3 + column;
+                        sum += memory.get(source) * narrow.weights[tap * BLOCK + channel];
+                    }
+                }
+            }
+            finish(memory, &narrow.epilogue, pixel, channel, sum);
+        }
+    }
+}
+
+fn finish(memory: &Memory<'_>, epilogue: &Epilogue<'_>, row: usize, channel: usize, sum: f32) {
+    let mut value = sum + epilogue.bias[channel];
+    if let Some(gate) = epilogue.gate {
+        value *= memory.get(gate + channel);
+    }
+    let (block, lane) = (channel / BLOCK, channel % BLOCK);
+    if let Some(residual) = &epilogue.residual {
+        value += memory.get(residual.offsets[row] + block * residual.block + lane);
+    }
+    if epilogue.relu {
+        value = rectified(value);
+    }
+    let output = &epilogue.output;
+    memory.set(output.offsets[row] + block * output.block + lane, value);
+    if let Some(sums) = epilogue.sums {
+        add(memory, sums, row, channel, value);
+    }
+}
+
+/// Adds the value of pixel `row` to its channel's sum.
+fn add(memory: &Memory<'_>, sums: Sums, row: usize, channel: usize, value: f32) {
+    let offset = sums.offset + channel;
+    let before = if sums.begin && row == 0 {
+        0.
+    } else {
+        memory.get(offset)
+    };
+    memory.set(offset, before + value);
+}
+
+/// NaN stays NaN.
+fn rectified(value: f32) -> f32 {
+    if value < 0. { 0. } else { value }
+}
+
+pub(super) fn pool(memory: &Memory<'_>, pool: &Pool<'_>) {
+    for (pixel, &[first, end]) in pool.columns.iter().enumerate() {
+        for lane in 0..BLOCK {
+            let row = |row: usize| {
+                let start = pool.source + row * pool.row + lane;
+                (first..end).map(move |column| memory.get(start + column * BLOCK))
+            };
+            let value = match pool.pooling {
+                Pooling::Max => (0..pool.rows)
+                    .flat_map(row)
+                    .fold(f32::NEG_INFINITY, |a, b| if a > b { a } else { b }),
+                Pooling::Mean => {
+                    let sum: f32 = (0..pool.rows).map(|index| row(index).sum::<f32>()).sum();
+                    sum * pool.factors[pixel]
+                }
+            };
+            memory.set(pool.output + pixel * BLOCK + lane, value);
+            if let Some(sums) = pool.sums {
+                add(memory, sums, pixel, lane, value);
+            }
+        }
+    }
+}
+
+pub(super) fn pointwise(memory: &Memory<'_>, pointwise: &Pointwise<'_>) {
+    for pixel in 0..pointwise.pixels {
+        for lane in 0..BLOCK {
+            let offset = pixel * BLOCK + lane;
+            let mut value = memory.get(pointwise.source + offset);
+            if let Some([factor, bias]) = pointwise.norm {
+                value = value * factor[lane] + bias[lane];
+            }
+            if let Some(gate) = pointwise.gate {
+                value *= memory.get(gate + lane);
+            }
+            if let Some(residual) = pointwise.residual {
+                value += memory.get(residual + offset);
+            }
+            if pointwise.relu {
+                value = rectified(value);
+            }
+            memory.set(pointwise.output + offset, value);
+            if let Some(sums) = pointwise.sums {
+                add(memory, sums, pixel, lane, value);
+            }
+        }
+    }
+}

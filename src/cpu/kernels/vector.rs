@@ -1,0 +1,287 @@
+//! The kernels on any vector of numbers; the compiler makes one of each for each.
+//!
+//! Everything here is `inline(always)`: it becomes part of a function that enables its vector's
+//! instructions, and only there do the vectors stay in registers.
+#![allow(
+    clippy::inline_always,
+    reason = "see above: without it every vector goes through memory"
+)]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over constant bounds unroll into registers; iterators over arrays may not"
+)]
+
+use super::{BLOCK, Epilogue, Narrow, Pointwise, Pool, Pooling, Product, Sums};
+
+/// A vector of 8 or 16 numbers.
+///
+/// # Safety
+///
+/// Every function needs a processor with the vector's instructions; `load` and `store` need a
+/// pointer to as many numbers as there are lanes, and `permuted` to as many lane numbers.
+pub(super) trait Vector: Copy {
+    const LANES: usize;
+
+    unsafe fn splat(number: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    /// `self * factor + sum`.
+    unsafe fn multiply_add(self, factor: Self, sum: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn multiply(self, other: Self) -> Self;
+    /// The larger of each two; `other`'s where one of them is NaN.
+    unsafe fn max(self, other: Self) -> Self;
+    /// In each lane the number of the lane named there, modulo the count of lanes.
+    unsafe fn permuted(self, lanes: *const u32) -> Self;
+}
+
+/// A tile of `M` pixels by `W` vectors, from `first_row` and `first_column` of the product's on.
+/// `STEP` is the product's step where it is known to the compiler, else 0.
+///
+/// # Safety
+///
+/// [`super::product`]'s checks, and a processor with `V`'s instructions.
+#[inline(always)]
+pub(super) unsafe fn product<V: Vector, const M: usize, const W: usize, const STEP: usize>(
+    memory: *mut f32,
+    product: &Product<'_>,
+    first_row: usize,
+    first_column: usize,
+) {
+    let step = if STEP == 0 { product.step } else { STEP };
+    let width = product.blocks * BLOCK;
+    // SAFETY: the caller's.
+    unsafe {
+        let mut totals = [[V::splat(0.); W]; M];
+        let source = memory.cast_const().add(product.source + first_row * step);
+        let mut weights = product.weights.as_ptr().add(first_column);
+        for segment in product.runs.segments() {
+            let mut sums = [[V::splat(0.); W]; M];
+            for &offset in segment {
+                let mut numbers = source.add(offset);
+                for _ in 0..product.runs.length {
+                    let mut factors = [V::splat(0.); W];
+                    for w in 0..W {
+                        factors[w] = V::load(weights.add(w * V::LANES));
+                    }
+                    for m in 0..M {
+                        let number = V::splat(*numbers.add(m * step));
+                        for w in 0..W {
+                            sums[m][w] = number.multiply_add(factors[w], sums[m][w]);
+                        }
+                    }
+                    numbers = numbers.add(1);
+                    weights = weights.add(width);
+                }
+            }
+            for m in 0..M {
+                for w in 0..W {
+                    totals[m][w] = totals[m][w].add(sums[m][w]);
+                }
+            }
+        }
+        finish(memory, &product.epilogue, first_row, first_column, totals);
+    }
+}
+
+/// # Safety
+///
+/// [`Epilogue::check`]'s checks, and a processor with `V`'s instructions.
+#[inline(always)]
+unsafe fn finish<V: Vector, const M: usize, const W: usize>(
+    memory: *mut f32,
+    epilogue: &Epilogue<'_>,
+    first_row: usize,
+    first_column: usize,
+    sums: [[V; W]; M],
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let zero = V::splat(0.);
+        for w in 0..W {
+            let column = first_column + w * V::LANES;
+            let (block, lane) = (column / BLOCK, column % BLOCK);
+            let bias = V::load(epilogue.bias.as_ptr().add(column));
+            let gate = match epilogue.gate {
+                Some(gate) => V::load(memory.add(gate + column)),
+                None => V::splat(1.),
+            };
+            let mut total = zero;
+            for m in 0..M {
+                let row = first_row + m;
+                let mut value = sums[m][w].add(bias);
+                if epilogue.gate.is_some() {
+                    value = value.multiply(gate);
+                }
+                if let Some(residual) = &epilogue.residual {
+                    let offset = *residual.offsets.get_unchecked(row);
+                    value = value.add(V::load(memory.add(offset + block * residual.block + lane)));
+                }
+                if epilogue.relu {
+                    value = zero.max(value);
+                }
+                let offset = *epilogue.output.offsets.get_unchecked(row);
+                value.store(memory.add(offset + block * epilogue.output.block + lane));
+                total = total.add(value);
+            }
+            if let Some(sums) = epilogue.sums {
+                let begin = sums.begin && first_row == 0;
+                add_sum(memory, sums.offset + column, begin, total);
+            }
+        }
+    }
+}
+
+/// # Safety
+///
+/// A vector's numbers at `offset`, and a processor with `V`'s instructions.
+#[inline(always)]
+unsafe fn add_sum<V: Vector>(memory: *mut f32, offset: usize, begin: bool, total: V) {
+    // SAFETY: the caller's.
+    unsafe {
+        let sum = memory.add(offset);
+        let total = if begin {
+            total
+        } else {
+            total.add(V::load(sum))
+        };
+        total.store(sum);
+    }
+}
+
+/// `P` pixels of a row, from `first` of the tile's on, in the lanes from `lane` on.
+///
+/// # Safety
+///
+/// [`super::narrow`]'s checks, and a processor with `V`'s instructions.
+#[inline(always)]
+pub(super) unsafe fn narrow<V: Vector, const P: usize, const STRIDE: usize>(
+    memory: *mut f32,
+    narrow: &Narrow<'_>,
+    first: usize,
+    lane: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [[V::splat(0.); 1]; P];
+        let source = memory
+            .cast_const()
+            .add(narrow.source + first * STRIDE * BLOCK);
+        let mut weights = narrow.weights.as_ptr().add(lane);
+        for row in 0..3 {
+            for lanes in narrow.lanes {
+                let half = lanes[lane] as usize / V::LANES * V::LANES;
+                let numbers = source.add(row * narrow.row + half);
+                let lanes = lanes.as_ptr().add(lane);
+                let mut factors = [V::splat(0.); 3];
+                for kernel_column in 0..3 {
+                    factors[kernel_column] = V::load(weights.add(kernel_column * BLOCK));
+                }
+                for column in 0..(P - 1) * STRIDE + 3 {
+                    let spread = V::load(numbers.add(column * BLOCK)).permuted(lanes);
+                    for kernel_column in 0..3 {
+                        // The pixel that sees this column through that of the kernel, if any.
+                        if column >= kernel_column
+                            && (column - kernel_column) % STRIDE == 0
+                            && (column - kernel_column) / STRIDE < P
+                        {
+                            let pixel = (column - kernel_column) / STRIDE;
+                            sums[pixel][0] =
+                                spread.multiply_add(factors[kernel_column], sums[pixel][0]);
+                        }
+                    }
+                }
+                weights = weights.add(3 * BLOCK);
+            }
+        }
+        finish(memory, &narrow.epilogue, first, lane, sums);
+    }
+}
+
+/// # Safety
+///
+/// [`super::pool`]'s checks, and a processor with `V`'s instructions.
+#[inline(always)]
+pub(super) unsafe fn pool<V: Vector>(memory: *mut f32, pool: &Pool<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        for lane in (0..BLOCK).step_by(V::LANES) {
+            let source = memory.cast_const().add(pool.source + lane);
+            let mut total = V::splat(0.);
+            for (pixel, &[first, end]) in pool.columns.iter().enumerate() {
+                let value = match pool.pooling {
+                    Pooling::Max => {
+                        let mut largest = V::splat(f32::NEG_INFINITY);
+                        for row in 0..pool.rows {
+                            for column in first..end {
+                                let number = source.add(row * pool.row + column * BLOCK);
+                                largest = largest.max(V::load(number));
+                            }
+                        }
+                        largest
+                    }
+                    Pooling::Mean => {
+                        let mut sum = V::splat(0.);
+                        for row in 0..pool.rows {
+                            let mut of_row = V::splat(0.);
+                            for column in first..end {
+                                let number = source.add(row * pool.row + column * BLOCK);
+                                of_row = of_row.add(V::load(number));
+                            }
+                            sum = sum.add(of_row);
+                        }
+                        sum.multiply(V::splat(*pool.factors.get_unchecked(pixel)))
+                    }
+                };
+                value.store(memory.add(pool.output + pixel * BLOCK + lane));
+                total = total.add(value);
+            }
+            if let Some(Sums { offset, begin }) = pool.sums {
+                add_sum(memory, offset + lane, begin, total);
+            }
+        }
+    }
+}
+
+/// # Safety
+///
+/// [`super::pointwise`]'s checks, and a processor with `V`'s instructions.
+#[inline(always)]
+pub(super) unsafe fn pointwise<V: Vector>(memory: *mut f32, pointwise: &Pointwise<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        let zero = V::splat(0.);
+        for lane in (0..BLOCK).step_by(V::LANES) {
+            let of = |offset: usize| memory.add(offset + lane);
+            let mut factor = V::splat(1.);
+            let mut bias = zero;
+            if let Some([factors, biases]) = pointwise.norm {
+                factor = V::load(factors.as_ptr().add(lane));
+                bias = V::load(biases.as_ptr().add(lane));
+            }
+            let mut gate = V::splat(1.);
+            if let Some(offset) = pointwise.gate {
+                gate = V::load(of(offset));
+            }
+            let mut total = zero;
+            for pixel in 0..pointwise.pixels {
+                let mut value = V::load(of(pointwise.source + pixel * BLOCK));
+                if pointwise.norm.is_some() {
+                    value = value.multiply_add(factor, bias);
+                }
+                value = value.multiply(gate);
+                if let Some(residual) = pointwise.residual {
+                    value = value.add(V::load(of(residual + pixel * BLOCK)));
+                }
+                if pointwise.relu {
+                    value = zero.max(value);
+                }
+                value.store(of(pointwise.output + pixel * BLOCK));
+                total = total.add(value);
+            }
+            if let Some(Sums { offset, begin }) = pointwise.sums {
+                add_sum(memory, offset + lane, begin, total);
+            }
+        }
+    }
+}

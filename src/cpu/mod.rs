@@ -1,0 +1,29 @@
+//! The CPU's own path: a network's layers fused, planned and computed by kernels of this crate.
+//!
+//! ```text
+//! layers ──> graph ──────> plan ───────────────> run
+//!            fuse.rs       plan.rs, place.rs     engine.rs, team.rs
+//!            what folds    for one input shape:  phase by phase,
+//!            into what     algorithms, memory    job.rs over kernels/
+//! ```
+//!
+//! candle's path, [`crate::nn`], stays the reference. Results depend on the image alone: not on
+//! the batch it came in, nor on the number of threads.
+
+mod engine;
+mod fuse;
+mod isa;
+mod job;
+mod kernels;
+mod matrix;
+mod pack;
+mod place;
+mod plan;
+mod team;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use engine::{Engine, Options, PlanSummary, StepSummary};
+pub use isa::Isa;

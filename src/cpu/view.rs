@@ -1,0 +1,189 @@
+//! Where a tensor lies in memory, and how work on it is cut.
+
+use std::ops::Range;
+
+use super::kernels::{BLOCK, MAX_ROWS, Pixels};
+
+/// A tensor's place in memory. Offsets count numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct View {
+    /// Of the first image's first pixel.
+    pub(super) start: usize,
+    /// From one image to the next.
+    pub(super) image: usize,
+    /// From one block of channels, or plane, to the next.
+    pub(super) block: usize,
+    /// From one row to the next.
+    pub(super) row: usize,
+    /// From one pixel to the next: 16, or 1 in planes.
+    pub(super) pixel: usize,
+    pub(super) images: usize,
+    pub(super) blocks: usize,
+    pub(super) height: usize,
+    pub(super) width: usize,
+}
+
+impl View {
+    /// Where an image's block begins.
+    pub(super) fn at(&self, image: usize, block: usize) -> usize {
+        self.start + image * self.image + block * self.block
+    }
+
+    /// The images of maps of one pixel as the pixels of one image.
+    pub(super) fn of_images_as_pixels(&self) -> Self {
+        Self {
+            row: self.image,
+            image: 0,
+            images: 1,
+            height: self.images,
+            width: 1,
+            ..*self
+        }
+    }
+
+    /// The distance between pixels where it is the same throughout an image.
+    pub(super) fn even_step(&self) -> Option<usize> {
+        match (self.height, self.width) {
+            (_, 1) => Some(self.row),
+            (1, _) => Some(self.pixel),
+            _ => (self.row == self.width * self.pixel).then_some(self.pixel),
+        }
+    }
+
+    /// Offsets from an image's block of `count` pixels from the `first` on, row by row.
+    pub(super) fn pixels(&self, start: usize, first: usize, count: usize) -> Pixels {
+        let mut offsets = [0; MAX_ROWS];
+        let (mut row, mut column) = (first / self.width, first % self.width);
+        for offset in &mut offsets[..count] {
+            *offset = start + row * self.row + column * self.pixel;
+            column += 1;
+            if column == self.width {
+                (row, column) = (row + 1, 0);
+            }
+        }
+        Pixels {
+            offsets,
+            block: self.block,
+        }
+    }
+}
+
+/// How the pixels of an output are cut: tiles of pixels an even step apart in the source, and
+/// lines of tiles, for each of which sums are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tiles {
+    tiles: Vec<Range<usize>>,
+    lines: Vec<Range<usize>>,
+}
+
+/// Tiles of a line where pixels are not cut into rows.
+const TILES_OF_LINE: usize = 4;
+
+impl Tiles {
+    /// Tiles of at most `rows` pixels of a map that is `height` by `width`, or of all its pixels
+    /// in one row.
+    pub(super) fn new(height: usize, width: usize, even: bool, rows: usize) -> Self {
+        let mut tiles: Vec<Range<usize>> = Vec::new();
+        if even {
+            tiles.extend(shares(height * width, rows));
+            let lines = shares(tiles.len(), TILES_OF_LINE).collect();
+            return Self { tiles, lines };
+        }
+        let mut lines = Vec::with_capacity(height);
+        for row in 0..height {
+            let first = tiles.len();
+            let place = row * width;
+            tiles.extend(shares(width, rows).map(|share| place + share.start..place + share.end));
+            lines.push(first..tiles.len());
+        }
+        Self { tiles, lines }
+    }
+
+    /// Lines of an image.
+    pub(super) fn lines(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The pixels of a line's tiles.
+    pub(super) fn line(&self, line: usize) -> &[Range<usize>] {
+        &self.tiles[self.lines[line].clone()]
+    }
+}
+
+/// Near-equal shares of `count`, each at most `most`.
+pub(super) fn shares(count: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let parts = count.div_ceil(most);
+    (0..parts).map(move |part| share(count, parts, part))
+}
+
+/// One of `parts` near-equal shares of `count`.
+pub(super) fn share(count: usize, parts: usize, part: usize) -> Range<usize> {
+    count * part / parts..count * (part + 1) / parts
+}
+
+/// Work of so many panels by so many lines, cut into chunks that threads take in turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Grid {
+    panels: usize,
+    lines: usize,
+    panel_parts: usize,
+    line_parts: usize,
+}
+
+/// Chunks for each thread: enough that one held up by another process does not hold up the rest.
+const CHUNKS_OF_THREAD: usize = 6;
+
+impl Grid {
+    /// Work on rows alone.
+    pub(super) fn of_rows(rows: usize, threads: usize) -> Self {
+        Self {
+            panels: 1,
+            lines: rows,
+            panel_parts: 1,
+            line_parts: rows.min(threads * CHUNKS_OF_THREAD),
+        }
+    }
+
+    /// Cuts so that what all chunks read together stays small: the weights of a panel and the
+    /// source of a line, in numbers, say which of the two is better read once.
+    pub(super) fn of_panels(
+        panels: usize,
+        lines: usize,
+        [of_panel, of_line]: [usize; 2],
+        threads: usize,
+    ) -> Self {
+        let wanted = threads * CHUNKS_OF_THREAD;
+        let by_panels = panels * of_panel > lines * of_line;
+        let (panel_parts, line_parts) = if by_panels {
+            let panel_parts = panels.min(wanted);
+            (panel_parts, lines.min(wanted.div_ceil(panel_parts)))
+        } else {
+            let line_parts = lines.min(wanted);
+            (panels.min(wanted.div_ceil(line_parts)), line_parts)
+        };
+        Self {
+            panels,
+            lines,
+            panel_parts,
+            line_parts,
+        }
+    }
+
+    pub(super) fn chunks(&self) -> usize {
+        self.panel_parts * self.line_parts
+    }
+
+    /// The panels and lines of a chunk.
+    pub(super) fn chunk(&self, chunk: usize) -> [Range<usize>; 2] {
+        let (panel, line) = (chunk / self.line_parts, chunk % self.line_parts);
+        [
+            share(self.panels, self.panel_parts, panel),
+            share(self.lines, self.line_parts, line),
+        ]
+    }
+}
+
+/// Channels in whole blocks.
+pub(super) fn blocks(channels: usize) -> usize {
+    channels.div_ceil(BLOCK)
+}

@@ -1,0 +1,267 @@
+//! The CPU's engine against candle in double precision, for every network of the catalogue.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails; figures are shown with --nocapture"
+)]
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::{Module, VarBuilder};
+use senet::cpu::{Engine, Isa, Options};
+use senet::network::trace::trace;
+use senet::network::{Layout, Network, Operation, Shape, catalog};
+use senet::nn::SeNet;
+
+type Tensors = HashMap<String, Tensor>;
+
+/// Weights under which every layer matters and numbers stay near 1: batch norms that keep the
+/// scale, positive biases so that few rectifiers are dead, and a residual branch a quarter as
+/// large as what it is added to, without which a deep network's errors grow with its depth.
+fn lively(network: &Network) -> Tensors {
+    let layers = network.layers();
+    let list = layers.as_slice();
+    let added = |index: usize| {
+        let mut readers = list
+            .iter()
+            .filter(|layer| layer.inputs.iter().any(|value| value.index() == index + 1));
+        readers.any(|layer| matches!(layer.operation, Operation::Add | Operation::Scale))
+    };
+    let mut tensors = Tensors::new();
+    for (index, layer) in list.iter().enumerate() {
+        for parameter in layer.operation.parameters() {
+            let fan_in: usize = parameter.shape.iter().skip(1).product();
+            let spread = if parameter.shape.len() > 1 {
+                (2. / fan_in as f32).sqrt()
+            } else {
+                0.2
+            };
+            let (mean, spread) = match parameter.name {
+                "running_var" => (1., spread),
+                "bias" => (0.3, spread),
+                "weight" if parameter.shape.len() == 1 && added(index) => (0.25, 0.1),
+                "weight" if parameter.shape.len() == 1 => (0.8, spread),
+                _ => (0., spread),
+            };
+            let count: usize = parameter.shape.iter().product();
+            // A low-discrepancy sequence: spread evenly, and the same on every machine.
+            let seed = f64::from(u32::try_from(tensors.len()).unwrap()) * 0.137;
+            let uniform = |place: usize| {
+                #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
+                let uniform = ((place as f64 * 0.618_033_988_749_895 + seed).fract() - 0.5) as f32;
+                uniform
+            };
+            let drawn: Vec<f32> = (0..count)
+                .map(|place| mean + spread * 3.4 * uniform(place))
+                .collect();
+            let tensor = Tensor::from_vec(drawn, parameter.shape, &Device::Cpu).unwrap();
+            tensors.insert(format!("{}.{}", layer.name, parameter.name), tensor);
+        }
+    }
+    tensors
+}
+
+fn image(network: &Network, batch: usize, spatial: [usize; 2]) -> Tensor {
+    let shape = Shape {
+        spatial: Some(spatial),
+        ..network.input.shape(batch)
+    };
+    let count = shape.elements().unwrap();
+    let pixels: Vec<f32> = (0..count)
+        .map(|i| (i as f32 * 0.37).sin() + (i as f32 * 0.011).cos())
+        .collect();
+    Tensor::from_vec(pixels, shape.dims(Layout::Nchw), &Device::Cpu).unwrap()
+}
+
+fn builder(tensors: &Tensors, dtype: DType) -> VarBuilder<'static> {
+    VarBuilder::from_tensors(tensors.clone(), dtype, &Device::Cpu)
+}
+
+fn numbers(tensor: &Tensor) -> Vec<f64> {
+    let tensor = tensor.to_dtype(DType::F64).unwrap();
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// The largest difference, as a part of the largest magnitude.
+fn error(found: &Tensor, expected: &Tensor) -> f64 {
+    assert_eq!(found.dims(), expected.dims());
+    let (found, expected) = (numbers(found), numbers(expected));
+    let largest = expected.iter().fold(0_f64, |most, x| most.max(x.abs()));
+    assert!(largest > 1e-2, "nothing comes out: {largest}");
+    let worst = found.iter().zip(&expected).map(|(a, b)| {
+        if a.is_finite() {
+            (a - b).abs()
+        } else {
+            f64::INFINITY
+        }
+    });
+    worst.fold(0., f64::max) / largest
+}
+
+/// Single precision rounds to 6e-8, and a network of a hundred layers loses two digits: the
+/// share of the largest output that the engine may be off, or else so many times what candle in
+/// single precision is off.
+const ERROR: f64 = 5e-6;
+const TIMES_CANDLE: f64 = 5.;
+
+fn compare(networks: impl Iterator<Item = &'static Network>) {
+    for network in networks {
+        let tensors = lively(network);
+        let layers = network.layers();
+        let single = SeNet::new(network, builder(&tensors, DType::F32)).unwrap();
+        let double = SeNet::new(network, builder(&tensors, DType::F64)).unwrap();
+        // One size is odd, at the other a plan of another batch is made.
+        let sizes = [[33, 47], [64, 64], [75, 99], [97, 131]];
+        let sizes = sizes.into_iter().filter(|&spatial| {
+            let shape = Shape {
+                spatial: Some(spatial),
+                ..network.input.shape(1)
+            };
+            trace(&layers, shape).is_ok()
+        });
+        let engine = Engine::new(network, builder(&tensors, DType::F32), Options::default());
+        let engine = engine.unwrap();
+        for (spatial, batch) in sizes.take(2).zip([3, 1]) {
+            let xs = image(network, batch, spatial);
+            let expected = double.forward(&xs.to_dtype(DType::F64).unwrap()).unwrap();
+            let of_candle = error(&single.forward(&xs).unwrap(), &expected);
+            let found = error(&engine.run(&xs).unwrap(), &expected);
+            println!(
+                "{:28} {spatial:3?} batch {batch}: engine {found:.1e}, candle {of_candle:.1e}",
+                network.name
+            );
+            assert!(
+                found < ERROR.max(TIMES_CANDLE * of_candle),
+                "{} {spatial:?}: {found}",
+                network.name
+            );
+        }
+    }
+}
+
+/// Every second network; the halves run at once.
+#[test]
+fn half_of_the_networks_compute_what_candle_computes_in_double_precision() {
+    compare(catalog::networks().step_by(2));
+}
+
+#[test]
+fn the_other_half_does_too() {
+    compare(catalog::networks().skip(1).step_by(2));
+}
+
+#[test]
+fn every_instruction_set_and_weights_in_double_precision_agree() {
+    for name in ["se_bottleneck", "seresnet20", "legacy_seresnext26_32x4d"] {
+        let network = catalog::find(name).unwrap();
+        let tensors = lively(network);
+        let xs = image(network, 2, [33, 47]);
+        let double = SeNet::new(network, builder(&tensors, DType::F64)).unwrap();
+        let expected = double.forward(&xs.to_dtype(DType::F64).unwrap()).unwrap();
+        for isa in Isa::available() {
+            for dtype in [DType::F32, DType::F64] {
+                let options = Options {
+                    isa: Some(isa),
+                    ..Options::default()
+                };
+                let engine = Engine::new(network, builder(&tensors, dtype), options).unwrap();
+                let found = error(&engine.run(&xs).unwrap(), &expected);
+                assert!(found < ERROR, "{name} {isa} {dtype:?}: {found}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_value_that_the_engine_keeps_is_candles() {
+    for name in [
+        "se_block",
+        "seresnet20",
+        "legacy_seresnet18",
+        "seresnextaa101d_32x8d",
+        "se_inception_resnet_v2",
+        "se_bn_inception",
+    ] {
+        let network = catalog::find(name).unwrap();
+        let tensors = lively(network);
+        let xs = image(network, 2, [96, 128]);
+        let mut values = HashMap::new();
+        let double = SeNet::new(network, builder(&tensors, DType::F64)).unwrap();
+        double
+            .forward_with(&xs.to_dtype(DType::F64).unwrap(), &mut |layer, value| {
+                values.insert(layer.name.clone(), value.clone());
+                Ok(())
+            })
+            .unwrap();
+        let engine = Engine::new(network, builder(&tensors, DType::F32), Options::default());
+        let mut seen = Vec::new();
+        engine
+            .unwrap()
+            .run_observed(&xs, &mut |layer, value| {
+                let expected = values[&layer.name].reshape(value.dims())?;
+                let found = error(value, &expected);
+                assert!(found < 2. * ERROR, "{name} `{}`: {found}", layer.name);
+                seen.push(layer.name.clone());
+                Ok(())
+            })
+            .unwrap();
+        let layers = network.layers();
+        for block in layers.blocks() {
+            let last = &layers.as_slice()[layers.position(block).unwrap()].name;
+            assert!(seen.contains(last), "{name}: `{last}` is kept");
+        }
+    }
+}
+
+#[test]
+fn an_input_that_does_not_fit_is_refused() {
+    let network = catalog::find("seresnet20").unwrap();
+    let engine = Engine::new(
+        network,
+        builder(&lively(network), DType::F32),
+        Options::default(),
+    )
+    .unwrap();
+    let wrong = Tensor::zeros((1, 4, 32, 32), DType::F32, &Device::Cpu).unwrap();
+    let problem = engine.run(&wrong).unwrap_err().to_string();
+    assert!(problem.contains("expects 3 channels, found 4"), "{problem}");
+}
+
+#[test]
+fn the_bits_depend_neither_on_the_batch_nor_on_the_threads() {
+    let bits = |tensor: &Tensor| -> Vec<u32> {
+        let numbers: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+        numbers.into_iter().map(f32::to_bits).collect()
+    };
+    for (name, spatial) in [("seresnet20", [33, 47]), ("seresnext26t_32x4d", [64, 65])] {
+        let network = catalog::find(name).unwrap();
+        let tensors = lively(network);
+        let images = image(network, 5, spatial);
+        let run = |threads: usize, images: &Tensor| {
+            let options = Options {
+                threads: Some(threads),
+                ..Options::default()
+            };
+            let engine = Engine::new(network, builder(&tensors, DType::F32), options).unwrap();
+            bits(&engine.run(images).unwrap())
+        };
+        let expected = run(1, &images);
+        for threads in [2, 3, 7] {
+            assert!(
+                run(threads, &images) == expected,
+                "{name}: {threads} threads"
+            );
+        }
+        let classes = expected.len() / 5;
+        for batch in [1, 2] {
+            let some = images.narrow(0, 0, batch).unwrap();
+            assert!(
+                run(2, &some) == expected[..batch * classes],
+                "{name}: batch of {batch}"
+            );
+        }
+    }
+}
