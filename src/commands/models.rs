@@ -3,7 +3,7 @@ use crate::checkpoint::Weights;
 use crate::cli::ModelsArgs;
 use crate::error::Result;
 use crate::network::{Network, catalog, trace};
-use crate::report::{Format, ListFormat, Model, ModelTop1, Models};
+use crate::report::{Format, ListFormat, Model, Models};
 
 pub(super) fn run(arguments: &ModelsArgs) -> anyhow::Result<Outcome> {
     let embedded = Weights::embedded()?.network;
@@ -28,11 +28,7 @@ fn model(network: &Network, embedded: Option<&str>) -> Result<Model> {
         input: [input.channels, input.height, input.width],
         parameters: trace.parameters,
         macs: trace.macs,
-        top1: published.top1.map(|top1| ModelTop1 {
-            percent: top1.percent,
-            size: top1.size,
-            source: top1.source,
-        }),
+        top1: published.top1,
         hub: published
             .tags
             .iter()

@@ -26,16 +26,7 @@ pub(super) fn preprocessing(
     }
     let choices = choices(pixels);
     let said = recommended(weights, pixels.test_size);
-    let published = network.evaluation.map(|evaluation| {
-        Preprocessing::timm(
-            [input.height, input.width],
-            evaluation.crop_pct,
-            evaluation.interpolation,
-            evaluation.mean,
-            evaluation.std,
-        )
-    });
-    let chosen = match said.or(published.as_ref()) {
+    let chosen = match said.or(network.evaluation.as_ref()) {
         Some(known) if choices.preset.is_none() => choices.over(known),
         _ => {
             let size = said.map_or([input.height, input.width], |said| said.size);

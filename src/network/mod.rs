@@ -17,8 +17,10 @@ pub use convention::Convention;
 pub use layers::{Layer, Layers, Value};
 pub use operation::{Layout, Operation, Parameter, Shape};
 
+use serde::Serialize;
+
 use crate::error::Result;
-use crate::image::{IMAGENET_MEAN, IMAGENET_STD, Interpolation};
+use crate::image::Preprocessing;
 
 /// A network, described once.
 ///
@@ -45,32 +47,9 @@ pub struct Network {
     /// What it is made of.
     pub architecture: Architecture,
     /// How its publishers prepare images, where weights do not say.
-    pub evaluation: Option<Evaluation>,
+    pub evaluation: Option<Preprocessing>,
     /// What its publishers say of it.
     pub published: Published,
-}
-
-/// How the publishers of a network's weights prepare the images they evaluate it on.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Evaluation {
-    /// The part of the resized image that the centre crop keeps.
-    pub crop_pct: f64,
-    /// The resize's filter.
-    pub interpolation: Interpolation,
-    /// Subtracted from red, green and blue, in units of 255.
-    pub mean: [f64; 3],
-    /// Divides them afterwards, in units of 255.
-    pub std: [f64; 3],
-}
-
-impl Evaluation {
-    /// With the mean and deviation of the training pixels of `ImageNet`.
-    pub const IMAGENET: Self = Self {
-        crop_pct: 0.875,
-        interpolation: Interpolation::Bicubic,
-        mean: IMAGENET_MEAN,
-        std: IMAGENET_STD,
-    };
 }
 
 /// What the publishers of a network's weights say of it; nothing of a network without any.
@@ -83,7 +62,7 @@ pub struct Published {
 }
 
 /// A published accuracy on the validation images of ImageNet-1k.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Top1 {
     /// Percent of the images.
     pub percent: f64,

@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use clap::ValueEnum;
 pub use classification::{Class, Classification, RowWriter};
 pub use inspect::{Differences, InspectedTensor, Inspection};
-pub use models::{Model, ModelTop1, Models};
+pub use models::{Model, Models};
 pub use parity::Parity;
 pub use trace::{TraceReport, TraceRow, Values};
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Report;
 use super::table::{self, Align, thousands};
+use crate::network::Top1;
 
 /// The answer of `senet models`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,7 +25,7 @@ pub struct Model {
     /// Multiplies for one such input.
     pub macs: u64,
     /// The best published accuracy.
-    pub top1: Option<ModelTop1>,
+    pub top1: Option<Top1>,
     /// What `--weights` takes to load published weights.
     pub hub: Vec<String>,
     /// The code base whose arithmetic it follows.
@@ -33,17 +34,6 @@ pub struct Model {
     pub embedded: bool,
     /// One line for people.
     pub summary: &'static str,
-}
-
-/// A published accuracy on the validation images of ImageNet-1k.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ModelTop1 {
-    /// Percent of the images.
-    pub percent: f64,
-    /// Height and width of the input.
-    pub size: usize,
-    /// Who says so.
-    pub source: &'static str,
 }
 
 /// The heads of a row's cells.

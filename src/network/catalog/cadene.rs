@@ -1,20 +1,15 @@
 //! Cadene's ports of the authors' Caffe models, kept by timm as `legacy_*` (`timm/models/senet.py`).
 
-use super::{IMAGENET, RESNET50, TIMM_RESULTS, deep};
+use super::{RESNET50, SENET154, SIXTEENTH, TIMM_RESULTS, imagenet};
 use crate::image::Interpolation;
 use crate::network::Network;
-use crate::network::architecture::{
-    Architecture, Block, Bottleneck, ResNet, Shortcut, SqueezeWidth, StemPool, Strided,
-};
+use crate::network::architecture::{Architecture, Block, ResNet, Strided};
 use crate::network::convention::CADENE;
 
 /// Hu et al., arXiv:1709.01507, table 1: as in He et al., a bottleneck strides on its first 1x1.
 const BOTTLENECK: ResNet = ResNet {
     strided: Strided::First,
-    squeeze: Some(SqueezeWidth::Reduction {
-        ratio: 16,
-        minimum: 1,
-    }),
+    squeeze: SIXTEENTH,
     ..RESNET50
 };
 
@@ -30,27 +25,8 @@ const GROUPED: ResNet = ResNet {
     ..BOTTLENECK
 };
 
-const SENET154: ResNet = ResNet {
-    stem: deep([64, 64, 128], StemPool::Max),
-    block: Block::Bottleneck(Bottleneck {
-        cardinality: 64,
-        base_width: 4,
-        reduce_first: 2,
-    }),
-    depths: &[3, 8, 36, 3],
-    shortcut: Shortcut::WideProjection,
-    strided: Strided::Spatial,
-    ..BOTTLENECK
-};
-
 const fn cadene(name: &'static str, summary: &'static str, resnet: ResNet) -> Network {
-    Network {
-        name,
-        summary,
-        convention: CADENE,
-        architecture: Architecture::ResNet(resnet),
-        ..IMAGENET
-    }
+    imagenet(name, summary, CADENE, Architecture::ResNet(resnet))
 }
 
 pub(super) const NETWORKS: &[Network] = &[
@@ -145,7 +121,10 @@ pub(super) const NETWORKS: &[Network] = &[
     cadene(
         "legacy_senet154",
         "SENet-154 as ported from Caffe",
-        SENET154,
+        ResNet {
+            squeeze: SIXTEENTH,
+            ..SENET154
+        },
     )
     .cropped(0.875, Interpolation::Bilinear)
     .on_hub(&["in1k"])

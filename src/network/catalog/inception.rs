@@ -1,20 +1,12 @@
 //! Inception networks, plain as `PyTorch` code has them and with SE blocks as the authors of the
 //! `SENet` paper and users of Keras do.
 
-use super::{IMAGENET, TORCHVISION};
+use super::{SIXTEENTH, TORCHVISION, imagenet};
 use crate::image::Interpolation;
-use crate::network::architecture::{
-    Architecture, BnInception, InceptionResNet, InceptionV3, SqueezeWidth,
-};
+use crate::network::architecture::{Architecture, BnInception, InceptionResNet, InceptionV3};
 use crate::network::convention::{CADENE, KERAS, PaddingRule, TIMM};
 use crate::network::geometry::Border;
 use crate::network::{Convention, Network};
-
-/// Hu et al., section 6: 16 throughout.
-const SIXTEENTH: Option<SqueezeWidth> = Some(SqueezeWidth::Reduction {
-    ratio: 16,
-    minimum: 1,
-});
 
 /// torchvision's and timm's: as Google trained them.
 const TIMM_INCEPTION: Convention = Convention {
@@ -30,24 +22,9 @@ const KERAS_INCEPTION: Convention = Convention {
     ..KERAS
 };
 
-const fn inception(
-    name: &'static str,
-    summary: &'static str,
-    convention: Convention,
-    architecture: Architecture,
-) -> Network {
-    Network {
-        name,
-        summary,
-        convention,
-        architecture,
-        ..IMAGENET
-    }
-}
-
 pub(super) const NETWORKS: &[Network] = &[
-    // Its weights want blue first, from 0 to 255, which no `Evaluation` says.
-    inception(
+    // Its weights want blue first, from 0 to 255, which `cropped` cannot say.
+    imagenet(
         "bn_inception",
         "BN-Inception as ported from Caffe, its convolutions with bias",
         Convention {
@@ -56,7 +33,7 @@ pub(super) const NETWORKS: &[Network] = &[
         },
         Architecture::BnInception(BnInception { squeeze: None }),
     ),
-    inception(
+    imagenet(
         "se_bn_inception",
         "SE-BN-Inception as in Caffe, an SE block after each of ten modules",
         CADENE,
@@ -64,7 +41,7 @@ pub(super) const NETWORKS: &[Network] = &[
     ),
     // torchvision's file expects ImageNet's mean and deviation and undoes them in the network
     // (`transform_input`): from -1 to 1 is what its first convolution sees.
-    inception(
+    imagenet(
         "inception_v3",
         "Inception-v3",
         TIMM_INCEPTION,
@@ -75,14 +52,14 @@ pub(super) const NETWORKS: &[Network] = &[
     .centred()
     .on_hub(&["tv_in1k", "tf_in1k", "tf_adv_in1k", "gluon_in1k"])
     .top1(77.294, 299, TORCHVISION),
-    inception(
+    imagenet(
         "se_inception_v3",
         "SE-Inception-v3 in Keras's conventions, an SE block after each of 11 modules",
         KERAS_INCEPTION,
         Architecture::InceptionV3(InceptionV3 { squeeze: SIXTEENTH }),
     )
     .sized(299),
-    inception(
+    imagenet(
         "inception_resnet_v2",
         "Inception-ResNet-v2",
         Convention {
@@ -95,7 +72,7 @@ pub(super) const NETWORKS: &[Network] = &[
     .cropped(0.8975, Interpolation::Bicubic)
     .centred()
     .on_hub(&["tf_in1k", "tf_ens_adv_in1k"]),
-    inception(
+    imagenet(
         "se_inception_resnet_v2",
         "SE-Inception-ResNet-v2 in Keras's conventions, an SE block after each of 43 modules, two \
          after the last",

@@ -1,11 +1,11 @@
 //! Residual networks in Keras's conventions, with SE blocks and without.
 
-use super::{IMAGENET, RESNET50};
+use super::{RESNET50, SIXTEENTH, imagenet};
+use crate::network::Network;
 use crate::network::architecture::{
     Architecture, Block, ResNet, Shortcut, SqueezeWidth, Stem, StemConvs, StemPool, Strided,
 };
 use crate::network::convention::KERAS;
-use crate::network::{Input, Network, Published};
 
 /// He et al., arXiv:1512.03385, section 4.2: depth 6n + 2, n basic blocks a stage.
 const CIFAR: ResNet = ResNet {
@@ -36,28 +36,8 @@ const CIFAR_GATED: ResNet = ResNet {
 
 const fn cifar(name: &'static str, summary: &'static str, resnet: ResNet) -> Network {
     Network {
-        name,
-        summary,
-        convention: KERAS,
-        input: Input {
-            channels: 3,
-            height: 32,
-            width: 32,
-        },
         classes: Some(10),
-        architecture: Architecture::ResNet(resnet),
-        evaluation: None,
-        published: Published::NOTHING,
-    }
-}
-
-const fn imagenet(name: &'static str, summary: &'static str, resnet: ResNet) -> Network {
-    Network {
-        name,
-        summary,
-        convention: KERAS,
-        architecture: Architecture::ResNet(resnet),
-        ..IMAGENET
+        ..imagenet(name, summary, KERAS, Architecture::ResNet(resnet)).sized(32)
     }
 }
 
@@ -145,17 +125,16 @@ pub(super) const NETWORKS: &[Network] = &[
     imagenet(
         "keras_seresnet50",
         "SE-ResNet-50 in Keras's conventions",
-        ResNet {
-            squeeze: Some(SqueezeWidth::Reduction {
-                ratio: 16,
-                minimum: 1,
-            }),
+        KERAS,
+        Architecture::ResNet(ResNet {
+            squeeze: SIXTEENTH,
             ..RESNET50
-        },
+        }),
     ),
     imagenet(
         "keras_resnet50",
         "ResNet-50 in Keras's conventions",
-        RESNET50,
+        KERAS,
+        Architecture::ResNet(RESNET50),
     ),
 ];

@@ -9,10 +9,13 @@ mod vgg;
 
 pub use blocks::{SE_BLOCK, SE_BOTTLENECK};
 
-use super::architecture::{Block, ResNet, Shortcut, Stem, StemConvs, StemPool, Strided};
-use super::{Evaluation, Input, Network, Published, Top1};
+use super::architecture::{
+    Architecture, Block, Bottleneck, ResNet, Shortcut, SqueezeWidth, Stem, StemConvs, StemPool,
+    Strided,
+};
+use super::{Convention, Input, Network, Published, Top1};
 use crate::error::{Error, Result};
-use crate::image::Interpolation;
+use crate::image::{IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing};
 
 const FAMILIES: &[&[Network]] = &[
     &[SE_BLOCK, SE_BOTTLENECK],
@@ -33,16 +36,34 @@ const TIMM_RESULTS: &str = "timm";
 /// The metadata of torchvision's weights, the best of a network's.
 const TORCHVISION: &str = "torchvision";
 
-/// What networks for ImageNet-1k have in common.
-const IMAGENET: Network = Network {
-    input: Input {
-        channels: 3,
-        height: 224,
-        width: 224,
-    },
-    classes: Some(1000),
-    ..SE_BLOCK
-};
+/// A network for ImageNet-1k.
+const fn imagenet(
+    name: &'static str,
+    summary: &'static str,
+    convention: Convention,
+    architecture: Architecture,
+) -> Network {
+    Network {
+        name,
+        summary,
+        convention,
+        input: Input {
+            channels: 3,
+            height: 224,
+            width: 224,
+        },
+        classes: Some(1000),
+        architecture,
+        evaluation: None,
+        published: Published::NOTHING,
+    }
+}
+
+/// Hu et al., section 6: 16 throughout.
+const SIXTEENTH: Option<SqueezeWidth> = Some(SqueezeWidth::Reduction {
+    ratio: 16,
+    minimum: 1,
+});
 
 /// He et al., arXiv:1512.03385, table 1, the 50-layer column; the stride on the 3x3.
 const RESNET50: ResNet = ResNet {
@@ -60,6 +81,19 @@ const RESNET50: ResNet = ResNet {
     shortcut: Shortcut::Projection,
     strided: Strided::Spatial,
     squeeze: None,
+};
+
+/// Hu et al., arXiv:1709.01507, appendix, without its gates.
+const SENET154: ResNet = ResNet {
+    stem: deep([64, 64, 128], StemPool::Max),
+    block: Block::Bottleneck(Bottleneck {
+        cardinality: 64,
+        base_width: 4,
+        reduce_first: 2,
+    }),
+    depths: &[3, 8, 36, 3],
+    shortcut: Shortcut::WideProjection,
+    ..RESNET50
 };
 
 const fn deep(channels: [usize; 3], pool: StemPool) -> Stem {
@@ -80,20 +114,25 @@ impl Network {
         Self { input, ..self }
     }
 
-    /// Says what the publishers' evaluation keeps of an image, and how it is resized.
+    /// Says what timm's evaluation at the network's own size keeps of an image, and how it is
+    /// resized.
     const fn cropped(self, crop_pct: f64, interpolation: Interpolation) -> Self {
-        let evaluation = Some(Evaluation {
+        let size = [self.input.height, self.input.width];
+        let (mean, std) = (IMAGENET_MEAN, IMAGENET_STD);
+        let evaluation = Some(Preprocessing::timm(
+            size,
             crop_pct,
             interpolation,
-            ..Evaluation::IMAGENET
-        });
+            mean,
+            std,
+        ));
         Self { evaluation, ..self }
     }
 
     /// Says that pixels go in from -1 to 1, not by the mean and deviation of `ImageNet`.
     const fn centred(self) -> Self {
         let evaluation = match self.evaluation {
-            Some(evaluation) => Some(Evaluation {
+            Some(evaluation) => Some(Preprocessing {
                 mean: [0.5; 3],
                 std: [0.5; 3],
                 ..evaluation

@@ -1,11 +1,11 @@
 //! timm's SE-ResNet, SE-ResNeXt and SENet-154 (`timm/models/resnet.py`), and their plain twins,
 //! whose names and arithmetic torchvision shares.
 
-use super::{IMAGENET, RESNET50, TIMM_RESULTS, TORCHVISION, deep};
+use super::{RESNET50, SENET154, TIMM_RESULTS, TORCHVISION, deep, imagenet};
 use crate::image::Interpolation;
 use crate::network::Network;
 use crate::network::architecture::{
-    Architecture, Block, Bottleneck, ResNet, Shortcut, SqueezeWidth, StemPool, Strided,
+    Architecture, Block, ResNet, Shortcut, SqueezeWidth, StemPool, Strided,
 };
 use crate::network::convention::TIMM;
 
@@ -34,19 +34,6 @@ const ANTIALIASED: ResNet = ResNet {
     ..DEEP
 };
 
-/// Hu et al., arXiv:1709.01507, appendix.
-const SENET154: ResNet = ResNet {
-    stem: deep([64, 64, 128], StemPool::Max),
-    block: Block::Bottleneck(Bottleneck {
-        cardinality: 64,
-        base_width: 4,
-        reduce_first: 2,
-    }),
-    depths: &[3, 8, 36, 3],
-    shortcut: Shortcut::WideProjection,
-    ..RESNET50
-};
-
 const fn gated(resnet: ResNet) -> ResNet {
     ResNet {
         squeeze: Some(SqueezeWidth::Rounded {
@@ -58,13 +45,7 @@ const fn gated(resnet: ResNet) -> ResNet {
 }
 
 const fn timm(name: &'static str, summary: &'static str, resnet: ResNet) -> Network {
-    Network {
-        name,
-        summary,
-        convention: TIMM,
-        architecture: Architecture::ResNet(resnet),
-        ..IMAGENET
-    }
+    imagenet(name, summary, TIMM, Architecture::ResNet(resnet))
 }
 
 pub(super) const NETWORKS: &[Network] = &[

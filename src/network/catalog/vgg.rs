@@ -1,8 +1,8 @@
 //! VGG with batch norms, as torchvision has it, and with SE blocks.
 
-use super::{IMAGENET, TORCHVISION};
+use super::{SIXTEENTH, TORCHVISION, imagenet};
 use crate::image::Interpolation;
-use crate::network::architecture::{Architecture, SqueezeWidth, Vgg};
+use crate::network::architecture::{Architecture, Vgg};
 use crate::network::convention::{PaddingRule, TIMM};
 use crate::network::{Convention, Network};
 
@@ -13,17 +13,12 @@ const VGG16: Vgg = Vgg {
 };
 
 const fn vgg(name: &'static str, summary: &'static str, vgg: Vgg) -> Network {
-    Network {
-        name,
-        summary,
-        convention: Convention {
-            pool_padding: PaddingRule::Valid,
-            conv_bias: true,
-            ..TIMM
-        },
-        architecture: Architecture::Vgg(vgg),
-        ..IMAGENET
-    }
+    let convention = Convention {
+        pool_padding: PaddingRule::Valid,
+        conv_bias: true,
+        ..TIMM
+    };
+    imagenet(name, summary, convention, Architecture::Vgg(vgg))
 }
 
 pub(super) const NETWORKS: &[Network] = &[
@@ -35,10 +30,7 @@ pub(super) const NETWORKS: &[Network] = &[
         "se_vgg16_bn",
         "SE-VGG-16 with batch norms, an SE block after the ReLU of every convolution",
         Vgg {
-            squeeze: Some(SqueezeWidth::Reduction {
-                ratio: 16,
-                minimum: 1,
-            }),
+            squeeze: SIXTEENTH,
             ..VGG16
         },
     ),
