@@ -193,31 +193,70 @@ pub struct Mismatch {
     pub unexpected: Vec<String>,
 }
 
+/// The tensors of a file that a network may read.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    /// The code that named them.
+    pub(super) origin: Origin,
+    /// Whether `PyTorch`'s batch norms have counted batches.
+    pub(super) counts_batches: bool,
+    /// The name in the file and the shape there, by the name in our separators.
+    tensors: HashMap<String, (String, Vec<usize>)>,
+    /// Names that are another's in our separators.
+    twice: Vec<String>,
+}
+
+impl Found {
+    /// Takes a file's tensors, names with their shapes.
+    pub(super) fn new(shapes: BTreeMap<String, Vec<usize>>) -> Self {
+        let mut found = Self {
+            origin: Origin::of(shapes.keys().map(String::as_str)),
+            counts_batches: shapes.keys().any(|name| counts_batches(name)),
+            tensors: HashMap::new(),
+            twice: Vec::new(),
+        };
+        for (name, shape) in shapes {
+            if is_not_read(&name) {
+                continue;
+            }
+            let canonical = canonical_separators(&name);
+            let tensor = (name.clone(), shape);
+            if found.tensors.insert(canonical, tensor).is_some() {
+                found.twice.push(name);
+            }
+        }
+        found
+    }
+
+    /// The shape of the tensor of this name, in our separators.
+    pub(super) fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|(_, shape)| shape.as_slice())
+    }
+}
+
+fn counts_batches(name: &str) -> bool {
+    name.ends_with("num_batches_tracked")
+}
+
 /// Whether a tensor is none that a network reads: `PyTorch` counts batches in every batch norm,
 /// and torchvision's Inception keeps the second classifier that helped its training.
 fn is_not_read(name: &str) -> bool {
-    name.ends_with("num_batches_tracked") || name.starts_with("AuxLogits.")
+    counts_batches(name) || name.starts_with("AuxLogits.")
 }
 
-/// Finds every parameter of `layers` among `found`, tensors with their shapes.
-pub(super) fn resolve(
-    layers: &Layers,
-    found: &BTreeMap<String, Vec<usize>>,
-) -> Result<Sources, Mismatch> {
-    let origin = Origin::of(found.keys().map(String::as_str));
-    let mut unclaimed: HashMap<String, &str> = HashMap::new();
-    let mut twice = Vec::new();
-    for name in found.keys().filter(|name| !is_not_read(name)) {
-        if unclaimed.insert(canonical_separators(name), name).is_some() {
-            twice.push(name.as_str());
-        }
-    }
+/// Finds every parameter of `layers` among the tensors of a file.
+pub(super) fn resolve(layers: &Layers, found: &Found) -> Result<Sources, Mismatch> {
+    let mut unclaimed: HashMap<&str, &(String, Vec<usize>)> = found
+        .tensors
+        .iter()
+        .map(|(name, tensor)| (name.as_str(), tensor))
+        .collect();
     let mut sources = Sources::new();
     let mut mismatch = Mismatch::default();
     for expected in layers
         .as_slice()
         .iter()
-        .flat_map(|layer| expected(layer, layers, origin))
+        .flat_map(|layer| expected(layer, layers, found.origin))
     {
         let Expected {
             canonical,
@@ -227,17 +266,16 @@ pub(super) fn resolve(
         } = expected;
         let usual = arrangements.first().map(|usual| usual.shape.as_slice());
         let usual = usual.unwrap_or_default();
-        let Some(found_name) = unclaimed.remove(&name) else {
+        let Some((found_name, found_shape)) = unclaimed.remove(name.as_str()) else {
             mismatch
                 .missing
                 .push(format!("`{name}` of shape {usual:?}"));
             continue;
         };
-        let found_shape = &found[found_name];
         let fits = |arrangement: &&Arrangement| arrangement.shape == *found_shape;
         if let Some(arrangement) = arrangements.iter().find(fits) {
             let source = Source {
-                name: found_name.to_owned(),
+                name: found_name.clone(),
                 arrangement: arrangement.clone(),
                 shape,
             };
@@ -254,7 +292,8 @@ pub(super) fn resolve(
     }
     mismatch.unexpected = unclaimed
         .into_values()
-        .chain(twice)
+        .map(|(name, _)| name)
+        .chain(&found.twice)
         .map(|name| format!("`{}`", name.escape_debug()))
         .collect();
     mismatch.unexpected.sort_unstable();
@@ -365,6 +404,14 @@ pub(super) fn names_and_shapes(origin: Origin, network: &Network) -> BTreeMap<St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn resolve(
+        layers: &Layers,
+        shapes: &BTreeMap<String, Vec<usize>>,
+    ) -> Result<Sources, Mismatch> {
+        super::resolve(layers, &Found::new(shapes.clone()))
+    }
+
     use crate::network::catalog;
 
     fn names_and_shapes(origin: Origin, network: &str) -> BTreeMap<String, Vec<usize>> {

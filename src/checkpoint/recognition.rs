@@ -1,10 +1,8 @@
 //! Which network the tensors of a file are of, told by their names and shapes.
 
-use std::collections::BTreeMap;
-
-use super::keys::{Mismatch, Origin, Sources, resolve};
+use super::keys::{Found, Mismatch, Origin, Sources, resolve};
 use crate::network::convention::{CADENE, TIMM};
-use crate::network::{Layers, Network, catalog};
+use crate::network::{Network, catalog};
 
 /// What the names and shapes of a file's tensors say.
 #[derive(Debug, Clone)]
@@ -22,36 +20,32 @@ pub enum Recognition {
     },
 }
 
-/// Finds the networks of the catalogue that read exactly `tensors`, names with their shapes.
+/// Finds the networks of the catalogue that read exactly the tensors `found`.
 ///
 /// A file's classifier may tell apart any number of classes. Where the names tell the code base,
 /// only its networks count, if there are any: those of Cadene's names, and `PyTorch`'s counts of
 /// batches or 1x1 convolutions for dense layers, which nothing that follows Keras has.
-pub(super) fn recognise(tensors: &BTreeMap<String, Vec<usize>>) -> Recognition {
-    let origin = Origin::of(tensors.keys().map(String::as_str));
-    let counts_batches = tensors
-        .keys()
-        .any(|name| name.ends_with("num_batches_tracked"));
-    let told = |by_pytorch: bool| match origin {
+pub(super) fn recognise(found: &Found) -> Recognition {
+    let told = |by_pytorch: bool| match found.origin {
         Origin::Cadene => Some(CADENE.name),
         Origin::TimmVgg => Some(TIMM.name),
         Origin::Canonical => by_pytorch.then_some(TIMM.name),
         Origin::Keras => None,
     };
     let mut fitting: Vec<Network> = Vec::new();
-    let mut by_pytorch = counts_batches;
+    let mut by_pytorch = found.counts_batches;
     let mut nearest: Option<(Network, Mismatch)> = None;
     let mut shortest = (usize::MAX, true);
     for network in catalog::networks() {
-        let network = with_classes_of(network, tensors);
-        match resolve(&network.layers(), tensors) {
+        let network = with_classes_of(network, found);
+        match resolve(&network.layers(), found) {
             Ok(sources) => {
                 by_pytorch |= has_dense_convolutions(&sources);
                 fitting.push(network);
             }
             Err(mismatch) => {
                 // Of two that differ as much, that of the code base that the names tell.
-                let elsewhere = told(counts_batches) != Some(network.convention.name);
+                let elsewhere = told(found.counts_batches) != Some(network.convention.name);
                 let distance = (mismatch.count(), elsewhere);
                 if distance < shortest {
                     (nearest, shortest) = (Some((network, mismatch)), distance);
@@ -74,23 +68,13 @@ pub(super) fn recognise(tensors: &BTreeMap<String, Vec<usize>>) -> Recognition {
 }
 
 /// `network` with as many classes as the bias of the file's last layer has numbers.
-pub(super) fn with_classes_of(
-    network: &Network,
-    tensors: &BTreeMap<String, Vec<usize>>,
-) -> Network {
-    let origin = Origin::of(tensors.keys().map(String::as_str));
-    let layers: Layers = network.layers();
-    let classes = layers.as_slice().last().and_then(|last| {
-        let name = format!("{}.bias", origin.layer(&last.name, &layers));
-        let spellings = [name.clone(), name.replace(".bias", "/bias")];
-        match spellings.iter().find_map(|name| tensors.get(name))?[..] {
-            [classes] if classes > 0 => Some(classes),
-            _ => None,
-        }
-    });
-    match classes {
-        Some(classes) => network.clone().with_classes(classes),
-        None => network.clone(),
+pub(super) fn with_classes_of(network: &Network, found: &Found) -> Network {
+    let layers = network.layers();
+    let last = layers.as_slice().last();
+    let bias = last.map(|last| format!("{}.bias", found.origin.layer(&last.name, &layers)));
+    match bias.and_then(|bias| found.shape(&bias)) {
+        Some(&[classes]) if classes > 0 => network.clone().with_classes(classes),
+        _ => network.clone(),
     }
 }
 
@@ -102,8 +86,14 @@ fn has_dense_convolutions(sources: &Sources) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::checkpoint::keys::names_and_shapes;
+
+    fn recognise(tensors: &BTreeMap<String, Vec<usize>>) -> Recognition {
+        super::recognise(&Found::new(tensors.clone()))
+    }
 
     /// The names of the networks that fit, or of the nearest behind a question mark.
     fn recognised(tensors: &BTreeMap<String, Vec<usize>>) -> Vec<&'static str> {

@@ -9,20 +9,21 @@ use rayon::prelude::*;
 
 use super::file::{NonFinite, TensorFile};
 use super::folder::{self, Files};
-use super::keys::{self, Mismatch, Origin, Sources, resolve};
+use super::keys::{self, Found, Mismatch, Origin, Sources, resolve};
 use super::recognition::{Recognition, recognise, with_classes_of};
 use super::source::{Download, Repository, Source};
 use super::timm_config::{Background, TimmConfig};
 use crate::error::{Error, Result};
 use crate::image::Preprocessing;
-use crate::network::trace::trace;
-use crate::network::{self, Network, Operation, catalog};
+use crate::network::trace::Trace;
+use crate::network::{Layers, Network, Operation, catalog};
 
 /// A network's weights, and what is said of them: by the metadata of their file, or by timm's
 /// `config.json` beside it, which wins.
 #[derive(Debug, Clone)]
 pub struct Weights {
     file: Arc<TensorFile>,
+    found: Found,
     /// The files that they were read from; none where they are part of the program.
     paths: Vec<PathBuf>,
     /// The network that they are for.
@@ -150,6 +151,7 @@ impl Weights {
             fixed_size: false,
             notes: Vec::new(),
             background: None,
+            found: Found::new(shapes(&file, None)),
             file: Arc::new(file),
         }
     }
@@ -173,7 +175,10 @@ impl Weights {
         self.preprocessing = Some(config.preprocessing);
         self.test_preprocessing = config.test_preprocessing;
         self.fixed_size = config.fixed_size;
-        self.background = config.background;
+        if let Some(background) = config.background {
+            self.found = Found::new(shapes(&self.file, Some(&background)));
+            self.background = Some(background);
+        }
         Ok(())
     }
 
@@ -229,7 +234,7 @@ impl Weights {
     /// What the names and shapes of the tensors alone say.
     #[must_use]
     pub fn recognise(&self) -> Recognition {
-        recognise(&self.shapes())
+        recognise(&self.found)
     }
 
     /// `network` with as many classes as the weights are said to tell apart, else as many as the
@@ -238,7 +243,7 @@ impl Weights {
     pub fn with_classes(&self, network: &Network) -> Network {
         match self.classes {
             Some(classes) => network.clone().with_classes(classes),
-            None => with_classes_of(network, &self.shapes()),
+            None => with_classes_of(network, &self.found),
         }
     }
 
@@ -259,25 +264,20 @@ impl Weights {
     }
 
     /// Refuses an input of a size at which the file's own code base computes something else than
-    /// `network`: timm's VGG slides its dense layers over maps of more than 7x7 pixels.
+    /// `network` with these `layers` and this `trace`: timm's VGG slides its dense layers over
+    /// maps of more than 7x7 pixels.
     ///
     /// # Errors
     ///
-    /// Such an input, or one that the network cannot take.
-    pub fn check_input(&self, network: &Network, input: network::Shape) -> Result<()> {
-        let layers = network.layers();
-        let trace = trace(&layers, input)?;
-        if Origin::of(self.shapes().keys().map(String::as_str)) != Origin::TimmVgg {
+    /// A trace of such an input.
+    pub fn check_input(&self, network: &Network, layers: &Layers, trace: &Trace) -> Result<()> {
+        if self.found.origin != Origin::TimmVgg {
             return Ok(());
         }
-        let values: Vec<_> = [input]
-            .into_iter()
-            .chain(trace.layers.iter().map(|layer| layer.output))
-            .collect();
         for layer in layers.as_slice() {
             if let Operation::AdaptiveAveragePool(size) = layer.operation
-                && let Some(value) = layer.inputs.first()
-                && let Some(found) = values.get(value.index()).and_then(|shape| shape.spatial)
+                && let Some(&value) = layer.inputs.first()
+                && let Some(found) = trace.shape(value).and_then(|shape| shape.spatial)
                 && found != size
             {
                 return Err(self.file.problem(format!(
@@ -293,24 +293,13 @@ impl Weights {
     /// How the tensors differ from those that `network` reads; nothing where they do not.
     #[must_use]
     pub fn mismatch(&self, network: &Network) -> Option<Mismatch> {
-        resolve(&network.layers(), &self.shapes()).err()
+        resolve(&network.layers(), &self.found).err()
     }
 
     /// The code base whose names the tensors have, in words.
     #[must_use]
     pub fn origin(&self) -> &'static str {
-        Origin::of(self.shapes().keys().map(String::as_str)).words()
-    }
-
-    fn shapes(&self) -> BTreeMap<String, Vec<usize>> {
-        let tensors = self.file.tensors().into_iter();
-        let mut shapes = tensors
-            .map(|(name, info)| (name, info.shape.clone()))
-            .collect();
-        if let Some(background) = &self.background {
-            background.hide(&mut shapes);
-        }
-        shapes
+        self.found.origin.words()
     }
 
     /// A `VarBuilder` under whose paths `network` finds its tensors, renamed and transposed.
@@ -356,7 +345,7 @@ impl Weights {
 
     fn sources(&self, network: &Network) -> Result<Sources> {
         self.check_convention(network)?;
-        resolve(&network.layers(), &self.shapes()).map_err(|mismatch| {
+        resolve(&network.layers(), &self.found).map_err(|mismatch| {
             let hint = match (&self.network, self.classes) {
                 (Some(name), _) if name != network.name => {
                     format!("\nhint: the file says it is for `{name}`")
@@ -372,6 +361,18 @@ impl Weights {
             ))
         })
     }
+}
+
+/// The tensors of a file with their shapes, those without the classes in front of the first.
+fn shapes(file: &TensorFile, background: Option<&Background>) -> BTreeMap<String, Vec<usize>> {
+    let tensors = file.tensors().into_iter();
+    let mut shapes = tensors
+        .map(|(name, info)| (name, info.shape.clone()))
+        .collect();
+    if let Some(background) = background {
+        background.hide(&mut shapes);
+    }
+    shapes
 }
 
 impl Background {

@@ -16,6 +16,7 @@ use crate::checkpoint::{Source, Weights, imagenet_labels};
 use crate::cli::{ClassifyArgs, WidthArgs};
 use crate::error::{Error, Result};
 use crate::image::{self, Preprocessing};
+use crate::network::trace::trace;
 use crate::network::{Network, Shape};
 use crate::nn::SeNet;
 use crate::report::{Class, Classification, RowWriter};
@@ -149,7 +150,7 @@ impl Classifier {
             spatial: Some(preprocessing.size),
             ..network.input.shape(arguments.batch_size)
         };
-        weights.check_input(network, shape)?;
+        weights.check_input(network, &layers, &trace(&layers, shape)?)?;
         let classes = layers.outputs();
         let (device, dtype) = super::device(arguments.device)?;
         let vb = weights.var_builder(network, dtype, &device)?;

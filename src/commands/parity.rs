@@ -1,6 +1,7 @@
 use super::Outcome;
 use crate::checkpoint::Reference;
 use crate::cli::ParityArgs;
+use crate::network::trace::trace;
 use crate::nn::SeNet;
 use crate::parity::{Tolerance, compare};
 use crate::report::Parity;
@@ -13,7 +14,8 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
         arguments.widths,
     )?;
     let reference = Reference::open(&arguments.reference)?;
-    weights.check_input(&description, reference.shape()?)?;
+    let layers = description.layers();
+    weights.check_input(&description, &layers, &trace(&layers, reference.shape()?)?)?;
     let (device, dtype) = super::device(arguments.device)?;
     let vb = weights.var_builder(&description, dtype, &device)?;
     super::warn_of_nonfinite(&weights, &description)?;

@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     let measured = match &weights {
         Some(weights) if values_wanted => {
             check_memory(&trace)?;
-            weights.check_input(&network, shape)?;
+            weights.check_input(&network, &layers, &trace)?;
             let input = image.map_or_else(|| test_pattern(shape), |(values, _)| values);
             let input = Tensor::from_vec(input, shape.dims(Layout::Nchw), &Device::Cpu)?;
             super::warn_of_nonfinite(weights, &network)?;

@@ -1,7 +1,7 @@
 //! A fold over the layers: shapes, parameters, MACs, for any input, without weights.
 
 use super::operation::{Layout, Shape};
-use super::{Layer, Layers};
+use super::{Layer, Layers, Value};
 use crate::error::{Error, Result};
 
 /// What each layer makes and costs.
@@ -17,6 +17,17 @@ pub struct Trace {
     pub buffers: u64,
     /// Multiplies of convolutions and linear layers, for the whole batch.
     pub macs: u64,
+}
+
+impl Trace {
+    /// The shape of a value: of the input or of a layer's output.
+    #[must_use]
+    pub fn shape(&self, value: Value) -> Option<Shape> {
+        match value.index().checked_sub(1) {
+            None => Some(self.input),
+            Some(layer) => Some(self.layers.get(layer)?.output),
+        }
+    }
 }
 
 /// What one layer makes and costs.
