@@ -6,6 +6,7 @@ mod folder;
 mod hub;
 mod imagenet;
 mod keys;
+mod origin;
 mod recognition;
 mod reference;
 mod source;

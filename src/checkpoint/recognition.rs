@@ -1,6 +1,7 @@
 //! Which network the tensors of a file are of, told by their names and shapes.
 
-use super::keys::{Found, Mismatch, Origin, Sources, resolve};
+use super::keys::{Found, Mismatch, Sources, resolve};
+use super::origin::Origin;
 use crate::network::convention::{CADENE, TIMM};
 use crate::network::{Network, catalog};
 

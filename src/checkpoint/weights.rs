@@ -9,7 +9,8 @@ use rayon::prelude::*;
 
 use super::file::{NonFinite, TensorFile};
 use super::folder::{self, Files};
-use super::keys::{self, Found, Mismatch, Origin, Sources, resolve};
+use super::keys::{self, Found, Mismatch, Sources, resolve};
+use super::origin::Origin;
 use super::recognition::{Recognition, recognise, with_classes_of};
 use super::source::{Download, Repository, Source};
 use super::timm_config::{Background, TimmConfig};
