@@ -14,7 +14,7 @@ use super::pack::Form;
 use super::place::{Buffer, place};
 use super::view::{Grid, Tiles, View, blocks};
 use crate::error::{Error, Result};
-use crate::network::geometry::{Padding, Window, adaptive};
+use crate::network::geometry::{Extent, Padding, Window, adaptive};
 use crate::network::trace::{Trace, trace};
 use crate::network::{Layers, Operation, Shape};
 
@@ -122,8 +122,8 @@ struct Room {
 struct Convolution {
     form: Form,
     window: Window,
-    /// Padding rows above and columns before.
-    before: [usize; 2],
+    /// Where the window stands on the source.
+    extents: [Extent; 2],
     narrow: bool,
 }
 
@@ -273,7 +273,7 @@ impl Planning<'_> {
         Ok(Some(Convolution {
             form,
             window,
-            before: extents.map(|extent| extent.before),
+            extents,
             narrow: form.is_narrow(window.stride),
         }))
     }
@@ -283,11 +283,7 @@ impl Planning<'_> {
             let Some(convolution) = convolution else {
                 continue;
             };
-            let source = &self.tensors[node.source];
-            let Ok([rows, columns]) = convolution.window.extents([source.height, source.width])
-            else {
-                continue;
-            };
+            let [rows, columns] = convolution.extents;
             let wanted = [rows.before, rows.after, columns.before, columns.after];
             let halo = &mut self.tensors[node.source].halo;
             *halo = widest(*halo, wanted);
@@ -665,12 +661,12 @@ impl Planning<'_> {
         let Convolution {
             form,
             window,
-            before: [above, left],
+            extents: [down, across],
             narrow,
         } = convolution;
         let mut ending = self.ending(index, &node.finish, offsets);
         let [mut source, mut output] = [node.source, node.output].map(|id| self.view(id, offsets));
-        source.start -= above * source.row + left * source.pixel;
+        source.start -= down.before * source.row + across.before * source.pixel;
         let pixels = (output.images * output.height * output.width) as u64;
         let threads = self.setting.threads;
         if narrow {
@@ -757,10 +753,10 @@ impl Planning<'_> {
             down.iter().map(row).collect()
         };
         let (pooling, [rows, columns], factors) = match *operation {
-            Operation::MaxPool(window) => (Pooling::Max, covered(&window, size)?, Vec::new()),
+            Operation::MaxPool(window) => (Pooling::Max, window.covered(size)?, Vec::new()),
             Operation::AveragePool { window, border } => {
                 let factors = means(window.divisors(size, border)?);
-                (Pooling::Mean, covered(&window, size)?, factors)
+                (Pooling::Mean, window.covered(size)?, factors)
             }
             Operation::AdaptiveAveragePool([height, width]) => {
                 let ranges = [adaptive(size[0], height)?, adaptive(size[1], width)?];
@@ -785,23 +781,6 @@ impl Planning<'_> {
             sums: self.sums[index],
         }))
     }
-}
-
-/// The rows and columns of the image, from a first to before an end, that a window covers at each
-/// of its positions.
-fn covered(window: &Window, size: [usize; 2]) -> Result<[Vec<[usize; 2]>; 2]> {
-    let extents = window.extents(size)?;
-    Ok([0, 1].map(|axis| {
-        let (extent, size) = (extents[axis], size[axis]);
-        (0..extent.output)
-            .map(|position| position * window.stride)
-            .map(|start| {
-                let first = start.saturating_sub(extent.before).min(size);
-                let end = (start + window.kernel[axis]).saturating_sub(extent.before);
-                [first, end.clamp(first, size)]
-            })
-            .collect()
-    }))
 }
 
 fn widest(a: [usize; 4], b: [usize; 4]) -> [usize; 4] {

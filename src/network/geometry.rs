@@ -82,6 +82,24 @@ impl Window {
         Ok([self.along(0, size[0])?, self.along(1, size[1])?])
     }
 
+    /// The rows and columns of the image, from a first to before an end, that the window covers
+    /// at each of its positions.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Window::extents`].
+    pub fn covered(&self, size: [usize; 2]) -> Result<[Vec<[usize; 2]>; 2]> {
+        let extents = self.extents(size)?;
+        Ok([0, 1].map(|axis| {
+            let (before, size) = (extents[axis].before, size[axis]);
+            // A position that lies in the padding alone covers nothing.
+            let inside = |row: usize| row.saturating_sub(before).min(size);
+            self.positions(axis, extents[axis])
+                .map(|[start, end]| [inside(start), inside(end)])
+                .collect()
+        }))
+    }
+
     /// By how many numbers an average pool divides the sum under each position, along both
     /// dimensions: the divisor of a position is the product of the two.
     ///
@@ -89,20 +107,26 @@ impl Window {
     ///
     /// Those of [`Window::extents`].
     pub fn divisors(&self, size: [usize; 2], border: Border) -> Result<[Vec<usize>; 2]> {
-        let extents = self.extents(size)?;
-        let along = |axis: usize| {
-            let (Extent { before, output, .. }, size) = (extents[axis], size[axis]);
-            // Rows that a rounded up last position covers are no padding, and never count.
-            let (first, end) = match (border, self.padding) {
-                (Border::Counted, Padding::Symmetric(pad)) => (0, before + size + pad[axis]),
-                _ => (before, before + size),
-            };
-            (0..output)
-                .map(|position| position * self.stride)
-                .map(|start| (start + self.kernel[axis]).min(end) - start.max(first))
-                .collect()
+        let (Border::Counted, Padding::Symmetric(pads)) = (border, self.padding) else {
+            let lengths =
+                |ranges: Vec<[usize; 2]>| ranges.iter().map(|[first, end]| end - first).collect();
+            return Ok(self.covered(size)?.map(lengths));
         };
-        Ok([along(0), along(1)])
+        let extents = self.extents(size)?;
+        Ok([0, 1].map(|axis| {
+            // Rows that a rounded up last position covers are no padding, and never count.
+            let padded = extents[axis].before + size[axis] + pads[axis];
+            self.positions(axis, extents[axis])
+                .map(|[start, end]| end.min(padded) - start)
+                .collect()
+        }))
+    }
+
+    /// From where to before where the window stands at each position, counted from the first row
+    /// or column of the padding.
+    fn positions(&self, axis: usize, extent: Extent) -> impl Iterator<Item = [usize; 2]> {
+        let (kernel, stride) = (self.kernel[axis], self.stride);
+        (0..extent.output).map(move |position| [position * stride, position * stride + kernel])
     }
 
     fn along(&self, axis: usize, size: usize) -> Result<Extent> {
