@@ -26,6 +26,9 @@ pub struct Options {
     pub threads: Option<usize>,
     /// The instructions to use; [`Isa::detect`] if not given.
     pub isa: Option<Isa>,
+    /// Whether to leave out Winograd's tiles of 4x4, which are the fastest for most 3x3
+    /// convolutions, and round more.
+    pub exact: bool,
 }
 
 /// What a run does.
@@ -135,7 +138,11 @@ impl Engine {
             graph: Graph::of(&layers),
             layers,
             vb,
-            setting: Setting { isa, threads },
+            setting: Setting {
+                isa,
+                threads,
+                exact: options.exact,
+            },
             state: Mutex::new(State {
                 team: Team::new(threads)?,
                 plans: HashMap::new(),
@@ -321,6 +328,7 @@ impl Engine {
         match (&self.graph.nodes[packing.node].work, packing.order) {
             (Work::Conv { weights, .. } | Work::Linear { weights }, order) => match order {
                 Order::Panels(form) => Ok(Packed::panels(&form, &matrix(weights)?)),
+                Order::Winograd(form, side) => Ok(Packed::winograd(&form, side, &matrix(weights)?)),
                 Order::Narrow(form) => Ok(Packed::narrow(&form, &matrix(weights)?)),
                 Order::Norm { .. } => Err(Error::Geometry("a convolution is no pass".to_owned())),
             },

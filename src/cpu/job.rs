@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::fuse::Activation;
 use super::isa::Isa;
 use super::kernels::{
-    self, BLOCK, Epilogue, Memory, Narrow, Pointwise, Pool, Pooling, Product, Runs, Sums,
+    self, BLOCK, Epilogue, MAX_BLOCKS, Memory, Narrow, Pointwise, Pool, Pooling, Product, Runs,
+    Side, Sums, TilesIn, TilesOut,
 };
 use super::pack::{NarrowBlock, Packed, Panels};
 use super::view::{Grid, Tiles, View};
@@ -34,6 +35,8 @@ pub(super) enum Job {
     Enter(EnterJob),
     Product(ProductJob),
     Narrow(NarrowJob),
+    TilesIn(TilesInJob),
+    TilesOut(TilesOutJob),
     Pool(PoolJob),
     Mean(MeanJob),
     Pass(PassJob),
@@ -68,6 +71,9 @@ pub(super) struct EnterJob {
 #[derive(Debug, Clone)]
 pub(super) struct ProductJob {
     pub(super) packed: usize,
+    /// From an image's weights to the next one's, where images are the numbers of Winograd's
+    /// tiles; these have no bias either.
+    pub(super) weights_of_image: Option<usize>,
     pub(super) panels: Panels,
     pub(super) runs: Runs,
     /// From the output's pixel (0, 0), whose window may begin in the border.
@@ -76,6 +82,36 @@ pub(super) struct ProductJob {
     /// From the source of a tile's pixel to that of the next.
     pub(super) step: usize,
     pub(super) tiles: Tiles,
+    pub(super) output: View,
+    pub(super) ending: Ending,
+}
+
+/// Winograd's tiles of a strip: so many rows of tiles, of all images, from a first one on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Strip {
+    pub(super) side: Side,
+    pub(super) first: usize,
+    /// Rows of tiles of an image.
+    pub(super) rows: usize,
+    /// Tiles of a row.
+    pub(super) columns: usize,
+    /// `[number of the tile][block][tile][16]`: numbers are images, blocks are blocks, and all
+    /// tiles of the strip are pixels of one row.
+    pub(super) scratch: View,
+}
+
+/// Transforms a strip's input.
+#[derive(Debug, Clone)]
+pub(super) struct TilesInJob {
+    pub(super) strip: Strip,
+    pub(super) source: View,
+}
+
+/// Transforms a strip's output.
+#[derive(Debug, Clone)]
+pub(super) struct TilesOutJob {
+    pub(super) strip: Strip,
+    pub(super) packed: usize,
     pub(super) output: View,
     pub(super) ending: Ending,
 }
@@ -189,6 +225,8 @@ impl Phase {
             Job::Enter(job) => job.run(lines, scene),
             Job::Product(job) => job.run(panels, lines, scene),
             Job::Narrow(job) => job.run(panels, lines, scene),
+            Job::TilesIn(job) => job.run(lines, scene),
+            Job::TilesOut(job) => job.run(lines, scene),
             Job::Pool(job) => job.run(lines, scene),
             Job::Mean(job) => job.run(lines, scene),
             Job::Pass(job) => job.run(lines, scene),
@@ -208,7 +246,7 @@ impl Ending {
     ) -> Epilogue<'a> {
         let place = |view: &View| view.pixels(view.at(image, block), pixels.start, pixels.len());
         Epilogue {
-            bias: &bias[block * BLOCK..],
+            bias,
             gate: self.gate.map(|gate| gate.at(image, block)),
             residual: self.residual.as_ref().map(place),
             relu: self.activation == Some(Activation::Relu),
@@ -270,6 +308,8 @@ impl EnterJob {
     }
 }
 
+const NO_BIAS: [f32; MAX_BLOCKS * BLOCK] = [0.; MAX_BLOCKS * BLOCK];
+
 impl ProductJob {
     /// Lines of all images.
     fn run(&self, panels: Range<usize>, lines: Range<usize>, scene: &Scene<'_>) {
@@ -292,12 +332,15 @@ impl ProductJob {
                         + channels
                         + row * self.stride * self.source.row
                         + column * self.stride * self.source.pixel;
+                    let bias = match self.weights_of_image {
+                        Some(_) => &NO_BIAS,
+                        None => &packed.bias[panel.block * BLOCK..],
+                    };
                     let epilogue = Epilogue {
                         sums: self.ending.sums(place, line, tile),
-                        ..self
-                            .ending
-                            .of_tile(&self.output, place, pixels, &packed.bias)
+                        ..self.ending.of_tile(&self.output, place, pixels, bias)
                     };
+                    let of_image = image * self.weights_of_image.unwrap_or_default();
                     kernels::product(
                         scene.isa,
                         &scene.memory,
@@ -306,7 +349,7 @@ impl ProductJob {
                             step: self.step,
                             rows: pixels.len(),
                             runs: &self.runs,
-                            weights: &packed.weights[panel.weights..],
+                            weights: &packed.weights[of_image + panel.weights..],
                             blocks: panel.blocks,
                             epilogue,
                         },
@@ -340,9 +383,12 @@ impl NarrowJob {
                         + column * self.stride * self.source.pixel;
                     let epilogue = Epilogue {
                         sums: self.ending.sums(place, line, tile),
-                        ..self
-                            .ending
-                            .of_tile(&self.output, place, pixels, &packed.bias)
+                        ..self.ending.of_tile(
+                            &self.output,
+                            place,
+                            pixels,
+                            &packed.bias[block * BLOCK..],
+                        )
                     };
                     kernels::narrow(
                         scene.isa,
@@ -362,6 +408,75 @@ impl NarrowJob {
                         .finish(&scene.memory, offsets, self.output.block, 1);
                 }
             }
+        }
+    }
+}
+
+impl Strip {
+    /// A block of a row of tiles: the row's image and place in it, the block, and the offset of
+    /// its first tile's first number.
+    fn row(&self, index: usize) -> ([usize; 3], usize) {
+        let (row, block) = (index / self.scratch.blocks, index % self.scratch.blocks);
+        let place = self.first + row;
+        let scratch = self.scratch.at(0, block) + row * self.columns * BLOCK;
+        ([place / self.rows, place % self.rows, block], scratch)
+    }
+}
+
+impl TilesInJob {
+    /// Blocks of rows of tiles.
+    fn run(&self, rows: Range<usize>, scene: &Scene<'_>) {
+        let Self { strip, source } = self;
+        for index in rows {
+            let ([image, row, block], output) = strip.row(index);
+            let first = row * strip.side.outputs() * source.row;
+            kernels::tiles_in(
+                scene.isa,
+                &scene.memory,
+                &TilesIn {
+                    side: strip.side,
+                    source: source.at(image, block) + first,
+                    row: source.row,
+                    tiles: strip.columns,
+                    output,
+                    step: strip.scratch.image,
+                },
+            );
+        }
+    }
+}
+
+impl TilesOutJob {
+    /// Blocks of rows of tiles.
+    fn run(&self, rows: Range<usize>, scene: &Scene<'_>) {
+        let Self {
+            strip,
+            output,
+            ending,
+            ..
+        } = self;
+        let side = strip.side.outputs();
+        for index in rows {
+            let ([image, row, block], source) = strip.row(index);
+            let first = row * side;
+            let at = |view: &View| [view.at(image, block) + first * view.row, view.row];
+            kernels::tiles_out(
+                scene.isa,
+                &scene.memory,
+                &TilesOut {
+                    side: strip.side,
+                    source,
+                    step: strip.scratch.image,
+                    width: output.width,
+                    rows: side.min(output.height - first),
+                    bias: &scene.packed[self.packed].bias[block * BLOCK..],
+                    gate: ending.gate.map(|gate| gate.at(image, block)),
+                    residual: ending.residual.as_ref().map(at),
+                    relu: ending.activation == Some(Activation::Relu),
+                    output: at(output),
+                    sums: ending.sums([image, block], row, 0),
+                },
+            );
         }
     }
 }

@@ -7,12 +7,12 @@ use super::fuse::{Finish, Graph, Id, Node, Origin, Work};
 use super::isa::Isa;
 use super::job::{
     Border, Ending, EnterJob, GatherJob, Job, MeanJob, NarrowJob, PassJob, Phase, PoolJob,
-    ProductJob, SumsPlace,
+    ProductJob, Strip, SumsPlace, TilesInJob, TilesOutJob,
 };
-use super::kernels::{BLOCK, Pooling, Runs};
+use super::kernels::{BLOCK, Pooling, Runs, Side};
 use super::pack::Form;
 use super::place::{Buffer, place};
-use super::view::{Grid, Tiles, View, blocks};
+use super::view::{Grid, Tiles, View, blocks, share};
 use crate::error::{Error, Result};
 use crate::network::geometry::{Extent, Padding, Window, adaptive};
 use crate::network::trace::{Trace, trace};
@@ -75,6 +75,7 @@ pub(super) struct Packing {
 pub(super) enum Order {
     Panels(Form),
     Narrow(Form),
+    Winograd(Form, Side),
     /// A batch norm that no convolution could take.
     Norm {
         channels: usize,
@@ -86,6 +87,7 @@ pub(super) enum Order {
 pub(super) struct Setting {
     pub(super) isa: Isa,
     pub(super) threads: usize,
+    pub(super) exact: bool,
 }
 
 /// A tensor as it is planned.
@@ -125,7 +127,33 @@ struct Convolution {
     /// Where the window stands on the source.
     extents: [Extent; 2],
     narrow: bool,
+    /// Winograd's tiles, if it is computed so.
+    side: Option<Side>,
 }
+
+/// How Winograd's tiles of a node go through scratch memory.
+#[derive(Debug, Clone, Copy)]
+struct Scratch {
+    side: Side,
+    /// Rows of tiles of an image, and tiles of a row.
+    rows: usize,
+    columns: usize,
+    /// Strips that are computed one after the other.
+    strips: usize,
+    /// The most tiles of a strip.
+    tiles: usize,
+    /// A tile's numbers, in blocks of channels, on their way in and out.
+    numbers: usize,
+}
+
+/// An algorithm's name, its phases, and the multiplications that it does.
+type Computed = (&'static str, Vec<(Job, Grid)>, u64);
+
+/// Numbers of scratch memory that a strip may take: 4 MB.
+const SCRATCH: usize = 1 << 20;
+
+/// Tiles that a strip has at least, so that reading the weights pays.
+const TILES_OF_STRIP: usize = 112;
 
 struct Planning<'a> {
     graph: &'a Graph,
@@ -139,6 +167,8 @@ struct Planning<'a> {
     /// For each node whose output is summed up: the place of its sums, relative to their buffer.
     sums: Vec<Option<SumsPlace>>,
     packings: Vec<Packing>,
+    /// For each node that Winograd's tiles compute, the buffer of its scratch.
+    scratches: Vec<Option<usize>>,
 }
 
 impl Plan {
@@ -163,6 +193,7 @@ impl Plan {
             convolutions: Vec::new(),
             sums: vec![None; graph.nodes.len()],
             packings: Vec::new(),
+            scratches: vec![None; graph.nodes.len()],
             trace,
         };
         planning.shapes()?;
@@ -243,6 +274,7 @@ impl Planning<'_> {
             for (node, convolution) in self.graph.nodes.iter().zip(&mut self.convolutions) {
                 if let (0, Some(convolution)) = (node.source, convolution) {
                     convolution.form.planes = true;
+                    convolution.side = None;
                 }
             }
         }
@@ -275,6 +307,11 @@ impl Planning<'_> {
             window,
             extents,
             narrow: form.is_narrow(window.stride),
+            side: form.tiles(
+                extents.map(|extent| extent.output),
+                window.stride,
+                self.setting.exact,
+            ),
         }))
     }
 
@@ -284,7 +321,15 @@ impl Planning<'_> {
                 continue;
             };
             let [rows, columns] = convolution.extents;
-            let wanted = [rows.before, rows.after, columns.before, columns.after];
+            let mut wanted = [rows.before, rows.after, columns.before, columns.after];
+            if let Some(side) = convolution.side {
+                // Whole tiles may reach further.
+                let beyond = |extent: &Extent| {
+                    extent.output.next_multiple_of(side.outputs()) - extent.output
+                };
+                wanted[1] += beyond(&rows);
+                wanted[3] += beyond(&columns);
+            }
             let halo = &mut self.tensors[node.source].halo;
             *halo = widest(*halo, wanted);
         }
@@ -463,7 +508,9 @@ impl Planning<'_> {
                     width,
                 };
                 self.sums[part] = Some(place);
-                if let Some((tiles, _)) = self.tiles(part, &nowhere) {
+                if let Some(side) = self.convolutions[part].and_then(|conv| conv.side) {
+                    place.lines = place.lines.div_ceil(side.outputs());
+                } else if let Some((tiles, _)) = self.tiles(part, &nowhere) {
                     place.lines = tiles.lines();
                 }
                 self.sums[part] = Some(place);
@@ -473,6 +520,16 @@ impl Planning<'_> {
                     used: [part, index],
                 });
             }
+        }
+        for index in 0..self.graph.nodes.len() {
+            let Some(scratch) = self.scratch(index, &nowhere) else {
+                continue;
+            };
+            self.scratches[index] = Some(buffers.len());
+            buffers.push(Buffer {
+                numbers: scratch.tiles * (scratch.numbers * BLOCK),
+                used: [index, index],
+            });
         }
         let (offsets, memory) = place(&buffers);
         for (part, offset) in sums_buffers.iter().zip(&offsets[self.rooms.len()..]) {
@@ -583,6 +640,9 @@ impl Planning<'_> {
         let [source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
         let rows = output.images * output.blocks * output.height;
         let (algorithm, jobs, macs) = match &node.work {
+            Work::Conv { .. } if self.scratches[index].is_some() => {
+                self.winograd(index, offsets)?
+            }
             Work::Conv { .. } | Work::Linear { .. } => {
                 let (name, job, grid, macs) = self.convolve(index, offsets)?;
                 (name, vec![(job, grid)], macs)
@@ -663,6 +723,7 @@ impl Planning<'_> {
             window,
             extents: [down, across],
             narrow,
+            side: _,
         } = convolution;
         let mut ending = self.ending(index, &node.finish, offsets);
         let [mut source, mut output] = [node.source, node.output].map(|id| self.view(id, offsets));
@@ -723,6 +784,7 @@ impl Planning<'_> {
         let macs = pixels * (panels.numbers * blocks(form.outputs) * BLOCK) as u64;
         let job = Job::Product(ProductJob {
             packed: self.packing(index, Order::Panels(form)),
+            weights_of_image: None,
             runs: Runs::new(runs, panels.run),
             panels,
             source,
@@ -733,6 +795,130 @@ impl Planning<'_> {
             ending,
         });
         Ok(("direct", job, grid, macs))
+    }
+
+    /// How a node's tiles go through scratch memory, if it is computed so.
+    fn scratch(&self, index: usize, offsets: &[usize]) -> Option<Scratch> {
+        let side = self.convolutions[index]?.side?;
+        let node = &self.graph.nodes[index];
+        let [source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
+        let [rows, columns] =
+            [output.height, output.width].map(|size| size.div_ceil(side.outputs()));
+        let numbers = side.numbers() * side.numbers() * (source.blocks + output.blocks);
+        // As many rows of tiles as stay in the cache on their way, but enough to read all weights
+        // for.
+        let wanted = (SCRATCH / (numbers * BLOCK)).max(TILES_OF_STRIP);
+        let all = rows * output.images;
+        let strips = (all * columns).div_ceil(wanted).min(all);
+        Some(Scratch {
+            side,
+            rows,
+            columns,
+            strips,
+            tiles: all.div_ceil(strips) * columns,
+            numbers,
+        })
+    }
+
+    /// A convolution by Winograd's tiles, strip by strip.
+    fn winograd(&mut self, index: usize, offsets: &[usize]) -> Result<Computed> {
+        let (Some(convolution), Some(scratch), Some(buffer)) = (
+            self.convolutions[index],
+            self.scratch(index, offsets),
+            self.scratches[index],
+        ) else {
+            return Err(Error::Geometry("no tiles".to_owned()));
+        };
+        let node = &self.graph.nodes[index];
+        let Convolution {
+            form,
+            extents: [down, across],
+            ..
+        } = convolution;
+        let Scratch {
+            side,
+            rows,
+            columns,
+            strips,
+            ..
+        } = scratch;
+        let [mut source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
+        source.start -= down.before * source.row + across.before * source.pixel;
+        let ending = self.ending(index, &node.finish, offsets);
+        let packed = self.packing(index, Order::Winograd(form, side));
+        let threads = self.setting.threads;
+        let panels = form.pointwise().panels();
+        let numbers = side.numbers() * side.numbers();
+        let of_image = panels.numbers * blocks(form.outputs) * BLOCK;
+        let mut jobs = Vec::with_capacity(3 * strips);
+        for strip in 0..strips {
+            let share = share(rows * output.images, strips, strip);
+            let tiles = share.len() * columns;
+            let place = |start, blocks| View {
+                start,
+                image: blocks * tiles * BLOCK,
+                block: tiles * BLOCK,
+                row: tiles * BLOCK,
+                pixel: BLOCK,
+                images: numbers,
+                blocks,
+                height: 1,
+                width: tiles,
+            };
+            let input = place(offsets[buffer], source.blocks);
+            let start = input.start + numbers * input.image;
+            let products = place(start, output.blocks);
+            let strip = |scratch| Strip {
+                side,
+                first: share.start,
+                rows,
+                columns,
+                scratch,
+            };
+            let transform = TilesInJob {
+                strip: strip(input),
+                source,
+            };
+            let cut = Tiles::new(1, tiles, true, self.setting.isa.rows());
+            let lines = numbers * cut.lines();
+            let runs = (0..panels.source_blocks).map(|block| block * input.block);
+            let product = ProductJob {
+                packed,
+                weights_of_image: Some(of_image),
+                runs: Runs::new(runs.collect(), panels.run),
+                panels: panels.clone(),
+                source: input,
+                stride: 1,
+                step: BLOCK,
+                tiles: cut,
+                output: products,
+                ending: Ending::default(),
+            };
+            let finish = TilesOutJob {
+                strip: strip(products),
+                packed,
+                output,
+                ending: ending.clone(),
+            };
+            jobs.push((
+                Job::TilesIn(transform),
+                Grid::of_rows(share.len() * source.blocks, threads),
+            ));
+            jobs.push((
+                Job::Product(product),
+                Grid::of_panels(panels.list.len(), lines, [0, 1], threads),
+            ));
+            jobs.push((
+                Job::TilesOut(finish),
+                Grid::of_rows(share.len() * output.blocks, threads),
+            ));
+        }
+        let macs = (output.images * rows * columns * numbers * of_image) as u64;
+        let name = match side {
+            Side::Two => "winograd 2x2",
+            Side::Four => "winograd 4x4",
+        };
+        Ok((name, jobs, macs))
     }
 
     fn pool(

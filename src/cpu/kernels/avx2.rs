@@ -9,10 +9,11 @@
 
 use std::arch::x86_64::{
     __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps,
-    _mm256_mul_ps, _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_storeu_ps,
+    _mm256_mul_ps, _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_storeu_ps, _mm256_sub_ps,
 };
 
 use super::vector::{self, Vector};
+use super::winograd::{self, Side, TilesIn, TilesOut};
 use super::{BLOCK, Narrow, Pointwise, Pool, Product};
 
 /// Pixels of a register tile.
@@ -50,6 +51,11 @@ impl Vector for Ymm {
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         Self(unsafe { _mm256_add_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn subtract(self, other: Self) -> Self {
+        Self(unsafe { _mm256_sub_ps(self.0, other.0) })
     }
 
     #[inline(always)]
@@ -152,4 +158,26 @@ pub(super) unsafe fn pool(memory: *mut f32, pool: &Pool<'_>) {
 pub(super) unsafe fn pointwise(memory: *mut f32, pointwise: &Pointwise<'_>) {
     // SAFETY: the caller's.
     unsafe { vector::pointwise::<Ymm>(memory, pointwise) }
+}
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn tiles_in(memory: *mut f32, tiles: &TilesIn) {
+    // SAFETY: the caller's.
+    unsafe {
+        match tiles.side {
+            Side::Two => winograd::vector_in::<Ymm, 4>(memory, tiles),
+            Side::Four => winograd::vector_in::<Ymm, 6>(memory, tiles),
+        }
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn tiles_out(memory: *mut f32, tiles: &TilesOut<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        match tiles.side {
+            Side::Two => winograd::vector_out::<Ymm, 4, 2>(memory, tiles),
+            Side::Four => winograd::vector_out::<Ymm, 6, 4>(memory, tiles),
+        }
+    }
 }

@@ -8,10 +8,11 @@
 
 use std::arch::x86_64::{
     __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_epi32, _mm512_loadu_ps, _mm512_max_ps,
-    _mm512_mul_ps, _mm512_permutexvar_ps, _mm512_set1_ps, _mm512_storeu_ps,
+    _mm512_mul_ps, _mm512_permutexvar_ps, _mm512_set1_ps, _mm512_storeu_ps, _mm512_sub_ps,
 };
 
 use super::vector::{self, Vector};
+use super::winograd::{self, Side, TilesIn, TilesOut};
 use super::{BLOCK, Narrow, Pointwise, Pool, Product};
 
 #[derive(Clone, Copy)]
@@ -46,6 +47,11 @@ impl Vector for Zmm {
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         Self(unsafe { _mm512_add_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn subtract(self, other: Self) -> Self {
+        Self(unsafe { _mm512_sub_ps(self.0, other.0) })
     }
 
     #[inline(always)]
@@ -154,4 +160,26 @@ pub(super) unsafe fn pool(memory: *mut f32, pool: &Pool<'_>) {
 pub(super) unsafe fn pointwise(memory: *mut f32, pointwise: &Pointwise<'_>) {
     // SAFETY: the caller's.
     unsafe { vector::pointwise::<Zmm>(memory, pointwise) }
+}
+
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn tiles_in(memory: *mut f32, tiles: &TilesIn) {
+    // SAFETY: the caller's.
+    unsafe {
+        match tiles.side {
+            Side::Two => winograd::vector_in::<Zmm, 4>(memory, tiles),
+            Side::Four => winograd::vector_in::<Zmm, 6>(memory, tiles),
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn tiles_out(memory: *mut f32, tiles: &TilesOut<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        match tiles.side {
+            Side::Two => winograd::vector_out::<Zmm, 4, 2>(memory, tiles),
+            Side::Four => winograd::vector_out::<Zmm, 6, 4>(memory, tiles),
+        }
+    }
 }

@@ -14,6 +14,7 @@ mod memory;
 mod portable;
 mod scalar;
 mod vector;
+mod winograd;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -21,6 +22,7 @@ mod avx2;
 mod avx512;
 
 pub(super) use memory::{Line, Memory, lines};
+pub(super) use winograd::{Side, TilesIn, TilesOut};
 
 use super::isa::Isa;
 
@@ -292,4 +294,48 @@ pub(super) fn pointwise(isa: Isa, memory: &Memory<'_>, pointwise: &Pointwise<'_>
         assert!(norm.iter().all(|numbers| numbers.len() >= BLOCK));
     }
     dispatch!(isa, pointwise, memory, pointwise);
+}
+
+/// Transforms a row of tiles of the input.
+///
+/// # Panics
+///
+/// Where it would touch what lies outside `memory`.
+pub(super) fn tiles_in(isa: Isa, memory: &Memory<'_>, tiles: &TilesIn) {
+    let (numbers, side) = (tiles.side.numbers(), tiles.side.outputs());
+    let Some(last) = tiles.tiles.checked_sub(1) else {
+        return;
+    };
+    let width = (last * side + numbers) * BLOCK;
+    memory.check(tiles.source, (numbers - 1) * tiles.row + width);
+    memory.check(
+        tiles.output,
+        (numbers * numbers - 1) * tiles.step + (last + 1) * BLOCK,
+    );
+    dispatch!(isa, tiles_in, memory, tiles);
+}
+
+/// Transforms a row of tiles of the output, and finishes it.
+///
+/// # Panics
+///
+/// Where it would touch what lies outside `memory`.
+pub(super) fn tiles_out(isa: Isa, memory: &Memory<'_>, tiles: &TilesOut<'_>) {
+    let (numbers, side) = (tiles.side.numbers(), tiles.side.outputs());
+    let count = tiles.width.div_ceil(side);
+    assert!(tiles.bias.len() >= BLOCK && (1..=side).contains(&tiles.rows) && count > 0);
+    memory.check(
+        tiles.source,
+        (numbers * numbers - 1) * tiles.step + count * BLOCK,
+    );
+    for [offset, step] in tiles.residual.into_iter().chain([tiles.output]) {
+        memory.check(offset, (tiles.rows - 1) * step + tiles.width * BLOCK);
+    }
+    for offset in [tiles.gate, tiles.sums.map(|sums| sums.offset)]
+        .into_iter()
+        .flatten()
+    {
+        memory.check(offset, BLOCK);
+    }
+    dispatch!(isa, tiles_out, memory, tiles);
 }

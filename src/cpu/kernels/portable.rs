@@ -8,6 +8,7 @@
 use std::array::from_fn;
 
 use super::vector::{self, Vector};
+use super::winograd::{self, Side, TilesIn, TilesOut};
 use super::{BLOCK, Narrow, Pointwise, Pool, Product};
 
 /// Pixels of a tile: with 4-lane vectors 4 by 8 leaves registers for the factors.
@@ -48,6 +49,11 @@ impl Vector for Array {
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         Self(from_fn(|lane| self.0[lane] + other.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn subtract(self, other: Self) -> Self {
+        Self(from_fn(|lane| self.0[lane] - other.0[lane]))
     }
 
     #[inline(always)]
@@ -113,4 +119,24 @@ pub(super) unsafe fn pool(memory: *mut f32, pool: &Pool<'_>) {
 pub(super) unsafe fn pointwise(memory: *mut f32, pointwise: &Pointwise<'_>) {
     // SAFETY: the caller's.
     unsafe { vector::pointwise::<Array>(memory, pointwise) }
+}
+
+pub(super) unsafe fn tiles_in(memory: *mut f32, tiles: &TilesIn) {
+    // SAFETY: the caller's.
+    unsafe {
+        match tiles.side {
+            Side::Two => winograd::vector_in::<Array, 4>(memory, tiles),
+            Side::Four => winograd::vector_in::<Array, 6>(memory, tiles),
+        }
+    }
+}
+
+pub(super) unsafe fn tiles_out(memory: *mut f32, tiles: &TilesOut<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        match tiles.side {
+            Side::Two => winograd::vector_out::<Array, 4, 2>(memory, tiles),
+            Side::Four => winograd::vector_out::<Array, 6, 4>(memory, tiles),
+        }
+    }
 }

@@ -65,7 +65,7 @@ fn finish(memory: &Memory<'_>, epilogue: &Epilogue<'_>, row: usize, channel: usi
 }
 
 /// Adds the value of pixel `row` to its channel's sum.
-fn add(memory: &Memory<'_>, sums: Sums, row: usize, channel: usize, value: f32) {
+pub(super) fn add(memory: &Memory<'_>, sums: Sums, row: usize, channel: usize, value: f32) {
     let offset = sums.offset + channel;
     let before = if sums.begin && row == 0 {
         0.
@@ -76,7 +76,7 @@ fn add(memory: &Memory<'_>, sums: Sums, row: usize, channel: usize, value: f32) 
 }
 
 /// NaN stays NaN.
-fn rectified(value: f32) -> f32 {
+pub(super) fn rectified(value: f32) -> f32 {
     if value < 0. { 0. } else { value }
 }
 
@@ -128,3 +128,5 @@ pub(super) fn pointwise(memory: &Memory<'_>, pointwise: &Pointwise<'_>) {
         }
     }
 }
+
+pub(super) use super::winograd::{tiles_in, tiles_out};

@@ -28,6 +28,7 @@ pub(super) trait Vector: Copy {
     /// `self * factor + sum`.
     unsafe fn multiply_add(self, factor: Self, sum: Self) -> Self;
     unsafe fn add(self, other: Self) -> Self;
+    unsafe fn subtract(self, other: Self) -> Self;
     unsafe fn multiply(self, other: Self) -> Self;
     /// The larger of each two; `other`'s where one of them is NaN.
     unsafe fn max(self, other: Self) -> Self;
@@ -136,7 +137,7 @@ unsafe fn finish<V: Vector, const M: usize, const W: usize>(
 ///
 /// A vector's numbers at `offset`, and a processor with `V`'s instructions.
 #[inline(always)]
-unsafe fn add_sum<V: Vector>(memory: *mut f32, offset: usize, begin: bool, total: V) {
+pub(super) unsafe fn add_sum<V: Vector>(memory: *mut f32, offset: usize, begin: bool, total: V) {
     // SAFETY: the caller's.
     unsafe {
         let sum = memory.add(offset);
