@@ -2,19 +2,21 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use serde::Serialize;
 
-use super::fuse::{Graph, Weights, Work};
+use super::fuse::{Graph, Work};
 use super::isa::Isa;
 use super::job::Scene;
-use super::kernels::{Line, Memory, lines};
-use super::matrix::{Matrix, Source, padded, rounded};
-use super::pack::Packed;
-use super::plan::{Made, Order, Packing, Plan, Setting};
+use super::kernels::Memory;
+use super::matrix::{Matrix, Source, rounded};
+use super::pack::{Order, Packed};
+use super::pages::Pages;
+use super::plan::{Made, Packing, Plan, Setting};
 use super::team::Team;
 use crate::error::{Error, Result};
 use crate::network::{Layer, Layers, Network, Shape};
@@ -92,8 +94,8 @@ pub struct Engine {
 struct State {
     team: Team,
     plans: HashMap<[usize; 3], Arc<Planned>>,
-    packed: HashMap<Packing, Arc<Packed>>,
-    memory: Vec<Line>,
+    packed: HashMap<Packing, Place>,
+    memory: Pages,
 }
 
 /// Sees a layer's value after the step that makes it.
@@ -102,7 +104,15 @@ type Observe<'a> = dyn FnMut(Option<(&Layer, &Made)>, &Memory<'_>) -> Result<()>
 /// A plan, and the numbers it needs.
 struct Planned {
     plan: Plan,
-    packed: Vec<Arc<Packed>>,
+    packed: Vec<Place>,
+}
+
+/// Where a node's packed numbers are.
+#[derive(Clone)]
+struct Place {
+    pages: Arc<Pages>,
+    weights: Range<usize>,
+    bias: Range<usize>,
 }
 
 /// Images that go through at once: larger batches gain nothing, and take more memory.
@@ -147,7 +157,7 @@ impl Engine {
                 team: Team::new(threads)?,
                 plans: HashMap::new(),
                 packed: HashMap::new(),
-                memory: Vec::new(),
+                memory: Pages::zeroed(0)?,
             }),
         })
     }
@@ -244,11 +254,10 @@ impl Engine {
                 ..shape
             };
             let planned = self.planned(&mut state, shape)?;
-            let needed = planned.plan.memory.div_ceil(16);
-            if state.memory.len() < needed {
+            if state.memory.len() < planned.plan.memory {
                 // The old memory goes first.
-                state.memory = Vec::new();
-                state.memory = lines(planned.plan.memory);
+                state.memory = Pages::zeroed(0)?;
+                state.memory = Pages::zeroed(planned.plan.memory)?;
             }
             numbers.extend(self.compute(&planned, &mut state, images, observe)?);
         }
@@ -273,12 +282,14 @@ impl Engine {
         // without overlap), and reads tensors that the phase does not write: their buffers are
         // in use at the same node, so `place` keeps them apart. A pass may write the very numbers
         // it reads, which are of its own rows.
-        let memory = unsafe { Memory::new(memory) };
+        let memory = unsafe { Memory::new(memory.numbers_mut()) };
+        let packed = planned.packed.iter().map(Place::packed);
+        let packed: Vec<Packed<'_>> = packed.collect();
         let scene = Scene {
             isa: self.setting.isa,
             memory,
             input,
-            packed: &planned.packed,
+            packed: &packed,
         };
         for step in &planned.plan.steps {
             for phase in &step.phases {
@@ -303,50 +314,79 @@ impl Engine {
             return Ok(planned.clone());
         }
         let plan = Plan::new(&self.graph, &self.layers, shape, self.setting)?;
-        let mut packed = Vec::with_capacity(plan.packings.len());
-        for packing in &plan.packings {
-            let numbers = if let Some(numbers) = state.packed.get(packing) {
-                numbers.clone()
-            } else {
-                let numbers = Arc::new(self.pack(packing)?);
-                state.packed.insert(*packing, numbers.clone());
-                numbers
-            };
-            packed.push(numbers);
-        }
+        let missing = plan.packings.iter();
+        let missing = missing.filter(|packing| !state.packed.contains_key(packing));
+        let missing: Vec<Packing> = missing.copied().collect();
+        state.packed.extend(self.pack(&missing)?);
+        let packed = plan.packings.iter();
+        let packed = packed.filter_map(|packing| state.packed.get(packing).cloned());
+        let packed = packed.collect();
         let planned = Arc::new(Planned { plan, packed });
         state.plans.insert(key, planned.clone());
         Ok(planned)
     }
 
-    fn pack(&self, packing: &Packing) -> Result<Packed> {
+    /// Packs all that a plan lacks into pages of their own.
+    fn pack(&self, packings: &[Packing]) -> Result<Vec<(Packing, Place)>> {
+        let counts: Vec<[usize; 2]> = packings.iter().map(|each| each.order.counts()).collect();
+        let mut pages = Pages::zeroed(counts.iter().flatten().sum())?;
+        let mut rest = pages.numbers_mut();
+        for (packing, [weights, bias]) in packings.iter().zip(&counts) {
+            let (weights, after) = rest.split_at_mut(*weights);
+            let (bias, after) = after.split_at_mut(*bias);
+            rest = after;
+            self.pack_one(packing, weights, bias)?;
+        }
+        let pages = Arc::new(pages);
+        let mut end = 0;
+        let mut after = |count: usize| {
+            end += count;
+            end - count..end
+        };
+        let places = counts.into_iter().map(|[weights, bias]| Place {
+            pages: pages.clone(),
+            weights: after(weights),
+            bias: after(bias),
+        });
+        Ok(packings.iter().copied().zip(places).collect())
+    }
+
+    fn pack_one(&self, packing: &Packing, weights: &mut [f32], bias: &mut [f32]) -> Result<()> {
         let source = Source {
             layers: &self.layers,
             vb: &self.vb,
         };
-        let matrix = |weights: &Weights| -> Result<Matrix> { Ok(source.matrix(weights)?) };
         match (&self.graph.nodes[packing.node].work, packing.order) {
-            (Work::Conv { weights, .. } | Work::Linear { weights }, order) => match order {
-                Order::Panels(form) => Ok(Packed::panels(&form, &matrix(weights)?)),
-                Order::Winograd(form, side) => Ok(Packed::winograd(&form, side, &matrix(weights)?)),
-                Order::Narrow(form) => Ok(Packed::narrow(&form, &matrix(weights)?)),
-                Order::Norm { .. } => Err(Error::Geometry("a convolution is no pass".to_owned())),
-            },
-            (Work::Pass { norm, factor }, Order::Norm { channels }) => {
-                let [factors, bias] = match norm {
+            (_, Order::Norm { channels }) => {
+                let Work::Pass { norm, factor } = &self.graph.nodes[packing.node].work else {
+                    return Err(Error::Geometry("a convolution is no pass".to_owned()));
+                };
+                let [factors, shifts] = match norm {
                     Some(norm) => source.norm(*norm)?,
                     None => [vec![1.; channels], vec![0.; channels]],
                 };
-                let scaled = |numbers: Vec<f64>| {
+                for (to, numbers) in [(weights, factors), (bias, shifts)] {
                     let numbers: Vec<f64> = numbers.iter().map(|number| number * factor).collect();
-                    padded(&rounded(&numbers))
-                };
-                Ok(Packed {
-                    weights: scaled(factors),
-                    bias: scaled(bias),
-                })
+                    to[..channels].copy_from_slice(&rounded(&numbers));
+                }
             }
-            _ => Err(Error::Geometry("nothing to pack".to_owned())),
+            (Work::Conv { weights: of, .. } | Work::Linear { weights: of }, order) => {
+                let matrix: Matrix = source.matrix(of)?;
+                order.pack(&matrix, weights);
+                bias[..matrix.bias.len()].copy_from_slice(&matrix.bias);
+            }
+            _ => return Err(Error::Geometry("nothing to pack".to_owned())),
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    fn packed(&self) -> Packed<'_> {
+        let numbers = self.pages.numbers();
+        Packed {
+            weights: &numbers[self.weights.clone()],
+            bias: &numbers[self.bias.clone()],
         }
     }
 }

@@ -1,16 +1,15 @@
 //! What a chunk of a phase computes: loops over tiles that hand each to a kernel.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::fuse::Activation;
 use super::isa::Isa;
 use super::kernels::{
-    self, BLOCK, Epilogue, MAX_BLOCKS, Memory, Narrow, Pointwise, Pool, Pooling, Product, Runs,
-    Side, Sums, TilesIn, TilesOut,
+    self, BLOCK, Epilogue, MAX_BLOCKS, Memory, Narrow, Pixels, Pointwise, Pool, Pooling, Product,
+    Runs, Side, Sums, TilesIn, TilesOut,
 };
 use super::pack::{NarrowBlock, Packed, Panels};
-use super::view::{Grid, Tiles, View};
+use super::view::{Grid, Tiles, View, share};
 
 /// What every chunk of a run sees.
 pub(super) struct Scene<'a> {
@@ -18,7 +17,7 @@ pub(super) struct Scene<'a> {
     pub(super) memory: Memory<'a>,
     /// The network's input, `[N, C, H, W]`.
     pub(super) input: &'a [f32],
-    pub(super) packed: &'a [Arc<Packed>],
+    pub(super) packed: &'a [Packed<'a>],
 }
 
 /// Work between two points at which all threads meet.
@@ -67,23 +66,49 @@ pub(super) struct EnterJob {
     pub(super) output: View,
 }
 
-/// A convolution by [`kernels::product`].
+/// Tiles of a convolution's output, by panels or blocks of its channels.
 #[derive(Debug, Clone)]
-pub(super) struct ProductJob {
+pub(super) struct Sweep {
     pub(super) packed: usize,
-    /// From an image's weights to the next one's, where images are the numbers of Winograd's
-    /// tiles; these have no bias either.
-    pub(super) weights_of_image: Option<usize>,
-    pub(super) panels: Panels,
-    pub(super) runs: Runs,
     /// From the output's pixel (0, 0), whose window may begin in the border.
     pub(super) source: View,
     pub(super) stride: usize,
-    /// From the source of a tile's pixel to that of the next.
-    pub(super) step: usize,
     pub(super) tiles: Tiles,
     pub(super) output: View,
     pub(super) ending: Ending,
+    pub(super) outer: Outer,
+}
+
+/// Which loop goes round the other: that over panels reads each panel's weights once and the
+/// source for each, that over lines the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outer {
+    Panels,
+    Lines,
+}
+
+/// A tile of a sweep: which of a line's it is, and its pixels in the image.
+struct Tile {
+    image: usize,
+    line: usize,
+    number: usize,
+    of: usize,
+    pixels: Range<usize>,
+    /// Panel and image of the tile that comes after this line.
+    next: [usize; 2],
+}
+
+/// A convolution by [`kernels::product`].
+#[derive(Debug, Clone)]
+pub(super) struct ProductJob {
+    pub(super) sweep: Sweep,
+    pub(super) panels: Panels,
+    pub(super) runs: Runs,
+    /// From the source of a tile's pixel to that of the next.
+    pub(super) step: usize,
+    /// From an image's weights to the next one's, where images are the numbers of Winograd's
+    /// tiles; these have no bias either.
+    pub(super) weights_of_image: Option<usize>,
 }
 
 /// Winograd's tiles of a strip: so many rows of tiles, of all images, from a first one on.
@@ -119,13 +144,8 @@ pub(super) struct TilesOutJob {
 /// A convolution by [`kernels::narrow`].
 #[derive(Debug, Clone)]
 pub(super) struct NarrowJob {
-    pub(super) packed: usize,
+    pub(super) sweep: Sweep,
     pub(super) blocks: Vec<NarrowBlock>,
-    pub(super) source: View,
-    pub(super) stride: usize,
-    pub(super) tiles: Tiles,
-    pub(super) output: View,
-    pub(super) ending: Ending,
 }
 
 /// A pool whose windows are cut to the image.
@@ -223,8 +243,8 @@ impl Phase {
         let [panels, lines] = self.grid.chunk(chunk);
         match &self.job {
             Job::Enter(job) => job.run(lines, scene),
-            Job::Product(job) => job.run(panels, lines, scene),
-            Job::Narrow(job) => job.run(panels, lines, scene),
+            Job::Product(job) => job.run([panels, lines], scene),
+            Job::Narrow(job) => job.run([panels, lines], scene),
             Job::TilesIn(job) => job.run(lines, scene),
             Job::TilesOut(job) => job.run(lines, scene),
             Job::Pool(job) => job.run(lines, scene),
@@ -236,25 +256,6 @@ impl Phase {
 }
 
 impl Ending {
-    /// The epilogue of a tile: pixels from the `first` on of an image, channels of a panel.
-    fn of_tile<'a>(
-        &self,
-        output: &View,
-        [image, block]: [usize; 2],
-        pixels: &Range<usize>,
-        bias: &'a [f32],
-    ) -> Epilogue<'a> {
-        let place = |view: &View| view.pixels(view.at(image, block), pixels.start, pixels.len());
-        Epilogue {
-            bias,
-            gate: self.gate.map(|gate| gate.at(image, block)),
-            residual: self.residual.as_ref().map(place),
-            relu: self.activation == Some(Activation::Relu),
-            output: place(output),
-            sums: None,
-        }
-    }
-
     fn sums(&self, [image, block]: [usize; 2], line: usize, tile: usize) -> Option<Sums> {
         self.sums.map(|sums| Sums {
             offset: sums.at(image, line, block),
@@ -310,105 +311,151 @@ impl EnterJob {
 
 const NO_BIAS: [f32; MAX_BLOCKS * BLOCK] = [0.; MAX_BLOCKS * BLOCK];
 
-impl ProductJob {
-    /// Lines of all images.
-    fn run(&self, panels: Range<usize>, lines: Range<usize>, scene: &Scene<'_>) {
-        let packed = &scene.packed[self.packed];
-        for panel in &self.panels.list[panels] {
-            let channels = if self.source.pixel == 1 {
-                0
-            } else {
-                panel.channel / BLOCK * self.source.block + panel.channel % BLOCK
-            };
-            for index in lines.clone() {
+impl Sweep {
+    /// Hands every tile of some panels and lines of all images to `compute`, with its panel.
+    fn tiles(&self, [panels, lines]: [Range<usize>; 2], mut compute: impl FnMut(usize, &Tile)) {
+        let (outer, inner) = match self.outer {
+            Outer::Panels => (panels, lines),
+            Outer::Lines => (lines, panels),
+        };
+        let panel_and_line = |first, second| match self.outer {
+            Outer::Panels => (first, second),
+            Outer::Lines => (second, first),
+        };
+        for first in outer.clone() {
+            for second in inner.clone() {
+                let (panel, index) = panel_and_line(first, second);
                 let (image, line) = (index / self.tiles.lines(), index % self.tiles.lines());
-                let place = [image, panel.block];
-                for (tile, pixels) in self.tiles.line(line).iter().enumerate() {
-                    let (row, column) = (
-                        pixels.start / self.output.width,
-                        pixels.start % self.output.width,
-                    );
-                    let source = self.source.at(image, 0)
-                        + channels
-                        + row * self.stride * self.source.row
-                        + column * self.stride * self.source.pixel;
-                    let bias = match self.weights_of_image {
-                        Some(_) => &NO_BIAS,
-                        None => &packed.bias[panel.block * BLOCK..],
+                let (next_panel, next_index) = if second + 1 < inner.end {
+                    panel_and_line(first, second + 1)
+                } else if first + 1 < outer.end {
+                    panel_and_line(first + 1, inner.start)
+                } else {
+                    (panel, index)
+                };
+                let next = [next_panel, next_index / self.tiles.lines()];
+                let tiles = self.tiles.line(line);
+                for (number, pixels) in tiles.iter().enumerate() {
+                    let tile = Tile {
+                        image,
+                        line,
+                        number,
+                        of: tiles.len(),
+                        pixels: pixels.clone(),
+                        next,
                     };
-                    let epilogue = Epilogue {
-                        sums: self.ending.sums(place, line, tile),
-                        ..self.ending.of_tile(&self.output, place, pixels, bias)
-                    };
-                    let of_image = image * self.weights_of_image.unwrap_or_default();
-                    kernels::product(
-                        scene.isa,
-                        &scene.memory,
-                        &Product {
-                            source,
-                            step: self.step,
-                            rows: pixels.len(),
-                            runs: &self.runs,
-                            weights: &packed.weights[of_image + panel.weights..],
-                            blocks: panel.blocks,
-                            epilogue,
-                        },
-                    );
-                    let offsets = &epilogue.output.offsets[..pixels.len()];
-                    self.ending
-                        .finish(&scene.memory, offsets, self.output.block, panel.blocks);
+                    compute(panel, &tile);
                 }
             }
         }
     }
+
+    /// Where the source of a tile's first pixel is, in the block that it begins with.
+    fn source(&self, tile: &Tile, block: usize) -> usize {
+        let (row, column) = (
+            tile.pixels.start / self.output.width,
+            tile.pixels.start % self.output.width,
+        );
+        self.source.at(tile.image, block)
+            + row * self.stride * self.source.row
+            + column * self.stride * self.source.pixel
+    }
+
+    /// What becomes of a tile's sums, from this block of output channels on.
+    fn epilogue<'a>(&self, tile: &Tile, block: usize, bias: &'a [f32]) -> Epilogue<'a> {
+        let Self { ending, output, .. } = self;
+        let Range { start, end } = tile.pixels;
+        let place = |view: &View| view.pixels(view.at(tile.image, block), start, end - start);
+        Epilogue {
+            bias,
+            gate: ending.gate.map(|gate| gate.at(tile.image, block)),
+            residual: ending.residual.as_ref().map(place),
+            relu: ending.activation == Some(Activation::Relu),
+            output: place(output),
+            sums: ending.sums([tile.image, block], tile.line, tile.number),
+        }
+    }
+
+    /// What no kernel does to a tile.
+    fn finish(&self, tile: &Tile, epilogue: &Epilogue<'_>, blocks: usize, scene: &Scene<'_>) {
+        let Pixels { offsets, block } = &epilogue.output;
+        let offsets = &offsets[..tile.pixels.len()];
+        self.ending.finish(&scene.memory, offsets, *block, blocks);
+    }
+}
+
+/// A panel of more rows of weights would push out of the cache what is being computed with.
+const AHEAD: usize = 512;
+
+impl ProductJob {
+    fn run(&self, chunk: [Range<usize>; 2], scene: &Scene<'_>) {
+        let Self { sweep, panels, .. } = self;
+        let packed = &scene.packed[sweep.packed];
+        sweep.tiles(chunk, |panel, tile| {
+            let panel = &panels.list[panel];
+            let channels = if sweep.source.pixel == 1 {
+                0
+            } else {
+                panel.channel / BLOCK * sweep.source.block + panel.channel % BLOCK
+            };
+            let (bias, of_image) = match self.weights_of_image {
+                Some(of_image) => (&NO_BIAS[..], tile.image * of_image),
+                None => (&packed.bias[panel.block * BLOCK..], 0),
+            };
+            let epilogue = sweep.epilogue(tile, panel.block, bias);
+            let first = of_image + panel.weights;
+            let product = Product {
+                source: sweep.source(tile, 0) + channels,
+                step: self.step,
+                rows: tile.pixels.len(),
+                runs: &self.runs,
+                weights: &packed.weights[first..],
+                blocks: panel.blocks,
+                ahead: self.ahead(tile, first, packed.weights),
+                epilogue,
+            };
+            kernels::product(scene.isa, &scene.memory, &product);
+            sweep.finish(tile, &epilogue, panel.blocks, scene);
+        });
+    }
+}
+
+impl ProductJob {
+    /// The part that a tile brings near of the weights that are needed after its line; its own
+    /// begin at `first`.
+    fn ahead<'a>(&self, tile: &Tile, first: usize, weights: &'a [f32]) -> &'a [f32] {
+        let [panel, image] = tile.next;
+        let panel = &self.panels.list[panel];
+        let start = panel.weights + image * self.weights_of_image.unwrap_or_default();
+        if start == first || self.panels.numbers > AHEAD {
+            return &[];
+        }
+        let count = self.panels.numbers * panel.blocks * BLOCK;
+        let part = share(count, tile.of, tile.number);
+        &weights[start + part.start..start + part.end]
+    }
 }
 
 impl NarrowJob {
-    /// Blocks of output channels; lines of all images.
-    fn run(&self, blocks: Range<usize>, lines: Range<usize>, scene: &Scene<'_>) {
-        let packed = &scene.packed[self.packed];
-        for block in blocks {
-            let inputs = &self.blocks[block];
+    fn run(&self, chunk: [Range<usize>; 2], scene: &Scene<'_>) {
+        let Self { sweep, blocks } = self;
+        let packed = &scene.packed[sweep.packed];
+        sweep.tiles(chunk, |block, tile| {
+            let inputs = &blocks[block];
             let weights = 9 * inputs.lanes.len() * BLOCK;
-            for index in lines.clone() {
-                let (image, line) = (index / self.tiles.lines(), index % self.tiles.lines());
-                let place = [image, block];
-                for (tile, pixels) in self.tiles.line(line).iter().enumerate() {
-                    let (row, column) = (
-                        pixels.start / self.output.width,
-                        pixels.start % self.output.width,
-                    );
-                    let source = self.source.at(image, inputs.block)
-                        + row * self.stride * self.source.row
-                        + column * self.stride * self.source.pixel;
-                    let epilogue = Epilogue {
-                        sums: self.ending.sums(place, line, tile),
-                        ..self.ending.of_tile(
-                            &self.output,
-                            place,
-                            pixels,
-                            &packed.bias[block * BLOCK..],
-                        )
-                    };
-                    kernels::narrow(
-                        scene.isa,
-                        &scene.memory,
-                        &Narrow {
-                            source,
-                            row: self.source.row,
-                            stride: self.stride,
-                            pixels: pixels.len(),
-                            lanes: &inputs.lanes,
-                            weights: &packed.weights[block * weights..],
-                            epilogue,
-                        },
-                    );
-                    let offsets = &epilogue.output.offsets[..pixels.len()];
-                    self.ending
-                        .finish(&scene.memory, offsets, self.output.block, 1);
-                }
-            }
-        }
+            let epilogue = sweep.epilogue(tile, block, &packed.bias[block * BLOCK..]);
+            let narrow = Narrow {
+                source: sweep.source(tile, inputs.block),
+                row: sweep.source.row,
+                stride: sweep.stride,
+                pixels: tile.pixels.len(),
+                lanes: &inputs.lanes,
+                weights: &packed.weights[block * weights..],
+                epilogue,
+            };
+            kernels::narrow(scene.isa, &scene.memory, &narrow);
+            sweep.finish(tile, &epilogue, 1, scene);
+        });
     }
 }
 

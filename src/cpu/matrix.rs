@@ -5,7 +5,6 @@ use candle_nn::{Init, VarBuilder};
 use rayon::prelude::*;
 
 use super::fuse::Weights;
-use super::kernels::BLOCK;
 use crate::network::{Layers, Operation};
 
 /// Numbers of a weights file as they are packed.
@@ -189,11 +188,4 @@ pub(super) fn round(number: f64) -> f32 {
 
 pub(super) fn rounded(numbers: &[f64]) -> Vec<f32> {
     numbers.iter().copied().map(round).collect()
-}
-
-/// `numbers`, and zeros up to whole blocks.
-pub(super) fn padded(numbers: &[f32]) -> Vec<f32> {
-    let mut padded = numbers.to_vec();
-    padded.resize(numbers.len().next_multiple_of(BLOCK), 0.);
-    padded
 }

@@ -17,6 +17,7 @@ mod job;
 mod kernels;
 mod matrix;
 mod pack;
+mod pages;
 mod place;
 mod plan;
 mod team;

@@ -5,7 +5,7 @@ use std::array::from_fn;
 use rayon::prelude::*;
 
 use super::kernels::{BLOCK, MAX_BLOCKS, Side};
-use super::matrix::{Matrix, padded, round};
+use super::matrix::{Matrix, round};
 
 /// What a matrix multiplies: its shape as a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,12 +25,40 @@ const FEWEST_CHANNELS_OF_GROUP: usize = 64;
 /// With fewer tiles, reading the transformed weights takes longer than they save.
 const FEWEST_TILES: usize = 9;
 
+/// The order of a node's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Order {
+    /// For [`super::kernels::product`].
+    Panels(Form),
+    /// For [`super::kernels::narrow`].
+    Narrow(Form),
+    /// For the products of Winograd's tiles.
+    Winograd(Form, Side),
+    /// For [`super::kernels::pointwise`]: a batch norm that no convolution could take.
+    Norm { channels: usize },
+}
+
 /// A node's numbers, packed.
-#[derive(Debug)]
-pub(super) struct Packed {
-    pub(super) weights: Vec<f32>,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Packed<'a> {
+    pub(super) weights: &'a [f32],
     /// For each output channel, in whole blocks.
-    pub(super) bias: Vec<f32>,
+    pub(super) bias: &'a [f32],
+}
+
+impl Order {
+    /// How many weights and biases there are.
+    pub(super) fn counts(&self) -> [usize; 2] {
+        match self {
+            Self::Panels(form) => [form.panels().weights(), form.biases()],
+            Self::Narrow(form) => [9 * form.share() * form.biases(), form.biases()],
+            Self::Winograd(form, side) => {
+                let numbers = side.numbers() * side.numbers();
+                [numbers * form.pointwise().panels().weights(), form.biases()]
+            }
+            Self::Norm { channels } => [channels.next_multiple_of(BLOCK); 2],
+        }
+    }
 }
 
 /// How [`super::kernels::product`] goes through a matrix.
@@ -66,7 +94,20 @@ pub(super) struct NarrowBlock {
     pub(super) lanes: Vec<[u32; BLOCK]>,
 }
 
+impl Panels {
+    /// Numbers of all panels.
+    pub(super) fn weights(&self) -> usize {
+        let blocks: usize = self.list.iter().map(|panel| panel.blocks).sum();
+        blocks * BLOCK * self.numbers
+    }
+}
+
 impl Form {
+    /// Output channels, in whole blocks.
+    fn biases(&self) -> usize {
+        self.outputs.next_multiple_of(BLOCK)
+    }
+
     /// Input channels of a group.
     pub(super) fn share(&self) -> usize {
         self.inputs / self.groups
@@ -246,100 +287,93 @@ impl Form {
     }
 }
 
-impl Packed {
-    /// For the products of Winograd's tiles: for each of a tile's numbers what `panels` gives for
-    /// a 1x1 convolution of the weights that it stands for.
-    pub(super) fn winograd(form: &Form, side: Side, matrix: &Matrix) -> Self {
-        let transform = side.of_weights();
-        let mut weights = Vec::new();
-        let pointwise = form.pointwise();
-        for of_row in &transform {
-            for of_column in &transform {
-                let taps: [f64; 9] = from_fn(|tap| of_row[tap / 3] * of_column[tap % 3]);
-                let one = |kernel: &[f32]| {
-                    let numbers = kernel.iter().zip(taps);
-                    round(numbers.map(|(&weight, tap)| f64::from(weight) * tap).sum())
-                };
-                let matrix = Matrix {
-                    weights: matrix.weights.par_chunks_exact(9).map(one).collect(),
-                    bias: Vec::new(),
-                };
-                weights.extend(Self::panels(&pointwise, &matrix).weights);
-            }
-        }
-        Self {
-            weights,
-            bias: padded(&matrix.bias),
+impl Order {
+    /// Packs a matrix into `weights`, which are zero; a batch norm is none.
+    pub(super) fn pack(&self, matrix: &Matrix, weights: &mut [f32]) {
+        match self {
+            Self::Panels(form) => panels(form, &matrix.weights, weights),
+            Self::Narrow(form) => narrow(form, &matrix.weights, weights),
+            Self::Winograd(form, side) => winograd(form, *side, &matrix.weights, weights),
+            Self::Norm { .. } => {}
         }
     }
+}
 
-    /// For [`super::kernels::product`].
-    pub(super) fn panels(form: &Form, matrix: &Matrix) -> Self {
-        let Panels {
-            list,
-            source_blocks,
-            run,
-            numbers,
-        } = form.panels();
-        let total = list.iter().map(|panel| panel.blocks * BLOCK * numbers);
-        let mut weights = vec![0.; total.sum()];
-        let mut rest = weights.as_mut_slice();
-        let mut places = Vec::with_capacity(list.len());
-        for panel in &list {
-            let (place, after) = rest.split_at_mut(numbers * panel.blocks * BLOCK);
-            places.push((panel, place));
-            rest = after;
-        }
-        let lanes = if form.planes { 1 } else { run };
-        places.into_par_iter().for_each(|(panel, place)| {
-            let width = panel.blocks * BLOCK;
-            for column in 0..width {
-                let output = panel.block * BLOCK + column;
-                let mut to = place.iter_mut().skip(column).step_by(width);
-                for block in 0..source_blocks {
-                    let first = if form.planes {
-                        block
-                    } else {
-                        panel.channel + block * BLOCK
-                    };
-                    for tap in form.taps() {
-                        for channel in first..first + lanes {
-                            let index = form.index(output, channel, tap);
-                            if let (Some(to), Some(index)) = (to.next(), index) {
-                                *to = matrix.weights[index];
-                            }
+/// For each of a tile's numbers what [`panels`] gives for a 1x1 convolution of the weights that it
+/// stands for.
+fn winograd(form: &Form, side: Side, matrix: &[f32], weights: &mut [f32]) {
+    let transform = side.of_weights();
+    let pointwise = form.pointwise();
+    let each = pointwise.panels().weights();
+    let numbers = transform
+        .iter()
+        .flat_map(|row| transform.iter().map(move |column| [row, column]));
+    for ([row, column], weights) in numbers.zip(weights.chunks_exact_mut(each)) {
+        let taps: [f64; 9] = from_fn(|tap| row[tap / 3] * column[tap % 3]);
+        let one = |kernel: &[f32]| {
+            let numbers = kernel.iter().zip(taps);
+            round(numbers.map(|(&weight, tap)| f64::from(weight) * tap).sum())
+        };
+        let matrix: Vec<f32> = matrix.par_chunks_exact(9).map(one).collect();
+        panels(&pointwise, &matrix, weights);
+    }
+}
+
+fn panels(form: &Form, matrix: &[f32], weights: &mut [f32]) {
+    let Panels {
+        list,
+        source_blocks,
+        run,
+        numbers,
+    } = form.panels();
+    let mut rest = weights;
+    let mut places = Vec::with_capacity(list.len());
+    for panel in &list {
+        let (place, after) = rest.split_at_mut(numbers * panel.blocks * BLOCK);
+        places.push((panel, place));
+        rest = after;
+    }
+    let lanes = if form.planes { 1 } else { run };
+    places.into_par_iter().for_each(|(panel, place)| {
+        let width = panel.blocks * BLOCK;
+        for column in 0..width {
+            let output = panel.block * BLOCK + column;
+            let mut to = place.iter_mut().skip(column).step_by(width);
+            for block in 0..source_blocks {
+                let first = if form.planes {
+                    block
+                } else {
+                    panel.channel + block * BLOCK
+                };
+                for tap in form.taps() {
+                    for channel in first..first + lanes {
+                        let index = form.index(output, channel, tap);
+                        if let (Some(to), Some(index)) = (to.next(), index) {
+                            *to = matrix[index];
                         }
                     }
                 }
             }
-        });
-        Self {
-            weights,
-            bias: padded(&matrix.bias),
         }
-    }
+    });
+}
 
-    /// For [`super::kernels::narrow`]: for each block of outputs
-    /// `[kernel row][input][kernel column][16]`.
-    pub(super) fn narrow(form: &Form, matrix: &Matrix) -> Self {
-        let (share, outputs) = (form.share(), form.outputs_of_group());
-        let mut weights = Vec::new();
-        for block in 0..form.outputs.div_ceil(BLOCK) {
-            for row in 0..3 {
-                for input in 0..share {
-                    for column in 0..3 {
-                        weights.extend((block * BLOCK..(block + 1) * BLOCK).map(|output| {
-                            let channel = output / outputs * share + input;
-                            form.index(output, channel, [row, column])
-                                .map_or(0., |index| matrix.weights[index])
-                        }));
+/// For each block of outputs `[kernel row][input][kernel column][16]`.
+fn narrow(form: &Form, matrix: &[f32], weights: &mut [f32]) {
+    let (share, outputs) = (form.share(), form.outputs_of_group());
+    let mut to = weights.iter_mut();
+    for block in 0..form.outputs.div_ceil(BLOCK) {
+        for row in 0..3 {
+            for input in 0..share {
+                for column in 0..3 {
+                    for (output, to) in (block * BLOCK..(block + 1) * BLOCK).zip(&mut to) {
+                        let channel = output / outputs * share + input;
+                        if let Some(index) = form.index(output, channel, [row, column]) {
+                            *to = matrix[index];
+                        }
                     }
                 }
             }
-        }
-        Self {
-            weights,
-            bias: padded(&matrix.bias),
         }
     }
 }

@@ -6,11 +6,11 @@
 use super::fuse::{Finish, Graph, Id, Node, Origin, Work};
 use super::isa::Isa;
 use super::job::{
-    Border, Ending, EnterJob, GatherJob, Job, MeanJob, NarrowJob, PassJob, Phase, PoolJob,
-    ProductJob, Strip, SumsPlace, TilesInJob, TilesOutJob,
+    Border, Ending, EnterJob, GatherJob, Job, MeanJob, NarrowJob, Outer, PassJob, Phase, PoolJob,
+    ProductJob, Strip, SumsPlace, Sweep, TilesInJob, TilesOutJob,
 };
 use super::kernels::{BLOCK, Pooling, Runs, Side};
-use super::pack::Form;
+use super::pack::{Form, Order};
 use super::place::{Buffer, place};
 use super::view::{Grid, Tiles, View, blocks, share};
 use crate::error::{Error, Result};
@@ -69,17 +69,6 @@ impl Made {
 pub(super) struct Packing {
     pub(super) node: usize,
     pub(super) order: Order,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Order {
-    Panels(Form),
-    Narrow(Form),
-    Winograd(Form, Side),
-    /// A batch norm that no convolution could take.
-    Norm {
-        channels: usize,
-    },
 }
 
 /// What a plan depends on besides the network and the input's shape.
@@ -154,6 +143,9 @@ const SCRATCH: usize = 1 << 20;
 
 /// Tiles that a strip has at least, so that reading the weights pays.
 const TILES_OF_STRIP: usize = 112;
+
+/// Weights that stay in the cache while a map passes by: 256 KB.
+const CACHED: usize = 1 << 16;
 
 struct Planning<'a> {
     graph: &'a Graph,
@@ -739,15 +731,16 @@ impl Planning<'_> {
                 threads,
             );
             let macs = pixels * (9 * form.share() * blocks.len() * BLOCK) as u64;
-            let job = Job::Narrow(NarrowJob {
+            let sweep = Sweep {
                 packed: self.packing(index, Order::Narrow(form)),
-                blocks,
                 source,
                 stride: window.stride,
                 tiles,
                 output,
                 ending,
-            });
+                outer: Outer::Panels,
+            };
+            let job = Job::Narrow(NarrowJob { sweep, blocks });
             return Ok(("narrow groups", job, grid, macs));
         }
         let panels = form.panels();
@@ -782,17 +775,26 @@ impl Planning<'_> {
                 / lines;
         let grid = Grid::of_panels(panels.list.len(), lines, [of_panel, of_line], threads);
         let macs = pixels * (panels.numbers * blocks(form.outputs) * BLOCK) as u64;
-        let job = Job::Product(ProductJob {
+        let outer = if form.groups == 1 && panels.weights() <= CACHED {
+            Outer::Lines
+        } else {
+            Outer::Panels
+        };
+        let sweep = Sweep {
             packed: self.packing(index, Order::Panels(form)),
-            weights_of_image: None,
-            runs: Runs::new(runs, panels.run),
-            panels,
             source,
             stride,
-            step,
             tiles,
             output,
             ending,
+            outer,
+        };
+        let job = Job::Product(ProductJob {
+            sweep,
+            runs: Runs::new(runs, panels.run),
+            panels,
+            step,
+            weights_of_image: None,
         });
         Ok(("direct", job, grid, macs))
     }
@@ -849,7 +851,7 @@ impl Planning<'_> {
         let threads = self.setting.threads;
         let panels = form.pointwise().panels();
         let numbers = side.numbers() * side.numbers();
-        let of_image = panels.numbers * blocks(form.outputs) * BLOCK;
+        let of_image = panels.weights();
         let mut jobs = Vec::with_capacity(3 * strips);
         for strip in 0..strips {
             let share = share(rows * output.images, strips, strip);
@@ -883,16 +885,19 @@ impl Planning<'_> {
             let lines = numbers * cut.lines();
             let runs = (0..panels.source_blocks).map(|block| block * input.block);
             let product = ProductJob {
-                packed,
-                weights_of_image: Some(of_image),
-                runs: Runs::new(runs.collect(), panels.run),
+                sweep: Sweep {
+                    packed,
+                    source: input,
+                    stride: 1,
+                    tiles: cut,
+                    output: products,
+                    ending: Ending::default(),
+                    outer: Outer::Lines,
+                },
                 panels: panels.clone(),
-                source: input,
-                stride: 1,
+                runs: Runs::new(runs.collect(), panels.run),
                 step: BLOCK,
-                tiles: cut,
-                output: products,
-                ending: Ending::default(),
+                weights_of_image: Some(of_image),
             };
             let finish = TilesOutJob {
                 strip: strip(products),

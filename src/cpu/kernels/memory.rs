@@ -2,22 +2,12 @@
 
 use std::marker::PhantomData;
 
-/// A cache line: what memory is made of, so that every block of channels is aligned.
-#[derive(Debug, Clone, Copy)]
-#[repr(C, align(64))]
-pub(in crate::cpu) struct Line([f32; 16]);
-
-/// Memory for so many numbers, all zero.
-pub(in crate::cpu) fn lines(numbers: usize) -> Vec<Line> {
-    vec![Line([0.; 16]); numbers.div_ceil(16)]
-}
-
 /// Numbers that several threads read and write, each its own.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cpu) struct Memory<'a> {
     base: *mut f32,
     len: usize,
-    lines: PhantomData<&'a mut [Line]>,
+    numbers: PhantomData<&'a mut [f32]>,
 }
 
 // SAFETY: it stands for `&mut [f32]`, which is `Send`.
@@ -32,11 +22,11 @@ impl<'a> Memory<'a> {
     ///
     /// As long as any copy of it is in use on several threads, none of them reads or writes a
     /// number that another is writing.
-    pub(in crate::cpu) unsafe fn new(lines: &'a mut [Line]) -> Self {
+    pub(in crate::cpu) unsafe fn new(numbers: &'a mut [f32]) -> Self {
         Self {
-            base: lines.as_mut_ptr().cast(),
-            len: lines.len() * 16,
-            lines: PhantomData,
+            base: numbers.as_mut_ptr(),
+            len: numbers.len(),
+            numbers: PhantomData,
         }
     }
 

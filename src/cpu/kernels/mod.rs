@@ -21,7 +21,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 
-pub(super) use memory::{Line, Memory, lines};
+pub(super) use memory::Memory;
 pub(super) use winograd::{Side, TilesIn, TilesOut};
 
 use super::isa::Isa;
@@ -42,6 +42,8 @@ pub(super) struct Runs {
     length: usize,
     /// One more than the largest offset of all numbers.
     end: usize,
+    /// Pixels whose output and residual are brought near at each run.
+    pixels_of_run: usize,
 }
 
 /// Numbers summed up in a row; sums of so many are then added to each other. That keeps roundings
@@ -52,6 +54,7 @@ impl Runs {
     pub(super) fn new(offsets: Vec<usize>, length: usize) -> Self {
         let end = offsets.iter().max().map_or(0, |last| last + length);
         Self {
+            pixels_of_run: MAX_ROWS.div_ceil(offsets.len().max(1)),
             offsets,
             length,
             end,
@@ -112,6 +115,8 @@ pub(super) struct Product<'a> {
     pub(super) weights: &'a [f32],
     /// Output channels, in blocks: 1 or 2.
     pub(super) blocks: usize,
+    /// Weights of a later tile, to be brought near meanwhile; a hint that no result depends on.
+    pub(super) ahead: &'a [f32],
     pub(super) epilogue: Epilogue<'a>,
 }
 

@@ -11,7 +11,7 @@
     reason = "loops over constant bounds unroll into registers; iterators over arrays may not"
 )]
 
-use super::{BLOCK, Epilogue, Narrow, Pointwise, Pool, Pooling, Product, Sums};
+use super::{BLOCK, Epilogue, Narrow, Pixels, Pointwise, Pool, Pooling, Product, Sums};
 
 /// A vector of 8 or 16 numbers.
 ///
@@ -32,6 +32,12 @@ pub(super) trait Vector: Copy {
     unsafe fn multiply(self, other: Self) -> Self;
     /// The larger of each two; `other`'s where one of them is NaN.
     unsafe fn max(self, other: Self) -> Self;
+    /// Asks for the cache line at any address to be brought into the nearest cache.
+    #[inline(always)]
+    unsafe fn prefetch(_at: *const f32) {}
+    /// Into the second nearest.
+    #[inline(always)]
+    unsafe fn prefetch_far(_at: *const f32) {}
     /// In each lane the number of the lane named there, modulo the count of lanes.
     unsafe fn permuted(self, lanes: *const u32) -> Self;
 }
@@ -54,17 +60,31 @@ pub(super) unsafe fn product<V: Vector, const M: usize, const W: usize, const ST
     // SAFETY: the caller's.
     unsafe {
         let mut totals = [[V::splat(0.); W]; M];
+        let mut near = 0;
+        let mut ahead = product.ahead.as_ptr();
+        let ahead_step = product.ahead.len() / product.runs.count().max(1);
         let source = memory.cast_const().add(product.source + first_row * step);
         let mut weights = product.weights.as_ptr().add(first_column);
         for segment in product.runs.segments() {
             let mut sums = [[V::splat(0.); W]; M];
             for &offset in segment {
+                let pixels = near..(near + product.runs.pixels_of_run).min(M);
+                near = pixels.end;
+                for m in pixels {
+                    let lines = W * V::LANES / BLOCK;
+                    bring_near::<V>(memory, &product.epilogue.output, first_row + m, lines);
+                    if let Some(residual) = &product.epilogue.residual {
+                        bring_near::<V>(memory, residual, first_row + m, lines);
+                    }
+                }
                 let mut numbers = source.add(offset);
                 for _ in 0..product.runs.length {
                     let mut factors = [V::splat(0.); W];
                     for w in 0..W {
                         factors[w] = V::load(weights.add(w * V::LANES));
                     }
+                    V::prefetch_far(ahead);
+                    ahead = ahead.wrapping_add(ahead_step);
                     for m in 0..M {
                         let number = V::splat(*numbers.add(m * step));
                         for w in 0..W {
@@ -82,6 +102,22 @@ pub(super) unsafe fn product<V: Vector, const M: usize, const W: usize, const ST
             }
         }
         finish(memory, &product.epilogue, first_row, first_column, totals);
+    }
+}
+
+/// Asks for `lines` blocks of a pixel.
+///
+/// # Safety
+///
+/// [`Epilogue::check`]'s checks, and a processor with `V`'s instructions.
+#[inline(always)]
+unsafe fn bring_near<V: Vector>(memory: *mut f32, pixels: &Pixels, row: usize, lines: usize) {
+    // SAFETY: the caller's.
+    unsafe {
+        let offset = *pixels.offsets.get_unchecked(row);
+        for line in 0..lines {
+            V::prefetch(memory.add(offset + line * pixels.block));
+        }
     }
 }
 
