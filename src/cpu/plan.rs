@@ -138,11 +138,11 @@ struct Scratch {
 /// An algorithm's name, its phases, and the multiplications that it does.
 type Computed = (&'static str, Vec<(Job, Grid)>, u64);
 
-/// Numbers of scratch memory that a strip may take: 4 MB.
-const SCRATCH: usize = 1 << 20;
+/// Numbers of scratch memory that a strip may take, so that it stays in the cache: 1 MB.
+const SCRATCH: usize = 1 << 18;
 
 /// Tiles that a strip has at least, so that reading the weights pays.
-const TILES_OF_STRIP: usize = 112;
+const TILES_OF_STRIP: usize = 28;
 
 /// Weights that stay in the cache while a map passes by: 256 KB.
 const CACHED: usize = 1 << 16;
