@@ -214,18 +214,22 @@ pub(super) unsafe fn narrow<V: Vector, const P: usize, const STRIDE: usize>(
                 for kernel_column in 0..3 {
                     factors[kernel_column] = V::load(weights.add(kernel_column * BLOCK));
                 }
-                for column in 0..(P - 1) * STRIDE + 3 {
-                    let spread = V::load(numbers.add(column * BLOCK)).permuted(lanes);
+                let spread = |column: usize| V::load(numbers.add(column * BLOCK)).permuted(lanes);
+                // A window of three columns slides along the row.
+                let mut window = [spread(0), spread(1), spread(0)];
+                for pixel in 0..P {
+                    if STRIDE == 2 && pixel > 0 {
+                        window[1] = spread(pixel * 2 + 1);
+                    }
+                    window[2] = spread(pixel * STRIDE + 2);
                     for kernel_column in 0..3 {
-                        // The pixel that sees this column through that of the kernel, if any.
-                        if column >= kernel_column
-                            && (column - kernel_column) % STRIDE == 0
-                            && (column - kernel_column) / STRIDE < P
-                        {
-                            let pixel = (column - kernel_column) / STRIDE;
-                            sums[pixel][0] =
-                                spread.multiply_add(factors[kernel_column], sums[pixel][0]);
-                        }
+                        sums[pixel][0] = window[kernel_column]
+                            .multiply_add(factors[kernel_column], sums[pixel][0]);
+                    }
+                    if STRIDE == 2 {
+                        window[0] = window[2];
+                    } else {
+                        window = [window[1], window[2], window[2]];
                     }
                 }
                 weights = weights.add(3 * BLOCK);
