@@ -2,8 +2,9 @@
 
 A network with lively random weights is saved as its publisher saves it, run by
 PyTorch in float64 and in float32 on structured images, and compared by `senet
-parity`, which finds out by itself which network it is: from timm's config.json,
-else from the names and shapes of the tensors. The largest error of the logits,
+parity`, once on each of its engines, which finds out by itself which network it
+is: from timm's config.json, else from the names and shapes of the tensors. The
+largest error of the logits,
 of every block and of every gate may be 1e-5 of the largest value, or three times
 PyTorch's own in float32. A row a network is printed, as Markdown. At last it is
 seen that a wrong epsilon, weight or gate is found in the block it is in.
@@ -42,6 +43,10 @@ as they count, every figure is theirs to its last decimal, which is checked too.
 """
 
 
+ENGINES = ("cpu", "candle")
+"""What `senet parity` computes with, its usual engine first."""
+
+
 @dataclass(frozen=True)
 class Row:
     """What is said of a case."""
@@ -49,6 +54,7 @@ class Row:
     case: Case
     lively: Liveliness
     ours: float
+    candle: float
     float32: float
     worst: str
     values: int
@@ -58,9 +64,9 @@ class Row:
 
     HEADER = (
         "| network | input | gates, 5th to 95th percentile | outputs differ by | error of the logits "
-        "| PyTorch's own in float32 | largest error of a block or gate | values compared | parameters "
+        "| candle's | PyTorch's own in float32 | largest error of a block or gate | values compared | parameters "
         "| GMACs | published |\n"
-        "|---|---|---|---:|---:|---:|---|---:|---:|---:|---:|"
+        "|---|---|---|---:|---:|---:|---:|---|---:|---:|---:|---:|"
     )
 
     def __str__(self) -> str:
@@ -73,6 +79,7 @@ class Row:
             gates,
             f"{self.lively.difference:.2f}",
             f"{self.ours:.1e}",
+            f"{self.candle:.1e}",
             f"{self.float32:.1e}",
             self.worst,
             str(self.values),
@@ -126,8 +133,10 @@ def prepare(case: Case, model: nn.Module, seed: int) -> Images:
     return images[: case.batch]
 
 
-def run(senet: Path, case: Case, model: nn.Module, images: Images, weights: Path) -> tuple[Observed, list[Compared]]:
-    """What PyTorch computes in float64, and how its float32 and the program compare with that.
+def run(
+    senet: Path, case: Case, model: nn.Module, images: Images, weights: Path
+) -> tuple[Observed, dict[str, list[Compared]]]:
+    """What PyTorch computes in float64, and how its float32 and each engine of the program compare with that.
 
     Raises:
         ValueError: the program could not run, or took the weights for another network's.
@@ -136,12 +145,15 @@ def run(senet: Path, case: Case, model: nn.Module, images: Images, weights: Path
     exact = observe(copy.deepcopy(model).double(), images)
     reference = weights.parent / "reference.safetensors"
     dump(reference, images, exact)
-    report = ask(senet, "parity", "--weights", weights, "--reference", reference)
-    if report["network"] != case.network:
-        raise ValueError(f"taken for {report['network']}")
     float32 = {name: relative_error(single.values[name], value) for name, value in exact.values.items()}
     float32["output"] = relative_error(single.output, exact.output)
-    return exact, compare(report, float32)
+    compared = {}
+    for engine in ENGINES:
+        report = ask(senet, "parity", "--engine", engine, "--weights", weights, "--reference", reference)
+        if report["network"] != case.network:
+            raise ValueError(f"taken for {report['network']}")
+        compared[engine] = compare(report, float32)
+    return exact, compared
 
 
 def check(senet: Path, case: Case, seed: int, published: Published | None) -> Row:
@@ -157,17 +169,19 @@ def check(senet: Path, case: Case, seed: int, published: Published | None) -> Ro
         weights = save(case.publisher, model, Path(folder))
         exact, compared = run(senet, case, model, images, weights)
     lively = check_lively(exact.gates(), exact.output)
-    if failed := [value for value in compared if not value.passed]:
-        raise ValueError(f"first of {len(failed)}: {failed[0]}")
-    output = next(value for value in compared if value.name == "output")
-    worst = max(compared, key=lambda value: value.ours)
+    for engine, values in compared.items():
+        if failed := [value for value in values if not value.passed]:
+            raise ValueError(f"engine {engine}, first of {len(failed)}: {failed[0]}")
+    outputs = {engine: next(value for value in values if value.name == "output") for engine, values in compared.items()}
+    worst = max((value for values in compared.values() for value in values), key=lambda value: value.ours)
     return Row(
         case,
         lively,
-        output.ours,
-        output.float32,
+        outputs["cpu"].ours,
+        outputs["candle"].ours,
+        outputs["cpu"].float32,
         f"{worst.ours:.1e} in `{worst.name}`",
-        len(compared),
+        sum(map(len, compared.values())),
         parameters,
         macs,
         published,
@@ -187,11 +201,12 @@ def check_mistakes(senet: Path, seed: int) -> None:
             weights = save(BROKEN.publisher, model, Path(folder))
             make(model, where)
             _, compared = run(senet, BROKEN, model, images, weights)
-        failed = [value for value in compared if not value.passed]
-        if not failed or not f"{failed[0].name}.".startswith(f"{block}."):
-            found = failed[0] if failed else "nothing"
-            raise ValueError(f"{BROKEN}: {mistake} in `{where}`: found {found}")
-        print(f"{BROKEN}, {mistake} in `{where}`, found: {failed[0]}", flush=True)
+        for engine, values in compared.items():
+            failed = [value for value in values if not value.passed]
+            if not failed or not f"{failed[0].name}.".startswith(f"{block}."):
+                found = failed[0] if failed else "nothing"
+                raise ValueError(f"{BROKEN}, engine {engine}: {mistake} in `{where}`: found {found}")
+            print(f"{BROKEN}, engine {engine}, {mistake} in `{where}`, found: {failed[0]}", flush=True)
 
 
 def check_refusal(senet: Path) -> None:

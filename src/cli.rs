@@ -85,15 +85,18 @@ pub struct ClassifyArgs {
     /// Images that go through the network at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
     pub batch_size: usize,
-    /// Threads to compute with [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = threads)]
-    pub threads: Option<usize>,
     #[command(flatten)]
     #[expect(
         missing_docs,
         reason = "clap would show it as the help of the whole group"
     )]
     pub device: DeviceArgs,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub engine: EngineArgs,
     /// How to write the rows
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
     pub format: RowFormat,
@@ -147,6 +150,12 @@ pub struct TraceArgs {
         reason = "clap would show it as the help of the whole group"
     )]
     pub device: DeviceArgs,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub engine: EngineArgs,
     /// Text for people or JSON for programs
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -188,6 +197,12 @@ pub struct ParityArgs {
         reason = "clap would show it as the help of the whole group"
     )]
     pub device: DeviceArgs,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub engine: EngineArgs,
     /// Text for people or JSON for programs
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -303,6 +318,49 @@ pub struct DeviceArgs {
     /// Type of number that cuda and metal compute in; the CPU computes in f32
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     pub dtype: Precision,
+}
+
+/// What computes the network.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct EngineArgs {
+    /// What computes: `cpu`, kernels of this program, layers fused, on the CPU; `candle`, a layer
+    /// at a time, on any device [default: cpu where the device is the CPU; for `trace` candle]
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<EngineName>,
+    /// Have the engine cpu leave out its fastest 3x3 convolutions, which round more
+    #[arg(long)]
+    pub exact: bool,
+    /// Threads that compute [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<usize>,
+}
+
+impl EngineArgs {
+    /// Whether any of them says how to run the network.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        self.engine.is_some() || self.exact || self.threads.is_some()
+    }
+}
+
+/// What computes a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EngineName {
+    /// This program's own kernels, for the CPU.
+    Cpu,
+    /// candle, on any device.
+    Candle,
+}
+
+impl EngineName {
+    /// `cpu` or `candle`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Candle => "candle",
+        }
+    }
 }
 
 /// A type of number to compute in.

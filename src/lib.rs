@@ -14,6 +14,7 @@
 //! - [`network`]: descriptions, the catalogue, layers, the trace;
 //! - [`nn`]: candle modules, the [`nn::SqueezeExcitation`] block first;
 //! - [`cpu`]: the same networks by kernels of this crate;
+//! - [`model`]: either of the two, ready to run;
 //! - [`checkpoint`]: where weights come from;
 //! - [`image`]: from a file to the numbers a network sees;
 //! - [`report`]: what the commands answer, as text, JSON or CSV.
@@ -22,6 +23,7 @@ pub mod checkpoint;
 pub mod cpu;
 pub mod error;
 pub mod image;
+pub mod model;
 pub mod network;
 pub mod nn;
 pub mod parity;

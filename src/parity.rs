@@ -1,12 +1,14 @@
 //! Does a network compute what another framework computed? Where do they first differ?
 
+use std::collections::HashMap;
+
 use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
 
 use crate::checkpoint::Reference;
 use crate::error::{Error, Result};
+use crate::model::Model;
 use crate::network::Network;
-use crate::nn::SeNet;
 
 /// How far apart two values may be: |a - b| <= `absolute` + `relative` * max |b|.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,14 +53,25 @@ pub struct Comparison {
     pub passed: bool,
 }
 
+/// What was compared, and what could not be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compared {
+    /// In the network's order.
+    pub values: Vec<Comparison>,
+    /// How much of the network these are.
+    pub coverage: Coverage,
+    /// Values of the dump that the model never has, since it folds them into others.
+    pub folded: Vec<String>,
+}
+
 /// How much of a network was compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Coverage {
-    /// Layers whose value is in the dump.
+    /// Layers whose value was compared.
     pub layers: usize,
     /// Layers of the network.
     pub of_layers: usize,
-    /// Blocks whose output is in the dump.
+    /// Blocks whose output was compared.
     pub blocks: usize,
     /// Blocks of the network.
     pub of_blocks: usize,
@@ -85,60 +98,67 @@ impl Tolerance {
     }
 }
 
-/// Feeds the reference's input to `network` and compares every value that it names.
+/// Feeds the reference's input to `model` and compares every value that it names and the model
+/// keeps, each with the output of that very layer.
 ///
 /// # Errors
 ///
 /// A reference that does not belong to this network, or an input it cannot take.
 pub fn compare(
-    description: &Network,
-    network: &SeNet,
+    network: &Network,
+    model: &dyn Model,
     reference: &Reference,
     tolerance: Tolerance,
-) -> Result<(Vec<Comparison>, Coverage)> {
-    let layers = network.layers();
-    let values = reference.values(description, layers)?;
+) -> Result<Compared> {
+    let layers = model.layers();
+    let wanted = reference.values(network, layers)?;
     let input = reference.input()?;
-    let expected = description.input.channels;
+    let expected = network.input.channels;
     if input.dim(1)? != expected {
         return Err(Error::Geometry(format!(
             "the reference's `input` has {} channels; `{}` takes {expected}",
             input.dim(1)?,
-            description.name
+            network.name
         )));
     }
 
-    let mut comparisons = Vec::with_capacity(values.len());
-    let mut pending = values.iter().peekable();
-    let mut position = 0;
-    let input = input
-        .to_dtype(network.dtype())?
-        .to_device(network.device())?;
-    network.forward_with(&input, &mut |_, value| {
-        while let Some((name, _)) = pending.next_if(|(_, wanted)| *wanted == position) {
-            let theirs = reference.tensor(name).map_err(candle_core::Error::wrap)?;
-            let comparison = compare_values(name, value, &theirs, tolerance)
-                .map_err(candle_core::Error::wrap)?;
-            comparisons.push(comparison);
+    let list = layers.as_slice();
+    let mut wanted_of: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, (_, position)) in wanted.iter().enumerate() {
+        let layer = list[*position].name.as_str();
+        wanted_of.entry(layer).or_default().push(index);
+    }
+    let mut compared: Vec<Option<Comparison>> = vec![None; wanted.len()];
+    model.run_observed(&input, &mut |layer, value| {
+        for &index in wanted_of.get(layer.name.as_str()).into_iter().flatten() {
+            let (name, _) = &wanted[index];
+            let theirs = reference.tensor(name)?;
+            compared[index] = Some(compare_values(name, value, &theirs, tolerance)?);
         }
-        position += 1;
         Ok(())
     })?;
 
-    let covers = |wanted: usize| values.iter().any(|(_, position)| *position == wanted);
+    let mut covered = vec![false; list.len()];
+    let mut folded = Vec::new();
+    for ((name, position), comparison) in wanted.into_iter().zip(&compared) {
+        if comparison.is_some() {
+            covered[position] = true;
+        } else {
+            folded.push(name);
+        }
+    }
     let blocks = layers.blocks();
-    let coverage = Coverage {
-        layers: (0..layers.as_slice().len())
-            .filter(|&layer| covers(layer))
-            .count(),
-        of_layers: layers.as_slice().len(),
-        blocks: blocks
-            .iter()
-            .filter(|block| layers.position(block).is_some_and(covers))
-            .count(),
-        of_blocks: blocks.len(),
-    };
-    Ok((comparisons, coverage))
+    let of_block = |block: &&String| layers.position(block).is_some_and(|last| covered[last]);
+    Ok(Compared {
+        values: compared.into_iter().flatten().collect(),
+        coverage: Coverage {
+            layers: covered.iter().filter(|&&covered| covered).count(),
+            of_layers: list.len(),
+            blocks: blocks.iter().filter(of_block).count(),
+            of_blocks: blocks.len(),
+        },
+        folded,
+    })
 }
 
 /// Compares `ours` with `theirs` in double precision.

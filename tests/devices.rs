@@ -29,8 +29,8 @@ fn seresnet20_computes_what_tensorflow_computes() {
     for dtype in [DType::F32, DType::F16, DType::BF16] {
         let vb = weights.var_builder(network, dtype, &device()).unwrap();
         let net = SeNet::new(network, vb).unwrap();
-        let (values, _) = compare(network, &net, &reference, Tolerance::of(dtype)).unwrap();
-        let first = values.iter().find(|value| !value.passed);
+        let compared = compare(network, &net, &reference, Tolerance::of(dtype)).unwrap();
+        let first = compared.values.iter().find(|value| !value.passed);
         assert!(first.is_none(), "{dtype:?}: {first:?}");
     }
 }

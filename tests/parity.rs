@@ -12,10 +12,12 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Module, VarBuilder};
 use senet::checkpoint::{Reference, Weights};
+use senet::cpu::{Engine, Options};
+use senet::model::Model;
 use senet::network::convention::PaddingRule;
 use senet::network::{Convention, Layout, Network, Operation, Shape, catalog};
 use senet::nn::{ConvNorm, SeNet, SqueezeExcitation};
-use senet::parity::{Comparison, Coverage, Tolerance, compare};
+use senet::parity::{Compared, Tolerance, compare};
 
 type Tensors = HashMap<String, Tensor>;
 
@@ -52,21 +54,25 @@ fn net(network: &Network, tensors: &Tensors) -> SeNet {
     SeNet::new(network, vb).unwrap()
 }
 
-fn compared(
-    network: &Network,
-    tensors: &Tensors,
-    reference: &Reference,
-) -> (Vec<Comparison>, Coverage) {
+fn engine(network: &Network, tensors: &Tensors) -> Engine {
+    let vb = VarBuilder::from_tensors(tensors.clone(), DType::F32, &Device::Cpu);
+    Engine::new(network, vb, Options::default()).unwrap()
+}
+
+fn compared(network: &Network, tensors: &Tensors, reference: &Reference) -> Compared {
     let net = net(network, tensors);
     compare(network, &net, reference, Tolerance::default()).unwrap()
 }
 
+/// The first layer that differs, on candle.
 fn first_divergence(network: &Network, tensors: &Tensors, reference: &Reference) -> Option<String> {
-    let (comparisons, _) = compared(network, tensors, reference);
-    comparisons
-        .into_iter()
-        .find(|comparison| !comparison.passed)
-        .map(|comparison| comparison.name)
+    first_of(network, &net(network, tensors), reference)
+}
+
+fn first_of(network: &Network, model: &dyn Model, reference: &Reference) -> Option<String> {
+    let compared = compare(network, model, reference, Tolerance::default()).unwrap();
+    let first = compared.values.into_iter().find(|value| !value.passed);
+    first.map(|value| value.name)
 }
 
 /// Changes each tensor by 1 % and expects parity to fail at the layer that reads it.
@@ -81,6 +87,43 @@ fn every_tensor_matters(network: &Network, tensors: &Tensors, reference: &Refere
             found.as_deref(),
             Some(layer),
             "{}: 1 % more of {name}",
+            network.name
+        );
+    }
+}
+
+/// Changes every n-th tensor by 1 % and expects parity on the engine to fail between the layer
+/// that reads it and the end of that layer's block: the engine has no values but those at the ends
+/// of its steps.
+fn tensors_matter_on_the_engine(
+    network: &Network,
+    tensors: &Tensors,
+    reference: &Reference,
+    every: usize,
+) {
+    let intact = engine(network, tensors);
+    assert_eq!(first_of(network, &intact, reference), None);
+    let layers = network.layers();
+    let position = |name: &str| match name {
+        "output" => layers.as_slice().len() - 1,
+        name => layers.position(name).unwrap(),
+    };
+    let mut names: Vec<&String> = tensors.keys().collect();
+    names.sort();
+    for name in names.into_iter().step_by(every) {
+        let mut changed = tensors.clone();
+        changed.insert(name.clone(), (&tensors[name] * 1.01).unwrap());
+        let found = first_of(network, &engine(network, &changed), reference);
+        let (layer, _) = name.rsplit_once('.').unwrap();
+        let first = position(layer);
+        let ends = layers.blocks().iter().map(|block| position(block));
+        let end = ends.filter(|&end| end >= first).min();
+        let expected = first..=end.unwrap_or(position("output"));
+        assert!(
+            found
+                .as_deref()
+                .is_some_and(|found| expected.contains(&position(found))),
+            "{}: 1 % more of {name}: {found:?}",
             network.name
         );
     }
@@ -115,6 +158,7 @@ fn every_tensor_of_the_tensorflow_fixtures_matters() {
         let reference = Reference::open(&fixture(case, "reference.safetensors")).unwrap();
         let tensors = fixture_parameters(network, case);
         every_tensor_matters(network, &tensors, &reference);
+        tensors_matter_on_the_engine(network, &tensors, &reference, 1);
     }
 }
 
@@ -123,8 +167,11 @@ fn the_complete_fixtures_cover_every_layer() {
     for case in ["se_block", "se_bottleneck"] {
         let network = catalog::find(case).unwrap();
         let reference = Reference::open(&fixture(case, "reference.safetensors")).unwrap();
-        let (_, coverage) = compared(network, &fixture_parameters(network, case), &reference);
+        let Compared {
+            coverage, folded, ..
+        } = compared(network, &fixture_parameters(network, case), &reference);
         assert_eq!(coverage.layers, coverage.of_layers, "{case}");
+        assert!(folded.is_empty(), "{case}: {folded:?}");
     }
 }
 
@@ -202,12 +249,19 @@ fn seresnet20_computes_what_tensorflow_computes_and_every_block_is_compared() {
     let network = catalog::find("seresnet20").unwrap();
     let reference = Reference::open(&fixture("seresnet20", "reference.safetensors")).unwrap();
     let tensors = fixture_parameters(network, "seresnet20");
-    let (comparisons, coverage) = compared(network, &tensors, &reference);
-    assert!(
-        comparisons.iter().all(|comparison| comparison.passed),
-        "{comparisons:#?}"
-    );
-    assert_eq!((coverage.blocks, coverage.of_blocks), (9, 9));
+    for model in [
+        &net(network, &tensors) as &dyn Model,
+        &engine(network, &tensors),
+    ] {
+        let Compared {
+            values,
+            coverage,
+            folded,
+        } = compare(network, model, &reference, Tolerance::default()).unwrap();
+        assert!(values.iter().all(|value| value.passed), "{values:#?}");
+        assert_eq!((coverage.blocks, coverage.of_blocks), (9, 9));
+        assert!(folded.is_empty(), "{folded:?}");
+    }
 }
 
 #[test]
@@ -219,13 +273,12 @@ fn half_precision_stays_within_its_own_tolerance() {
     let vb = VarBuilder::from_tensors(tensors, DType::F16, &Device::Cpu);
     let net = SeNet::new(network, vb).unwrap();
     let tolerance = Tolerance::of(DType::F16);
-    let (comparisons, _) = compare(network, &net, &reference, tolerance).unwrap();
-    assert!(
-        comparisons.iter().all(|value| value.passed),
-        "{comparisons:#?}"
-    );
+    let values = compare(network, &net, &reference, tolerance)
+        .unwrap()
+        .values;
+    assert!(values.iter().all(|value| value.passed), "{values:#?}");
     // It was half precision that was compared.
-    assert!(comparisons.iter().any(|value| value.max_rel > 1e-4));
+    assert!(values.iter().any(|value| value.max_rel > 1e-4));
 }
 
 #[test]
@@ -243,9 +296,19 @@ fn a_wrong_epsilon_or_padding_differs_from_tensorflow_at_once() {
 /// What `network` itself computes from a fixed input, as a dump of every layer: parity's power
 /// to tell is the same whoever made the dump, and this way a test can walk any network.
 fn own_dump(network: &Network, tensors: &Tensors, size: [usize; 2], folder: &Path) -> Reference {
+    own_dump_of(network, tensors, 1, size, folder)
+}
+
+fn own_dump_of(
+    network: &Network,
+    tensors: &Tensors,
+    images: usize,
+    size: [usize; 2],
+    folder: &Path,
+) -> Reference {
     let shape = Shape {
         spatial: Some(size),
-        ..network.input.shape(1)
+        ..network.input.shape(images)
     };
     let count = shape.elements().unwrap();
     let pixels: Vec<f32> = (0..count)
@@ -311,6 +374,7 @@ fn every_tensor_of_a_cifar_network_matters() {
         let tensors = drawn_parameters(network);
         let reference = own_dump(network, &tensors, [16, 16], folder.path());
         every_tensor_matters(network, &tensors, &reference);
+        tensors_matter_on_the_engine(network, &tensors, &reference, 3);
     }
 }
 
@@ -321,6 +385,44 @@ fn every_tensor_of_keras_seresnet50_matters() {
     let tensors = drawn_parameters(network);
     let reference = own_dump(network, &tensors, [32, 32], folder.path());
     every_tensor_matters(network, &tensors, &reference);
+}
+
+/// Of a network whose gates are known early, one whose gates are not, and Inception.
+#[test]
+fn tensors_of_every_family_matter_on_the_engine() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, size, every) in [
+        ("keras_seresnet50", 32, 41),
+        ("legacy_seresnet18", 64, 17),
+        ("se_bn_inception", 64, 61),
+    ] {
+        let network = catalog::find(name).unwrap();
+        let tensors = drawn_parameters(network);
+        let reference = own_dump(network, &tensors, [size, size], folder.path());
+        tensors_matter_on_the_engine(network, &tensors, &reference, every);
+    }
+}
+
+#[test]
+fn more_images_than_go_through_the_engine_at_once_are_compared_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = catalog::find("se_bottleneck").unwrap();
+    let tensors = drawn_parameters(network);
+    let reference = own_dump_of(network, &tensors, 11, [5, 7], folder.path());
+    let compared = compare(
+        network,
+        &engine(network, &tensors),
+        &reference,
+        Tolerance::default(),
+    );
+    let Compared { values, folded, .. } = compared.unwrap();
+    assert!(values.iter().all(|value| value.passed), "{values:#?}");
+    assert!(values.iter().all(|value| value.shape[0] == 11));
+    // The convolutions' own values are inside those of their rectifiers.
+    assert!(folded.contains(&"conv1".to_owned()), "{folded:?}");
+    let names: Vec<&str> = values.iter().map(|value| value.name.as_str()).collect();
+    assert!(names.contains(&"relu1"), "{names:?}");
+    assert!(!names.contains(&"conv1"), "{names:?}");
 }
 
 #[test]

@@ -312,43 +312,44 @@ fn parity_names_the_first_layer_that_differs_and_ends_with_1() {
 
     let reference = format!("{CASE}/reference.safetensors");
     let file = path.to_str().unwrap();
-    let table = senet(&["parity", "--weights", file, "--reference", &reference]);
-    assert_eq!(table.status.code(), Some(1));
-    let stdout = String::from_utf8(table.stdout).unwrap();
-    assert!(
-        stdout.contains("different, first at `conv2` (atol 1e-7, rtol 1e-5)"),
-        "{stdout}"
-    );
+    let parity = |file: &str, flags: &[&str]| {
+        let flags = [
+            &["parity", "--weights", file, "--reference", &reference],
+            flags,
+        ]
+        .concat();
+        senet(&flags)
+    };
+    // The engine has the value of the rectifier that its convolution ends with; candle has both.
+    for (engine, first) in [("cpu", "relu2"), ("candle", "conv2")] {
+        let table = parity(file, &["--engine", engine]);
+        assert_eq!(table.status.code(), Some(1));
+        let stdout = String::from_utf8(table.stdout).unwrap();
+        let expected = format!("different, first at `{first}` (atol 1e-7, rtol 1e-5)");
+        assert!(stdout.contains(&expected), "{stdout}");
 
-    let json = senet(&[
-        "parity",
-        "--weights",
-        file,
-        "--reference",
-        &reference,
-        "--format",
-        "json",
-    ]);
-    assert_eq!(json.status.code(), Some(1));
-    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
-    assert_eq!(report["passed"], false);
-    assert_eq!(report["first_divergence"], "conv2");
-    for (layer, passed) in [("relu1", true), ("conv2", false)] {
-        let layers = report["layers"].as_array().unwrap();
-        let found = layers.iter().find(|found| found["name"] == layer).unwrap();
-        assert_eq!(found["passed"], passed, "{layer}");
-        assert!(found["max_abs"].is_f64() && found["max_rel"].is_f64() && found["cosine"].is_f64());
+        let json = parity(file, &["--engine", engine, "--format", "json"]);
+        assert_eq!(json.status.code(), Some(1));
+        let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+        assert_eq!(report["passed"], false);
+        assert_eq!(report["engine"], engine);
+        assert_eq!(report["first_divergence"], first);
+        for (layer, passed) in [("relu1", true), (first, false)] {
+            let layers = report["layers"].as_array().unwrap();
+            let found = layers.iter().find(|found| found["name"] == layer).unwrap();
+            assert_eq!(found["passed"], passed, "{layer}");
+            for number in ["max_abs", "max_rel", "cosine"] {
+                assert!(found[number].is_f64(), "{number}");
+            }
+        }
+        let folded = report["folded"].as_array().unwrap();
+        assert_eq!(folded.is_empty(), engine == "candle", "{folded:?}");
+        let coverage = &report["coverage"];
+        let all = coverage["layers"] == coverage["of_layers"];
+        assert_eq!(all, engine == "candle", "{coverage}");
     }
 
-    let equal = senet(&[
-        "parity",
-        "--weights",
-        &good,
-        "--reference",
-        &reference,
-        "--format",
-        "json",
-    ]);
+    let equal = parity(&good, &["--format", "json"]);
     let report: serde_json::Value = serde_json::from_slice(&equal.stdout).unwrap();
     assert_eq!(
         (equal.status.code(), &report["passed"]),

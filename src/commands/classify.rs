@@ -3,22 +3,22 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 
 use anyhow::Context;
-use candle_core::{DType, Device, Tensor};
-use candle_nn::Module;
+use candle_core::{Device, Tensor};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
 
 use super::Outcome;
 use super::inputs::{self, Input};
+use super::model::Engines;
 use super::output::Output;
 use super::pixels::preprocessing;
 use crate::checkpoint::{Source, Weights, imagenet_labels};
-use crate::cli::{ClassifyArgs, WidthArgs};
+use crate::cli::{ClassifyArgs, EngineName, WidthArgs};
 use crate::error::{Error, Result};
 use crate::image::{self, Preprocessing};
+use crate::model::Model;
 use crate::network::trace::trace;
 use crate::network::{Network, Shape};
-use crate::nn::SeNet;
 use crate::report::{Class, Classification, RowWriter};
 
 /// A batch's pixels, or why an image has none.
@@ -34,19 +34,14 @@ const ROWS: &str = "cannot write the rows";
 const BATCHES_AHEAD: usize = 1;
 
 pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
-    if let Some(threads) = arguments.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()
-            .context("cannot start the threads")?;
-    }
+    let engines = Engines::choose(arguments.engine, arguments.device, EngineName::Cpu)?;
     let weights = super::weights(arguments.weights.as_ref().unwrap_or(&Source::Embedded))?;
     let no_widths = WidthArgs {
         channels: None,
         squeeze: None,
     };
     let network = super::network(arguments.network.as_deref(), Some(&weights), no_widths)?;
-    let classifier = Classifier::new(arguments, &network, &weights)?;
+    let classifier = Classifier::new(arguments, &engines, &network, &weights)?;
     super::warn_of_nonfinite(&weights, &network)?;
     let inputs = inputs::expand(&arguments.inputs, &mut io::stdin().lock())?;
     if inputs.is_empty() {
@@ -135,7 +130,7 @@ fn classify_all<'a>(
 
 /// A loaded network with everything between pixels and labels.
 struct Classifier {
-    network: SeNet,
+    model: Box<dyn Model>,
     preprocessing: Preprocessing,
     labels: Option<Vec<String>>,
     classes: usize,
@@ -143,17 +138,20 @@ struct Classifier {
 }
 
 impl Classifier {
-    fn new(arguments: &ClassifyArgs, network: &Network, weights: &Weights) -> Result<Self> {
+    fn new(
+        arguments: &ClassifyArgs,
+        engines: &Engines,
+        network: &Network,
+        weights: &Weights,
+    ) -> Result<Self> {
         let preprocessing = preprocessing(network, weights, &arguments.pixels)?;
         let layers = network.layers();
         let shape = Shape {
             spatial: Some(preprocessing.size),
-            ..network.input.shape(arguments.batch_size)
+            ..network.input.shape(1)
         };
         weights.check_input(network, &layers, &trace(&layers, shape)?)?;
         let classes = layers.outputs();
-        let (device, dtype) = super::device(arguments.device)?;
-        let vb = weights.var_builder(network, dtype, &device)?;
         let (origin, labels) = match &arguments.labels {
             Some(path) => (path.display().to_string(), Some(read_labels(path)?)),
             None => (weights.file().name().to_owned(), weights.labels.clone()),
@@ -172,7 +170,7 @@ impl Classifier {
         }
         let labels = labels.or_else(|| (classes == IMAGENET_CLASSES).then(imagenet_labels));
         Ok(Self {
-            network: SeNet::new(network, vb)?,
+            model: engines.load(network, weights, shape)?,
             preprocessing,
             labels,
             classes,
@@ -187,11 +185,8 @@ impl Classifier {
         }
         let [height, width] = self.preprocessing.size;
         let shape = (images.len(), 3, height, width);
-        let input = Tensor::from_vec(images.concat(), shape, &Device::Cpu)?
-            .to_dtype(self.network.dtype())?
-            .to_device(self.network.device())?;
-        let logits = self.network.forward(&input)?.to_dtype(DType::F32)?;
-        let logits = logits.to_vec2::<f32>()?;
+        let input = Tensor::from_vec(images.concat(), shape, &Device::Cpu)?;
+        let logits = self.model.run(&input)?.to_vec2::<f32>()?;
         let answer = |logits: &Vec<f32>| {
             if logits.iter().all(|logit| logit.is_finite()) {
                 Ok(self.top(logits))

@@ -3,9 +3,11 @@
 mod classify;
 mod inputs;
 mod inspect;
+mod model;
 mod models;
 mod output;
 mod parity;
+mod pattern;
 mod pixels;
 mod progress;
 mod trace;

@@ -1,42 +1,58 @@
 use super::Outcome;
+use super::model::Engines;
 use crate::checkpoint::Reference;
-use crate::cli::ParityArgs;
+use crate::cli::{EngineName, ParityArgs};
+use crate::error::Error;
 use crate::network::trace::trace;
-use crate::nn::SeNet;
-use crate::parity::{Tolerance, compare};
+use crate::parity::{Compared, Tolerance, compare};
 use crate::report::Parity;
 
 pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
+    let engines = Engines::choose(arguments.engine, arguments.device, EngineName::Cpu)?;
     let weights = super::weights(&arguments.weights)?;
-    let description = super::network(
+    let network = super::network(
         arguments.network.as_deref(),
         Some(&weights),
         arguments.widths,
     )?;
     let reference = Reference::open(&arguments.reference)?;
-    let layers = description.layers();
-    weights.check_input(&description, &layers, &trace(&layers, reference.shape()?)?)?;
-    let (device, dtype) = super::device(arguments.device)?;
-    let vb = weights.var_builder(&description, dtype, &device)?;
-    super::warn_of_nonfinite(&weights, &description)?;
-    let network = SeNet::new(&description, vb)?;
+    let layers = network.layers();
+    let input = reference.shape()?;
+    weights.check_input(&network, &layers, &trace(&layers, input)?)?;
+    let model = engines.load(&network, &weights, input)?;
+    super::warn_of_nonfinite(&weights, &network)?;
 
-    let default = Tolerance::of(dtype);
+    let default = Tolerance::of(engines.dtype);
     let tolerance = Tolerance {
         absolute: arguments.atol.unwrap_or(default.absolute),
         relative: arguments.rtol.unwrap_or(default.relative),
     };
-    let (layers, coverage) = compare(&description, &network, &reference, tolerance)?;
-    let first_divergence = layers.iter().find(|layer| !layer.passed);
+    let Compared {
+        values,
+        coverage,
+        folded,
+    } = compare(&network, &*model, &reference, tolerance)?;
+    if values.is_empty() {
+        return Err(Error::Usage(format!(
+            "nothing was compared: the engine {} folds every value that `{}` holds into others\n\
+             hint: `--engine candle` has the value of every layer",
+            engines.name.name(),
+            arguments.reference.display()
+        ))
+        .into());
+    }
+    let first_divergence = values.iter().find(|value| !value.passed);
     let report = Parity {
         passed: first_divergence.is_none(),
-        network: description.name.to_owned(),
+        network: network.name.to_owned(),
+        engine: engines.name.name(),
         framework: reference.framework().map(str::to_owned),
         atol: tolerance.absolute,
         rtol: tolerance.relative,
         coverage,
-        first_divergence: first_divergence.map(|layer| layer.name.clone()),
-        layers,
+        folded,
+        first_divergence: first_divergence.map(|value| value.name.clone()),
+        layers: values,
     };
     super::print(&report, arguments.format)?;
     Ok(if report.passed {

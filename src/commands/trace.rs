@@ -1,15 +1,18 @@
-use std::time::Instant;
+use std::collections::HashMap;
+use std::time::Duration;
 
 use candle_core::{DType, Device, Tensor};
 
 use super::Outcome;
+use super::model::Engines;
+use super::pattern::test_pattern;
 use crate::checkpoint::Weights;
-use crate::cli::{PixelArgs, TraceArgs};
+use crate::cli::{EngineName, PixelArgs, TraceArgs};
 use crate::error::{Error, Result};
 use crate::image;
+use crate::model::Model;
 use crate::network::trace::{LayerCost, Trace, trace};
 use crate::network::{Layers, Layout, Network, Shape};
-use crate::nn::SeNet;
 use crate::report::{TraceReport, TraceRow, Values};
 
 /// A layer's value may have so many elements, 4 GiB; a few of them live at one time.
@@ -24,8 +27,18 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         )
         .into());
     }
-    // Asked for first: a device that is not there is worth an answer without values too.
-    let (device, dtype) = super::device(arguments.device)?;
+    let values_wanted = arguments.values || arguments.image.is_some();
+    if !values_wanted && arguments.engine.is_given() {
+        return Err(Error::Usage(
+            "`--engine`, `--exact` and `--threads` are for a run, and nothing is to run\nhint: \
+             `--values` or `--image FILE` has the network run"
+                .to_owned(),
+        )
+        .into());
+    }
+    // Asked for first: a device that is not there is worth an answer without values too. candle
+    // has the value of every layer, which is what a trace is read for.
+    let engines = Engines::choose(arguments.engine, arguments.device, EngineName::Candle)?;
     let weights = arguments.weights.as_ref().map(super::weights);
     let weights = weights.transpose()?;
     let network = super::network(
@@ -38,7 +51,6 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         weights.var_builder(&network, DType::F32, &Device::Cpu)?;
     }
 
-    let values_wanted = arguments.values || arguments.image.is_some();
     let weights = match weights {
         None if values_wanted => Some(embedded_weights_of(&network)?),
         weights => weights,
@@ -61,20 +73,22 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
             let input = image.map_or_else(|| test_pattern(shape), |(values, _)| values);
             let input = Tensor::from_vec(input, shape.dims(Layout::Nchw), &Device::Cpu)?;
             super::warn_of_nonfinite(weights, &network)?;
-            let vb = weights.var_builder(&network, dtype, &device)?;
-            measure(&SeNet::new(&network, vb)?, &input)?
+            let model = engines.load(&network, weights, shape)?;
+            Some(measure(&*model, engines.name.name(), &input)?)
         }
-        _ => Vec::new(),
+        _ => None,
     };
-    let report = report(arguments, &network, &layers, &trace, &measured);
+    let report = report(arguments, &network, &layers, &trace, measured.as_ref());
     super::print(&report, arguments.format)?;
     Ok(Outcome::Yes)
 }
 
-/// What running the network adds to a layer's row.
+/// What running the network adds to layers' rows, by name; nothing to those that are folded into
+/// others.
 struct Measured {
-    values: Values,
-    time_ms: f64,
+    engine: &'static str,
+    values: HashMap<String, Values>,
+    times: HashMap<String, Duration>,
 }
 
 /// The batch asked for: of the size asked for, else that of the weights, else the network's own.
@@ -134,40 +148,36 @@ fn check_memory(trace: &Trace) -> Result<()> {
     Ok(())
 }
 
-/// Waves that differ by image and channel: smooth like a photograph, and the same every time.
-fn test_pattern(shape: Shape) -> Vec<f32> {
-    let [height, width] = shape.spatial.unwrap_or([1, 1]);
-    let mut pattern = Vec::with_capacity(shape.batch * shape.channels * height * width);
-    for plane in 0..shape.batch * shape.channels {
-        let frequency = 0.1 + 0.07 * (plane % 7) as f32;
-        for row in 0..height {
-            for column in 0..width {
-                let (x, y) = (column as f32, row as f32);
-                pattern.push((frequency * x).sin() + (frequency * (y + plane as f32)).cos());
-            }
-        }
-    }
-    pattern
-}
-
-/// Runs the network twice, the first time to warm up, and measures each layer of the second.
-fn measure(net: &SeNet, input: &Tensor) -> Result<Vec<Measured>> {
-    let input = input.to_dtype(net.dtype())?.to_device(net.device())?;
-    net.forward_with(&input, &mut |_, _| Ok(()))?;
-    // A GPU is handed work and computes on its own: only when it is done does the time count.
-    net.device().synchronize()?;
-    let mut measured = Vec::with_capacity(net.layers().as_slice().len());
-    let mut started = Instant::now();
-    net.forward_with(&input, &mut |_, value| {
-        net.device().synchronize()?;
-        let time_ms = started.elapsed().as_secs_f64() * 1e3;
-        let values = value.to_dtype(DType::F32)?.flatten_all()?;
-        let values = Values::of(&values.to_vec1::<f32>()?);
-        measured.push(Measured { values, time_ms });
-        started = Instant::now();
+/// Runs the network twice, the first time for the values and to warm up, the second for the times.
+fn measure(model: &dyn Model, engine: &'static str, input: &Tensor) -> Result<Measured> {
+    let mut measured = Measured {
+        engine,
+        values: HashMap::new(),
+        times: HashMap::new(),
+    };
+    model.run_observed(input, &mut |layer, value| {
+        let numbers = value.flatten_all()?.to_vec1::<f32>()?;
+        let values = Values::of(&numbers);
+        measured.values.insert(layer.name.clone(), values);
         Ok(())
     })?;
+    // What only the engine does is part of the step that it is done for, which comes next.
+    let mut before = Duration::ZERO;
+    for step in model.run_timed(input)? {
+        let time = before + step.time;
+        before = match step.layers.into_iter().last() {
+            Some(layer) => {
+                *measured.times.entry(layer).or_default() += time;
+                Duration::ZERO
+            }
+            None => time,
+        };
+    }
     Ok(measured)
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 fn report(
@@ -175,10 +185,10 @@ fn report(
     network: &Network,
     layers: &Layers,
     trace: &Trace,
-    measured: &[Measured],
+    measured: Option<&Measured>,
 ) -> TraceReport {
     let mut rows: Vec<TraceRow> = Vec::new();
-    for (index, (layer, cost)) in layers.as_slice().iter().zip(&trace.layers).enumerate() {
+    for (layer, cost) in layers.as_slice().iter().zip(&trace.layers) {
         let LayerCost {
             output,
             parameters,
@@ -193,8 +203,10 @@ fn report(
             parameters,
             buffers,
             macs,
-            values: measured.get(index).map(|measured| measured.values),
-            time_ms: measured.get(index).map(|measured| measured.time_ms),
+            values: measured.and_then(|measured| measured.values.get(&layer.name).copied()),
+            time_ms: measured
+                .and_then(|measured| measured.times.get(&layer.name))
+                .map(|&time| milliseconds(time)),
         };
         match rows.last_mut() {
             Some(group) if group.name == name && kind == GROUP => absorb(group, row),
@@ -203,13 +215,14 @@ fn report(
     }
     TraceReport {
         network: network.name.to_owned(),
+        engine: measured.map(|measured| measured.engine),
         layout: arguments.layout,
         input_shape: trace.input.dims(arguments.layout),
         layers: rows,
         parameters: trace.parameters,
         buffers: trace.buffers,
         macs: trace.macs,
-        time_ms: (!measured.is_empty()).then(|| measured.iter().map(|layer| layer.time_ms).sum()),
+        time_ms: measured.map(|measured| milliseconds(measured.times.values().sum())),
     }
 }
 
@@ -231,7 +244,8 @@ fn absorb(group: &mut TraceRow, layer: TraceRow) {
     group.macs += layer.macs;
     group.output_shape = layer.output_shape;
     group.values = layer.values;
-    group.time_ms = group.time_ms.zip(layer.time_ms).map(|(a, b)| a + b);
+    let times = [group.time_ms, layer.time_ms];
+    group.time_ms = times.into_iter().flatten().reduce(|a, b| a + b);
 }
 
 #[cfg(test)]

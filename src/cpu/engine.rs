@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
-use serde::Serialize;
 
 use super::fuse::{Graph, Work};
 use super::isa::Isa;
@@ -16,7 +16,8 @@ use super::kernels::Memory;
 use super::matrix::{Matrix, Source, rounded};
 use super::pack::{Order, Packed};
 use super::pages::Pages;
-use super::plan::{Made, Packing, Plan, Setting};
+use super::plan::{Made, Packing, Plan, Setting, Step};
+use super::summary::{PlanSummary, StepSummary};
 use super::team::Team;
 use crate::error::{Error, Result};
 use crate::network::{Layer, Layers, Network, Shape};
@@ -33,33 +34,18 @@ pub struct Options {
     pub exact: bool,
 }
 
-/// What a run does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PlanSummary {
-    /// The instructions that it uses.
-    pub isa: Isa,
-    /// In order.
-    pub steps: Vec<StepSummary>,
-    /// Bytes of all values together; weights are not counted.
-    pub memory: usize,
-}
-
-/// What is computed in one go.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct StepSummary {
-    /// Names of the layers that it computes, the one whose value it makes last; none where that
-    /// value is the engine's own.
-    pub layers: Vec<String>,
-    /// How.
-    pub algorithm: &'static str,
-    /// Shape of its value, `[N, C, H, W]`.
-    pub output: Vec<usize>,
-    /// The buffer that it writes; some share memory with others.
-    pub buffer: usize,
-    /// Bytes that it writes.
-    pub bytes: usize,
-    /// Multiplications that it really does, zeros that fill up a block of channels included.
-    pub macs: u64,
+impl Options {
+    /// With everything that they leave open decided.
+    pub(super) fn setting(self) -> Result<Setting> {
+        Ok(Setting {
+            isa: match self.isa {
+                Some(isa) => isa.checked()?,
+                None => Isa::detect()?,
+            },
+            threads: self.threads.unwrap_or_else(Team::size),
+            exact: self.exact,
+        })
+    }
 }
 
 /// A network of the catalogue on the CPU's own kernels.
@@ -98,8 +84,8 @@ struct State {
     memory: Pages,
 }
 
-/// Sees a layer's value after the step that makes it.
-type Observe<'a> = dyn FnMut(Option<(&Layer, &Made)>, &Memory<'_>) -> Result<()> + 'a;
+/// Sees each step when it is done.
+type Observe<'a> = dyn FnMut(&Step, &Memory<'_>) -> Result<()> + 'a;
 
 /// A plan, and the numbers it needs.
 struct Planned {
@@ -126,9 +112,25 @@ impl Engine {
     /// A tensor that `vb` lacks or that has another shape, or instructions that this processor
     /// lacks.
     pub fn new(network: &Network, vb: VarBuilder<'static>, options: Options) -> Result<Self> {
+        Self::for_input(network, network.input.shape(1), vb, options)
+    }
+
+    /// [`Engine::new`] that plans, and reads weights, for the shape of input that will come first
+    /// instead of the network's own.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::new`], or an input that the network cannot take.
+    pub fn for_input(
+        network: &Network,
+        input: Shape,
+        vb: VarBuilder<'static>,
+        options: Options,
+    ) -> Result<Self> {
         let engine = Self::of_layers(network.layers(), vb, options)?;
         let mut state = engine.state();
-        engine.planned(&mut state, network.input.shape(1))?;
+        let batch = input.batch.min(IMAGES);
+        engine.planned(&mut state, Shape { batch, ..input })?;
         drop(state);
         Ok(engine)
     }
@@ -139,22 +141,14 @@ impl Engine {
         vb: VarBuilder<'static>,
         options: Options,
     ) -> Result<Self> {
-        let isa = match options.isa {
-            Some(isa) => isa.checked()?,
-            None => Isa::detect()?,
-        };
-        let threads = options.threads.unwrap_or_else(Team::size);
+        let setting = options.setting()?;
         Ok(Self {
             graph: Graph::of(&layers),
             layers,
             vb,
-            setting: Setting {
-                isa,
-                threads,
-                exact: options.exact,
-            },
+            setting,
             state: Mutex::new(State {
-                team: Team::new(threads)?,
+                team: Team::new(setting.threads)?,
                 plans: HashMap::new(),
                 packed: HashMap::new(),
                 memory: Pages::zeroed(0)?,
@@ -181,23 +175,7 @@ impl Engine {
     /// An input that the network cannot take.
     pub fn plan(&self, input: Shape) -> Result<PlanSummary> {
         let plan = Plan::new(&self.graph, &self.layers, input, self.setting)?;
-        let steps = plan.steps.iter().map(|step| StepSummary {
-            layers: step
-                .layers
-                .iter()
-                .map(|&layer| self.layers.as_slice()[layer].name.clone())
-                .collect(),
-            algorithm: step.algorithm,
-            output: step.made.shape().to_vec(),
-            buffer: step.buffer,
-            bytes: step.bytes,
-            macs: step.macs,
-        });
-        Ok(PlanSummary {
-            isa: self.isa(),
-            steps: steps.collect(),
-            memory: plan.memory * size_of::<f32>(),
-        })
+        Ok(PlanSummary::of(&plan, &self.layers, self.setting))
     }
 
     /// Computes the network.
@@ -206,12 +184,12 @@ impl Engine {
     ///
     /// An input that the network cannot take.
     pub fn run(&self, xs: &Tensor) -> Result<Tensor> {
-        self.run_with(xs, &mut |_, _| Ok(()))
+        self.run_with(xs, IMAGES, &mut |_, _| Ok(()))
     }
 
     /// [`Engine::run`] that hands every value it keeps to `observe` as it is computed: the
-    /// outputs of its steps, each under the name of the last layer that it computes, as
-    /// `[N, C, H, W]`. More than 8 images come 8 at a time.
+    /// outputs of its steps, each with the last layer that it computes, as `[N, C, H, W]`. All
+    /// images go through at once.
     ///
     /// # Errors
     ///
@@ -221,16 +199,37 @@ impl Engine {
         xs: &Tensor,
         observe: &mut dyn FnMut(&Layer, &Tensor) -> Result<()>,
     ) -> Result<Tensor> {
-        self.run_with(xs, &mut |made, memory| {
-            let Some((layer, made)) = made else {
+        self.run_with(xs, usize::MAX, &mut |step, memory| {
+            let layer = step.layers.last();
+            let Some(layer) = layer.and_then(|&layer| self.layers.as_slice().get(layer)) else {
                 return Ok(());
             };
+            let made = &step.made;
             let value = Tensor::from_vec(read(made, memory), &made.shape(), &Device::Cpu)?;
             observe(layer, &value)
         })
     }
 
-    fn run_with(&self, xs: &Tensor, observe: &mut Observe<'_>) -> Result<Tensor> {
+    /// [`Engine::run`] that says what each step was and how long it took, instead of what came out
+    /// in the end. More than 8 images go through 8 at a time, each time by steps of their own.
+    ///
+    /// # Errors
+    ///
+    /// An input that the network cannot take.
+    pub fn run_timed(&self, xs: &Tensor) -> Result<Vec<(StepSummary, Duration)>> {
+        let mut steps = Vec::new();
+        let mut started = Instant::now();
+        self.run_with(xs, IMAGES, &mut |step, _| {
+            let time = started.elapsed();
+            steps.push((StepSummary::of(step, &self.layers), time));
+            started = Instant::now();
+            Ok(())
+        })?;
+        Ok(steps)
+    }
+
+    /// Has so many images at most go through at once.
+    fn run_with(&self, xs: &Tensor, most: usize, observe: &mut Observe<'_>) -> Result<Tensor> {
         let (batch, channels, height, width) = xs.dims4()?;
         let shape = Shape {
             batch,
@@ -248,7 +247,7 @@ impl Engine {
         let mut numbers = Vec::with_capacity(output.elements().unwrap_or_default());
         let mut state = self.state();
         let each = channels * height * width;
-        for images in input.chunks((IMAGES * each).max(1)) {
+        for images in input.chunks(most.saturating_mul(each).max(1)) {
             let shape = Shape {
                 batch: images.len() / each,
                 ..shape
@@ -295,9 +294,7 @@ impl Engine {
             for phase in &step.phases {
                 team.run(phase.chunks(), &|chunk| phase.run(chunk, &scene));
             }
-            let layer = step.layers.last();
-            let layer = layer.and_then(|&layer| self.layers.as_slice().get(layer));
-            observe(layer.map(|layer| (layer, &step.made)), &memory)?;
+            observe(step, &memory)?;
         }
         Ok(read(&planned.plan.output, &memory))
     }

@@ -20,11 +20,13 @@ mod pack;
 mod pages;
 mod place;
 mod plan;
+mod summary;
 mod team;
 mod view;
 
 #[cfg(test)]
 mod tests;
 
-pub use engine::{Engine, Options, PlanSummary, StepSummary};
+pub use engine::{Engine, Options};
 pub use isa::Isa;
+pub use summary::{PlanSummary, StepSummary, plan};

@@ -13,14 +13,18 @@ pub struct Parity {
     pub passed: bool,
     /// The network compared.
     pub network: String,
+    /// What computed it: `cpu` or `candle`.
+    pub engine: &'static str,
     /// The framework compared with, in the dump's own words.
     pub framework: Option<String>,
     /// Absolute part of the tolerance.
     pub atol: f64,
     /// Relative part of the tolerance.
     pub rtol: f64,
-    /// How much of the network the dump covers.
+    /// How much of the network was compared.
     pub coverage: Coverage,
+    /// Values of the dump that were not compared, since the engine folds them into others.
+    pub folded: Vec<String>,
     /// The first value, in the network's order, that is not within the tolerance.
     pub first_divergence: Option<String>,
     /// Every value compared, in the network's order.
@@ -60,9 +64,17 @@ impl Report for Parity {
         writeln!(out)?;
         writeln!(
             out,
-            "{} against {framework}: {layers} of {of_layers} layers{blocks} compared",
-            self.network
+            "{} on engine {} against {framework}: {layers} of {of_layers} layers{blocks} compared",
+            self.network, self.engine
         )?;
+        if !self.folded.is_empty() {
+            writeln!(
+                out,
+                "not compared: {} of the dump's values, which this engine folds into others \
+                 (`--engine candle` compares all)",
+                self.folded.len()
+            )?;
+        }
         let tolerance = format!("atol {:e}, rtol {:e}", self.atol, self.rtol);
         match &self.first_divergence {
             None => writeln!(out, "equal ({tolerance})"),

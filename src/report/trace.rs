@@ -11,6 +11,9 @@ use crate::network::Layout;
 pub struct TraceReport {
     /// The network traced.
     pub network: String,
+    /// What ran it, `cpu` or `candle`, where it was run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<&'static str>,
     /// Of every shape here.
     pub layout: Layout,
     /// Of the network's input.
@@ -43,10 +46,10 @@ pub struct TraceRow {
     pub buffers: u64,
     /// Multiplies of convolutions and linear layers.
     pub macs: u64,
-    /// What its output holds, where the network was run.
+    /// What its output holds, where the network was run and the engine has that output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<Values>,
-    /// Milliseconds, where the network was run.
+    /// Milliseconds, where the network was run and the layer ends a step of the engine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_ms: Option<f64>,
 }
@@ -157,6 +160,8 @@ fn cells(row: &TraceRow, name: &str) -> Vec<String> {
         } = values;
         cells.extend([min, max, mean, std].map(|value| format!("{value:.4}")));
         cells.extend([values.nan, values.infinite].map(|count| count.to_string()));
+    } else if row.time_ms.is_some() {
+        cells.extend([const { String::new() }; 6]);
     }
     cells.extend(row.time_ms.map(|time| format!("{time:.2}")));
     cells

@@ -1,0 +1,104 @@
+//! From flags to a network that is ready to run.
+
+use candle_core::{DType, Device};
+use candle_nn::VarBuilder;
+
+use crate::checkpoint::Weights;
+use crate::cli::{DeviceArgs, DeviceName, EngineArgs, EngineName};
+use crate::cpu::{Engine, Options};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::network::{Network, Shape};
+use crate::nn::SeNet;
+
+/// What is to compute, and where.
+#[derive(Debug, Clone)]
+pub(super) struct Engines {
+    pub(super) name: EngineName,
+    pub(super) device: Device,
+    pub(super) dtype: DType,
+    pub(super) options: Options,
+}
+
+impl Engines {
+    /// What the flags ask for; `usual` where they leave the engine for a CPU open. Threads of
+    /// this process are bounded from here on.
+    ///
+    /// # Errors
+    ///
+    /// Flags that do not go together, or a device that is not there.
+    pub(super) fn choose(
+        arguments: EngineArgs,
+        device: DeviceArgs,
+        usual: EngineName,
+    ) -> Result<Self> {
+        let EngineArgs {
+            engine,
+            exact,
+            threads,
+        } = arguments;
+        let on_cpu = device.device == DeviceName::Cpu;
+        let name = engine.unwrap_or(if on_cpu { usual } else { EngineName::Candle });
+        if name == EngineName::Cpu && !on_cpu {
+            return Err(Error::Usage(format!(
+                "the engine cpu computes on the CPU, and `--device {}` was asked for\nhint: \
+                 leave `--engine` out",
+                device.device
+            )));
+        }
+        if name == EngineName::Candle && exact {
+            return Err(Error::Usage(
+                "`--exact` is for `--engine cpu`; candle has no other way".to_owned(),
+            ));
+        }
+        let (device, dtype) = super::device(device)?;
+        if let Some(threads) = threads {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build_global()
+                .map_err(|error| Error::Device(format!("cannot start the threads: {error}")))?;
+        }
+        Ok(Self {
+            name,
+            device,
+            dtype,
+            options: Options {
+                threads,
+                exact,
+                ..Options::default()
+            },
+        })
+    }
+
+    /// Loads `network` from `weights`, ready for inputs of this shape.
+    ///
+    /// # Errors
+    ///
+    /// Weights of another network, or an input that the network cannot take.
+    pub(super) fn load(
+        &self,
+        network: &Network,
+        weights: &Weights,
+        input: Shape,
+    ) -> Result<Box<dyn Model>> {
+        let vb = weights.var_builder(network, self.dtype, &self.device)?;
+        self.build(network, vb, input)
+    }
+
+    /// Loads `network` from wherever `vb` finds its tensors.
+    ///
+    /// # Errors
+    ///
+    /// Tensors of another network, or an input that the network cannot take.
+    pub(super) fn build(
+        &self,
+        network: &Network,
+        vb: VarBuilder<'static>,
+        input: Shape,
+    ) -> Result<Box<dyn Model>> {
+        Ok(match self.name {
+            EngineName::Cpu => Box::new(Engine::for_input(network, input, vb, self.options)?),
+            EngineName::Candle => Box::new(SeNet::new(network, vb)?),
+        })
+    }
+}

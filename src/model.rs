@@ -1,0 +1,147 @@
+//! A network ready to run, whatever computes it.
+
+use std::time::{Duration, Instant};
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::Module;
+
+use crate::cpu::Engine;
+use crate::error::Result;
+use crate::network::trace::trace;
+use crate::network::{Layer, Layers, Shape};
+use crate::nn::SeNet;
+
+/// A loaded network: [`SeNet`], a layer at a time by candle, or [`Engine`], fused, on the CPU.
+///
+/// # Shapes
+///
+/// `[N, channels, H, W]` to `[N, classes]`, as the network's trace says; in single precision and
+/// on the CPU at both ends, wherever and in whatever the network computes.
+pub trait Model {
+    /// The layers it computes.
+    fn layers(&self) -> &Layers;
+
+    /// Computes the network.
+    ///
+    /// # Errors
+    ///
+    /// An input that the network cannot take.
+    fn run(&self, xs: &Tensor) -> Result<Tensor>;
+
+    /// [`Model::run`] that hands `observe` the values it keeps as they are computed, each with the
+    /// layer whose output it is: every layer's by candle, those at the ends of its steps by the
+    /// engine.
+    ///
+    /// # Errors
+    ///
+    /// An input that the network cannot take, or whatever `observe` returns.
+    fn run_observed(
+        &self,
+        xs: &Tensor,
+        observe: &mut dyn FnMut(&Layer, &Tensor) -> Result<()>,
+    ) -> Result<Tensor>;
+
+    /// How long each step of a run took, in order.
+    ///
+    /// # Errors
+    ///
+    /// An input that the network cannot take.
+    fn run_timed(&self, xs: &Tensor) -> Result<Vec<TimedStep>>;
+}
+
+/// A step of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimedStep {
+    /// The layers that it computed, the one whose value it made last; none of what only the
+    /// engine has.
+    pub layers: Vec<String>,
+    /// How: the engine's algorithm, or `candle`.
+    pub algorithm: &'static str,
+    /// Multiplications that it did.
+    pub macs: u64,
+    /// From the end of the step before.
+    pub time: Duration,
+}
+
+impl Model for SeNet {
+    fn layers(&self) -> &Layers {
+        SeNet::layers(self)
+    }
+
+    fn run(&self, xs: &Tensor) -> Result<Tensor> {
+        let xs = xs.to_dtype(self.dtype())?.to_device(self.device())?;
+        let ys = self.forward(&xs)?;
+        Ok(ys.to_device(&Device::Cpu)?.to_dtype(DType::F32)?)
+    }
+
+    fn run_observed(
+        &self,
+        xs: &Tensor,
+        observe: &mut dyn FnMut(&Layer, &Tensor) -> Result<()>,
+    ) -> Result<Tensor> {
+        let xs = xs.to_dtype(self.dtype())?.to_device(self.device())?;
+        let ys = self.forward_with(&xs, &mut |layer, value| {
+            let value = value.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
+            observe(layer, &value).map_err(candle_core::Error::wrap)
+        })?;
+        Ok(ys.to_device(&Device::Cpu)?.to_dtype(DType::F32)?)
+    }
+
+    fn run_timed(&self, xs: &Tensor) -> Result<Vec<TimedStep>> {
+        let (batch, channels, height, width) = xs.dims4()?;
+        let shape = Shape {
+            batch,
+            channels,
+            spatial: Some([height, width]),
+        };
+        let trace = trace(self.layers(), shape)?;
+        let mut costs = trace.layers.iter();
+        let xs = xs.to_dtype(self.dtype())?.to_device(self.device())?;
+        // A GPU is handed work and computes on its own: only when it is done does the time count.
+        self.device().synchronize()?;
+        let mut steps = Vec::with_capacity(trace.layers.len());
+        let mut started = Instant::now();
+        self.forward_with(&xs, &mut |layer, _| {
+            self.device().synchronize()?;
+            let time = started.elapsed();
+            steps.push(TimedStep {
+                layers: vec![layer.name.clone()],
+                algorithm: "candle",
+                macs: costs.next().map_or(0, |cost| cost.macs),
+                time,
+            });
+            started = Instant::now();
+            Ok(())
+        })?;
+        Ok(steps)
+    }
+}
+
+impl Model for Engine {
+    fn layers(&self) -> &Layers {
+        Engine::layers(self)
+    }
+
+    fn run(&self, xs: &Tensor) -> Result<Tensor> {
+        Engine::run(self, xs)
+    }
+
+    fn run_observed(
+        &self,
+        xs: &Tensor,
+        observe: &mut dyn FnMut(&Layer, &Tensor) -> Result<()>,
+    ) -> Result<Tensor> {
+        Engine::run_observed(self, xs, observe)
+    }
+
+    fn run_timed(&self, xs: &Tensor) -> Result<Vec<TimedStep>> {
+        let steps = Engine::run_timed(self, xs)?.into_iter();
+        let steps = steps.map(|(step, time)| TimedStep {
+            layers: step.layers,
+            algorithm: step.algorithm,
+            macs: step.macs,
+            time,
+        });
+        Ok(steps.collect())
+    }
+}
