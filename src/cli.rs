@@ -144,6 +144,9 @@ pub struct TraceArgs {
     /// Run the network on a smooth test pattern and show the values
     #[arg(long)]
     pub values: bool,
+    /// Show what the engine cpu makes of the layers: its steps, their algorithms, memory and MACs
+    #[arg(long, conflicts_with_all = ["image", "values", "depth", "layout"])]
+    pub plan: bool,
     #[command(flatten)]
     #[expect(
         missing_docs,

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use assert_cmd::Command;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Module, VarBuilder};
 use senet::checkpoint::{Reference, Weights};
@@ -423,6 +424,32 @@ fn more_images_than_go_through_the_engine_at_once_are_compared_together() {
     let names: Vec<&str> = values.iter().map(|value| value.name.as_str()).collect();
     assert!(names.contains(&"relu1"), "{names:?}");
     assert!(!names.contains(&"conv1"), "{names:?}");
+}
+
+#[test]
+fn a_dump_of_nothing_that_the_engine_keeps_is_refused_and_compared_by_candle() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = Reference::open(&fixture("se_block", "reference.safetensors")).unwrap();
+    let values = [
+        ("input", full.input().unwrap()),
+        ("fc2", full.tensor("fc2").unwrap()),
+    ];
+    let path = folder.path().join("fc2.safetensors");
+    let metadata = HashMap::from([("layout".to_owned(), "nchw".to_owned())]);
+    safetensors::serialize_to_file(values, Some(metadata), &path).unwrap();
+    let parity = |engine: &[&str]| {
+        let mut senet = Command::cargo_bin("senet").unwrap();
+        senet.args(["parity", "--reference"]).arg(&path);
+        senet
+            .arg("--weights")
+            .arg(fixture("se_block", "weights.safetensors"));
+        senet.args(engine).assert()
+    };
+    let refused = parity(&[]).code(2);
+    let message = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+    assert!(message.contains("nothing was compared"), "{message}");
+    assert!(message.contains("hint: `--engine candle`"), "{message}");
+    parity(&["--engine", "candle"]).success();
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod output;
 mod parity;
 mod pattern;
 mod pixels;
+mod plan;
 mod progress;
 mod trace;
 

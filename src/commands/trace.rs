@@ -28,17 +28,22 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         .into());
     }
     let values_wanted = arguments.values || arguments.image.is_some();
-    if !values_wanted && arguments.engine.is_given() {
+    if !values_wanted && !arguments.plan && arguments.engine.is_given() {
         return Err(Error::Usage(
             "`--engine`, `--exact` and `--threads` are for a run, and nothing is to run\nhint: \
-             `--values` or `--image FILE` has the network run"
+             `--values` or `--image FILE` has the network run, `--plan` shows how it would"
                 .to_owned(),
         )
         .into());
     }
     // Asked for first: a device that is not there is worth an answer without values too. candle
     // has the value of every layer, which is what a trace is read for.
-    let engines = Engines::choose(arguments.engine, arguments.device, EngineName::Candle)?;
+    let usual = if arguments.plan {
+        EngineName::Cpu
+    } else {
+        EngineName::Candle
+    };
+    let engines = Engines::choose(arguments.engine, arguments.device, usual)?;
     let weights = arguments.weights.as_ref().map(super::weights);
     let weights = weights.transpose()?;
     let network = super::network(
@@ -66,6 +71,11 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     };
     let layers = network.layers();
     let trace = trace(&layers, shape)?;
+    if arguments.plan {
+        let plan = super::plan::report(&network, &layers, &trace, &engines)?;
+        super::print(&plan, arguments.format)?;
+        return Ok(Outcome::Yes);
+    }
     let measured = match &weights {
         Some(weights) if values_wanted => {
             check_memory(&trace)?;

@@ -4,6 +4,7 @@ mod classification;
 mod inspect;
 mod models;
 mod parity;
+mod plan;
 mod table;
 mod trace;
 
@@ -14,6 +15,7 @@ pub use classification::{Class, Classification, RowWriter};
 pub use inspect::{Differences, InspectedTensor, Inspection};
 pub use models::{Model, Models};
 pub use parity::Parity;
+pub use plan::PlanReport;
 pub use trace::{TraceReport, TraceRow, Values};
 
 /// How a report is written.

@@ -1,0 +1,64 @@
+//! `senet trace --plan`.
+
+use std::collections::HashSet;
+
+use super::model::Engines;
+use crate::cli::EngineName;
+use crate::cpu;
+use crate::error::{Error, Result};
+use crate::network::trace::Trace;
+use crate::network::{Layer, Layers, Layout, Network, Operation};
+use crate::report::PlanReport;
+
+/// What the engine does for an input of the shape that `trace` was made for.
+///
+/// # Errors
+///
+/// Another engine, which has no plan, or instructions that this processor lacks.
+pub(super) fn report(
+    network: &Network,
+    layers: &Layers,
+    trace: &Trace,
+    engines: &Engines,
+) -> Result<PlanReport> {
+    if engines.name != EngineName::Cpu {
+        return Err(Error::Usage(
+            "`--plan` is of the engine cpu; candle computes the layers one by one".to_owned(),
+        ));
+    }
+    let plan = cpu::plan(layers, trace.input, engines.options)?;
+    let mut computed: HashSet<&str> = plan
+        .steps
+        .iter()
+        .flat_map(|step| step.layers.iter().map(String::as_str))
+        .collect();
+    let list = layers.as_slice();
+    // What has no step under its own name: a flattened map, the same numbers by another shape, and
+    // the squeeze of a gate that is known early, whose mean is taken before the convolution.
+    let flattened = |layer: &&Layer| matches!(layer.operation, Operation::Flatten { .. });
+    computed.extend(
+        list.iter()
+            .filter(flattened)
+            .map(|layer| layer.name.as_str()),
+    );
+    for gate in layers.gates() {
+        if let [squeeze, fc1, ..] = &list[gate.first..]
+            && computed.contains(fc1.name.as_str())
+        {
+            computed.insert(&squeeze.name);
+        }
+    }
+    let names = list.iter().map(|layer| layer.name.clone());
+    let candle_layers = names
+        .filter(|name| !computed.contains(name.as_str()))
+        .collect();
+    Ok(PlanReport {
+        network: network.name.to_owned(),
+        input_shape: trace.input.dims(Layout::Nchw),
+        exact: engines.options.exact,
+        macs: plan.steps.iter().map(|step| step.macs).sum(),
+        direct_macs: trace.macs,
+        plan,
+        candle_layers,
+    })
+}

@@ -1,0 +1,139 @@
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::Report;
+use super::table::{self, Align, thousands};
+use crate::cpu::PlanSummary;
+
+/// The answer of `senet trace --plan`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlanReport {
+    /// The network planned.
+    pub network: String,
+    /// Of its input, `[N, C, H, W]`.
+    pub input_shape: Vec<usize>,
+    /// Whether the fastest convolutions, which round more, are left out.
+    pub exact: bool,
+    /// What a run does.
+    #[serde(flatten)]
+    pub plan: PlanSummary,
+    /// Multiplications that a run does.
+    pub macs: u64,
+    /// Multiplications of the layers as they are written.
+    pub direct_macs: u64,
+    /// Layers that no step computes, and that would be left to candle.
+    pub candle_layers: Vec<String>,
+}
+
+impl Report for PlanReport {
+    fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
+        let header = ["layers", "algorithm", "output", "buffer", "bytes", "MACs"];
+        let mut rows = vec![header.map(str::to_owned).to_vec()];
+        rows.extend(self.plan.steps.iter().map(|step| {
+            vec![
+                together(&step.layers),
+                step.algorithm.to_owned(),
+                format!("{:?}", step.output),
+                step.buffer.to_string(),
+                thousands(step.bytes as u64),
+                thousands(step.macs),
+            ]
+        }));
+        let PlanSummary {
+            isa,
+            threads,
+            memory,
+            ..
+        } = &self.plan;
+        writeln!(out, "{}", self.network)?;
+        let (left, right) = (Align::Left, Align::Right);
+        table::write(out, &[left, left, left, right, right, right], &rows)?;
+        writeln!(out)?;
+        let exact = if self.exact { ", exact" } else { "" };
+        let threads = match threads {
+            1 => "1 thread".to_owned(),
+            threads => format!("{threads} threads"),
+        };
+        writeln!(
+            out,
+            "engine  cpu, {isa}, {threads}{exact}, input {:?}",
+            self.input_shape
+        )?;
+        let steps = self.plan.steps.len();
+        match self.candle_layers.as_slice() {
+            [] => writeln!(out, "steps   {steps}, none of them candle's")?,
+            layers => writeln!(
+                out,
+                "steps   {steps}; left to candle: {}",
+                layers.join(", ")
+            )?,
+        }
+        let memory = thousands(*memory as u64);
+        writeln!(
+            out,
+            "memory  {memory} bytes for all values, besides the weights"
+        )?;
+        writeln!(
+            out,
+            "MACs    {} done for {} of the layers as written ({:.2})",
+            thousands(self.macs),
+            thousands(self.direct_macs),
+            self.macs as f64 / self.direct_macs as f64
+        )
+    }
+}
+
+/// The names of a step's layers on one line, what they have in common said once.
+fn together(layers: &[String]) -> String {
+    let groups = |name: &String| -> Vec<String> {
+        let mut parts: Vec<String> = name.split('.').map(str::to_owned).collect();
+        parts.pop();
+        parts
+    };
+    let common = layers.iter().map(groups).reduce(|common, groups| {
+        let alike = common.iter().zip(&groups).take_while(|(a, b)| a == b);
+        let count = alike.count();
+        common.into_iter().take(count).collect()
+    });
+    let common = common.unwrap_or_default();
+    if common.is_empty() || layers.len() == 1 {
+        return layers.join(" + ");
+    }
+    let prefix = common.join(".");
+    let own: Vec<&str> = layers
+        .iter()
+        .map(|name| name[prefix.len()..].trim_start_matches('.'))
+        .collect();
+    format!("{prefix}: {}", own.join(" + "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_have_in_common_is_said_once() {
+        let names = |names: &[&str]| {
+            names
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect::<Vec<_>>()
+        };
+        for (layers, expected) in [
+            (&["conv1", "bn1"][..], "conv1 + bn1"),
+            (&["layer1.0.se.squeeze"], "layer1.0.se.squeeze"),
+            (
+                &["layer1.0.se.fc2", "layer1.0.se.sigmoid"],
+                "layer1.0.se: fc2 + sigmoid",
+            ),
+            (
+                &["layer1.0.conv3", "layer1.0.se.scale", "layer1.0.relu"],
+                "layer1.0: conv3 + se.scale + relu",
+            ),
+            (&[], ""),
+        ] {
+            assert_eq!(together(&names(layers)), expected);
+        }
+    }
+}
