@@ -69,6 +69,11 @@ impl Found {
         found
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.tensors.len()
+    }
+
     /// The shape of the tensor of this name, in our separators.
     pub(super) fn shape(&self, name: &str) -> Option<&[usize]> {
         self.tensors.get(name).map(|(_, shape)| shape.as_slice())

@@ -1,5 +1,7 @@
 //! Which network the tensors of a file are of, told by their names and shapes.
 
+use rayon::prelude::*;
+
 use super::keys::{Found, Mismatch, Sources, resolve};
 use super::origin::Origin;
 use crate::network::convention::{CADENE, TIMM};
@@ -33,38 +35,61 @@ pub(super) fn recognise(found: &Found) -> Recognition {
         Origin::Canonical => by_pytorch.then_some(TIMM.name),
         Origin::Keras => None,
     };
-    let mut fitting: Vec<Network> = Vec::new();
-    let mut by_pytorch = found.counts_batches;
-    let mut nearest: Option<(Network, Mismatch)> = None;
-    let mut shortest = (usize::MAX, true);
-    for network in catalog::networks() {
-        let network = with_classes_of(network, found);
-        match resolve(&network.layers(), found) {
-            Ok(sources) => {
-                by_pytorch |= has_dense_convolutions(&sources);
-                fitting.push(network);
-            }
-            Err(mismatch) => {
-                // Of two that differ as much, that of the code base that the names tell.
-                let elsewhere = told(found.counts_batches) != Some(network.convention.name);
-                let distance = (mismatch.count(), elsewhere);
-                if distance < shortest {
-                    (nearest, shortest) = (Some((network, mismatch)), distance);
-                }
-            }
-        }
+    let (mut by_pytorch, mut fitting) = (found.counts_batches, Vec::new());
+    for (network, sources) in fitting_networks(found) {
+        by_pytorch |= has_dense_convolutions(&sources);
+        fitting.push(network);
     }
     let is_told = |network: &Network| told(by_pytorch) == Some(network.convention.name);
     if fitting.iter().any(is_told) {
         fitting.retain(is_told);
     }
-    match (fitting.pop(), nearest) {
-        (Some(only), _) if fitting.is_empty() => Recognition::One(only),
-        (None, Some((nearest, mismatch))) => Recognition::Unknown { nearest, mismatch },
+    match (fitting.pop(), fitting.is_empty()) {
+        (Some(only), true) => Recognition::One(only),
+        (None, _) => nearest_network(found, told(found.counts_batches)),
         (last, _) => {
             fitting.extend(last);
             Recognition::Ambiguous(fitting)
         }
+    }
+}
+
+/// The networks that read exactly the tensors `found`, and where they read each.
+fn fitting_networks(found: &Found) -> Vec<(Network, Sources)> {
+    let networks: Vec<&Network> = catalog::networks().collect();
+    let fitting = networks.into_par_iter().filter_map(|network| {
+        let layers = network.layers();
+        let each = layers.as_slice().iter();
+        let parameters: usize = each.map(|layer| layer.operation.parameters().len()).sum();
+        // Looked at first: names and shapes are compared only where there are as many.
+        if parameters != found.count() {
+            return None;
+        }
+        let network = with_classes_of(network, found);
+        let sources = resolve(&network.layers(), found).ok()?;
+        Some((network, sources))
+    });
+    fitting.collect()
+}
+
+/// The network that differs least from the tensors `found`; of two that differ as much, that of
+/// the convention that their names tell.
+fn nearest_network(found: &Found, told: Option<&str>) -> Recognition {
+    let networks: Vec<&Network> = catalog::networks().collect();
+    let differing = networks.into_par_iter().map(|network| {
+        let network = with_classes_of(network, found);
+        let mismatch = resolve(&network.layers(), found).err().unwrap_or_default();
+        (network, mismatch)
+    });
+    let nearest = differing
+        .collect::<Vec<_>>()
+        .into_iter()
+        .min_by_key(|(network, mismatch)| {
+            (mismatch.count(), told != Some(network.convention.name))
+        });
+    match nearest {
+        Some((nearest, mismatch)) => Recognition::Unknown { nearest, mismatch },
+        None => Recognition::Ambiguous(Vec::new()),
     }
 }
 
