@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use rayon::prelude::*;
 
 use super::fuse::{Graph, Work};
 use super::isa::Isa;
@@ -328,12 +329,17 @@ impl Engine {
         let counts: Vec<[usize; 2]> = packings.iter().map(|each| each.order.counts()).collect();
         let mut pages = Pages::zeroed(counts.iter().flatten().sum())?;
         let mut rest = pages.numbers_mut();
+        let mut places = Vec::with_capacity(packings.len());
         for (packing, [weights, bias]) in packings.iter().zip(&counts) {
             let (weights, after) = rest.split_at_mut(*weights);
             let (bias, after) = after.split_at_mut(*bias);
             rest = after;
-            self.pack_one(packing, weights, bias)?;
+            places.push((packing, weights, bias));
         }
+        // All at once: a layer at a time, threads would wait for each other at every small one.
+        places
+            .into_par_iter()
+            .try_for_each(|(packing, weights, bias)| self.pack_one(packing, weights, bias))?;
         let pages = Arc::new(pages);
         let mut end = 0;
         let mut after = |count: usize| {
