@@ -30,6 +30,9 @@ const WEIGHTS: &str = "Safetensors file, folder with model.safetensors, or hf:OW
 const WEIGHTS_TO_NAME: &str =
     "Safetensors file, folder with model.safetensors, or hf:OWNER/NAME[@REVISION]";
 
+const WEIGHTS_OR_DRAWN: &str = "Safetensors file, folder with model.safetensors, or \
+                                hf:OWNER/NAME[@REVISION] [default: drawn at random, the same each time]";
+
 /// In lines that stay whole on a terminal of 80 columns.
 const WEIGHTS_IN_FULL: &str = "\
 Where the weights come from:
@@ -58,6 +61,8 @@ pub enum Command {
     Trace(TraceArgs),
     /// Compare every layer with what another framework computed
     Parity(ParityArgs),
+    /// How fast a network runs, and where its time goes
+    Bench(BenchArgs),
     /// What a weights file holds, and which network it is for
     Inspect(InspectArgs),
     /// List the networks
@@ -194,6 +199,41 @@ pub struct ParityArgs {
     /// Part of the tolerance that is relative to a value's largest magnitude [default: 1e-5]
     #[arg(long, value_name = "R", allow_hyphen_values = true, value_parser = tolerance)]
     pub rtol: Option<f64>,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub device: DeviceArgs,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub engine: EngineArgs,
+    /// Text for people or JSON for programs
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `senet bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// The network to run [default: that of the weights]
+    #[arg(long, value_name = "NAME", required_unless_present = "weights")]
+    pub network: Option<String>,
+    #[arg(long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_OR_DRAWN, long_help = WEIGHTS_IN_FULL)]
+    #[expect(missing_docs, reason = "the constants say it once for all commands")]
+    pub weights: Option<Source>,
+    /// Height and width of the input, such as 224x224 [default: the network's own]
+    #[arg(long, value_name = "HxW")]
+    pub input_size: Option<ImageSize>,
+    /// Images that go through the network in a run
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
+    pub batch_size: usize,
+    /// Runs to measure, after one that warms up
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one)]
+    pub runs: usize,
     #[command(flatten)]
     #[expect(
         missing_docs,

@@ -1,5 +1,6 @@
 //! Where weights come from, and what a file calls them.
 
+mod drawn;
 mod file;
 mod folder;
 #[cfg(feature = "hub")]
@@ -13,6 +14,7 @@ mod source;
 mod timm_config;
 mod weights;
 
+pub use drawn::drawn_weights;
 pub use file::{NonFinite, TensorFile};
 pub use imagenet::imagenet_labels;
 pub use keys::Mismatch;

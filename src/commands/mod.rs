@@ -1,5 +1,6 @@
 //! One file per command: arguments to library to report.
 
+mod bench;
 mod classify;
 mod inputs;
 mod inspect;
@@ -22,8 +23,12 @@ use self::progress::Downloads;
 use crate::checkpoint::{Source, Weights};
 use crate::cli::{Command, DeviceArgs, DeviceName, Precision, WidthArgs};
 use crate::error::{Error, Result};
-use crate::network::{Architecture, Network, SqueezeWidth, catalog};
+use crate::network::trace::Trace;
+use crate::network::{Architecture, Layout, Network, SqueezeWidth, catalog};
 use crate::report::{Format, Report};
+
+/// A layer's value may have so many elements, 4 GiB; a few of them live at one time.
+const MAX_ELEMENTS: usize = 1 << 30;
 
 /// The answer that the exit status gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +49,7 @@ pub fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),
     }
@@ -115,6 +121,20 @@ fn network(name: Option<&str>, weights: Option<&Weights>, widths: WidthArgs) -> 
             network.name
         ))),
     }
+}
+
+/// Refuses to run what would take too much memory.
+fn check_memory(trace: &Trace) -> Result<()> {
+    let shapes = trace.layers.iter().map(|layer| layer.output);
+    for shape in shapes.chain([trace.input]) {
+        if shape.elements().is_none_or(|count| count > MAX_ELEMENTS) {
+            return Err(Error::Geometry(format!(
+                "a value of shape {:?} is too large to compute; `senet trace` shows shapes without",
+                shape.dims(Layout::Nchw)
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Says which tensors hold values that are no numbers: the results will not be either.

@@ -15,9 +15,6 @@ use crate::network::trace::{LayerCost, Trace, trace};
 use crate::network::{Layers, Layout, Network, Shape};
 use crate::report::{TraceReport, TraceRow, Values};
 
-/// A layer's value may have so many elements, 4 GiB; a few of them live at one time.
-const MAX_ELEMENTS: usize = 1 << 30;
-
 pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     if arguments.image.is_none() && arguments.pixels.prepare_images() {
         return Err(Error::Usage(
@@ -78,7 +75,7 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     }
     let measured = match &weights {
         Some(weights) if values_wanted => {
-            check_memory(&trace)?;
+            super::check_memory(&trace)?;
             weights.check_input(&network, &layers, &trace)?;
             let input = image.map_or_else(|| test_pattern(shape), |(values, _)| values);
             let input = Tensor::from_vec(input, shape.dims(Layout::Nchw), &Device::Cpu)?;
@@ -143,19 +140,6 @@ fn load(
         ..network.input.shape(1)
     };
     Ok((values, shape))
-}
-
-fn check_memory(trace: &Trace) -> Result<()> {
-    let shapes = trace.layers.iter().map(|layer| layer.output);
-    for shape in shapes.chain([trace.input]) {
-        if shape.elements().is_none_or(|count| count > MAX_ELEMENTS) {
-            return Err(Error::Geometry(format!(
-                "a value of shape {:?} is too large to compute; shapes alone need no `--values`",
-                shape.dims(Layout::Nchw)
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// Runs the network twice, the first time for the values and to warm up, the second for the times.

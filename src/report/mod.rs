@@ -1,5 +1,6 @@
 //! What the commands answer: plain structs, rendered last.
 
+mod bench;
 mod classification;
 mod inspect;
 mod models;
@@ -10,6 +11,7 @@ mod trace;
 
 use std::io::{self, Write};
 
+pub use bench::{Bench, Kind, Spread};
 use clap::ValueEnum;
 pub use classification::{Class, Classification, RowWriter};
 pub use inspect::{Differences, InspectedTensor, Inspection};

@@ -3,7 +3,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Report;
-use super::table::{self, Align, thousands};
+use super::table::{self, Align, counted, thousands};
 use crate::cpu::PlanSummary;
 
 /// The answer of `senet trace --plan`.
@@ -51,10 +51,7 @@ impl Report for PlanReport {
         table::write(out, &[left, left, left, right, right, right], &rows)?;
         writeln!(out)?;
         let exact = if self.exact { ", exact" } else { "" };
-        let threads = match threads {
-            1 => "1 thread".to_owned(),
-            threads => format!("{threads} threads"),
-        };
+        let threads = counted(*threads, "thread");
         writeln!(
             out,
             "engine  cpu, {isa}, {threads}{exact}, input {:?}",

@@ -65,6 +65,12 @@ pub(super) fn thousands(number: u64) -> String {
     text
 }
 
+/// So many of something: `1 thread`, `2 threads`.
+pub(super) fn counted(count: usize, name: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {name}{plural}")
+}
+
 /// Text from outside on one line: control characters are shown escaped.
 pub(super) fn one_line(text: &str) -> String {
     text.chars()

@@ -1,0 +1,168 @@
+use std::time::{Duration, Instant};
+
+use candle_core::{Device, Tensor};
+
+use super::Outcome;
+use super::model::Engines;
+use super::pattern::test_pattern;
+use crate::checkpoint::drawn_weights;
+use crate::cli::{BenchArgs, EngineName, WidthArgs};
+use crate::cpu;
+use crate::error::Result;
+use crate::model::{Model, TimedStep};
+use crate::network::trace::trace;
+use crate::network::{Layers, Layout, Operation, Shape};
+use crate::report::{Bench, Kind, Spread};
+
+/// Runs that are timed step by step: enough for a median, besides those that are timed whole.
+const TIMED_RUNS: usize = 9;
+
+pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
+    let engines = Engines::choose(arguments.engine, arguments.device, EngineName::Cpu)?;
+    let started = Instant::now();
+    let weights = arguments.weights.as_ref().map(super::weights);
+    let weights = weights.transpose()?;
+    let no_widths = WidthArgs {
+        channels: None,
+        squeeze: None,
+    };
+    let network = super::network(arguments.network.as_deref(), weights.as_ref(), no_widths)?;
+    let own = network.input.shape(arguments.batch_size);
+    let asked = arguments.input_size.map(|size| [size.height, size.width]);
+    let shape = Shape {
+        spatial: asked.or(own.spatial),
+        ..own
+    };
+    let layers = network.layers();
+    let trace = trace(&layers, shape)?;
+    super::check_memory(&trace)?;
+    let model = if let Some(weights) = &weights {
+        weights.check_input(&network, &layers, &trace)?;
+        engines.load(&network, weights, shape)?
+    } else {
+        let vb = drawn_weights(&network, engines.dtype, &engines.device);
+        engines.build(&network, vb, shape)?
+    };
+    let load = started.elapsed();
+    let plan = match engines.name {
+        EngineName::Cpu => {
+            let started = Instant::now();
+            let plan = cpu::plan(&layers, shape, engines.options)?;
+            Some((plan, started.elapsed()))
+        }
+        EngineName::Candle => None,
+    };
+
+    let input = Tensor::from_vec(test_pattern(shape), shape.dims(Layout::Nchw), &Device::Cpu)?;
+    let times = times(&*model, &input, arguments.runs)?;
+    let kinds = kinds(&*model, &input, arguments.runs.min(TIMED_RUNS))?;
+    let run = Spread::of(&times);
+    let image = run.over(shape.batch);
+    let report = Bench {
+        network: network.name.to_owned(),
+        weights: weights.map(|weights| weights.file().name().to_owned()),
+        engine: engines.name.name(),
+        isa: plan.as_ref().map(|(plan, _)| plan.isa),
+        device: arguments.device.device.to_string(),
+        threads: match &plan {
+            Some((plan, _)) => plan.threads,
+            None => rayon::current_num_threads(),
+        },
+        exact: engines.options.exact,
+        input_shape: shape.dims(Layout::Nchw),
+        runs: arguments.runs,
+        load_ms: milliseconds(load),
+        plan_ms: plan.map(|(_, time)| milliseconds(time)),
+        image,
+        run,
+        images_per_s: 1e3 / image.median_ms,
+        peak_memory: peak_memory(),
+        kinds,
+    };
+    super::print(&report, arguments.format)?;
+    Ok(Outcome::Yes)
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// How long each of so many runs takes, after one that is not counted.
+fn times(model: &dyn Model, input: &Tensor, runs: usize) -> Result<Vec<f64>> {
+    model.run(input)?;
+    let timed = (0..runs).map(|_| {
+        let started = Instant::now();
+        model.run(input)?;
+        Ok(milliseconds(started.elapsed()))
+    });
+    timed.collect()
+}
+
+/// Where the time of a run goes, in the median of so many.
+fn kinds(model: &dyn Model, input: &Tensor, runs: usize) -> Result<Vec<Kind>> {
+    let mut kinds: Vec<Kind> = Vec::new();
+    let mut times: Vec<Vec<f64>> = Vec::new();
+    for run in 0..runs {
+        for step in model.run_timed(input)? {
+            let kind = kind(&step, model.layers());
+            let same = |other: &Kind| other.kind == kind && other.algorithm == step.algorithm;
+            let index = kinds.iter().position(same).unwrap_or_else(|| {
+                kinds.push(Kind {
+                    kind: kind.clone(),
+                    algorithm: step.algorithm,
+                    steps: 0,
+                    macs: 0,
+                    ms: 0.,
+                    share: 0.,
+                });
+                times.push(vec![0.; runs]);
+                kinds.len() - 1
+            });
+            times[index][run] += milliseconds(step.time);
+            if run == 0 {
+                kinds[index].steps += 1;
+                kinds[index].macs += step.macs;
+            }
+        }
+    }
+    for (kind, times) in kinds.iter_mut().zip(&times) {
+        kind.ms = Spread::of(times).median_ms;
+    }
+    let total: f64 = kinds.iter().map(|kind| kind.ms).sum();
+    for kind in &mut kinds {
+        kind.share = kind.ms / total;
+    }
+    kinds.sort_by(|a, b| b.ms.total_cmp(&a.ms));
+    Ok(kinds)
+}
+
+/// What kind of thing a step does, in a few words.
+fn kind(step: &TimedStep, layers: &Layers) -> String {
+    let first = step.layers.first();
+    let layer = first.and_then(|first| layers.as_slice().iter().find(|layer| layer.name == *first));
+    match layer.map(|layer| layer.operation) {
+        Some(Operation::Conv(conv)) => {
+            let [rows, columns] = conv.window.kernel;
+            let mut kind = format!("conv {rows}x{columns}");
+            if conv.window.stride > 1 {
+                kind += &format!(" stride {}", conv.window.stride);
+            }
+            if conv.groups > 1 {
+                kind += &format!(", {} groups", conv.groups);
+            }
+            kind
+        }
+        Some(operation) => operation.kind().to_owned(),
+        None => "no layer".to_owned(),
+    }
+}
+
+/// The most memory that this process has had, in bytes, as Linux says.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = peak.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}

@@ -1,0 +1,211 @@
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::Report;
+use super::table::{self, Align, counted, one_line, thousands};
+use crate::cpu::Isa;
+
+/// The answer of `senet bench`. Times are in milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Bench {
+    /// The network that ran.
+    pub network: String,
+    /// The file that its weights are from; nothing where they were drawn at random.
+    pub weights: Option<String>,
+    /// What computed it: `cpu` or `candle`.
+    pub engine: &'static str,
+    /// The instructions of the engine cpu.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isa: Option<Isa>,
+    /// Where: `cpu`, `cuda:0`.
+    pub device: String,
+    /// Threads that shared the work of the CPU.
+    pub threads: usize,
+    /// Whether the fastest convolutions, which round more, were left out.
+    pub exact: bool,
+    /// Of the input, `[N, C, H, W]`.
+    pub input_shape: Vec<usize>,
+    /// Runs that were measured.
+    pub runs: usize,
+    /// To open the weights, or draw them, and bring them into the engine's order.
+    pub load_ms: f64,
+    /// Part of that to plan alone, on the engine cpu.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_ms: Option<f64>,
+    /// Of an image.
+    #[serde(flatten)]
+    pub image: Spread,
+    /// Of a run, which takes all images of the batch.
+    pub run: Spread,
+    /// At the median.
+    pub images_per_s: f64,
+    /// The most memory that the process has had, in bytes, where the system says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory: Option<u64>,
+    /// Where the time of a run goes, the most first.
+    pub kinds: Vec<Kind>,
+}
+
+/// How long something took in several runs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    /// In the middle.
+    pub median_ms: f64,
+    /// The shortest.
+    pub min_ms: f64,
+    /// Between the first and the third quartile.
+    pub spread_ms: f64,
+}
+
+/// Steps of a run that do the same kind of thing in the same way.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Kind {
+    /// The operation of their first layer; for a convolution with its kernel, stride and groups.
+    pub kind: String,
+    /// How they are computed.
+    pub algorithm: &'static str,
+    /// How many there are.
+    pub steps: usize,
+    /// Multiplications that they do.
+    pub macs: u64,
+    /// All of them together, in the median of the runs.
+    pub ms: f64,
+    /// Of all kinds' time.
+    pub share: f64,
+}
+
+impl Spread {
+    /// That of `times`, in milliseconds; zeros where there are none.
+    #[must_use]
+    pub fn of(times: &[f64]) -> Self {
+        let mut sorted = times.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let quantile = |share: f64| -> f64 {
+            let place = share * (sorted.len().max(1) - 1) as f64;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a place in the list"
+            )]
+            let before = place as usize;
+            let at = |index: usize| sorted.get(index).or(sorted.last()).copied();
+            let [low, high] = [before, before + 1].map(|index| at(index).unwrap_or_default());
+            low + (high - low) * place.fract()
+        };
+        Self {
+            median_ms: quantile(0.5),
+            min_ms: quantile(0.),
+            spread_ms: quantile(0.75) - quantile(0.25),
+        }
+    }
+
+    /// A share of it.
+    #[must_use]
+    pub fn over(self, count: usize) -> Self {
+        let count = count.max(1) as f64;
+        Self {
+            median_ms: self.median_ms / count,
+            min_ms: self.min_ms / count,
+            spread_ms: self.spread_ms / count,
+        }
+    }
+}
+
+impl Report for Bench {
+    fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
+        let header = [
+            "kind",
+            "algorithm",
+            "steps",
+            "MACs",
+            "ms",
+            "share",
+            "GMAC/s",
+        ];
+        let mut rows = vec![header.map(str::to_owned).to_vec()];
+        rows.extend(self.kinds.iter().map(|kind| {
+            let rate = kind.macs as f64 / kind.ms / 1e6;
+            vec![
+                kind.kind.clone(),
+                kind.algorithm.to_owned(),
+                kind.steps.to_string(),
+                thousands(kind.macs),
+                format!("{:.3}", kind.ms),
+                format!("{:.1} %", kind.share * 100.),
+                if kind.macs == 0 {
+                    String::new()
+                } else {
+                    format!("{rate:.1}")
+                },
+            ]
+        }));
+        writeln!(out, "{}", self.network)?;
+        let (left, right) = (Align::Left, Align::Right);
+        table::write(out, &[left, left, right, right, right, right, right], &rows)?;
+        writeln!(out)?;
+        let mut facts = Vec::new();
+        let weights = self.weights.as_deref().map_or("drawn".to_owned(), one_line);
+        facts.push(("weights", weights));
+        let threads = counted(self.threads, "thread");
+        let isa = self.isa.map_or(String::new(), |isa| format!(", {isa}"));
+        let exact = if self.exact { ", exact" } else { "" };
+        facts.push((
+            "engine",
+            format!("{} on {}{isa}, {threads}{exact}", self.engine, self.device),
+        ));
+        facts.push(("input", format!("{:?}", self.input_shape)));
+        let plan = self.plan_ms.map_or(String::new(), |plan| {
+            format!(", {plan:.2} ms of it to plan")
+        });
+        facts.push(("load", format!("{:.1} ms{plan}", self.load_ms)));
+        let spread = |spread: Spread| {
+            format!(
+                "{:.3} ms median, {:.3} ms at least, {:.3} ms between the quartiles",
+                spread.median_ms, spread.min_ms, spread.spread_ms
+            )
+        };
+        facts.push((
+            "run",
+            format!("{}; {}", spread(self.run), counted(self.runs, "run")),
+        ));
+        facts.push(("image", spread(self.image)));
+        facts.push(("images", format!("{:.1} a second", self.images_per_s)));
+        if let Some(memory) = self.peak_memory {
+            facts.push(("memory", format!("{} bytes at most", thousands(memory))));
+        }
+        for (name, fact) in facts {
+            writeln!(out, "{name:<8} {fact}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quartiles_are_between_the_numbers_that_are_nearest() {
+        let spread = Spread::of(&[4., 1., 3., 2., 10.]);
+        let expected = Spread {
+            median_ms: 3.,
+            min_ms: 1.,
+            spread_ms: 2.,
+        };
+        assert_eq!(spread, expected);
+        let of_two = Spread {
+            median_ms: 1.5,
+            min_ms: 1.,
+            spread_ms: 0.5,
+        };
+        assert_eq!(Spread::of(&[2., 1.]), of_two);
+        assert_eq!(Spread::of(&[20., 10.]).over(10), of_two);
+        let nothing = Spread {
+            median_ms: 0.,
+            min_ms: 0.,
+            spread_ms: 0.,
+        };
+        assert_eq!(Spread::of(&[]), nothing);
+    }
+}
