@@ -105,6 +105,9 @@ pub struct ClassifyArgs {
     /// How to write the rows
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
     pub format: RowFormat,
+    /// Say on standard error in the end where the time went
+    #[arg(long)]
+    pub timings: bool,
     /// Write the rows to FILE; while it runs they are in FILE.partial, which is begun anew
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -12,6 +12,7 @@ use super::inputs::{self, Input};
 use super::model::Engines;
 use super::output::Output;
 use super::pixels::preprocessing;
+use super::timings::{Stage, Stopwatch};
 use crate::checkpoint::{Source, Weights, imagenet_labels};
 use crate::cli::{ClassifyArgs, EngineName, WidthArgs};
 use crate::error::{Error, Result};
@@ -24,6 +25,9 @@ use crate::report::{Class, Classification, RowWriter};
 /// A batch's pixels, or why an image has none.
 type Images = Vec<Result<Vec<f32>, String>>;
 
+/// The likeliest classes of an image, or why there are none.
+type Answer = Result<Vec<Class>, String>;
+
 /// A network of so many classes, whose weights do not name them, is one of `ImageNet`-1k.
 const IMAGENET_CLASSES: usize = 1000;
 
@@ -34,16 +38,11 @@ const ROWS: &str = "cannot write the rows";
 const BATCHES_AHEAD: usize = 1;
 
 pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
+    let stopwatch = Stopwatch::start();
     let engines = Engines::choose(arguments.engine, arguments.device, EngineName::Cpu)?;
-    let weights = super::weights(arguments.weights.as_ref().unwrap_or(&Source::Embedded))?;
-    let no_widths = WidthArgs {
-        channels: None,
-        squeeze: None,
-    };
-    let network = super::network(arguments.network.as_deref(), Some(&weights), no_widths)?;
-    let classifier = Classifier::new(arguments, &engines, &network, &weights)?;
-    super::warn_of_nonfinite(&weights, &network)?;
-    let inputs = inputs::expand(&arguments.inputs, &mut io::stdin().lock())?;
+    let (weights, classifier) = stopwatch.time(Stage::Load, || prepare(arguments, &engines))?;
+    let expand = || inputs::expand(&arguments.inputs, &mut io::stdin().lock());
+    let inputs = stopwatch.time(Stage::List, expand)?;
     if inputs.is_empty() {
         anyhow::bail!("no input: standard input named no image");
     }
@@ -59,23 +58,53 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         arguments.top_k.min(classifier.classes),
     )?;
     let bar = progress_bar(inputs.len(), arguments.batch_size);
-    let (sender, batches) = sync_channel(BATCHES_AHEAD);
-    let failed = std::thread::scope(|scope| {
-        let (inputs, preprocessing) = (&inputs, &classifier.preprocessing);
-        scope.spawn(move || {
-            for batch in inputs.chunks(arguments.batch_size) {
-                let images = batch.par_iter().map(|input| load(input, preprocessing));
-                // The receiver is gone when writing failed: nothing is left to read for.
-                if sender.send(images.collect::<Images>()).is_err() {
-                    break;
+    let preprocessing = &classifier.preprocessing;
+    let load_batch = |batch: &[Input]| -> Images {
+        let images = batch.par_iter();
+        let images = images.map(|input| load(input, preprocessing, &stopwatch));
+        images.collect()
+    };
+    let batches = inputs.chunks(arguments.batch_size);
+    let failed = if rayon::current_num_threads() == 1 {
+        // In turn, so that one thread is busy and not two.
+        let images = batches.clone().map(load_batch);
+        classify_all(
+            &classifier,
+            batches.zip(images),
+            &mut rows,
+            &bar,
+            &stopwatch,
+        )?
+    } else {
+        let (sender, images) = sync_channel(BATCHES_AHEAD);
+        std::thread::scope(|scope| {
+            let ahead = batches.clone();
+            scope.spawn(move || {
+                for batch in ahead {
+                    // The receiver is gone when writing failed: nothing is left to read for.
+                    if sender.send(load_batch(batch)).is_err() {
+                        break;
+                    }
                 }
-            }
-        });
-        let batches = inputs.chunks(arguments.batch_size).zip(batches);
-        classify_all(&classifier, batches, &mut rows, &bar)
-    })?;
+            });
+            classify_all(
+                &classifier,
+                batches.zip(images),
+                &mut rows,
+                &bar,
+                &stopwatch,
+            )
+        })?
+    };
     bar.finish_and_clear();
-    rows.finish().context(ROWS)?.finish()?;
+    stopwatch.time(Stage::Write, || -> anyhow::Result<()> {
+        Ok(rows.finish().context(ROWS)?.finish()?)
+    })?;
+    if arguments.timings {
+        let timings = stopwatch.read(inputs.len());
+        // Where standard error is closed there is nobody left to tell.
+        let _ = timings.write_table(&mut io::stderr().lock());
+    }
     if failed > 0 {
         let message = format!("{failed} of {} inputs failed", inputs.len());
         super::complain("warning", &message);
@@ -84,47 +113,86 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Yes)
 }
 
-fn load(input: &Input, preprocessing: &Preprocessing) -> Result<Vec<f32>, String> {
-    match &input.problem {
-        Some(problem) => Err(problem.clone()),
-        None => image::load(&input.path, preprocessing).map_err(|error| match error {
-            // The row names the input already.
-            Error::File { action, source, .. } => format!("cannot {action} it: {source}"),
-            error => error.to_string(),
-        }),
+fn prepare(arguments: &ClassifyArgs, engines: &Engines) -> Result<(Weights, Classifier)> {
+    let weights = super::weights(arguments.weights.as_ref().unwrap_or(&Source::Embedded))?;
+    let no_widths = WidthArgs {
+        channels: None,
+        squeeze: None,
+    };
+    let network = super::network(arguments.network.as_deref(), Some(&weights), no_widths)?;
+    let classifier = Classifier::new(arguments, engines, &network, &weights)?;
+    super::warn_of_nonfinite(&weights, &network)?;
+    Ok((weights, classifier))
+}
+
+fn load(
+    input: &Input,
+    preprocessing: &Preprocessing,
+    stopwatch: &Stopwatch,
+) -> Result<Vec<f32>, String> {
+    if let Some(problem) = &input.problem {
+        return Err(problem.clone());
     }
+    let load = || {
+        let bytes = stopwatch.time(Stage::Read, || image::read(&input.path))?;
+        let decode = || image::decode_bytes(&bytes, preprocessing);
+        let pixels = stopwatch.time(Stage::Decode, decode)?;
+        stopwatch.time(Stage::Resize, || image::transform(&pixels, preprocessing))
+    };
+    load().map_err(|error: Error| match error {
+        // The row names the input already.
+        Error::File { action, source, .. } => format!("cannot {action} it: {source}"),
+        error => error.to_string(),
+    })
 }
 
 /// Writes a row for every input, in order, and returns how many failed.
 fn classify_all<'a>(
     classifier: &Classifier,
-    batches: impl Iterator<Item = (&'a [Input], Images)>,
+    mut batches: impl Iterator<Item = (&'a [Input], Images)>,
     rows: &mut RowWriter<Output>,
     bar: &ProgressBar,
+    stopwatch: &Stopwatch,
 ) -> anyhow::Result<usize> {
     let mut failed = 0;
-    for (inputs, images) in batches {
+    let mut wait = Stage::WaitFirst;
+    while let Some((inputs, images)) = stopwatch.time(wait, || batches.next()) {
+        wait = Stage::Wait;
         let pixels: Vec<&[f32]> = images.iter().flatten().map(Vec::as_slice).collect();
-        let mut answers = classifier.classify(&pixels)?.into_iter();
-        for (input, image) in inputs.iter().zip(&images) {
-            let answer = match image {
-                Ok(_) => answers
-                    .next()
-                    .unwrap_or_else(|| Err("no answer".to_owned())),
-                Err(error) => Err(error.clone()),
-            };
-            let (top, error) = match answer {
-                Ok(top) => (top, None),
-                Err(error) => (Vec::new(), Some(error)),
-            };
-            failed += usize::from(error.is_some());
-            let input = input.name();
-            rows.write(&Classification { input, top, error })
-                .context(ROWS)?;
-            bar.inc(1);
-        }
-        rows.flush().context(ROWS)?;
+        let answers = stopwatch.time(Stage::Run, || classifier.classify(&pixels))?;
+        let write = || write_batch(inputs, &images, answers, rows);
+        failed += stopwatch.time(Stage::Write, write)?;
+        bar.inc(inputs.len() as u64);
     }
+    Ok(failed)
+}
+
+/// Writes a row for every input of a batch, and returns how many failed.
+fn write_batch(
+    inputs: &[Input],
+    images: &Images,
+    answers: Vec<Answer>,
+    rows: &mut RowWriter<Output>,
+) -> anyhow::Result<usize> {
+    let mut failed = 0;
+    let mut answers = answers.into_iter();
+    for (input, image) in inputs.iter().zip(images) {
+        let answer = match image {
+            Ok(_) => answers
+                .next()
+                .unwrap_or_else(|| Err("no answer".to_owned())),
+            Err(error) => Err(error.clone()),
+        };
+        let (top, error) = match answer {
+            Ok(top) => (top, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        failed += usize::from(error.is_some());
+        let input = input.name();
+        rows.write(&Classification { input, top, error })
+            .context(ROWS)?;
+    }
+    rows.flush().context(ROWS)?;
     Ok(failed)
 }
 
@@ -178,8 +246,8 @@ impl Classifier {
         })
     }
 
-    /// The likeliest classes of each image, or why there are none.
-    fn classify(&self, images: &[&[f32]]) -> Result<Vec<Result<Vec<Class>, String>>> {
+    /// An answer for each image.
+    fn classify(&self, images: &[&[f32]]) -> Result<Vec<Answer>> {
         if images.is_empty() {
             return Ok(Vec::new());
         }

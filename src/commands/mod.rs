@@ -12,6 +12,7 @@ mod pattern;
 mod pixels;
 mod plan;
 mod progress;
+mod timings;
 mod trace;
 
 use std::io::{self, Write};

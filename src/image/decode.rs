@@ -28,19 +28,33 @@ const MAX_BYTES: u64 = 1 << 30;
 /// image, truncated, damaged, of a kind without a definite 8-bit equivalent
 /// (floating-point samples), or larger than 1 GiB, as a file or decoded.
 pub fn decode(path: &Path, preprocessing: &Preprocessing) -> Result<RgbImage> {
-    let bytes = read(path)?;
-    let format = format_of(&bytes)?;
+    decode_bytes(&read(path)?, preprocessing)
+}
+
+/// Decodes what [`read`] has read.
+///
+/// # Errors
+///
+/// Those of [`decode`] that are not of the file.
+pub fn decode_bytes(bytes: &[u8], preprocessing: &Preprocessing) -> Result<RgbImage> {
+    let format = format_of(bytes)?;
     let name = name_of(format);
-    if format == ImageFormat::Jpeg && !reaches_end_of_image(&bytes) {
+    if format == ImageFormat::Jpeg && !reaches_end_of_image(bytes) {
         return Err(damaged(name, "the data stops before its end marker"));
     }
     let image = guarded(name, || {
-        decode_pixels(&bytes, format, preprocessing.orientation)
+        decode_pixels(bytes, format, preprocessing.orientation)
     })?;
-    to_rgb(image, name, has_gray_key(&bytes, format), preprocessing)
+    to_rgb(image, name, has_gray_key(bytes, format), preprocessing)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+/// The bytes of the image file at `path`.
+///
+/// # Errors
+///
+/// [`Error::File`] when it cannot be read, [`Error::Image`] when it is no regular file or larger
+/// than 1 GiB.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
     // Looked at before it is opened, since opening a pipe may wait for ever.
     let metadata = fs::metadata(path).map_err(Error::file("open", path))?;
     if metadata.is_dir() {

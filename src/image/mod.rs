@@ -17,7 +17,7 @@ mod transform;
 
 use std::path::Path;
 
-pub use self::decode::decode;
+pub use self::decode::{decode, decode_bytes, read};
 pub use self::preprocessing::{
     Alpha, ChannelOrder, CropMode, Interpolation, Orientation, Preprocessing, SixteenBit,
 };

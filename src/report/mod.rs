@@ -7,6 +7,7 @@ mod models;
 mod parity;
 mod plan;
 mod table;
+mod timings;
 mod trace;
 
 use std::io::{self, Write};
@@ -18,6 +19,7 @@ pub use inspect::{Differences, InspectedTensor, Inspection};
 pub use models::{Model, Models};
 pub use parity::Parity;
 pub use plan::PlanReport;
+pub use timings::Timings;
 pub use trace::{TraceReport, TraceRow, Values};
 
 /// How a report is written.

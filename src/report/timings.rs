@@ -1,0 +1,84 @@
+use std::io::{self, Write};
+
+use super::table::{self, Align, counted};
+
+/// Where the time of `senet classify` went, in milliseconds. Images are read, decoded and resized
+/// on several threads while the network runs: these times are sums over all threads.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timings {
+    /// How many images there were.
+    pub images: usize,
+    /// Threads that prepared images, and as many that ran the network.
+    pub threads: usize,
+    /// To open, check and pack the weights, and to plan.
+    pub load_ms: f64,
+    /// To find the images.
+    pub list_ms: f64,
+    /// To read files.
+    pub read_ms: f64,
+    /// To decode them.
+    pub decode_ms: f64,
+    /// To resize, crop and normalise.
+    pub resize_ms: f64,
+    /// The network waited so long for its first images.
+    pub wait_first_ms: f64,
+    /// And so long for later ones.
+    pub wait_ms: f64,
+    /// The network ran.
+    pub run_ms: f64,
+    /// Rows were written.
+    pub write_ms: f64,
+    /// From the first thing that the program did.
+    pub total_ms: f64,
+}
+
+impl Timings {
+    /// Writes it for people.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
+        let header = ["time", "ms", "of total", "ms an image", ""];
+        let mut rows = vec![header.map(str::to_owned).to_vec()];
+        let on_threads = format!(
+            "while the network runs, summed over {}",
+            counted(self.threads, "thread")
+        );
+        let on_threads = if self.threads == 1 {
+            "in turn with the network"
+        } else {
+            &on_threads
+        };
+        for (name, time, what) in [
+            (
+                "load",
+                self.load_ms,
+                "weights opened, checked and packed, the run planned",
+            ),
+            ("list", self.list_ms, "images found"),
+            ("read", self.read_ms, on_threads),
+            ("decode", self.decode_ms, on_threads),
+            ("resize", self.resize_ms, on_threads),
+            (
+                "wait",
+                self.wait_first_ms,
+                "of the network for its first images",
+            ),
+            ("wait", self.wait_ms, "of the network for later images"),
+            ("run", self.run_ms, "of the network"),
+            ("write", self.write_ms, "rows"),
+            ("total", self.total_ms, ""),
+        ] {
+            rows.push(vec![
+                name.to_owned(),
+                format!("{time:.1}"),
+                format!("{:.1} %", time / self.total_ms * 100.),
+                format!("{:.2}", time / self.images.max(1) as f64),
+                what.to_owned(),
+            ]);
+        }
+        let (left, right) = (Align::Left, Align::Right);
+        table::write(out, &[left, right, right, right, left], &rows)
+    }
+}
