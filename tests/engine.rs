@@ -11,58 +11,11 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Module, VarBuilder};
+use senet::checkpoint::drawn_weights;
 use senet::cpu::{Engine, Isa, Options};
 use senet::network::trace::trace;
-use senet::network::{Layout, Network, Operation, Shape, catalog};
+use senet::network::{Layout, Network, Shape, catalog};
 use senet::nn::SeNet;
-
-type Tensors = HashMap<String, Tensor>;
-
-/// Weights under which every layer matters and numbers stay near 1: batch norms that keep the
-/// scale, positive biases so that few rectifiers are dead, and a residual branch a quarter as
-/// large as what it is added to, without which a deep network's errors grow with its depth.
-fn lively(network: &Network) -> Tensors {
-    let layers = network.layers();
-    let list = layers.as_slice();
-    let added = |index: usize| {
-        let mut readers = list
-            .iter()
-            .filter(|layer| layer.inputs.iter().any(|value| value.index() == index + 1));
-        readers.any(|layer| matches!(layer.operation, Operation::Add | Operation::Scale))
-    };
-    let mut tensors = Tensors::new();
-    for (index, layer) in list.iter().enumerate() {
-        for parameter in layer.operation.parameters() {
-            let fan_in: usize = parameter.shape.iter().skip(1).product();
-            let spread = if parameter.shape.len() > 1 {
-                (2. / fan_in as f32).sqrt()
-            } else {
-                0.2
-            };
-            let (mean, spread) = match parameter.name {
-                "running_var" => (1., spread),
-                "bias" => (0.3, spread),
-                "weight" if parameter.shape.len() == 1 && added(index) => (0.25, 0.1),
-                "weight" if parameter.shape.len() == 1 => (0.8, spread),
-                _ => (0., spread),
-            };
-            let count: usize = parameter.shape.iter().product();
-            // A low-discrepancy sequence: spread evenly, and the same on every machine.
-            let seed = f64::from(u32::try_from(tensors.len()).unwrap()) * 0.137;
-            let uniform = |place: usize| {
-                #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
-                let uniform = ((place as f64 * 0.618_033_988_749_895 + seed).fract() - 0.5) as f32;
-                uniform
-            };
-            let drawn: Vec<f32> = (0..count)
-                .map(|place| mean + spread * 3.4 * uniform(place))
-                .collect();
-            let tensor = Tensor::from_vec(drawn, parameter.shape, &Device::Cpu).unwrap();
-            tensors.insert(format!("{}.{}", layer.name, parameter.name), tensor);
-        }
-    }
-    tensors
-}
 
 fn image(network: &Network, batch: usize, spatial: [usize; 2]) -> Tensor {
     let shape = Shape {
@@ -76,8 +29,9 @@ fn image(network: &Network, batch: usize, spatial: [usize; 2]) -> Tensor {
     Tensor::from_vec(pixels, shape.dims(Layout::Nchw), &Device::Cpu).unwrap()
 }
 
-fn builder(tensors: &Tensors, dtype: DType) -> VarBuilder<'static> {
-    VarBuilder::from_tensors(tensors.clone(), dtype, &Device::Cpu)
+/// Weights under which every layer matters.
+fn lively(network: &Network, dtype: DType) -> VarBuilder<'static> {
+    drawn_weights(network, dtype, &Device::Cpu)
 }
 
 fn numbers(tensor: &Tensor) -> Vec<f64> {
@@ -109,10 +63,9 @@ const TIMES_CANDLE: f64 = 5.;
 
 fn compare(networks: impl Iterator<Item = &'static Network>) {
     for network in networks {
-        let tensors = lively(network);
         let layers = network.layers();
-        let single = SeNet::new(network, builder(&tensors, DType::F32)).unwrap();
-        let double = SeNet::new(network, builder(&tensors, DType::F64)).unwrap();
+        let single = SeNet::new(network, lively(network, DType::F32)).unwrap();
+        let double = SeNet::new(network, lively(network, DType::F64)).unwrap();
         // One size is odd, at the other a plan of another batch is made.
         let sizes = [[33, 47], [64, 64], [75, 99], [97, 131]];
         let sizes = sizes.into_iter().filter(|&spatial| {
@@ -122,7 +75,7 @@ fn compare(networks: impl Iterator<Item = &'static Network>) {
             };
             trace(&layers, shape).is_ok()
         });
-        let engine = Engine::new(network, builder(&tensors, DType::F32), Options::default());
+        let engine = Engine::new(network, lively(network, DType::F32), Options::default());
         let engine = engine.unwrap();
         for (spatial, batch) in sizes.take(2).zip([3, 1]) {
             let xs = image(network, batch, spatial);
@@ -157,9 +110,8 @@ fn the_other_half_does_too() {
 fn every_instruction_set_and_weights_in_double_precision_agree() {
     for name in ["se_bottleneck", "seresnet20", "legacy_seresnext26_32x4d"] {
         let network = catalog::find(name).unwrap();
-        let tensors = lively(network);
         let xs = image(network, 2, [33, 47]);
-        let double = SeNet::new(network, builder(&tensors, DType::F64)).unwrap();
+        let double = SeNet::new(network, lively(network, DType::F64)).unwrap();
         let expected = double.forward(&xs.to_dtype(DType::F64).unwrap()).unwrap();
         for isa in Isa::available() {
             for dtype in [DType::F32, DType::F64] {
@@ -167,7 +119,7 @@ fn every_instruction_set_and_weights_in_double_precision_agree() {
                     isa: Some(isa),
                     ..Options::default()
                 };
-                let engine = Engine::new(network, builder(&tensors, dtype), options).unwrap();
+                let engine = Engine::new(network, lively(network, dtype), options).unwrap();
                 let found = error(&engine.run(&xs).unwrap(), &expected);
                 assert!(found < ERROR, "{name} {isa} {dtype:?}: {found}");
             }
@@ -186,17 +138,16 @@ fn every_value_that_the_engine_keeps_is_candles() {
         "se_bn_inception",
     ] {
         let network = catalog::find(name).unwrap();
-        let tensors = lively(network);
         let xs = image(network, 2, [96, 128]);
         let mut values = HashMap::new();
-        let double = SeNet::new(network, builder(&tensors, DType::F64)).unwrap();
+        let double = SeNet::new(network, lively(network, DType::F64)).unwrap();
         double
             .forward_with(&xs.to_dtype(DType::F64).unwrap(), &mut |layer, value| {
                 values.insert(layer.name.clone(), value.clone());
                 Ok(())
             })
             .unwrap();
-        let engine = Engine::new(network, builder(&tensors, DType::F32), Options::default());
+        let engine = Engine::new(network, lively(network, DType::F32), Options::default());
         let mut seen = Vec::new();
         engine
             .unwrap()
@@ -219,12 +170,7 @@ fn every_value_that_the_engine_keeps_is_candles() {
 #[test]
 fn an_input_that_does_not_fit_is_refused() {
     let network = catalog::find("seresnet20").unwrap();
-    let engine = Engine::new(
-        network,
-        builder(&lively(network), DType::F32),
-        Options::default(),
-    )
-    .unwrap();
+    let engine = Engine::new(network, lively(network, DType::F32), Options::default()).unwrap();
     let wrong = Tensor::zeros((1, 4, 32, 32), DType::F32, &Device::Cpu).unwrap();
     let problem = engine.run(&wrong).unwrap_err().to_string();
     assert!(problem.contains("expects 3 channels, found 4"), "{problem}");
@@ -239,14 +185,13 @@ fn neither_the_batch_nor_the_threads_change_a_bit() {
         "seresnet18",
     ] {
         let network = catalog::find(name).unwrap();
-        let tensors = lively(network);
         let xs = image(network, 5, [99, 75]);
         let engine = |threads| {
             let options = Options {
                 threads: Some(threads),
                 ..Options::default()
             };
-            Engine::new(network, builder(&tensors, DType::F32), options).unwrap()
+            Engine::new(network, lively(network, DType::F32), options).unwrap()
         };
         let bits = |tensor: &Tensor| -> Vec<u32> {
             let numbers: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
@@ -272,18 +217,17 @@ fn neither_the_batch_nor_the_threads_change_a_bit() {
 #[test]
 fn exact_leaves_out_the_largest_tiles() {
     let network = catalog::find("vgg16_bn").unwrap();
-    let tensors = lively(network);
     let xs = image(network, 1, [64, 64]);
-    let double = SeNet::new(network, builder(&tensors, DType::F64)).unwrap();
+    let double = SeNet::new(network, lively(network, DType::F64)).unwrap();
     let expected = double.forward(&xs.to_dtype(DType::F64).unwrap()).unwrap();
-    let single = SeNet::new(network, builder(&tensors, DType::F32)).unwrap();
+    let single = SeNet::new(network, lively(network, DType::F32)).unwrap();
     let of_candle = error(&single.forward(&xs).unwrap(), &expected);
     for exact in [false, true] {
         let options = Options {
             exact,
             ..Options::default()
         };
-        let engine = Engine::new(network, builder(&tensors, DType::F32), options).unwrap();
+        let engine = Engine::new(network, lively(network, DType::F32), options).unwrap();
         let plan = engine.plan(network.input.shape(1)).unwrap();
         let uses = |algorithm| plan.steps.iter().any(|step| step.algorithm == algorithm);
         assert!(uses("winograd 2x2") || !exact);
