@@ -88,13 +88,7 @@ impl Model for SeNet {
     }
 
     fn run_timed(&self, xs: &Tensor) -> Result<Vec<TimedStep>> {
-        let (batch, channels, height, width) = xs.dims4()?;
-        let shape = Shape {
-            batch,
-            channels,
-            spatial: Some([height, width]),
-        };
-        let trace = trace(self.layers(), shape)?;
+        let trace = trace(self.layers(), Shape::of_maps(xs.dims4()?))?;
         let mut costs = trace.layers.iter();
         let xs = xs.to_dtype(self.dtype())?.to_device(self.device())?;
         // A GPU is handed work and computes on its own: only when it is done does the time count.

@@ -65,12 +65,7 @@ impl Reference {
     ///
     /// Those of [`Reference::input`].
     pub fn shape(&self) -> Result<Shape> {
-        let (batch, channels, height, width) = self.input()?.dims4()?;
-        Ok(Shape {
-            batch,
-            channels,
-            spatial: Some([height, width]),
-        })
+        Ok(Shape::of_maps(self.input()?.dims4()?))
     }
 
     /// The values to compare, in the network's order: name, and position of the layer.

@@ -21,7 +21,8 @@ use super::plan::{Made, Packing, Plan, Setting, Step};
 use super::summary::{PlanSummary, StepSummary};
 use super::team::Team;
 use crate::error::{Error, Result};
-use crate::network::{Layer, Layers, Network, Shape};
+use crate::network::trace::trace;
+use crate::network::{Layer, Layers, Layout, Network, Shape};
 
 /// How an [`Engine`] computes. None of it but `isa` changes a bit of the result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -189,8 +190,8 @@ impl Engine {
     }
 
     /// [`Engine::run`] that hands every value it keeps to `observe` as it is computed: the
-    /// outputs of its steps, each with the last layer that it computes, as `[N, C, H, W]`. All
-    /// images go through at once.
+    /// outputs of its steps, each with the last layer that it computes and in the shape that the
+    /// network's trace says. All images go through at once.
     ///
     /// # Errors
     ///
@@ -200,14 +201,14 @@ impl Engine {
         xs: &Tensor,
         observe: &mut dyn FnMut(&Layer, &Tensor) -> Result<()>,
     ) -> Result<Tensor> {
+        let trace = trace(&self.layers, Shape::of_maps(xs.dims4()?))?;
         self.run_with(xs, usize::MAX, &mut |step, memory| {
-            let layer = step.layers.last();
-            let Some(layer) = layer.and_then(|&layer| self.layers.as_slice().get(layer)) else {
+            let Some(&layer) = step.layers.last() else {
                 return Ok(());
             };
-            let made = &step.made;
-            let value = Tensor::from_vec(read(made, memory), &made.shape(), &Device::Cpu)?;
-            observe(layer, &value)
+            let dims = trace.layers[layer].output.dims(Layout::Nchw);
+            let value = Tensor::from_vec(read(&step.made, memory), dims, &Device::Cpu)?;
+            observe(&self.layers.as_slice()[layer], &value)
         })
     }
 
@@ -231,14 +232,9 @@ impl Engine {
 
     /// Has so many images at most go through at once.
     fn run_with(&self, xs: &Tensor, most: usize, observe: &mut Observe<'_>) -> Result<Tensor> {
-        let (batch, channels, height, width) = xs.dims4()?;
-        let shape = Shape {
-            batch,
-            channels,
-            spatial: Some([height, width]),
-        };
+        let shape = Shape::of_maps(xs.dims4()?);
         // Refuses what the network cannot take, before anything is planned.
-        let trace = crate::network::trace::trace(&self.layers, shape)?;
+        let trace = trace(&self.layers, shape)?;
         let input = xs
             .to_device(&Device::Cpu)?
             .to_dtype(DType::F32)?
@@ -247,7 +243,7 @@ impl Engine {
         let output = trace.layers.last().map_or(shape, |cost| cost.output);
         let mut numbers = Vec::with_capacity(output.elements().unwrap_or_default());
         let mut state = self.state();
-        let each = channels * height * width;
+        let each = input.len() / shape.batch.max(1);
         for images in input.chunks(most.saturating_mul(each).max(1)) {
             let shape = Shape {
                 batch: images.len() / each,
@@ -261,7 +257,7 @@ impl Engine {
             }
             numbers.extend(self.compute(&planned, &mut state, images, observe)?);
         }
-        let dims = output.dims(crate::network::Layout::Nchw);
+        let dims = output.dims(Layout::Nchw);
         Ok(Tensor::from_vec(numbers, dims, &Device::Cpu)?)
     }
 

@@ -18,6 +18,16 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// That of a batch of feature maps: images, channels, height and width.
+    #[must_use]
+    pub fn of_maps((batch, channels, height, width): (usize, usize, usize, usize)) -> Self {
+        Self {
+            batch,
+            channels,
+            spatial: Some([height, width]),
+        }
+    }
+
     /// Its dimensions, `[N, C, H, W]` or `[N, H, W, C]`; `[N, C]` of a vector an image.
     #[must_use]
     pub fn dims(&self, layout: Layout) -> Vec<usize> {
