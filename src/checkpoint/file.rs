@@ -1,6 +1,9 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
@@ -18,25 +21,19 @@ pub struct TensorFile {
     data: usize,
 }
 
+/// Where tensors are read from. Not from a map of the whole file: what is read from one counts as
+/// this process's memory, and whoever shortens the file meanwhile ends the process.
 #[derive(Debug)]
 enum Bytes {
     Embedded(&'static [u8]),
-    Mapped(memmap2::Mmap),
+    File(Mutex<File>),
 }
 
-impl Bytes {
-    fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Embedded(bytes) => bytes,
-            Self::Mapped(map) => map,
-        }
-    }
-}
+/// Bytes that are looked at together where a tensor need not be whole.
+const PIECE: usize = 1 << 18;
 
 impl TensorFile {
-    /// Maps the file at `path` and checks its header.
-    ///
-    /// The file must not be truncated while it is mapped: the system then ends the process.
+    /// Opens the file at `path` and checks its header.
     ///
     /// # Errors
     ///
@@ -57,15 +54,15 @@ impl TensorFile {
                 problem: "is empty; expected a safetensors file".to_owned(),
             });
         }
-        let file = std::fs::File::open(path).map_err(Error::file("open", path))?;
-        // SAFETY: the map is read-only and lives as long as the slice made from it. What
-        // another process may do to the file is stated in the documentation above.
+        let file = File::open(path).map_err(Error::file("open", path))?;
+        // SAFETY: the map is read-only and lives until the header is parsed. Whoever shortens the
+        // file in this moment ends the process.
         #[expect(
             unsafe_code,
-            reason = "a memory map is the one way not to copy a large file"
+            reason = "the header is checked against the length of the whole file"
         )]
         let map = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::file("read", path))?;
-        Self::new(name, Bytes::Mapped(map))
+        Self::new(name, &map, Bytes::File(Mutex::new(file)))
     }
 
     /// Tensors that are part of the program.
@@ -74,12 +71,12 @@ impl TensorFile {
     ///
     /// Bytes that are not whole safetensors.
     pub fn embedded(name: &str, bytes: &'static [u8]) -> Result<Self> {
-        Self::new(name.to_owned(), Bytes::Embedded(bytes))
+        Self::new(name.to_owned(), bytes, Bytes::Embedded(bytes))
     }
 
-    fn new(name: String, bytes: Bytes) -> Result<Self> {
-        check_header_length(&name, bytes.as_slice())?;
-        match SafeTensors::read_metadata(bytes.as_slice()) {
+    fn new(name: String, whole: &[u8], bytes: Bytes) -> Result<Self> {
+        check_header_length(&name, whole)?;
+        match SafeTensors::read_metadata(whole) {
             Ok((header_size, header)) => Ok(Self {
                 name,
                 bytes,
@@ -89,7 +86,7 @@ impl TensorFile {
             Err(error) => Err(Error::Checkpoint {
                 problem: format!(
                     "is not a whole safetensors file ({} bytes): {error}",
-                    bytes.as_slice().len()
+                    whole.len()
                 ),
                 file: name,
             }),
@@ -142,53 +139,76 @@ impl TensorFile {
     ///
     /// # Errors
     ///
-    /// A name the file lacks, or a type candle has no arithmetic for.
+    /// A name the file lacks, a type candle has no arithmetic for, or a file that can no longer
+    /// be read.
     pub fn tensor(&self, name: &str) -> Result<Tensor> {
         let info = self.info(name)?;
-        let dtype = match info.dtype {
-            Dtype::F32 => DType::F32,
-            Dtype::F64 => DType::F64,
-            Dtype::F16 => DType::F16,
-            Dtype::BF16 => DType::BF16,
-            other => {
-                return Err(self.problem(format!(
-                    "has tensor `{name}` of type {other}; expected F32, F64, F16 or BF16"
-                )));
-            }
+        let shape = info.shape.as_slice();
+        let raw = |dtype| {
+            let bytes = self.numbers::<u8>(info)?;
+            Ok(Tensor::from_raw_buffer(&bytes, dtype, shape, &Device::Cpu)?)
         };
-        let bytes = self.tensor_bytes(info);
-        Ok(Tensor::from_raw_buffer(
-            bytes,
-            dtype,
-            &info.shape,
-            &Device::Cpu,
-        )?)
+        match info.dtype {
+            Dtype::F32 => Ok(Tensor::from_vec(
+                self.numbers::<f32>(info)?,
+                shape,
+                &Device::Cpu,
+            )?),
+            Dtype::F64 => Ok(Tensor::from_vec(
+                self.numbers::<f64>(info)?,
+                shape,
+                &Device::Cpu,
+            )?),
+            Dtype::F16 => raw(DType::F16),
+            Dtype::BF16 => raw(DType::BF16),
+            other => Err(self.problem(format!(
+                "has tensor `{name}` of type {other}; expected F32, F64, F16 or BF16"
+            ))),
+        }
     }
 
     /// How many numbers of a tensor are none. Integers always are.
     ///
     /// # Errors
     ///
-    /// A name the file lacks.
+    /// A name the file lacks, or a file that can no longer be read.
     pub fn nonfinite(&self, name: &str) -> Result<NonFinite> {
         let info = self.info(name)?;
-        let bytes = self.tensor_bytes(info);
         // Where each number stands to infinity, without its sign: beyond are the NaN.
-        Ok(match info.dtype {
-            Dtype::F64 => NonFinite::of(bytes, |bytes| {
-                (u64::from_le_bytes(bytes) << 1).cmp(&(f64::INFINITY.to_bits() << 1))
-            }),
-            Dtype::F32 => NonFinite::of(bytes, |bytes| {
-                (u32::from_le_bytes(bytes) << 1).cmp(&(f32::INFINITY.to_bits() << 1))
-            }),
-            Dtype::F16 => NonFinite::of(bytes, |bytes| {
-                (u16::from_le_bytes(bytes) << 1).cmp(&(half::f16::INFINITY.to_bits() << 1))
-            }),
-            Dtype::BF16 => NonFinite::of(bytes, |bytes| {
-                (u16::from_le_bytes(bytes) << 1).cmp(&(half::bf16::INFINITY.to_bits() << 1))
-            }),
-            _ => NonFinite::default(),
-        })
+        let count: fn(&[u8]) -> NonFinite = match info.dtype {
+            Dtype::F64 => |bytes| {
+                NonFinite::of(bytes, |bytes| {
+                    (u64::from_le_bytes(bytes) << 1).cmp(&(f64::INFINITY.to_bits() << 1))
+                })
+            },
+            Dtype::F32 => |bytes| {
+                NonFinite::of(bytes, |bytes| {
+                    (u32::from_le_bytes(bytes) << 1).cmp(&(f32::INFINITY.to_bits() << 1))
+                })
+            },
+            Dtype::F16 => |bytes| {
+                NonFinite::of(bytes, |bytes| {
+                    (u16::from_le_bytes(bytes) << 1).cmp(&(half::f16::INFINITY.to_bits() << 1))
+                })
+            },
+            Dtype::BF16 => |bytes| {
+                NonFinite::of(bytes, |bytes| {
+                    (u16::from_le_bytes(bytes) << 1).cmp(&(half::bf16::INFINITY.to_bits() << 1))
+                })
+            },
+            _ => return Ok(NonFinite::default()),
+        };
+        let (start, end) = info.data_offsets;
+        let mut piece = vec![0; PIECE.min(end - start)];
+        let mut found = NonFinite::default();
+        for start in (start..end).step_by(PIECE) {
+            let piece = &mut piece[..PIECE.min(end - start)];
+            self.read(start, piece)?;
+            let NonFinite { nan, infinite } = count(piece);
+            found.nan += nan;
+            found.infinite += infinite;
+        }
+        Ok(found)
     }
 
     fn info(&self, name: &str) -> Result<&TensorInfo> {
@@ -205,10 +225,31 @@ impl TensorFile {
         }
     }
 
-    fn tensor_bytes(&self, info: &TensorInfo) -> &[u8] {
+    /// All of a tensor, as numbers of its own type or as bytes.
+    fn numbers<T: bytemuck::Pod>(&self, info: &TensorInfo) -> Result<Vec<T>> {
         let (start, end) = info.data_offsets;
-        // In range: `read_metadata` has checked the offsets against the length.
-        &self.bytes.as_slice()[self.data + start..self.data + end]
+        let mut numbers = vec![T::zeroed(); (end - start) / size_of::<T>()];
+        self.read(start, bytemuck::cast_slice_mut(&mut numbers))?;
+        Ok(numbers)
+    }
+
+    /// Reads what begins so many bytes behind the header.
+    fn read(&self, start: usize, into: &mut [u8]) -> Result<()> {
+        let start = self.data + start;
+        match &self.bytes {
+            Bytes::Embedded(bytes) => {
+                // In range: `read_metadata` has checked the offsets against the length.
+                into.copy_from_slice(&bytes[start..start + into.len()]);
+                Ok(())
+            }
+            Bytes::File(file) => {
+                // Whoever held the lock left nothing behind but a place, which is set anew.
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.seek(SeekFrom::Start(start as u64))
+                    .and_then(|_| file.read_exact(into))
+                    .map_err(|error| self.problem(format!("can no longer be read: {error}")))
+            }
+        }
     }
 }
 
@@ -273,5 +314,64 @@ fn check_header_length(name: &str, bytes: &[u8]) -> Result<()> {
             ),
         }),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_shortened_while_it_is_open_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        let numbers = Tensor::arange(0f32, 1e5, &Device::Cpu).unwrap();
+        safetensors::serialize_to_file([("x", numbers.clone())], None, &path).unwrap();
+        let file = TensorFile::open(&path).unwrap();
+        let read: Vec<f32> = file.tensor("x").unwrap().to_vec1().unwrap();
+        assert_eq!(read, numbers.to_vec1::<f32>().unwrap());
+        assert!(file.nonfinite("x").unwrap().is_none());
+
+        let shorter = File::options().write(true).open(&path).unwrap();
+        shorter.set_len(200_000).unwrap();
+        for problem in [
+            file.tensor("x").unwrap_err(),
+            file.nonfinite("x").unwrap_err(),
+        ] {
+            let problem = problem.to_string();
+            assert!(
+                problem.contains("w.safetensors` can no longer be read"),
+                "{problem}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_found_in_every_piece_and_type() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        let mut numbers = vec![1_f32; 200_000];
+        for (place, number) in [
+            (0, f32::NAN),
+            (65_535, f32::INFINITY),
+            (65_536, -f32::NAN),
+            (199_999, f32::NEG_INFINITY),
+            (7, f32::MAX),
+            (8, -0.),
+        ] {
+            numbers[place] = number;
+        }
+        let numbers = Tensor::new(numbers, &Device::Cpu).unwrap();
+        for dtype in [DType::F64, DType::F32, DType::BF16, DType::F16] {
+            let numbers = numbers.to_dtype(dtype).unwrap();
+            safetensors::serialize_to_file([("x", numbers)], None, &path).unwrap();
+            let found = TensorFile::open(&path).unwrap().nonfinite("x").unwrap();
+            // The largest number of single precision is infinite in half precision.
+            let infinite = match dtype {
+                DType::F16 | DType::BF16 => 3,
+                _ => 2,
+            };
+            assert_eq!(found, NonFinite { nan: 2, infinite }, "{dtype:?}");
+        }
     }
 }
