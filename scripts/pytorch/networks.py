@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from pytorch.keras_twins import MAKERS
+
 import timm
 import torch
 import torchvision
@@ -163,11 +165,19 @@ def from_timm(name: str) -> nn.Module:
     return model
 
 
+def from_keras_twins(name: str) -> nn.Module:
+    """Networks in Keras's conventions."""
+    if name not in MAKERS:
+        raise ValueError(f"there is no `{name}` in Keras's conventions here")
+    return MAKERS[name]()
+
+
 PUBLISHERS: dict[str, Callable[[str], nn.Module]] = {
     "timm": from_timm,
     "torchvision": from_torchvision,
     "pretrainedmodels": from_pretrainedmodels,
     "paper": from_paper,
+    "keras": from_keras_twins,
 }
 
 
