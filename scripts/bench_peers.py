@@ -1,0 +1,242 @@
+"""How fast is this program beside others, on the same weights and images?
+
+ONNX Runtime, OpenVINO, PyTorch, TensorFlow, tract, candle a layer at a time and
+`senet` take turns, each in a process that stands still when it is not its turn,
+with the same number of threads. Each program's median of a round is compared
+with ours of the same round; what is told is the median of these ratios. Before
+that all have to give the logits that PyTorch gives in float64.
+
+    python scripts/bench_peers.py --senet target/release/senet --results peers.json --readme README.md
+
+Every configuration is kept in the results as soon as it is done, in place of an
+older one of the same network, batch and threads, so a run may be made in parts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from command_line import errors_in_one_line, parse_count
+from peers.machine import machine, neighbour
+from peers.networks import NETWORKS, parse_numbers
+from peers.program import ENGINES, Program
+from peers.results import OURS, Competitor, Result, merge, order, read, write
+from peers.table import markdown, put_into
+from peers.worker import Turn, Worker
+from pytorch.comparison import relative_error
+
+import numpy as np
+from safetensors.numpy import load_file
+
+PEERS = ("onnxruntime", "openvino", "pytorch", "tensorflow", "tract", "candle")
+
+FLOOR = 1e-5
+"""A relative error of the logits that always passes: what the README promises of ours."""
+
+FACTOR = 5.0
+"""How many times PyTorch's own error in float32 passes, where that is more.
+
+Programs add in different orders and by different algorithms, and all of their
+errors are a few times one another's. A network that is not the same one, or
+computed in bf16 or f16, is a hundred times as far off.
+"""
+
+TURN = 300.0
+"""Milliseconds that a program's turn has at least, so that a tick of the clock or of the scheduler is little of it."""
+
+MOST_RUNS = 200
+
+SPARE = 1.3
+"""How many times the threads allowed a program may use before it is refused; some clock ticks are counted twice."""
+
+
+def check_error(program: str, error: float, allowed: float) -> None:
+    """Refuse who computes something else.
+
+    Raises:
+        ValueError: the error is more than allowed, or no number.
+    """
+    if not error <= allowed:
+        raise ValueError(f"{program} computes something else: its logits are off by {error:.1e}, allowed {allowed:.1e}")
+
+
+def start(
+    name: str, arguments: argparse.Namespace, network: str, folder: Path, batch: int, threads: int, stack: ExitStack
+) -> tuple[Program | Worker, Competitor]:
+    """A program ready to take turns, and its error.
+
+    Raises:
+        ValueError: it cannot run the network.
+    """
+    if name in ENGINES:
+        program = Program(arguments.senet, ENGINES[name], network, folder, batch, threads)
+        return program, Competitor(program.version(), "", {}, program.error())
+    worker = stack.enter_context(closing(Worker(name, network, folder, batch, threads)))
+    logits = folder / "logits.npy"
+    worker.write_logits(logits)
+    exact = load_file(folder / f"reference-{batch}.safetensors")["output"]
+    error = relative_error(np.load(logits).astype(np.float64), exact)
+    return worker, Competitor(**worker.facts, error=error)
+
+
+def note_threads(name: str, competitor: Competitor, turn: Turn, threads: int) -> None:
+    """Note what a program used, and refuse who takes more than it was given.
+
+    Raises:
+        ValueError: it did.
+    """
+    if turn.threads is None:
+        return
+    competitor.threads = max(competitor.threads or 0.0, turn.threads)
+    if turn.threads > SPARE * threads:
+        raise ValueError(f"{name} was to use {threads} threads, but used {turn.threads:.1f}")
+
+
+def take_turns(entrants: dict[str, tuple[Program | Worker, Competitor]], rounds: int, threads: int) -> None:
+    """Time all of them, round by round."""
+    # How many runs make a turn is found by a first one that does not count.
+    runs = {}
+    for name, (program, _) in entrants.items():
+        single = median(program.run(1).milliseconds)
+        runs[name] = min(max(3, round(TURN / single)), MOST_RUNS)
+    for round_ in range(rounds):
+        for name in order(list(entrants), round_):
+            program, competitor = entrants[name]
+            turn = program.run(runs[name])
+            note_threads(name, competitor, turn, threads)
+            competitor.rounds.append(median(turn.milliseconds))
+
+
+def measure(arguments: argparse.Namespace, network: str, folder: Path, batch: int, threads: int) -> Result:
+    """One configuration.
+
+    Raises:
+        ValueError: a program cannot run, or computes something else.
+    """
+    facts = json.loads((folder / "facts.json").read_text())
+    allowed = max(FLOOR, FACTOR * facts["float32"][str(batch)])
+    entrants = {}
+    with ExitStack() as stack:
+        for name in [OURS, *arguments.peers]:
+            program, competitor = start(name, arguments, network, folder, batch, threads, stack)
+            check_error(name, competitor.error, allowed)
+            entrants[name] = (program, competitor)
+        stack.enter_context(neighbour(arguments.neighbour))
+        take_turns(entrants, arguments.rounds, threads)
+    return Result(
+        network=network,
+        batch=batch,
+        threads=threads,
+        neighbour=arguments.neighbour,
+        date=datetime.now(UTC).date().isoformat(),
+        machine=machine(),
+        command=arguments.command,
+        allowed=allowed,
+        programs={name: competitor for name, (_, competitor) in entrants.items()},
+    )
+
+
+def summary(result: Result) -> Iterator[str]:
+    """What came out, a line each."""
+    busy = ", a busy neighbour" if result.neighbour else ""
+    yield f"{result.network}, batch {result.batch}, threads {result.threads}{busy}"
+    for name, competitor in result.programs.items():
+        ratio = result.ratio(name)
+        way = f" ({competitor.way})" if competitor.way else ""
+        yield (
+            f"  {name:<12}{result.milliseconds(name):9.2f} ms an image   ratio {ratio.median:.3f}"
+            f" ({ratio.low:.3f} to {ratio.high:.3f})   error {competitor.error:.1e}{way}"
+        )
+
+
+def prepare(network: str, folder: Path, batches: list[int]) -> None:
+    """Fill a folder with weights, ONNX files and references.
+
+    Raises:
+        ValueError: it could not be done.
+    """
+    words = [network, "--folder", str(folder), "--batches", ",".join(map(str, batches))]
+    command = [sys.executable, "-m", "peers.case", *words]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        *_, last = done.stderr.strip().splitlines() or ["no message"]
+        raise ValueError(f"{network}: {last}")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """All configurations asked for."""
+    done = {result.configuration for result in read(arguments.results)} if arguments.resume else set()
+    for network in arguments.networks:
+        wanted = [
+            (batch, threads)
+            for batch in arguments.batches
+            for threads in arguments.threads
+            if (network, batch, threads, arguments.neighbour) not in done
+        ]
+        if not wanted:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            prepare(network, Path(folder), sorted({batch for batch, _ in wanted}))
+            for batch, threads in wanted:
+                result = measure(arguments, network, Path(folder), batch, threads)
+                write(arguments.results, merge(read(arguments.results), [result]))
+                print("\n".join(summary(result)), flush=True)
+
+
+def parse_choice(names: Collection[str]) -> Callable[[str], list[str]]:
+    """A list of some of these names, with commas, for argparse."""
+
+    def parse(text: str) -> list[str]:
+        words = text.split(",")
+        if unknown := [word for word in words if word not in names]:
+            raise argparse.ArgumentTypeError(f"expected some of {','.join(names)}, found `{unknown[0]}`")
+        return words
+
+    return parse
+
+
+def main(words: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, required=True, metavar="JSON", help="the file of results")
+    parser.add_argument("--senet", type=Path, help="the program")
+    parser.add_argument("--networks", type=parse_choice(NETWORKS), default=list(NETWORKS), metavar="A,B")
+    parser.add_argument("--peers", type=parse_choice(PEERS), default=list(PEERS), metavar="A,B", help=", ".join(PEERS))
+    parser.add_argument("--batches", type=parse_numbers, default=[1, 8], metavar="N,M", help="images at once (1,8)")
+    parser.add_argument("--threads", type=parse_numbers, default=[1, 2], metavar="N,M", help="of each program (1,2)")
+    parser.add_argument(
+        "--rounds", type=parse_count, default=9, metavar="N", help="in which all take turns (%(default)s)"
+    )
+    parser.add_argument("--neighbour", action="store_true", help="a process beside them keeps one core busy")
+    parser.add_argument("--resume", action="store_true", help="leave out configurations that the results have")
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="put the tables into it, between its markers")
+    parser.add_argument("--table-only", action="store_true", help="measure nothing, print the tables of the results")
+    arguments = parser.parse_args(words)
+    if not arguments.table_only and not arguments.senet:
+        parser.error("--senet: needed to measure")
+    if max(arguments.threads) > len(os.sched_getaffinity(0)):
+        parser.error(f"--threads: this process may use {len(os.sched_getaffinity(0))} cores")
+    arguments.command = shlex.join(["python", *sys.argv])
+
+    with errors_in_one_line():
+        if not arguments.table_only:
+            run(arguments)
+        text = markdown(read(arguments.results))
+        if arguments.readme:
+            put_into(arguments.readme, text)
+        else:
+            print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Which networks are timed."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A network that every program runs."""
+
+    publisher: str
+    """Whose code makes it in PyTorch."""
+    size: int
+    """Height and width of the images."""
+
+
+NETWORKS = {
+    "seresnet50": Timed("timm", 224),
+    "seresnet18": Timed("timm", 224),
+    "seresnext50_32x4d": Timed("timm", 224),
+    "senet154": Timed("timm", 224),
+    "legacy_seresnet50": Timed("timm", 224),
+    "seresnextaa101d_32x8d": Timed("timm", 288),
+    "se_inception_v3": Timed("keras", 299),
+    "se_vgg16_bn": Timed("paper", 224),
+    "seresnet20": Timed("keras", 32),
+}
+
+
+def parse_numbers(text: str) -> list[int]:
+    """`1,8` as numbers of at least 1, for argparse."""
+    words = text.split(",")
+    if not all(word.isdecimal() and int(word) >= 1 for word in words):
+        raise argparse.ArgumentTypeError(f"expected whole numbers of at least 1, such as 1,8, found `{text}`")
+    return [int(word) for word in words]

@@ -1,0 +1,81 @@
+"""The Rust program, timed as its users start it: `senet bench`, a process each turn."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from peers.networks import NETWORKS
+from peers.worker import Turn
+from pytorch.comparison import ask
+
+ENGINES = {"senet": "cpu", "candle": "candle"}
+"""What takes part, and the engine that it is."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """The program on one of its engines."""
+
+    senet: Path
+    engine: str
+    network: str
+    folder: Path
+    batch: int
+    threads: int
+
+    def run(self, runs: int) -> Turn:
+        """One run to warm up, and so many that are timed.
+
+        Raises:
+            ValueError: the program could not run.
+        """
+        size = NETWORKS[self.network].size
+        report = ask(
+            self.senet,
+            "bench",
+            *self.words(),
+            "--input-size",
+            f"{size}x{size}",
+            "--batch-size",
+            str(self.batch),
+            "--runs",
+            str(runs),
+        )
+        return Turn([self.batch * report["median_ms"]], None)
+
+    def error(self) -> float:
+        """The largest error of a logit against the dump, as a share of the largest logit.
+
+        Raises:
+            ValueError: the program could not run.
+        """
+        reference = self.folder / f"reference-{self.batch}.safetensors"
+        report = ask(self.senet, "parity", *self.words(), "--reference", reference)
+        output = next(layer for layer in report["layers"] if layer["name"] == "output")
+        if output["max_rel"] is None:
+            raise ValueError(f"the logits of {self.engine} are not finite")
+        return float(output["max_rel"])
+
+    def version(self) -> str:
+        """What it says it is.
+
+        Raises:
+            ValueError: the program is not there.
+        """
+        done = subprocess.run([self.senet.resolve(), "--version"], capture_output=True, text=True, check=False)
+        return done.stdout.removeprefix("senet").strip()
+
+    def words(self) -> list[str | Path]:
+        weights = self.folder / "model.safetensors"
+        return [
+            "--network",
+            self.network,
+            "--weights",
+            weights,
+            "--engine",
+            self.engine,
+            "--threads",
+            str(self.threads),
+        ]

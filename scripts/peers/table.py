@@ -1,0 +1,168 @@
+"""The results as the README shows them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from peers.results import OURS, Result
+
+BEGIN, END = "<!-- peers -->", "<!-- /peers -->"
+"""The lines of a README between which the tables stand."""
+
+CONFIGURATIONS = ((1, 1), (1, 2), (8, 1), (8, 2))
+"""Batch and threads, as the columns have them."""
+
+LATENCY = (1, 2)
+"""The configuration in which all programs are shown."""
+
+FAST = ("onnxruntime", "openvino")
+"""Whom to beat: the programs that are shown in all configurations."""
+
+TITLES = {
+    OURS: "`senet`",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "pytorch": "PyTorch",
+    "tensorflow": "TensorFlow",
+    "tract": "tract",
+    "candle": "candle, a layer at a time",
+}
+
+
+def row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """A Markdown table, its first column of names."""
+    return [row(head), f"| --- |{' ---: |' * (len(head) - 1)}", *map(row, rows)]
+
+
+def networks(results: list[Result]) -> list[str]:
+    """Each once, in the order of the results."""
+    return list(dict.fromkeys(result.network for result in results))
+
+
+def programs(results: list[Result]) -> list[str]:
+    """All that took part but ours, in the order of `TITLES`."""
+    there = {name for result in results for name in result.programs}
+    return [name for name in TITLES if name in there and name != OURS]
+
+
+def ratio(result: Result | None, program: str) -> str:
+    """Our time over the program's; blank where it was not measured."""
+    if result is None or program not in result.programs:
+        return ""
+    return f"{result.ratio(program).median:.2f}"
+
+
+def fast_table(results: list[Result]) -> list[str]:
+    """All configurations beside the fastest programs."""
+    found = {(result.network, result.batch, result.threads): result for result in results}
+    rivals = [name for name in FAST if name in programs(results)]
+    columns = [(rival, *configuration) for rival in rivals for configuration in CONFIGURATIONS]
+    head = ["network", *(f"{TITLES[rival]}, {batch} on {threads}" for rival, batch, threads in columns)]
+    rows = []
+    for network in networks(results):
+        cells = [ratio(found.get((network, batch, threads)), rival) for rival, batch, threads in columns]
+        if any(cells):
+            rows.append([f"`{network}`", *cells])
+    return table(head, rows)
+
+
+def all_table(results: list[Result]) -> list[str]:
+    """All programs in one configuration."""
+    shown = [result for result in results if (result.batch, result.threads) == LATENCY]
+    names = programs(shown)
+    rows = [
+        [
+            f"`{result.network}`",
+            f"{result.milliseconds(OURS):.{2 if result.milliseconds(OURS) < 10 else 1}f} ms",
+            *(ratio(result, name) for name in names),
+        ]
+        for result in shown
+    ]
+    return table(["network", TITLES[OURS], *(TITLES[name] for name in names)], rows)
+
+
+def error_table(results: list[Result]) -> list[str]:
+    """The largest error of each program in any configuration."""
+    names = [OURS, *programs(results)]
+    rows = []
+    for network in networks(results):
+        of_network = [result for result in results if result.network == network]
+        cells = []
+        for name in names:
+            errors = [result.programs[name].error for result in of_network if name in result.programs]
+            cells.append(f"{max(errors):.1e}" if errors else "")
+        rows.append([f"`{network}`", *cells])
+    return table(["network", *(TITLES[name] for name in names)], rows)
+
+
+def ways(results: list[Result]) -> list[str]:
+    """In which way each program that has several was fastest, and how often."""
+    said = []
+    for name in programs(results):
+        counts = Counter(
+            result.programs[name].way for result in results if name in result.programs and result.programs[name].way
+        )
+        if counts:
+            said.append(f"{TITLES[name]} {', '.join(f'{way} ({count})' for way, count in counts.most_common())}")
+    return said
+
+
+def several(words: Iterable[str]) -> str:
+    """Each once, in a row."""
+    return ", ".join(dict.fromkeys(words))
+
+
+def markdown(results: list[Result]) -> str:
+    """Everything between the markers.
+
+    Raises:
+        ValueError: there is nothing to show.
+    """
+    quiet = [result for result in results if not result.neighbour]
+    busy = [result for result in results if result.neighbour]
+    if not quiet:
+        raise ValueError("there are no results to make a table of")
+    versions = (
+        f"{TITLES[name]} {several(result.programs[name].version for result in results if name in result.programs)}"
+        for name in [OURS, *programs(results)]
+    )
+    rounds = sorted({len(result.programs[OURS].rounds) for result in quiet})
+    parts = [
+        [
+            'Our time over theirs, "8 on 2" being a batch of 8 images on 2 threads: below 1 `senet` is faster.',
+            f"The median of {' to '.join(map(str, sorted({rounds[0], rounds[-1]})))} rounds in which all took turns.",
+        ],
+        fast_table(quiet),
+        [f"All programs, a batch of {LATENCY[0]} on {LATENCY[1]} threads:"],
+        all_table(quiet),
+        ["With a neighbour that keeps one core busy:", "", *fast_table(busy)] if busy else [],
+        ["The largest error of a logit against PyTorch in float64, as a share of the largest logit:"],
+        error_table(quiet),
+        [
+            f"{several(result.machine for result in results)}; {several(result.date for result in results)}. "
+            f"{', '.join(versions)}. Of several ways to run a network each program's fastest counts, found anew for "
+            f"each configuration: {'; '.join(ways(quiet)) or 'none has several'}."
+        ],
+        ["```console", *dict.fromkeys(f"$ {result.command}" for result in results), "```"],
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def put_into(readme: Path, text: str) -> None:
+    """Replace what stands between the markers.
+
+    Raises:
+        ValueError: the file does not have both, once and in order.
+    """
+    content = readme.read_text()
+    before, begin, rest = content.partition(f"{BEGIN}\n")
+    _, end, after = rest.partition(END)
+    if not begin or not end or content.count(BEGIN) != 1 or content.count(END) != 1:
+        raise ValueError(f"`{readme}` needs one line `{BEGIN}` and after it one `{END}`")
+    readme.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
