@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import shlex
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
@@ -29,10 +28,10 @@ from statistics import median
 
 from command_line import errors_in_one_line, parse_count
 from peers.machine import machine, neighbour
-from peers.networks import NETWORKS, parse_numbers
+from peers.networks import NETWORKS, parse_numbers, prepare
 from peers.program import ENGINES, Program
 from peers.results import OURS, Competitor, Result, merge, order, read, write
-from peers.table import markdown, put_into
+from peers.table import MARKER, markdown, put_into
 from peers.worker import Turn, Worker
 from pytorch.comparison import relative_error
 
@@ -160,20 +159,6 @@ def summary(result: Result) -> Iterator[str]:
         )
 
 
-def prepare(network: str, folder: Path, batches: list[int]) -> None:
-    """Fill a folder with weights, ONNX files and references.
-
-    Raises:
-        ValueError: it could not be done.
-    """
-    words = [network, "--folder", str(folder), "--batches", ",".join(map(str, batches))]
-    command = [sys.executable, "-m", "peers.case", *words]
-    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        *_, last = done.stderr.strip().splitlines() or ["no message"]
-        raise ValueError(f"{network}: {last}")
-
-
 def run(arguments: argparse.Namespace) -> None:
     """All configurations asked for."""
     done = {result.configuration for result in read(arguments.results)} if arguments.resume else set()
@@ -233,7 +218,7 @@ def main(words: list[str] | None = None) -> None:
             run(arguments)
         text = markdown(read(arguments.results))
         if arguments.readme:
-            put_into(arguments.readme, text)
+            put_into(arguments.readme, MARKER, text)
         else:
             print(text)
 

@@ -1,9 +1,12 @@
-"""Which networks are timed."""
+"""Which networks are timed, and how their files are made."""
 
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -35,3 +38,17 @@ def parse_numbers(text: str) -> list[int]:
     if not all(word.isdecimal() and int(word) >= 1 for word in words):
         raise argparse.ArgumentTypeError(f"expected whole numbers of at least 1, such as 1,8, found `{text}`")
     return [int(word) for word in words]
+
+
+def prepare(network: str, folder: Path, batches: list[int]) -> None:
+    """Fill a folder with weights, ONNX files and references.
+
+    Raises:
+        ValueError: it could not be done.
+    """
+    words = [network, "--folder", str(folder), "--batches", ",".join(map(str, batches))]
+    command = [sys.executable, "-m", "peers.case", *words]
+    done = subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        *_, last = done.stderr.strip().splitlines() or ["no message"]
+        raise ValueError(f"{network}: {last}")

@@ -99,6 +99,8 @@ def read(file: Path) -> list[Result]:
         return []
     try:
         rows = json.loads(file.read_text())
+        if not isinstance(rows, list):
+            raise TypeError("it is no list")
         return [
             Result(**{**row, "programs": {name: Competitor(**one) for name, one in row["programs"].items()}})
             for row in rows

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from peers.results import OURS, Result
 
-BEGIN, END = "<!-- peers -->", "<!-- /peers -->"
-"""The lines of a README between which the tables stand."""
+MARKER = "peers"
+"""The tables stand in a README between `<!-- peers -->` and `<!-- /peers -->`."""
 
 CONFIGURATIONS = ((1, 1), (1, 2), (8, 1), (8, 2))
 """Batch and threads, as the columns have them."""
@@ -154,15 +154,16 @@ def markdown(results: list[Result]) -> str:
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def put_into(readme: Path, text: str) -> None:
+def put_into(readme: Path, marker: str, text: str) -> None:
     """Replace what stands between the markers.
 
     Raises:
         ValueError: the file does not have both, once and in order.
     """
+    begin, end = f"<!-- {marker} -->", f"<!-- /{marker} -->"
     content = readme.read_text()
-    before, begin, rest = content.partition(f"{BEGIN}\n")
-    _, end, after = rest.partition(END)
-    if not begin or not end or content.count(BEGIN) != 1 or content.count(END) != 1:
-        raise ValueError(f"`{readme}` needs one line `{BEGIN}` and after it one `{END}`")
-    readme.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    before, _, rest = content.partition(begin)
+    _, _, after = rest.partition(end)
+    if content.count(begin) != 1 or rest.count(end) != 1:
+        raise ValueError(f"`{readme}` needs one line `{begin}` and after it one `{end}`")
+    readme.write_text(f"{before}{begin}\n{text}\n{end}{after}")

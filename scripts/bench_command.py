@@ -1,0 +1,196 @@
+"""How long does a user wait for one photograph's classes? The whole command, from start to end of the process.
+
+`senet classify` with the weights inside the program, with a file of SE-ResNet-50,
+and the same job of the latter as a Python script on ONNX Runtime (peers/photo.py)
+take turns. Files are in the page cache, for all of them run before; both
+use the threads that they choose themselves. Peak memory is the kernel's count.
+
+    python scripts/bench_command.py --senet target/release/senet --readme README.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+from command_line import errors_in_one_line, parse_count
+from peers.machine import machine
+from peers.networks import prepare
+from peers.results import order, paired
+from peers.table import put_into, table
+
+from PIL import Image
+
+NETWORK = "seresnet50"
+
+EMBEDDED, OURS, THEIRS = "senet, embedded weights", "senet, SE-ResNet-50", "ONNX Runtime, SE-ResNet-50"
+
+PHOTO = Path(__file__).parent.parent / "tests/images/photos/coffee.jpg"
+SIZE = (500, 375)
+BYTES = 100_000
+"""What the photograph is made of, where none is given: a typical one of ImageNet."""
+
+TOLERANCE = 1e-3
+"""How far the likeliest class's probability may be from the script's, as a share of it.
+
+Of a photograph without loss: there both see the same pixels, and what they round
+differently is a hundredth of this. A crop that is off by one pixel changes it
+by 6 %. That JPEG decoders differ by some levels of 255 changes it by 2 %.
+"""
+
+
+@dataclass
+class Command:
+    """What is run, and what was seen of it."""
+
+    words: Sequence[str | Path]
+    seconds: list[float] = field(default_factory=list)
+    """Wall time of each round."""
+    peak: int = 0
+    """Bytes of memory at most, in any round."""
+
+    def run(self) -> str:
+        """Run it once; returns what it printed.
+
+        Raises:
+            ValueError: it failed.
+        """
+        with tempfile.TemporaryFile() as output:
+            start = time.perf_counter()
+            process = subprocess.Popen(self.words, stdout=output, stdin=subprocess.DEVNULL)
+            _, status, usage = os.wait4(process.pid, 0)
+            self.seconds.append(time.perf_counter() - start)
+            # So that Popen does not wait for what is gone.
+            process.returncode = os.waitstatus_to_exitcode(status)
+            self.peak = max(self.peak, 1024 * usage.ru_maxrss)
+            if process.returncode != 0:
+                raise ValueError(f"`{shlex.join(map(str, self.words))}` ended with {process.returncode}")
+            output.seek(0)
+            return output.read().decode()
+
+
+def make_photo(file: Path) -> None:
+    """Write a JPEG of a typical photograph's size in pixels and bytes."""
+    with Image.open(PHOTO) as opened:
+        image = opened.resize(SIZE, Image.Resampling.LANCZOS)
+
+    def encoded(quality: int) -> bytes:
+        output = io.BytesIO()
+        image.save(output, "jpeg", quality=quality)
+        return output.getvalue()
+
+    file.write_bytes(min(map(encoded, range(75, 100)), key=lambda content: abs(len(content) - BYTES)))
+
+
+def check_same(ours: str, theirs: str) -> None:
+    """See both name the same class.
+
+    Raises:
+        ValueError: they do not.
+    """
+    likeliest = json.loads(ours)[0]["top"][0]
+    index, probability = theirs.splitlines()[0].split()
+    if likeliest["class"] != int(index) or abs(likeliest["probability"] / float(probability) - 1) > TOLERANCE:
+        found = f"class {likeliest['class']} of {likeliest['probability']:.4g}"
+        raise ValueError(f"found {found}, and by the script class {index} of {float(probability):.4g}")
+
+
+def measure(senet: Path, photo: Path, folder: Path, rounds: int) -> dict[str, Command]:
+    """Let all take turns.
+
+    Raises:
+        ValueError: one fails, or they answer differently.
+    """
+    script = Path(__file__).parent / "peers/photo.py"
+
+    def commands_of(photo: Path) -> dict[str, Command]:
+        classify: list[str | Path] = [senet.resolve(), "classify", photo, "--format", "json"]
+        return {
+            EMBEDDED: Command(classify),
+            OURS: Command([*classify, "--weights", folder]),
+            THEIRS: Command([sys.executable, script, folder / "model-1.onnx", photo]),
+        }
+
+    lossless = folder / "photo.png"
+    with Image.open(photo) as image:
+        image.save(lossless)
+    # This also brings all files but the photograph into the page cache.
+    said = {name: command.run() for name, command in commands_of(lossless).items()}
+    check_same(said[OURS], said[THEIRS])
+    commands = commands_of(photo)
+    for round_ in range(rounds):
+        for name in order(list(commands), round_):
+            commands[name].run()
+    return commands
+
+
+def markdown(commands: dict[str, Command], photo: str, command: str) -> str:
+    """What is told of it."""
+    ratio = paired(commands[OURS].seconds, commands[THEIRS].seconds)
+    rows = [
+        [
+            name,
+            f"{1e3 * median(one.seconds):.0f} ms",
+            f"{1e3 * min(one.seconds):.0f} ms",
+            f"{one.peak / 2**20:.0f} MiB",
+        ]
+        for name, one in commands.items()
+    ]
+    rounds = len(commands[OURS].seconds)
+    said = [
+        *table(["one photograph", "wall time, median", "least", "peak memory"], rows),
+        "",
+        f"With SE-ResNet-50 `senet` takes {ratio.median:.2f} of the script's time, the median of {rounds} rounds; half "
+        f"of them are between {ratio.low:.2f} and {ratio.high:.2f}. {photo}; {machine()}; ONNX Runtime "
+        f"{version('onnxruntime')}; {datetime.now(UTC).date().isoformat()}.",
+        "",
+        "```console",
+        f"$ {command}",
+        "```",
+    ]
+    return "\n".join(said)
+
+
+def main(words: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--senet", type=Path, required=True, help="the program")
+    parser.add_argument("--photo", type=Path, help="default: one of 500x375 pixels and 100 KB, made of a test's")
+    parser.add_argument("--rounds", type=parse_count, default=15, metavar="N", help="(%(default)s)")
+    parser.add_argument("--results", type=Path, metavar="JSON", help="write all times")
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="put the table between its markers `command`")
+    arguments = parser.parse_args(words)
+
+    with errors_in_one_line(), tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        photo = arguments.photo.resolve() if arguments.photo else folder / "photo.jpg"
+        if not arguments.photo:
+            make_photo(photo)
+        prepare(NETWORK, folder, [1])
+        commands = measure(arguments.senet, photo, folder, arguments.rounds)
+        with Image.open(photo) as image:
+            described = f"A JPEG of {image.width}x{image.height} pixels and {photo.stat().st_size / 1e3:.0f} KB"
+        text = markdown(commands, described, shlex.join(["python", *sys.argv]))
+        if arguments.results:
+            rows = {name: {**asdict(one), "words": list(map(str, one.words))} for name, one in commands.items()}
+            arguments.results.write_text(json.dumps(rows, indent=1) + "\n")
+        if arguments.readme:
+            put_into(arguments.readme, "command", text)
+        else:
+            print(text)
+
+
+if __name__ == "__main__":
+    main()
