@@ -10,6 +10,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
+use super::cores;
 use super::fuse::{Graph, Work};
 use super::isa::Isa;
 use super::job::Scene;
@@ -27,7 +28,7 @@ use crate::network::{Layer, Layers, Layout, Network, Shape};
 /// How an [`Engine`] computes. None of it but `isa` changes a bit of the result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Threads that compute; those that this process may use if not given.
+    /// Threads that compute; one for each physical core that this process may use if not given.
     pub threads: Option<usize>,
     /// The instructions to use; [`Isa::detect`] if not given.
     pub isa: Option<Isa>,
@@ -44,7 +45,7 @@ impl Options {
                 Some(isa) => isa.checked()?,
                 None => Isa::detect()?,
             },
-            threads: self.threads.unwrap_or_else(Team::size),
+            threads: self.threads.unwrap_or_else(cores::usable),
             exact: self.exact,
         })
     }

@@ -10,6 +10,7 @@
 //! candle's path, [`crate::nn`], stays the reference. Results depend on the image alone: not on
 //! the batch it came in, nor on the number of threads.
 
+mod cores;
 mod engine;
 mod fuse;
 mod isa;
