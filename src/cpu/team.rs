@@ -3,6 +3,28 @@
 //! A phase is over when all its *chunks* are done, not when all threads have come by: a thread
 //! that another process holds up costs at most the chunk it is at. A thread without work spins
 //! for a moment, since the next phase mostly follows at once, and then sleeps.
+//!
+//! # Why it is sound
+//!
+//! 1. *A phase is published by one store.* The caller writes [`Work`] and the count of unfinished
+//!    chunks, then stores the count of untaken ones. Whoever takes a chunk has read that store, or
+//!    what others have made of it by taking chunks in turn, and so sees both. Nothing else about a
+//!    phase is read before a chunk of it is taken. A thread may look at the count in one phase and
+//!    lower it in a later one: then it has taken a chunk of the later one, whose number is the
+//!    count that it has lowered.
+//! 2. *A phase is over when all have said so.* Each chunk ends with a decrement of `unfinished`,
+//!    and [`Team::run`] returns after it has read the last one's zero: everything that chunks have
+//!    written is there for it, and none of them reads `Work` or its closure any more. Between
+//!    publishing and that read nothing in `run` can unwind: chunks' panics are caught.
+//! 3. *Nobody sleeps through a call.* The worker counts itself among the sleepers and then looks
+//!    at `untaken`; the caller stores `untaken` and then looks at the sleepers. All four are
+//!    `SeqCst`, so at least one sees what the other did; and a caller that sees a sleeper takes its
+//!    lock first, which the worker gives up only by waiting for the alarm. The caller's own sleep
+//!    follows the same pattern, with `caller_sleeps` and `unfinished`; a late wake-up, of a chunk
+//!    of the phase before, finds it in a loop that looks again.
+//!
+//! (`loom` cannot check this: it takes `SeqCst` accesses, on which 3 rests, for mere acquires and
+//! releases, and reports a lost wake-up that the language rules out.)
 #![allow(
     unsafe_code,
     reason = "threads that outlive a call borrow its closure for its duration; see `Work`"
@@ -12,7 +34,7 @@ use std::any::Any;
 use std::cell::UnsafeCell;
 use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
@@ -45,8 +67,8 @@ struct Shared {
     /// Written by the caller while no chunk is unfinished, and read by whoever has taken a chunk
     /// that it has not finished.
     work: UnsafeCell<Option<Work>>,
-    /// The phase's number, and in the lower half how many of its chunks nobody has taken.
-    ticket: AtomicU64,
+    /// Chunks of the phase that nobody has taken.
+    untaken: AtomicUsize,
     /// Chunks that are not finished.
     unfinished: AtomicUsize,
     /// The first panic of a chunk.
@@ -72,11 +94,6 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Team {
-    /// Threads that this process may use.
-    pub(super) fn size() -> usize {
-        thread::available_parallelism().map_or(1, std::num::NonZero::get)
-    }
-
     /// A team of so many, the caller included.
     ///
     /// # Errors
@@ -86,7 +103,7 @@ impl Team {
         let mut team = Self {
             shared: Arc::new(Shared {
                 work: UnsafeCell::new(None),
-                ticket: AtomicU64::new(0),
+                untaken: AtomicUsize::new(0),
                 unfinished: AtomicUsize::new(0),
                 panic: Mutex::new(None),
                 caller: Mutex::new(None),
@@ -113,9 +130,9 @@ impl Team {
     ///
     /// # Panics
     ///
-    /// With the panic of a chunk, when the others are done.
+    /// With the panic of a chunk, when no other thread is at one.
     pub(super) fn run(&mut self, chunks: usize, work: &(dyn Fn(usize) + Sync)) {
-        if self.workers.is_empty() || chunks < 2 || u32::try_from(chunks).is_err() {
+        if self.workers.is_empty() || chunks < 2 {
             for chunk in 0..chunks {
                 work(chunk);
             }
@@ -130,9 +147,7 @@ impl Team {
         // SAFETY: `&mut self`: no other phase runs, and the last one's chunks are all finished.
         unsafe { *shared.work.get() = Some(Work { chunk, chunks }) };
         shared.unfinished.store(chunks, Ordering::Relaxed);
-        let phase = shared.ticket.load(Ordering::Relaxed) >> 32;
-        let ticket = (phase.wrapping_add(1) << 32) | chunks as u64;
-        shared.ticket.store(ticket, Ordering::SeqCst);
+        shared.untaken.store(chunks, Ordering::SeqCst);
         if shared.sleepers.load(Ordering::SeqCst) > 0 {
             drop(locked(&shared.bed));
             shared.alarm.notify_all();
@@ -160,33 +175,36 @@ impl Drop for Team {
 impl Shared {
     /// Takes a chunk and computes it; false if there is none.
     fn take(&self) -> bool {
-        let mut ticket = self.ticket.load(Ordering::Acquire);
-        let left = loop {
-            let left = ticket & u64::from(u32::MAX);
+        let mut left = self.untaken.load(Ordering::Acquire);
+        loop {
             if left == 0 {
                 return false;
             }
-            // Fails where the phase has changed, too: its number is part of the ticket.
-            match self.ticket.compare_exchange_weak(
-                ticket,
-                ticket - 1,
+            match self.untaken.compare_exchange_weak(
+                left,
+                left - 1,
                 Ordering::AcqRel,
                 Ordering::Acquire,
             ) {
-                Ok(_) => break left,
-                Err(current) => ticket = current,
+                Ok(_) => break,
+                Err(current) => left = current,
             }
-        };
+        }
         // SAFETY: a chunk of this phase is taken and not finished, so `run` neither writes this
         // nor returns.
-        let work = unsafe { *self.work.get() };
-        if let (Some(work), Ok(left)) = (work, usize::try_from(left)) {
+        if let Some(work) = unsafe { *self.work.get() } {
             let done = catch_unwind(AssertUnwindSafe(|| {
                 // SAFETY: as above: the closure is borrowed by a `run` that has not returned.
                 unsafe { (*work.chunk)(work.chunks - left) }
             }));
             if let Err(panic) = done {
-                locked(&self.panic).get_or_insert(panic);
+                let mut first = locked(&self.panic);
+                if first.is_none() {
+                    *first = Some(panic);
+                } else {
+                    // What a panic carries may panic again where it is dropped.
+                    std::mem::forget(panic);
+                }
             }
         }
         if self.unfinished.fetch_sub(1, Ordering::SeqCst) == 1
@@ -215,7 +233,7 @@ impl Shared {
     /// A worker's life.
     fn serve(&self) {
         let stopped = || self.stop.load(Ordering::SeqCst);
-        let called = || self.ticket.load(Ordering::SeqCst) & u64::from(u32::MAX) > 0 || stopped();
+        let called = || self.untaken.load(Ordering::SeqCst) > 0 || stopped();
         while !stopped() {
             while self.take() {}
             if spun(called) {
@@ -249,60 +267,4 @@ fn spun(holds: impl Fn() -> bool) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_chunk_is_computed_once() {
-        for threads in [1, 2, 3, 7] {
-            let mut team = Team::new(threads).unwrap();
-            for phase in 0..2000_usize {
-                let chunks = phase * 7 % 23;
-                let counts: Vec<AtomicUsize> = (0..chunks).map(|_| AtomicUsize::new(0)).collect();
-                team.run(chunks, &|chunk| {
-                    counts[chunk].fetch_add(1, Ordering::Relaxed);
-                });
-                let once = |count: &AtomicUsize| count.load(Ordering::Relaxed) == 1;
-                assert!(counts.iter().all(once), "{threads} threads, phase {phase}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_sleeping_team_wakes_and_one_at_rest_is_dropped() {
-        for _ in 0..20 {
-            let mut team = Team::new(3).unwrap();
-            let count = AtomicUsize::new(0);
-            for _ in 0..3 {
-                thread::sleep(PATIENCE * 3);
-                team.run(5, &|_| {
-                    thread::sleep(PATIENCE * 2);
-                    count.fetch_add(1, Ordering::Relaxed);
-                });
-            }
-            assert_eq!(count.into_inner(), 15);
-            thread::sleep(PATIENCE * 3);
-        }
-    }
-
-    #[test]
-    fn a_panic_in_a_chunk_reaches_the_caller_and_leaves_the_team_usable() {
-        let mut team = Team::new(3).unwrap();
-        for bad in 0..8 {
-            let count = AtomicUsize::new(0);
-            let panic = catch_unwind(AssertUnwindSafe(|| {
-                team.run(8, &|chunk| {
-                    assert_ne!(chunk, bad, "the bad one");
-                    count.fetch_add(1, Ordering::Relaxed);
-                });
-            }));
-            assert!(panic.is_err());
-            assert_eq!(count.into_inner(), 7, "the others are computed");
-        }
-        let count = AtomicUsize::new(0);
-        team.run(9, &|_| {
-            count.fetch_add(1, Ordering::Relaxed);
-        });
-        assert_eq!(count.into_inner(), 9);
-    }
-}
+mod tests;
