@@ -128,23 +128,18 @@ impl Layers {
         layers
     }
 
-    /// Layers of any wiring, each with the indices of the values that it reads: for tests of what
-    /// no network of the catalogue has.
+    /// No layers yet, of an input of so many channels: for tests of what no network of the
+    /// catalogue has.
     #[cfg(test)]
-    pub(crate) fn of_operations(input: usize, list: &[(&str, Operation, &[usize])]) -> Self {
-        let mut layers = Self {
+    pub(crate) fn reading(channels: usize) -> Self {
+        Self {
             list: Vec::new(),
             gates: Vec::new(),
             blocks: Vec::new(),
-            channels: vec![input],
+            channels: vec![channels],
             convention: super::convention::KERAS,
             prefix: String::new(),
-        };
-        for (name, operation, inputs) in list {
-            let inputs: Vec<Value> = inputs.iter().map(|&index| Value(index)).collect();
-            layers.push(name, *operation, &inputs);
         }
-        layers
     }
 
     /// All layers, in the order of computation.
@@ -190,7 +185,7 @@ impl Layers {
     }
 
     /// Layers under a common name.
-    pub(super) fn group<T>(&mut self, name: &str, wire: impl FnOnce(&mut Self) -> T) -> T {
+    pub(crate) fn group<T>(&mut self, name: &str, wire: impl FnOnce(&mut Self) -> T) -> T {
         let outer = self.prefix.len();
         if outer > 0 {
             self.prefix.push('.');
@@ -223,7 +218,7 @@ impl Layers {
         }
     }
 
-    pub(super) fn push(&mut self, name: &str, operation: Operation, inputs: &[Value]) -> Value {
+    pub(crate) fn push(&mut self, name: &str, operation: Operation, inputs: &[Value]) -> Value {
         let channels: Vec<usize> = inputs
             .iter()
             .map(|&value| self.channels_of(value))
@@ -237,7 +232,7 @@ impl Layers {
         Value(self.list.len())
     }
 
-    pub(super) fn channels_of(&self, value: Value) -> usize {
+    pub(crate) fn channels_of(&self, value: Value) -> usize {
         self.channels.get(value.0).copied().unwrap_or_default()
     }
 
@@ -334,7 +329,7 @@ impl Layers {
     }
 
     /// Hu et al., figure 1: squeeze to means, excite through two dense layers, scale.
-    pub(super) fn squeeze_excite(&mut self, x: Value, width: SqueezeWidth) -> Value {
+    pub(crate) fn squeeze_excite(&mut self, x: Value, width: SqueezeWidth) -> Value {
         let channels = self.channels_of(x);
         let squeeze = width.of(channels);
         self.gates.push(Gate {

@@ -74,7 +74,10 @@ impl SeNet {
     ///
     /// A tensor that `vb` lacks, or that has another shape.
     pub fn new(network: &Network, vb: VarBuilder) -> Result<Self> {
-        let layers = network.layers();
+        Self::of_layers(network.layers(), vb)
+    }
+
+    pub(crate) fn of_layers(layers: Layers, vb: VarBuilder) -> Result<Self> {
         let mut steps = Vec::with_capacity(layers.as_slice().len());
         let mut gates = layers.gates().iter().peekable();
         let mut first = 0;

@@ -1,0 +1,148 @@
+//! Convolutions of any geometry, alone and with what is done to their output before it is stored.
+
+use std::collections::HashMap;
+
+use super::{Case, Options, Random};
+use crate::network::geometry::{Padding, Rounding, Window};
+use crate::network::operation::Conv;
+use crate::network::{Layers, Operation, Value};
+
+/// A convolution of any kernel, stride, padding, groups and channels.
+fn any(random: &mut Random) -> Conv {
+    let kernel = if random.of(&[true, true, false]) {
+        [random.of(&[1, 3, 3, 5, 7]); 2]
+    } else {
+        [random.within(1, 7), random.within(1, 7)]
+    };
+    let groups = random.of(&[1, 1, 1, 2, 3, 4, 8]);
+    let share = random.of(&[1, 2, 3, 4, 5, 8, 12, 16, 20, 32]);
+    let outputs = random.of(&[1, 2, 4, 5, 8, 16, 24, 32, 40]);
+    let padding = match random.within(0, 3) {
+        0 => Padding::VALID,
+        1 => Padding::Same,
+        2 => Padding::Symmetric(kernel.map(|side| side / 2)),
+        _ => Padding::Symmetric([random.within(0, 3), random.within(0, 3)]),
+    };
+    Conv {
+        in_channels: groups * share,
+        out_channels: groups * outputs,
+        groups,
+        window: Window {
+            kernel,
+            stride: random.of(&[1, 1, 2, 3]),
+            padding,
+            rounding: Rounding::Floor,
+        },
+        bias: random.of(&[true, false]),
+    }
+}
+
+/// One of 3x3 and stride 1 with channels enough for Winograd's tiles.
+fn tiled(random: &mut Random) -> Conv {
+    let (groups, channels) = if random.of(&[true, true, false]) {
+        (1, [16, 17, 24, 32, 48])
+    } else {
+        (2, [64, 64, 64, 80, 96])
+    };
+    let padding = match random.within(0, 2) {
+        0 => Padding::VALID,
+        1 => Padding::Same,
+        _ => Padding::Symmetric([random.within(0, 2), random.within(0, 2)]),
+    };
+    Conv {
+        in_channels: groups * random.of(&channels),
+        out_channels: groups * random.of(&channels),
+        groups,
+        window: Window::square(3, 1, padding),
+        bias: random.of(&[true, false]),
+    }
+}
+
+/// One of 3x3 whose groups are narrower than a block of channels.
+fn narrow(random: &mut Random) -> Conv {
+    let share = random.of(&[1, 2, 4, 8]);
+    let outputs = share * random.of(&[1, 1, 2]);
+    let groups = random.within(2, 40 / share);
+    Conv {
+        in_channels: groups * share,
+        out_channels: groups * outputs.min(8),
+        groups,
+        window: Window {
+            padding: random.of(&[Padding::VALID, Padding::Same, Padding::Symmetric([1, 2])]),
+            ..Window::square(3, random.within(1, 2), Padding::VALID)
+        },
+        bias: random.of(&[true, false]),
+    }
+}
+
+/// The convolution of the input, or of its negative's negative, so that its input is no plane;
+/// perhaps once more with other numbers and added, and a rectifier.
+fn case(name: String, conv: Conv, size: [usize; 2], random: &mut Random) -> Case {
+    let mut net = Layers::reading(conv.in_channels);
+    let negative = Operation::Multiply { factor: -1. };
+    let mut x = Value::INPUT;
+    if random.of(&[true, false]) {
+        x = net.push("negative", negative, &[x]);
+        x = net.push("again", negative, &[x]);
+    }
+    let mut y = net.push("conv", Operation::Conv(conv), &[x]);
+    if random.of(&[true, false]) {
+        let other = net.push("other", Operation::Conv(conv), &[x]);
+        y = net.push("add", Operation::Add, &[other, y]);
+    }
+    if random.of(&[true, false]) {
+        net.push("relu", Operation::Relu, &[y]);
+    }
+    let batch = random.within(1, 3);
+    Case::new(name, net, batch, size, random)
+}
+
+/// How many cases each algorithm has computed.
+fn algorithms(cases: &[Case]) -> HashMap<&'static str, usize> {
+    let mut counts = HashMap::new();
+    for case in cases {
+        let plan = super::plan(case, Options::default());
+        for step in plan.steps {
+            *counts.entry(step.algorithm).or_default() += 1;
+        }
+    }
+    counts
+}
+
+fn check(count: usize, seed: u64, sides: [usize; 2], conv: fn(&mut Random) -> Conv) -> Vec<Case> {
+    let mut random = Random(seed);
+    let mut cases = Vec::with_capacity(count);
+    while cases.len() < count {
+        let conv = conv(&mut random);
+        let [first, last] = sides;
+        let size = [random.within(first, last), random.within(first, last + 10)];
+        // A window may be larger than the image and its padding.
+        if conv.window.extents(size).is_ok() {
+            let case = case(format!("{conv:?}"), conv, size, &mut random);
+            case.check();
+            cases.push(case);
+        }
+    }
+    cases
+}
+
+#[test]
+fn convolutions_of_any_geometry_are_those_of_the_formula() {
+    let counts = algorithms(&check(250, 1, [7, 19], any));
+    assert!(counts["direct"] >= 150, "{counts:?}");
+}
+
+/// From maps of a few tiles to some that no tile divides, at both edges.
+#[test]
+fn convolutions_by_tiles_are_those_of_the_formula() {
+    let counts = algorithms(&check(80, 2, [5, 23], tiled));
+    for algorithm in ["winograd 2x2", "winograd 4x4"] {
+        assert!(counts[algorithm] >= 20, "{counts:?}");
+    }
+}
+
+#[test]
+fn convolutions_of_narrow_groups_are_those_of_the_formula() {
+    let counts = algorithms(&check(120, 7, [3, 23], narrow));
+    assert!(counts["narrow groups"] >= 100, "{counts:?}");
+}

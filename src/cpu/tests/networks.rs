@@ -1,0 +1,315 @@
+//! Everything but convolutions, and how layers are folded into each other and share memory.
+
+use super::{Case, Random};
+use crate::network::geometry::{Border, Padding, Rounding, Window};
+use crate::network::operation::Conv;
+use crate::network::{Layers, Operation, Shape, SqueezeWidth, Value};
+
+/// Channels that fill blocks and some that do not.
+const CHANNELS: [usize; 8] = [1, 3, 8, 16, 17, 24, 32, 48];
+
+fn pool(random: &mut Random) -> Operation {
+    let kernel = [random.within(1, 5), random.within(1, 5)];
+    // No more than half a window of padding, without which a window might cover none of the image.
+    let padding = match random.within(0, 2) {
+        0 => Padding::VALID,
+        1 => Padding::Same,
+        _ => Padding::Symmetric(kernel.map(|side| random.within(0, side / 2))),
+    };
+    let window = Window {
+        kernel,
+        stride: random.within(1, 3),
+        padding,
+        rounding: random.of(&[Rounding::Floor, Rounding::Ceil]),
+    };
+    match random.within(0, 5) {
+        0 | 1 => Operation::MaxPool(window),
+        2 | 3 => Operation::AveragePool {
+            window,
+            border: random.of(&[Border::Counted, Border::LeftOut]),
+        },
+        4 => Operation::AdaptiveAveragePool([random.within(1, 7), random.within(1, 7)]),
+        _ => Operation::GlobalAveragePool,
+    }
+}
+
+fn convolution(inputs: usize, random: &mut Random) -> Operation {
+    let side = random.of(&[1, 1, 3, 3, 5]);
+    let outputs = random.of(&CHANNELS);
+    let groups = random.of(&[1, 1, 1, 2, 4, 8]);
+    let divides = inputs.is_multiple_of(groups) && outputs.is_multiple_of(groups);
+    Operation::Conv(Conv {
+        in_channels: inputs,
+        out_channels: outputs,
+        groups: if divides { groups } else { 1 },
+        window: Window::square(side, random.of(&[1, 1, 1, 2]), Padding::Same),
+        bias: random.of(&[true, false]),
+    })
+}
+
+/// A network as it grows: layers, and the shape of each value.
+struct Growing {
+    net: Layers,
+    shapes: Vec<Shape>,
+    /// Values that nobody reads yet.
+    unread: Vec<Value>,
+    values: Vec<Value>,
+}
+
+impl Growing {
+    fn new(channels: usize, size: [usize; 2]) -> Self {
+        let shape = Shape {
+            batch: 1,
+            channels,
+            spatial: Some(size),
+        };
+        Self {
+            net: Layers::reading(channels),
+            shapes: vec![shape],
+            unread: vec![Value::INPUT],
+            values: vec![Value::INPUT],
+        }
+    }
+
+    fn shape(&self, value: Value) -> Shape {
+        self.shapes[value.index()]
+    }
+
+    /// Adds a layer if its inputs suit it.
+    fn add(&mut self, operation: Operation, inputs: &[Value]) -> Option<Value> {
+        let shapes: Vec<Shape> = inputs.iter().map(|&input| self.shape(input)).collect();
+        let shape = operation.output(&shapes).ok()?;
+        let name = format!("layer{}", self.shapes.len());
+        let output = self.net.push(&name, operation, inputs);
+        self.shapes.push(shape);
+        self.made(output, inputs);
+        Some(output)
+    }
+
+    fn made(&mut self, output: Value, inputs: &[Value]) {
+        self.unread.retain(|value| !inputs.contains(value));
+        self.unread.push(output);
+        self.values.push(output);
+    }
+
+    /// Adds an SE block.
+    fn gate(&mut self, x: Value, squeeze: usize) {
+        let name = format!("layer{}", self.shapes.len());
+        let output = self.net.group(&name, |net| {
+            net.squeeze_excite(x, SqueezeWidth::Fixed(squeeze))
+        });
+        let shape = self.shape(x);
+        let vector = |channels| Shape {
+            channels,
+            spatial: Some([1, 1]),
+            ..shape
+        };
+        self.shapes
+            .extend([shape.channels, squeeze, squeeze].map(vector));
+        self.shapes.extend([shape.channels; 2].map(vector));
+        self.shapes.push(shape);
+        self.made(output, &[x]);
+    }
+
+    /// Adds any layer or block, mostly to what is there last.
+    fn grow(&mut self, random: &mut Random) {
+        let x = match random.within(0, 3) {
+            0 => random.of(&self.values),
+            _ => *self.unread.last().unwrap_or(&Value::INPUT),
+        };
+        let shape = self.shape(x);
+        match random.within(0, 11) {
+            0..=3 => {
+                let conv = convolution(shape.channels, random);
+                let Some(mut y) = self.add(conv, &[x]) else {
+                    return;
+                };
+                if random.of(&[true, false]) {
+                    let norm = batch_norm(self.shape(y).channels, random);
+                    y = self.add(norm, &[y]).unwrap();
+                }
+                if random.of(&[true, false]) {
+                    self.add(Operation::Relu, &[y]);
+                }
+            }
+            4 => {
+                let pool = pool(random);
+                self.add(pool, &[x]);
+            }
+            5 | 6 => self.gate(x, random.within(1, 20)),
+            7 | 8 => {
+                let alike = |&&y: &&Value| y != x && self.shape(y) == shape;
+                let alike: Vec<Value> = self.values.iter().filter(alike).copied().collect();
+                if let Some(&y) = alike.last() {
+                    let sum = self.add(Operation::Add, &[x, y]).unwrap();
+                    if random.of(&[true, false]) {
+                        self.add(Operation::Relu, &[sum]);
+                    }
+                }
+            }
+            9 => {
+                let alike = |&&y: &&Value| y != x && self.shape(y).spatial == shape.spatial;
+                let alike = self.values.iter().rev().filter(alike).copied();
+                let mut members: Vec<Value> = alike.take(random.within(1, 3)).collect();
+                members.push(x);
+                if members.len() > 1 {
+                    self.add(Operation::Concat, &members);
+                }
+            }
+            10 => {
+                self.add(Operation::Multiply { factor: -0.3 }, &[x]);
+            }
+            _ => {
+                let norm = batch_norm(shape.channels, random);
+                self.add(norm, &[x]);
+            }
+        }
+    }
+
+    /// Brings all that nobody reads together: a network has one output.
+    fn finish(mut self) -> Layers {
+        if let &[_] = self.unread.as_slice() {
+            return self.net;
+        }
+        let pool = Operation::AdaptiveAveragePool([2, 3]);
+        let members: Vec<Value> = self.unread.clone();
+        let members: Vec<Value> = members
+            .into_iter()
+            .filter_map(|value| self.add(pool, &[value]))
+            .collect();
+        self.add(Operation::Concat, &members);
+        self.net
+    }
+}
+
+fn batch_norm(channels: usize, random: &mut Random) -> Operation {
+    Operation::BatchNorm {
+        channels,
+        epsilon: 1e-3,
+        weight: random.of(&[true, true, false]),
+    }
+}
+
+/// Alone, on what a convolution has stored, under a convolution's window, and with its output
+/// summed up for a gate.
+#[test]
+fn pools_of_any_geometry_are_those_of_the_formula() {
+    let mut random = Random(3);
+    let mut checked = 0;
+    while checked < 150 {
+        let size = [random.within(3, 15), random.within(3, 21)];
+        let mut growing = Growing::new(random.of(&CHANNELS), size);
+        let mut x = Value::INPUT;
+        if random.of(&[true, false]) {
+            let conv = convolution(growing.shape(x).channels, &mut random);
+            x = growing.add(conv, &[x]).unwrap();
+        }
+        let pool = pool(&mut random);
+        // A window may be larger than the image and its padding.
+        let Some(y) = growing.add(pool, &[x]) else {
+            continue;
+        };
+        match random.within(0, 2) {
+            0 => growing.gate(y, 5),
+            1 => {
+                let conv = convolution(growing.shape(y).channels, &mut random);
+                growing.add(conv, &[y]);
+            }
+            _ => {}
+        }
+        let batch = random.within(1, 3);
+        Case::new(
+            format!("{pool:?}"),
+            growing.finish(),
+            batch,
+            size,
+            &mut random,
+        )
+        .check();
+        checked += 1;
+    }
+}
+
+/// Residuals, concatenations in and out of place, gates known early and late, in any order.
+#[test]
+fn networks_of_any_wiring_are_those_of_the_formulas() {
+    let mut random = Random(4);
+    for number in 0..250 {
+        let size = [random.within(4, 15), random.within(4, 15)];
+        let mut growing = Growing::new(random.of(&CHANNELS), size);
+        for _ in 0..random.within(3, 14) {
+            growing.grow(&mut random);
+        }
+        let batch = random.within(1, 3);
+        let name = format!("network {number}");
+        Case::new(name, growing.finish(), batch, size, &mut random).check();
+    }
+}
+
+/// A bottleneck: its gate follows from what its last convolution reads.
+#[test]
+fn a_bottleneck_is_that_of_the_formulas() {
+    let mut random = Random(5);
+    for (channels, width, groups) in [(32, 16, 1), (24, 40, 1), (64, 32, 32), (48, 24, 8)] {
+        let mut growing = Growing::new(channels, [11, 9]);
+        let mut y = Value::INPUT;
+        for (side, outputs, groups) in [(1, width, 1), (3, width, groups), (1, channels, 1)] {
+            let conv = Conv {
+                in_channels: growing.shape(y).channels,
+                out_channels: outputs,
+                groups,
+                window: Window::square(side, 1, Padding::Same),
+                bias: false,
+            };
+            y = growing.add(Operation::Conv(conv), &[y]).unwrap();
+            y = growing.add(batch_norm(outputs, &mut random), &[y]).unwrap();
+            if outputs != channels || side == 3 {
+                y = growing.add(Operation::Relu, &[y]).unwrap();
+            }
+        }
+        growing.gate(y, 7);
+        let y = *growing.values.last().unwrap();
+        let y = growing.add(Operation::Add, &[y, Value::INPUT]).unwrap();
+        growing.add(Operation::Relu, &[y]);
+        let name = format!("{channels} channels, {width} wide, {groups} groups");
+        let case = Case::new(name, growing.finish(), 3, [11, 9], &mut random);
+        let plan = super::plan(&case, super::Options::default());
+        let convolutions = plan.steps.iter().filter(|step| step.algorithm != "pass");
+        assert_eq!(
+            convolutions.count(),
+            plan.steps.len(),
+            "the gate takes no pass of its own"
+        );
+        case.check();
+    }
+}
+
+/// Dense layers after a pool or a map of any size.
+#[test]
+fn classifiers_are_those_of_the_formulas() {
+    let mut random = Random(6);
+    for channels in CHANNELS {
+        for [height, width] in [[1, 1], [2, 3], [7, 7]] {
+            let mut growing = Growing::new(channels, [8, 9]);
+            let conv = convolution(channels, &mut random);
+            let y = growing.add(conv, &[Value::INPUT]).unwrap();
+            let pool = Operation::AdaptiveAveragePool([height, width]);
+            let y = growing.add(pool, &[y]).unwrap();
+            let mut y = growing
+                .add(Operation::Flatten { height, width }, &[y])
+                .unwrap();
+            for outputs in [33, 10] {
+                let inputs = growing.shape(y).channels;
+                y = growing
+                    .add(Operation::Linear { inputs, outputs }, &[y])
+                    .unwrap();
+                if outputs == 33 {
+                    y = growing.add(Operation::Relu, &[y]).unwrap();
+                }
+            }
+            let name = format!("{channels} channels, {height}x{width}");
+            let batch = random.of(&[1, 2, 17]);
+            Case::new(name, growing.finish(), batch, [8, 9], &mut random).check();
+        }
+    }
+}
