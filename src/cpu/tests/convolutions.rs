@@ -8,7 +8,7 @@ use crate::network::operation::Conv;
 use crate::network::{Layers, Operation, Value};
 
 /// A convolution of any kernel, stride, padding, groups and channels.
-fn any(random: &mut Random) -> Conv {
+pub(super) fn any(random: &mut Random) -> Conv {
     let kernel = if random.of(&[true, true, false]) {
         [random.of(&[1, 3, 3, 5, 7]); 2]
     } else {
@@ -38,7 +38,7 @@ fn any(random: &mut Random) -> Conv {
 }
 
 /// One of 3x3 and stride 1 with channels enough for Winograd's tiles.
-fn tiled(random: &mut Random) -> Conv {
+pub(super) fn tiled(random: &mut Random) -> Conv {
     let (groups, channels) = if random.of(&[true, true, false]) {
         (1, [16, 17, 24, 32, 48])
     } else {
@@ -59,7 +59,7 @@ fn tiled(random: &mut Random) -> Conv {
 }
 
 /// One of 3x3 whose groups are narrower than a block of channels.
-fn narrow(random: &mut Random) -> Conv {
+pub(super) fn narrow(random: &mut Random) -> Conv {
     let share = random.of(&[1, 2, 4, 8]);
     let outputs = share * random.of(&[1, 1, 2]);
     let groups = random.within(2, 40 / share);
@@ -109,21 +109,26 @@ fn algorithms(cases: &[Case]) -> HashMap<&'static str, usize> {
     counts
 }
 
-fn check(count: usize, seed: u64, sides: [usize; 2], conv: fn(&mut Random) -> Conv) -> Vec<Case> {
-    let mut random = Random(seed);
-    let mut cases = Vec::with_capacity(count);
-    while cases.len() < count {
-        let conv = conv(&mut random);
-        let [first, last] = sides;
+/// The next case of a kind, on an image from `first` to `last` pixels high.
+pub(super) fn next(
+    [first, last]: [usize; 2],
+    conv: fn(&mut Random) -> Conv,
+    random: &mut Random,
+) -> Case {
+    loop {
+        let conv = conv(random);
         let size = [random.within(first, last), random.within(first, last + 10)];
         // A window may be larger than the image and its padding.
         if conv.window.extents(size).is_ok() {
-            let case = case(format!("{conv:?}"), conv, size, &mut random);
-            case.check();
-            cases.push(case);
+            return case(format!("{conv:?}"), conv, size, random);
         }
     }
-    cases
+}
+
+fn check(count: usize, seed: u64, sides: [usize; 2], conv: fn(&mut Random) -> Conv) -> Vec<Case> {
+    let mut random = Random(seed);
+    let cases = (0..count).map(|_| next(sides, conv, &mut random));
+    cases.inspect(Case::check).collect()
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! and those of every instruction set there is, against [`plain`]'s formulas.
 
 mod convolutions;
+#[cfg(target_os = "linux")]
+mod guard;
 mod networks;
 mod plain;
 

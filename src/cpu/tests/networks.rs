@@ -230,19 +230,23 @@ fn pools_of_any_geometry_are_those_of_the_formula() {
     }
 }
 
-/// Residuals, concatenations in and out of place, gates known early and late, in any order.
+/// Any wiring: residuals, concatenations in and out of place, gates known early and late, in any
+/// order.
+pub(super) fn any(name: String, random: &mut Random) -> Case {
+    let size = [random.within(4, 15), random.within(4, 15)];
+    let mut growing = Growing::new(random.of(&CHANNELS), size);
+    for _ in 0..random.within(3, 14) {
+        growing.grow(random);
+    }
+    let batch = random.within(1, 3);
+    Case::new(name, growing.finish(), batch, size, random)
+}
+
 #[test]
 fn networks_of_any_wiring_are_those_of_the_formulas() {
     let mut random = Random(4);
     for number in 0..250 {
-        let size = [random.within(4, 15), random.within(4, 15)];
-        let mut growing = Growing::new(random.of(&CHANNELS), size);
-        for _ in 0..random.within(3, 14) {
-            growing.grow(&mut random);
-        }
-        let batch = random.within(1, 3);
-        let name = format!("network {number}");
-        Case::new(name, growing.finish(), batch, size, &mut random).check();
+        any(format!("network {number}"), &mut random).check();
     }
 }
 

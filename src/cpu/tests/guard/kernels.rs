@@ -1,0 +1,359 @@
+//! Each kernel by itself, on arguments that just fit: each of the places that it touches lies once
+//! at the end of memory and once at its beginning. All else is NaN before, so that a number read
+//! from elsewhere shows, and must be the same after.
+
+use std::array::from_fn;
+use std::iter::once;
+
+use super::super::Random;
+use super::say;
+use crate::cpu::Isa;
+use crate::cpu::kernels::{
+    self, BLOCK, Epilogue, MAX_BLOCKS, MAX_ROWS, Memory, Narrow, Pixels, Pointwise, Pool, Pooling,
+    Product, Runs, Side, Sums, TilesIn, TilesOut, lines,
+};
+
+/// Numbers of memory that a kernel reads or writes.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    In(usize),
+    Out(usize),
+    /// Read and written.
+    Both(usize),
+    /// Not there.
+    None,
+}
+
+impl Place {
+    fn len(self) -> usize {
+        match self {
+            Self::In(len) | Self::Out(len) | Self::Both(len) => len,
+            Self::None => 0,
+        }
+    }
+}
+
+/// Runs a kernel on memory that has just these places, each of them last in turn.
+fn run(isa: Isa, name: &str, places: &[Place], kernel: impl Fn(&Memory<'_>, &[usize])) {
+    for last in 0..places.len() {
+        if let Place::None = places[last] {
+            continue;
+        }
+        say(isa, &format!("{name}, {places:?}, {last} last"));
+        // From after the last one around to it; blocks stay aligned, as the engine has them.
+        let order: Vec<usize> = (last + 1..places.len()).chain(0..=last).collect();
+        let mut offsets = vec![0; places.len()];
+        let mut total = 0;
+        for &index in &order {
+            offsets[index] = total;
+            total = (total + places[index].len()).next_multiple_of(BLOCK);
+        }
+        offsets[last] = total - places[last].len();
+        let mut content = vec![f32::NAN; total];
+        let mut random = Random(9);
+        for (place, &offset) in places.iter().zip(&offsets) {
+            if let Place::In(len) | Place::Both(len) = *place {
+                content[offset..offset + len].copy_from_slice(&random.numbers(len));
+            }
+        }
+        let mut own = lines(total);
+        // SAFETY: one thread.
+        let memory = unsafe { Memory::new(&mut own) };
+        memory.write(0, &content);
+        kernel(&memory, &offsets);
+        let written = |number: &usize| {
+            let mut places = places.iter().zip(&offsets);
+            places.any(|(place, &offset)| {
+                let inside = (offset..offset + place.len()).contains(number);
+                inside && matches!(place, Place::Out(_) | Place::Both(_))
+            })
+        };
+        for (number, before) in content.iter().enumerate() {
+            let after = memory.get(number);
+            if written(&number) {
+                assert!(after.is_finite(), "number {number}: {after}");
+            } else {
+                assert_eq!(after.to_bits(), before.to_bits(), "number {number} is kept");
+            }
+        }
+    }
+}
+
+/// What a kernel does to a sum before it stores it.
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    gate: bool,
+    residual: bool,
+    relu: bool,
+    /// Whether they begin.
+    sums: Option<bool>,
+}
+
+const PLAIN: Ending = Ending {
+    gate: false,
+    residual: false,
+    relu: false,
+    sums: None,
+};
+
+const ENDINGS: [Ending; 4] = [
+    PLAIN,
+    Ending {
+        gate: true,
+        residual: true,
+        relu: true,
+        sums: Some(true),
+    },
+    Ending {
+        gate: true,
+        sums: Some(false),
+        ..PLAIN
+    },
+    Ending {
+        residual: true,
+        relu: true,
+        ..PLAIN
+    },
+];
+
+impl Ending {
+    /// Places of the gate, the residual, the sums and the output.
+    fn places(self, channels: usize, output: usize) -> [Place; 4] {
+        let there = |is: bool, place: Place| if is { place } else { Place::None };
+        let sums = match self.sums {
+            Some(true) => Place::Out(channels),
+            Some(false) => Place::Both(channels),
+            None => Place::None,
+        };
+        [
+            there(self.gate, Place::In(channels)),
+            there(self.residual, Place::In(output)),
+            sums,
+            Place::Out(output),
+        ]
+    }
+
+    fn sums(self, offset: usize) -> Option<Sums> {
+        self.sums.map(|begin| Sums { offset, begin })
+    }
+
+    /// The epilogue of `rows` pixels in a row.
+    fn epilogue<'a>(self, offsets: &[usize], rows: usize, bias: &'a [f32]) -> Epilogue<'a> {
+        let pixels = |start: usize| Pixels {
+            offsets: from_fn(|row| if row < rows { start + row * BLOCK } else { 0 }),
+            block: rows * BLOCK,
+        };
+        Epilogue {
+            bias,
+            gate: self.gate.then_some(offsets[0]),
+            residual: self.residual.then(|| pixels(offsets[1])),
+            relu: self.relu,
+            output: pixels(offsets[3]),
+            sums: self.sums(offsets[2]),
+        }
+    }
+}
+
+fn numbers(count: usize) -> Vec<f32> {
+    Random(10).numbers(count)
+}
+
+pub(super) fn run_all() {
+    for isa in Isa::available() {
+        for ending in ENDINGS {
+            products(isa, ending);
+            narrows(isa, ending);
+            passes(isa, ending);
+            tiles_out(isa, ending);
+        }
+        pools(isa);
+        tiles_in(isa);
+    }
+}
+
+fn products(isa: Isa, ending: Ending) {
+    // Offsets of runs, their length, and the step between pixels: 1x1, 3x3 with stride 2, channels
+    // of a narrow group, planes, and more numbers than are summed up at once.
+    let all: [(Vec<usize>, usize, usize); 5] = [
+        (vec![0], BLOCK, BLOCK),
+        (vec![0, 16, 32, 112, 128, 144], BLOCK, 2 * BLOCK),
+        (vec![0, 64], 4, BLOCK),
+        (vec![0, 40, 80], 7, 2),
+        ((0..20).map(|run| run * 48).collect(), BLOCK, BLOCK),
+    ];
+    for (offsets, length, step) in &all {
+        let runs = Runs::new(offsets.clone(), *length);
+        for blocks in 1..=MAX_BLOCKS {
+            let weights = numbers(runs.count() * blocks * BLOCK);
+            let bias = numbers(blocks * BLOCK);
+            for rows in 1..=MAX_ROWS {
+                let source = (rows - 1) * step + offsets.last().unwrap() + length;
+                let ends = ending.places(blocks * BLOCK, blocks * rows * BLOCK);
+                let places: Vec<Place> = ends.into_iter().chain(once(Place::In(source))).collect();
+                let name = format!("a product of {rows} rows, {blocks} blocks, runs {offsets:?}");
+                run(isa, &name, &places, |memory, offsets| {
+                    let product = Product {
+                        source: offsets[4],
+                        step: *step,
+                        rows,
+                        runs: &runs,
+                        weights: &weights,
+                        blocks,
+                        epilogue: ending.epilogue(offsets, rows, &bias),
+                    };
+                    kernels::product(isa, memory, &product);
+                });
+            }
+        }
+    }
+}
+
+fn narrows(isa: Isa, ending: Ending) {
+    for share in [1, 2, 4, 8] {
+        let lanes: Vec<[u32; BLOCK]> = (0..share)
+            .map(|input| from_fn(|lane| u32::try_from(lane / share * share + input).unwrap()))
+            .collect();
+        let weights = numbers(9 * share * BLOCK);
+        let bias = numbers(BLOCK);
+        for (stride, pixels) in
+            (1..=2).flat_map(|stride| (1..=MAX_ROWS).map(move |pixels| (stride, pixels)))
+        {
+            let columns = (pixels - 1) * stride + 3;
+            let row = (columns + 1) * BLOCK;
+            let ends = ending.places(BLOCK, pixels * BLOCK);
+            let source = Place::In(2 * row + columns * BLOCK);
+            let places: Vec<Place> = ends.into_iter().chain(once(source)).collect();
+            let name = format!("groups of {share}, {pixels} pixels, stride {stride}");
+            run(isa, &name, &places, |memory, offsets| {
+                let narrow = Narrow {
+                    source: offsets[4],
+                    row,
+                    stride,
+                    pixels,
+                    lanes: &lanes,
+                    weights: &weights,
+                    epilogue: ending.epilogue(offsets, pixels, &bias),
+                };
+                kernels::narrow(isa, memory, &narrow);
+            });
+        }
+    }
+}
+
+fn pools(isa: Isa) {
+    for (columns, rows) in [(1, 1), (2, 3), (5, 2), (9, 3)] {
+        let windows: Vec<[usize; 2]> = (0..columns).map(|column| [column, column + 3]).collect();
+        let factors = numbers(columns);
+        let row = (columns + 4) * BLOCK;
+        let source = Place::In((rows - 1) * row + (columns + 2) * BLOCK);
+        for pooling in [Pooling::Max, Pooling::Mean] {
+            for begin in [None, Some(true), Some(false)] {
+                let ending = Ending {
+                    sums: begin,
+                    ..PLAIN
+                };
+                let ends = ending.places(BLOCK, columns * BLOCK);
+                let places: Vec<Place> = ends.into_iter().chain(once(source)).collect();
+                let name = format!("a pool, {pooling:?} of {rows} rows");
+                run(isa, &name, &places, |memory, offsets| {
+                    let pool = Pool {
+                        pooling,
+                        source: offsets[4],
+                        row,
+                        rows,
+                        columns: &windows,
+                        factors: &factors,
+                        output: offsets[3],
+                        sums: ending.sums(offsets[2]),
+                    };
+                    kernels::pool(isa, memory, &pool);
+                });
+            }
+        }
+    }
+}
+
+fn passes(isa: Isa, ending: Ending) {
+    let norm = [numbers(BLOCK), numbers(BLOCK)];
+    for pixels in [1, 2, 5] {
+        for (normed, in_place) in [(false, false), (true, false), (true, true)] {
+            let mut ends = ending.places(BLOCK, pixels * BLOCK);
+            let mut source = Place::In(pixels * BLOCK);
+            if in_place {
+                ends[3] = Place::Both(pixels * BLOCK);
+                source = Place::None;
+            }
+            let places: Vec<Place> = ends.into_iter().chain(once(source)).collect();
+            let name = format!("a pass over {pixels} pixels");
+            run(isa, &name, &places, |memory, offsets| {
+                let pointwise = Pointwise {
+                    source: offsets[if in_place { 3 } else { 4 }],
+                    pixels,
+                    norm: normed.then(|| norm.each_ref().map(Vec::as_slice)),
+                    gate: ending.gate.then_some(offsets[0]),
+                    residual: ending.residual.then_some(offsets[1]),
+                    relu: ending.relu,
+                    output: offsets[3],
+                    sums: ending.sums(offsets[2]),
+                };
+                kernels::pointwise(isa, memory, &pointwise);
+            });
+        }
+    }
+}
+
+fn tiles_in(isa: Isa) {
+    for side in [Side::Two, Side::Four] {
+        let count = side.numbers() * side.numbers();
+        for tiles in [1, 2, 5] {
+            let width = ((tiles - 1) * side.outputs() + side.numbers()) * BLOCK;
+            let row = width + BLOCK;
+            let source = Place::In((side.numbers() - 1) * row + width);
+            let places = [source, Place::Out(count * tiles * BLOCK)];
+            let name = format!("{tiles} tiles in, {side:?}");
+            run(isa, &name, &places, |memory, offsets| {
+                let tiles = TilesIn {
+                    side,
+                    source: offsets[0],
+                    row,
+                    tiles,
+                    output: offsets[1],
+                    step: tiles * BLOCK,
+                };
+                kernels::tiles_in(isa, memory, &tiles);
+            });
+        }
+    }
+}
+
+fn tiles_out(isa: Isa, ending: Ending) {
+    let bias = numbers(BLOCK);
+    for side in [Side::Two, Side::Four] {
+        let count = side.numbers() * side.numbers();
+        for (rows, width) in
+            (1..=side.outputs()).flat_map(|rows| (1..=9_usize).map(move |width| (rows, width)))
+        {
+            let tiles = width.div_ceil(side.outputs());
+            let ends = ending.places(BLOCK, rows * width * BLOCK);
+            let source = Place::In(count * tiles * BLOCK);
+            let places: Vec<Place> = ends.into_iter().chain(once(source)).collect();
+            let name = format!("tiles out to {rows} by {width}, {side:?}");
+            run(isa, &name, &places, |memory, offsets| {
+                let tiles = TilesOut {
+                    side,
+                    source: offsets[4],
+                    step: tiles * BLOCK,
+                    width,
+                    rows,
+                    bias: &bias,
+                    gate: ending.gate.then_some(offsets[0]),
+                    residual: ending.residual.then_some([offsets[1], width * BLOCK]),
+                    relu: ending.relu,
+                    output: [offsets[3], width * BLOCK],
+                    sums: ending.sums(offsets[2]),
+                };
+                kernels::tiles_out(isa, memory, &tiles);
+            });
+        }
+    }
+}
