@@ -212,11 +212,11 @@ impl Epilogue<'_> {
         if let Some(residual) = &self.residual {
             inside(residual);
         }
-        for offset in [self.gate, self.sums.map(|sums| sums.offset)]
-            .into_iter()
-            .flatten()
-        {
-            memory.check(offset, width);
+        if let Some(gate) = self.gate {
+            memory.check(gate, width);
+        }
+        if let Some(sums) = self.sums {
+            memory.check(sums.offset, width);
         }
     }
 }
@@ -289,11 +289,11 @@ pub(super) fn pointwise(isa: Isa, memory: &Memory<'_>, pointwise: &Pointwise<'_>
     if let Some(residual) = pointwise.residual {
         memory.check(residual, length);
     }
-    for offset in [pointwise.gate, pointwise.sums.map(|sums| sums.offset)]
-        .into_iter()
-        .flatten()
-    {
-        memory.check(offset, BLOCK);
+    if let Some(gate) = pointwise.gate {
+        memory.check(gate, BLOCK);
+    }
+    if let Some(sums) = pointwise.sums {
+        memory.check(sums.offset, BLOCK);
     }
     if let Some(norm) = pointwise.norm {
         assert!(norm.iter().all(|numbers| numbers.len() >= BLOCK));
@@ -336,11 +336,11 @@ pub(super) fn tiles_out(isa: Isa, memory: &Memory<'_>, tiles: &TilesOut<'_>) {
     for [offset, step] in tiles.residual.into_iter().chain([tiles.output]) {
         memory.check(offset, (tiles.rows - 1) * step + tiles.width * BLOCK);
     }
-    for offset in [tiles.gate, tiles.sums.map(|sums| sums.offset)]
-        .into_iter()
-        .flatten()
-    {
-        memory.check(offset, BLOCK);
+    if let Some(gate) = tiles.gate {
+        memory.check(gate, BLOCK);
+    }
+    if let Some(sums) = tiles.sums {
+        memory.check(sums.offset, BLOCK);
     }
     dispatch!(isa, tiles_out, memory, tiles);
 }

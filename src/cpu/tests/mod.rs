@@ -4,6 +4,7 @@
 mod convolutions;
 #[cfg(target_os = "linux")]
 mod guard;
+mod memcheck;
 mod networks;
 mod plain;
 
