@@ -2,6 +2,7 @@
 //! and those of every instruction set there is, against [`plain`]'s formulas.
 
 mod convolutions;
+pub(in crate::cpu) mod exact;
 #[cfg(target_os = "linux")]
 mod guard;
 mod memcheck;

@@ -10,7 +10,7 @@ use super::say;
 use crate::cpu::Isa;
 use crate::cpu::kernels::{
     self, BLOCK, Epilogue, MAX_BLOCKS, MAX_ROWS, Memory, Narrow, Pixels, Pointwise, Pool, Pooling,
-    Product, Runs, Side, Sums, TilesIn, TilesOut, lines,
+    Product, Runs, Side, Sums, TilesIn, TilesOut,
 };
 
 /// Numbers of memory that a kernel reads or writes.
@@ -56,7 +56,7 @@ fn run(isa: Isa, name: &str, places: &[Place], kernel: impl Fn(&Memory<'_>, &[us
                 content[offset..offset + len].copy_from_slice(&random.numbers(len));
             }
         }
-        let mut own = lines(total);
+        let mut own = vec![0.; total];
         // SAFETY: one thread.
         let memory = unsafe { Memory::new(&mut own) };
         memory.write(0, &content);
@@ -199,6 +199,7 @@ fn products(isa: Isa, ending: Ending) {
                         runs: &runs,
                         weights: &weights,
                         blocks,
+                        ahead: &weights,
                         epilogue: ending.epilogue(offsets, rows, &bias),
                     };
                     kernels::product(isa, memory, &product);
