@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! layers ──> graph ──────> plan ───────────────> run
-//!            fuse.rs       plan.rs, place.rs     engine.rs, team.rs
+//!            fuse.rs       plan/, place.rs       engine.rs, team.rs
 //!            what folds    for one input shape:  phase by phase,
-//!            into what     algorithms, memory    job.rs over kernels/
+//!            into what     algorithms, memory    job/ over kernels/
 //! ```
 //!
 //! candle's path, [`crate::nn`], stays the reference. Results depend on the image alone: not on

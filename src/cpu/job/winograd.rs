@@ -1,0 +1,107 @@
+//! Winograd's tiles on their way into scratch memory and out of it.
+
+use std::ops::Range;
+
+use super::{Ending, Scene};
+use crate::cpu::fuse::Activation;
+use crate::cpu::kernels::{self, BLOCK, Side, TilesIn, TilesOut};
+use crate::cpu::view::View;
+
+/// Winograd's tiles of a strip: so many rows of tiles, of all images, from a first one on.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cpu) struct Strip {
+    pub(in crate::cpu) side: Side,
+    pub(in crate::cpu) first: usize,
+    /// Rows of tiles of an image.
+    pub(in crate::cpu) rows: usize,
+    /// Tiles of a row.
+    pub(in crate::cpu) columns: usize,
+    /// `[number of the tile][block][tile][16]`: numbers are images, blocks are blocks, and all
+    /// tiles of the strip are pixels of one row.
+    pub(in crate::cpu) scratch: View,
+}
+
+/// Transforms a strip's input.
+#[derive(Debug, Clone)]
+pub(in crate::cpu) struct TilesInJob {
+    pub(in crate::cpu) strip: Strip,
+    pub(in crate::cpu) source: View,
+}
+
+/// Transforms a strip's output.
+#[derive(Debug, Clone)]
+pub(in crate::cpu) struct TilesOutJob {
+    pub(in crate::cpu) strip: Strip,
+    pub(in crate::cpu) packed: usize,
+    pub(in crate::cpu) output: View,
+    pub(in crate::cpu) ending: Ending,
+}
+
+impl Strip {
+    /// A block of a row of tiles: the row's image and place in it, the block, and the offset of
+    /// its first tile's first number.
+    fn row(&self, index: usize) -> ([usize; 3], usize) {
+        let (row, block) = (index / self.scratch.blocks, index % self.scratch.blocks);
+        let place = self.first + row;
+        let scratch = self.scratch.at(0, block) + row * self.columns * BLOCK;
+        ([place / self.rows, place % self.rows, block], scratch)
+    }
+}
+
+impl TilesInJob {
+    /// Blocks of rows of tiles.
+    pub(super) fn run(&self, rows: Range<usize>, scene: &Scene<'_>) {
+        let Self { strip, source } = self;
+        for index in rows {
+            let ([image, row, block], output) = strip.row(index);
+            let first = row * strip.side.outputs() * source.row;
+            kernels::tiles_in(
+                scene.isa,
+                &scene.memory,
+                &TilesIn {
+                    side: strip.side,
+                    source: source.at(image, block) + first,
+                    row: source.row,
+                    tiles: strip.columns,
+                    output,
+                    step: strip.scratch.image,
+                },
+            );
+        }
+    }
+}
+
+impl TilesOutJob {
+    /// Blocks of rows of tiles.
+    pub(super) fn run(&self, rows: Range<usize>, scene: &Scene<'_>) {
+        let Self {
+            strip,
+            output,
+            ending,
+            ..
+        } = self;
+        let side = strip.side.outputs();
+        for index in rows {
+            let ([image, row, block], source) = strip.row(index);
+            let first = row * side;
+            let at = |view: &View| [view.at(image, block) + first * view.row, view.row];
+            kernels::tiles_out(
+                scene.isa,
+                &scene.memory,
+                &TilesOut {
+                    side: strip.side,
+                    source,
+                    step: strip.scratch.image,
+                    width: output.width,
+                    rows: side.min(output.height - first),
+                    bias: &scene.packed[self.packed].bias[block * BLOCK..],
+                    gate: ending.gate.map(|gate| gate.at(image, block)),
+                    residual: ending.residual.as_ref().map(at),
+                    relu: ending.activation == Some(Activation::Relu),
+                    output: at(output),
+                    sums: ending.sums([image, block], row, 0),
+                },
+            );
+        }
+    }
+}

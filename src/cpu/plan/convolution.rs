@@ -1,0 +1,334 @@
+//! How a convolution or dense layer is computed: its algorithm, tiles, loops and scratch memory.
+
+use super::Planning;
+use crate::cpu::fuse::{Node, Work};
+use crate::cpu::job::{
+    Ending, Job, NarrowJob, Outer, ProductJob, Strip, Sweep, TilesInJob, TilesOutJob,
+};
+use crate::cpu::kernels::{BLOCK, Runs, Side};
+use crate::cpu::pack::{Form, Order};
+use crate::cpu::view::{Grid, Tiles, View, blocks, share};
+use crate::error::{Error, Result};
+use crate::network::geometry::{Extent, Padding, Window};
+
+/// A convolution's geometry.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Convolution {
+    pub(super) form: Form,
+    pub(super) window: Window,
+    /// Where the window stands on the source.
+    pub(super) extents: [Extent; 2],
+    pub(super) narrow: bool,
+    /// Winograd's tiles, if it is computed so.
+    pub(super) side: Option<Side>,
+}
+
+/// How Winograd's tiles of a node go through scratch memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scratch {
+    pub(super) side: Side,
+    /// Rows of tiles of an image, and tiles of a row.
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// Strips that are computed one after the other.
+    pub(super) strips: usize,
+    /// The most tiles of a strip.
+    pub(super) tiles: usize,
+    /// A tile's numbers, in blocks of channels, on their way in and out.
+    pub(super) numbers: usize,
+}
+
+/// An algorithm's name, its phases, and the multiplications that it does.
+pub(super) type Computed = (&'static str, Vec<(Job, Grid)>, u64);
+
+/// Numbers of scratch memory that a strip may take, so that it stays in the cache: 1 MB.
+const SCRATCH: usize = 1 << 18;
+
+/// Tiles that a strip has at least, so that reading the weights pays.
+const TILES_OF_STRIP: usize = 28;
+
+/// Weights that stay in the cache while a map passes by: 256 KB.
+const CACHED: usize = 1 << 16;
+
+impl Planning<'_> {
+    pub(super) fn convolution(&self, node: &Node) -> Result<Option<Convolution>> {
+        let source = &self.tensors[node.source];
+        let (window, groups) = match &node.work {
+            Work::Conv { conv, .. } => (conv.window, conv.groups),
+            Work::Linear { .. } => {
+                let whole = Window {
+                    kernel: [source.height, source.width],
+                    ..Window::square(1, 1, Padding::VALID)
+                };
+                (whole, 1)
+            }
+            _ => return Ok(None),
+        };
+        let extents = window.extents([source.height, source.width])?;
+        let form = Form {
+            inputs: source.channels,
+            outputs: self.tensors[node.output].channels,
+            groups,
+            kernel: window.kernel,
+            planes: false,
+        };
+        Ok(Some(Convolution {
+            form,
+            window,
+            extents,
+            narrow: form.is_narrow(window.stride),
+            side: form.tiles(
+                extents.map(|extent| extent.output),
+                window.stride,
+                self.setting.exact,
+            ),
+        }))
+    }
+
+    /// How a convolution's output is cut, and whether its images are the pixels of one.
+    pub(super) fn tiles(&self, index: usize, offsets: &[usize]) -> Option<(Tiles, bool)> {
+        let node = &self.graph.nodes[index];
+        let convolution = self.convolutions[index].as_ref()?;
+        let [source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
+        let rows = self.setting.isa.rows();
+        let alone = output.height * output.width == 1
+            && node.finish.gate.is_none()
+            && self.sums[index].is_none();
+        if alone {
+            return Some((Tiles::new(self.images, 1, true, rows), true));
+        }
+        let pointwise = convolution.form.kernel == [1, 1]
+            && convolution.window.stride == 1
+            && [source.height, source.width] == [output.height, output.width];
+        let even = (pointwise && source.even_step().is_some()) || output.width == 1;
+        let even = even && !convolution.narrow;
+        Some((Tiles::new(output.height, output.width, even, rows), false))
+    }
+
+    pub(super) fn convolve(
+        &mut self,
+        index: usize,
+        offsets: &[usize],
+    ) -> Result<(&'static str, Job, Grid, u64)> {
+        let node = &self.graph.nodes[index];
+        let (Some(convolution), Some((tiles, as_pixels))) =
+            (self.convolutions[index], self.tiles(index, offsets))
+        else {
+            return Err(Error::Geometry("no convolution".to_owned()));
+        };
+        let Convolution {
+            form,
+            window,
+            extents: [down, across],
+            narrow,
+            side: _,
+        } = convolution;
+        let mut ending = self.ending(index, &node.finish, offsets);
+        let [mut source, mut output] = [node.source, node.output].map(|id| self.view(id, offsets));
+        source.start -= down.before * source.row + across.before * source.pixel;
+        let pixels = (output.images * output.height * output.width) as u64;
+        let threads = self.setting.threads;
+        if narrow {
+            let blocks = form.narrow_blocks();
+            let grid = Grid::of_panels(
+                blocks.len(),
+                output.images * tiles.lines(),
+                [9 * form.share() * BLOCK, output.width * BLOCK],
+                threads,
+            );
+            let macs = pixels * (9 * form.share() * blocks.len() * BLOCK) as u64;
+            let sweep = Sweep {
+                packed: self.packing(index, Order::Narrow(form)),
+                source,
+                stride: window.stride,
+                tiles,
+                output,
+                ending,
+                outer: Outer::Panels,
+            };
+            let job = Job::Narrow(NarrowJob { sweep, blocks });
+            return Ok(("narrow groups", job, grid, macs));
+        }
+        let panels = form.panels();
+        let [rows, columns] = form.kernel;
+        let mut runs = Vec::with_capacity(panels.source_blocks * rows * columns);
+        for block in 0..panels.source_blocks {
+            let columns = if form.planes { 1 } else { columns };
+            for row in 0..rows {
+                for column in 0..columns {
+                    let tap = row * source.row + column * source.pixel;
+                    runs.push(block * source.block + tap);
+                }
+            }
+        }
+        let step = if as_pixels {
+            source.image
+        } else if output.width == 1 {
+            window.stride * source.row
+        } else {
+            window.stride * source.pixel
+        };
+        if as_pixels {
+            source = source.of_images_as_pixels();
+            output = output.of_images_as_pixels();
+            ending.residual = ending.residual.map(|view| view.of_images_as_pixels());
+        }
+        let stride = if as_pixels { 1 } else { window.stride };
+        let lines = output.images * tiles.lines();
+        let of_panel = panels.numbers * BLOCK * panels.list[0].blocks;
+        let of_line =
+            source.images * panels.source_blocks * source.height * source.width * source.pixel
+                / lines;
+        let grid = Grid::of_panels(panels.list.len(), lines, [of_panel, of_line], threads);
+        let macs = pixels * (panels.numbers * blocks(form.outputs) * BLOCK) as u64;
+        let outer = if form.groups == 1 && panels.weights() <= CACHED {
+            Outer::Lines
+        } else {
+            Outer::Panels
+        };
+        let sweep = Sweep {
+            packed: self.packing(index, Order::Panels(form)),
+            source,
+            stride,
+            tiles,
+            output,
+            ending,
+            outer,
+        };
+        let job = Job::Product(ProductJob {
+            sweep,
+            runs: Runs::new(runs, panels.run),
+            panels,
+            step,
+            weights_of_image: None,
+        });
+        Ok(("direct", job, grid, macs))
+    }
+
+    /// How a node's tiles go through scratch memory, if it is computed so.
+    pub(super) fn scratch(&self, index: usize, offsets: &[usize]) -> Option<Scratch> {
+        let side = self.convolutions[index]?.side?;
+        let node = &self.graph.nodes[index];
+        let [source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
+        let [rows, columns] =
+            [output.height, output.width].map(|size| size.div_ceil(side.outputs()));
+        let numbers = side.numbers() * side.numbers() * (source.blocks + output.blocks);
+        // As many rows of tiles as stay in the cache on their way, but enough to read all weights
+        // for.
+        let wanted = (SCRATCH / (numbers * BLOCK)).max(TILES_OF_STRIP);
+        let all = rows * output.images;
+        let strips = (all * columns).div_ceil(wanted).min(all);
+        Some(Scratch {
+            side,
+            rows,
+            columns,
+            strips,
+            tiles: all.div_ceil(strips) * columns,
+            numbers,
+        })
+    }
+
+    /// A convolution by Winograd's tiles, strip by strip.
+    pub(super) fn winograd(&mut self, index: usize, offsets: &[usize]) -> Result<Computed> {
+        let (Some(convolution), Some(scratch), Some(buffer)) = (
+            self.convolutions[index],
+            self.scratch(index, offsets),
+            self.scratches[index],
+        ) else {
+            return Err(Error::Geometry("no tiles".to_owned()));
+        };
+        let node = &self.graph.nodes[index];
+        let Convolution {
+            form,
+            extents: [down, across],
+            ..
+        } = convolution;
+        let Scratch {
+            side,
+            rows,
+            columns,
+            strips,
+            ..
+        } = scratch;
+        let [mut source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
+        source.start -= down.before * source.row + across.before * source.pixel;
+        let ending = self.ending(index, &node.finish, offsets);
+        let packed = self.packing(index, Order::Winograd(form, side));
+        let threads = self.setting.threads;
+        let panels = form.pointwise().panels();
+        let numbers = side.numbers() * side.numbers();
+        let of_image = panels.weights();
+        let mut jobs = Vec::with_capacity(3 * strips);
+        for strip in 0..strips {
+            let share = share(rows * output.images, strips, strip);
+            let tiles = share.len() * columns;
+            let place = |start, blocks| View {
+                start,
+                image: blocks * tiles * BLOCK,
+                block: tiles * BLOCK,
+                row: tiles * BLOCK,
+                pixel: BLOCK,
+                images: numbers,
+                blocks,
+                height: 1,
+                width: tiles,
+            };
+            let input = place(offsets[buffer], source.blocks);
+            let start = input.start + numbers * input.image;
+            let products = place(start, output.blocks);
+            let strip = |scratch| Strip {
+                side,
+                first: share.start,
+                rows,
+                columns,
+                scratch,
+            };
+            let transform = TilesInJob {
+                strip: strip(input),
+                source,
+            };
+            let cut = Tiles::new(1, tiles, true, self.setting.isa.rows());
+            let lines = numbers * cut.lines();
+            let runs = (0..panels.source_blocks).map(|block| block * input.block);
+            let product = ProductJob {
+                sweep: Sweep {
+                    packed,
+                    source: input,
+                    stride: 1,
+                    tiles: cut,
+                    output: products,
+                    ending: Ending::default(),
+                    outer: Outer::Lines,
+                },
+                panels: panels.clone(),
+                runs: Runs::new(runs.collect(), panels.run),
+                step: BLOCK,
+                weights_of_image: Some(of_image),
+            };
+            let finish = TilesOutJob {
+                strip: strip(products),
+                packed,
+                output,
+                ending: ending.clone(),
+            };
+            jobs.push((
+                Job::TilesIn(transform),
+                Grid::of_rows(share.len() * source.blocks, threads),
+            ));
+            jobs.push((
+                Job::Product(product),
+                Grid::of_panels(panels.list.len(), lines, [0, 1], threads),
+            ));
+            jobs.push((
+                Job::TilesOut(finish),
+                Grid::of_rows(share.len() * output.blocks, threads),
+            ));
+        }
+        let macs = (output.images * rows * columns * numbers * of_image) as u64;
+        let name = match side {
+            Side::Two => "winograd 2x2",
+            Side::Four => "winograd 4x4",
+        };
+        Ok((name, jobs, macs))
+    }
+}

@@ -1,0 +1,507 @@
+//! Nodes to phases, for one shape of input: geometry, places in memory, loops.
+//!
+//! What algorithm a node gets follows from its geometry alone, and every sum is taken in an order
+//! that follows from it too: neither the batch nor the number of threads changes a bit.
+
+mod convolution;
+mod layout;
+
+use self::convolution::Convolution;
+use self::layout::{Room, Tensor};
+use super::fuse::{Finish, Graph, Id, Node, Origin, Work};
+use super::isa::Isa;
+use super::job::{Ending, EnterJob, GatherJob, Job, MeanJob, PassJob, Phase, PoolJob, SumsPlace};
+use super::kernels::{BLOCK, Pooling};
+use super::pack::Order;
+use super::place::{Buffer, place};
+use super::view::{Grid, View, blocks};
+use crate::error::{Error, Result};
+use crate::network::geometry::adaptive;
+use crate::network::trace::{Trace, trace};
+use crate::network::{Layers, Operation, Shape};
+
+/// Everything that a run of one shape does.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) steps: Vec<Step>,
+    /// Which numbers a run needs, packed how.
+    pub(super) packings: Vec<Packing>,
+    /// Numbers of memory that it needs.
+    pub(super) memory: usize,
+    pub(super) output: Made,
+}
+
+/// A node's phases.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// The layers it computes, by index; none for what only the engine has.
+    pub(super) layers: Vec<usize>,
+    pub(super) algorithm: &'static str,
+    pub(super) phases: Vec<Phase>,
+    pub(super) made: Made,
+    /// Multiplications that it really does.
+    pub(super) macs: u64,
+    /// The buffer that it writes, and its bytes.
+    pub(super) buffer: usize,
+    pub(super) bytes: usize,
+}
+
+/// A tensor that a step has made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Made {
+    pub(super) view: View,
+    pub(super) channels: usize,
+}
+
+impl Made {
+    /// `[N, C, H, W]`.
+    pub(super) fn shape(&self) -> [usize; 4] {
+        let View {
+            images,
+            height,
+            width,
+            ..
+        } = self.view;
+        [images, self.channels, height, width]
+    }
+}
+
+/// Numbers of a node, in the order of a kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Packing {
+    pub(super) node: usize,
+    pub(super) order: Order,
+}
+
+/// What a plan depends on besides the network and the input's shape.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setting {
+    pub(super) isa: Isa,
+    pub(super) threads: usize,
+    pub(super) exact: bool,
+}
+
+struct Planning<'a> {
+    graph: &'a Graph,
+    trace: Trace,
+    images: usize,
+    setting: Setting,
+    tensors: Vec<Tensor>,
+    rooms: Vec<Room>,
+    /// For each node, if it is one.
+    convolutions: Vec<Option<Convolution>>,
+    /// For each node whose output is summed up: the place of its sums, relative to their buffer.
+    sums: Vec<Option<SumsPlace>>,
+    packings: Vec<Packing>,
+    /// For each node that Winograd's tiles compute, the buffer of its scratch.
+    scratches: Vec<Option<usize>>,
+}
+
+impl Plan {
+    /// Plans a run on inputs of this shape.
+    ///
+    /// # Errors
+    ///
+    /// An input that the network cannot take.
+    pub(super) fn new(
+        graph: &Graph,
+        layers: &Layers,
+        input: Shape,
+        setting: Setting,
+    ) -> Result<Self> {
+        let trace = trace(layers, input)?;
+        let mut planning = Planning {
+            graph,
+            images: input.batch,
+            setting,
+            tensors: Vec::new(),
+            rooms: Vec::new(),
+            convolutions: Vec::new(),
+            sums: vec![None; graph.nodes.len()],
+            packings: Vec::new(),
+            scratches: vec![None; graph.nodes.len()],
+            trace,
+        };
+        planning.shapes()?;
+        planning.halos();
+        planning.homes();
+        planning.build()
+    }
+}
+
+impl Node {
+    /// The tensors whose numbers it reads.
+    fn reads(&self) -> Vec<Id> {
+        let mut reads = match &self.work {
+            Work::Concat { members } => members.clone(),
+            _ => vec![self.source],
+        };
+        reads.extend(self.finish.gate.into_iter().chain(self.finish.residual));
+        reads
+    }
+}
+
+impl Planning<'_> {
+    /// Shapes, readers and the geometry of convolutions.
+    fn shapes(&mut self) -> Result<()> {
+        let of = |shape: Shape| {
+            let [height, width] = shape.spatial.unwrap_or([1, 1]);
+            Tensor {
+                channels: shape.channels,
+                height,
+                width,
+                ..Tensor::default()
+            }
+        };
+        self.tensors.push(of(self.trace.input));
+        let outputs = self.trace.layers.iter().map(|cost| of(cost.output));
+        self.tensors.extend(outputs);
+        let extra = self.graph.tensors.get(self.tensors.len()..).unwrap_or(&[]);
+        for origin in extra {
+            if let Origin::MeansOf(source) = *origin {
+                let channels = self.tensors[source].channels;
+                self.tensors.push(Tensor {
+                    channels,
+                    height: 1,
+                    width: 1,
+                    ..Tensor::default()
+                });
+            }
+        }
+        for (index, node) in self.graph.nodes.iter().enumerate() {
+            if let Work::Pass { .. } = node.work {
+                // A flattened map keeps its shape here.
+                let source = self.tensors[node.source].clone();
+                self.tensors[node.output] = source;
+            }
+            self.tensors[node.output].made_by = index;
+            let convolution = self.convolution(node)?;
+            self.convolutions.push(convolution);
+        }
+        for (index, node) in self.graph.nodes.iter().enumerate() {
+            for id in node.reads() {
+                self.tensors[id].last_read = index;
+            }
+        }
+        self.tensors[self.graph.output].last_read = self.graph.nodes.len();
+        // A few channels are better read as they come.
+        let of_input = |node: &&Node| node.reads().contains(&0);
+        let as_planes = |node: &Node| match &node.work {
+            Work::Conv { conv, .. } => {
+                conv.groups == 1 && node.finish.gate != Some(0) && node.finish.residual != Some(0)
+            }
+            _ => false,
+        };
+        if self.tensors[0].channels < BLOCK
+            && self.graph.output != 0
+            && self.graph.nodes.iter().filter(of_input).all(as_planes)
+        {
+            self.tensors[0].planes = true;
+            for (node, convolution) in self.graph.nodes.iter().zip(&mut self.convolutions) {
+                if let (0, Some(convolution)) = (node.source, convolution) {
+                    convolution.form.planes = true;
+                    convolution.side = None;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The nodes that make `id`, in the order of its channels, if each can sum up what it stores.
+    fn summing(&self, id: Id) -> Option<Vec<usize>> {
+        let index = self.tensors[id].made_by;
+        let node = self.graph.nodes.get(index)?;
+        if id == 0 || node.output != id {
+            return None;
+        }
+        match &node.work {
+            Work::Conv { .. } | Work::Linear { .. } | Work::Pass { .. } | Work::Pool(_) => {
+                Some(vec![index])
+            }
+            Work::Concat { members } => {
+                let (room, mut channel) = self.tensors[id].home?;
+                let mut parts = Vec::new();
+                for &member in members {
+                    if self.tensors[member].home != Some((room, channel)) {
+                        return None;
+                    }
+                    parts.extend(self.summing(member)?);
+                    channel += self.tensors[member].channels;
+                }
+                Some(parts)
+            }
+            Work::Mean => None,
+        }
+    }
+
+    fn build(mut self) -> Result<Plan> {
+        let mut buffers: Vec<Buffer> = self
+            .rooms
+            .iter()
+            .map(|room| Buffer {
+                numbers: room.border(self.images, 0).numbers(),
+                used: room.used,
+            })
+            .collect();
+        let nowhere = vec![0; buffers.len()];
+        let mut sums_buffers = Vec::new();
+        for (index, node) in self.graph.nodes.iter().enumerate() {
+            if !matches!(node.work, Work::Mean) {
+                continue;
+            }
+            for part in self.summing(node.source).unwrap_or_default() {
+                let output = self.graph.nodes[part].output;
+                let width = blocks(self.tensors[output].channels) * BLOCK;
+                // Marks that there are sums, which the tiles depend on.
+                let mut place = SumsPlace {
+                    start: 0,
+                    lines: self.tensors[output].height,
+                    width,
+                };
+                self.sums[part] = Some(place);
+                if let Some(side) = self.convolutions[part].and_then(|conv| conv.side) {
+                    place.lines = place.lines.div_ceil(side.outputs());
+                } else if let Some((tiles, _)) = self.tiles(part, &nowhere) {
+                    place.lines = tiles.lines();
+                }
+                self.sums[part] = Some(place);
+                sums_buffers.push(part);
+                buffers.push(Buffer {
+                    numbers: self.images * place.lines * width,
+                    used: [part, index],
+                });
+            }
+        }
+        for index in 0..self.graph.nodes.len() {
+            let Some(scratch) = self.scratch(index, &nowhere) else {
+                continue;
+            };
+            self.scratches[index] = Some(buffers.len());
+            buffers.push(Buffer {
+                numbers: scratch.tiles * (scratch.numbers * BLOCK),
+                used: [index, index],
+            });
+        }
+        let (offsets, memory) = place(&buffers);
+        for (part, offset) in sums_buffers.iter().zip(&offsets[self.rooms.len()..]) {
+            if let Some(place) = &mut self.sums[*part] {
+                place.start = *offset;
+            }
+        }
+        let mut steps = vec![self.enter(&offsets)];
+        for index in 0..self.graph.nodes.len() {
+            steps.push(self.step(index, &offsets)?);
+        }
+        let output = self.made(self.graph.output, &offsets);
+        self.borders(&mut steps, &offsets);
+        Ok(Plan {
+            steps,
+            packings: self.packings,
+            memory,
+            output,
+        })
+    }
+
+    fn made(&self, id: Id, offsets: &[usize]) -> Made {
+        Made {
+            view: self.view(id, offsets),
+            channels: self.tensors[id].channels,
+        }
+    }
+
+    /// Has the first step that writes to a buffer clear its border.
+    fn borders(&self, steps: &mut [Step], offsets: &[usize]) {
+        let mut cleared = vec![false; self.rooms.len()];
+        for step in steps {
+            let room = &self.rooms[step.buffer];
+            let Some(phase) = step.phases.first_mut() else {
+                continue;
+            };
+            if room.halo != [0; 4] && !cleared[step.buffer] {
+                phase.border = Some(room.border(self.images, offsets[step.buffer]));
+                cleared[step.buffer] = true;
+            }
+        }
+    }
+
+    fn enter(&self, offsets: &[usize]) -> Step {
+        let made = self.made(0, offsets);
+        let rows = self.images * made.view.blocks * made.view.height;
+        let grid = Grid::of_rows(rows, self.setting.threads);
+        let job = Job::Enter(EnterJob {
+            channels: made.channels,
+            output: made.view,
+        });
+        self.finished(0, Vec::new(), "copy in", vec![(job, grid)], 0, offsets)
+    }
+
+    fn finished(
+        &self,
+        id: Id,
+        layers: Vec<usize>,
+        algorithm: &'static str,
+        phases: Vec<(Job, Grid)>,
+        macs: u64,
+        offsets: &[usize],
+    ) -> Step {
+        let made = self.made(id, offsets);
+        let View {
+            images,
+            blocks,
+            height,
+            width,
+            pixel,
+            ..
+        } = made.view;
+        Step {
+            layers,
+            algorithm,
+            phases: phases
+                .into_iter()
+                .map(|(job, grid)| Phase {
+                    job,
+                    grid,
+                    border: None,
+                })
+                .collect(),
+            made,
+            macs,
+            buffer: self.tensors[id].home.unwrap_or_default().0,
+            bytes: images * blocks * height * width * pixel * size_of::<f32>(),
+        }
+    }
+
+    fn packing(&mut self, node: usize, order: Order) -> usize {
+        self.packings.push(Packing { node, order });
+        self.packings.len() - 1
+    }
+
+    fn ending(&self, index: usize, finish: &Finish, offsets: &[usize]) -> Ending {
+        Ending {
+            gate: finish.gate.map(|id| self.view(id, offsets)),
+            residual: finish.residual.map(|id| self.view(id, offsets)),
+            activation: finish.activation,
+            sums: self.sums[index],
+        }
+    }
+
+    fn step(&mut self, index: usize, offsets: &[usize]) -> Result<Step> {
+        let node = &self.graph.nodes[index];
+        let threads = self.setting.threads;
+        let [source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
+        let rows = output.images * output.blocks * output.height;
+        let (algorithm, jobs, macs) = match &node.work {
+            Work::Conv { .. } if self.scratches[index].is_some() => {
+                self.winograd(index, offsets)?
+            }
+            Work::Conv { .. } | Work::Linear { .. } => {
+                let (name, job, grid, macs) = self.convolve(index, offsets)?;
+                (name, vec![(job, grid)], macs)
+            }
+            Work::Pool(operation) => {
+                let job = self.pool(operation, node.source, node.output, index, offsets)?;
+                ("pool", vec![(job, Grid::of_rows(rows, threads))], 0)
+            }
+            Work::Mean => {
+                if let Some(parts) = self.summing(node.source) {
+                    let parts = parts.iter().filter_map(|&part| self.sums[part]);
+                    let job = Job::Mean(MeanJob {
+                        parts: parts.collect(),
+                        factor: 1. / (source.height * source.width) as f32,
+                        output,
+                    });
+                    let grid = Grid::of_rows(output.images * output.blocks, threads);
+                    ("mean of sums", vec![(job, grid)], 0)
+                } else {
+                    let whole = Operation::AdaptiveAveragePool([1, 1]);
+                    let job = self.pool(&whole, node.source, node.output, index, offsets)?;
+                    ("mean", vec![(job, Grid::of_rows(rows, threads))], 0)
+                }
+            }
+            Work::Pass { norm, factor } => {
+                let channels = self.tensors[node.output].channels;
+                let packed = (norm.is_some() || (factor - 1.).abs() > 0.)
+                    .then(|| self.packing(index, Order::Norm { channels }));
+                let job = Job::Pass(PassJob {
+                    packed,
+                    source,
+                    output,
+                    ending: self.ending(index, &node.finish, offsets),
+                });
+                ("pass", vec![(job, Grid::of_rows(rows, threads))], 0)
+            }
+            Work::Concat { members } => {
+                let (room, mut channel) = self.tensors[node.output].home.unwrap_or_default();
+                let first_channel = channel;
+                let mut jobs = Vec::new();
+                for &member in members {
+                    let tensor = &self.tensors[member];
+                    let end = channel - first_channel + tensor.channels;
+                    if tensor.home != Some((room, channel)) {
+                        let job = Job::Gather(GatherJob {
+                            source: self.view(member, offsets),
+                            channels: tensor.channels,
+                            output,
+                            first: channel - first_channel,
+                            last: end == self.tensors[node.output].channels,
+                        });
+                        let rows = output.images * output.height;
+                        jobs.push((job, Grid::of_rows(rows, threads)));
+                    }
+                    channel += tensor.channels;
+                }
+                let name = if jobs.is_empty() { "in place" } else { "copy" };
+                (name, jobs, 0)
+            }
+        };
+        let (layers, id) = (node.layers.clone(), node.output);
+        Ok(self.finished(id, layers, algorithm, jobs, macs, offsets))
+    }
+
+    fn pool(
+        &self,
+        operation: &Operation,
+        source: Id,
+        output: Id,
+        index: usize,
+        offsets: &[usize],
+    ) -> Result<Job> {
+        let [source, output] = [source, output].map(|id| self.view(id, offsets));
+        let size = [source.height, source.width];
+        let means = |[down, across]: [Vec<usize>; 2]| -> Vec<Vec<f32>> {
+            let row = |down: &usize| {
+                let divisors = across.iter().map(|across| (down * across) as f32);
+                divisors.map(f32::recip).collect()
+            };
+            down.iter().map(row).collect()
+        };
+        let (pooling, [rows, columns], factors) = match *operation {
+            Operation::MaxPool(window) => (Pooling::Max, window.covered(size)?, Vec::new()),
+            Operation::AveragePool { window, border } => {
+                let factors = means(window.divisors(size, border)?);
+                (Pooling::Mean, window.covered(size)?, factors)
+            }
+            Operation::AdaptiveAveragePool([height, width]) => {
+                let ranges = [adaptive(size[0], height)?, adaptive(size[1], width)?];
+                let lengths = ranges.each_ref().map(|ranges| {
+                    let lengths = ranges.iter().map(|[first, end]| end - first);
+                    lengths.collect::<Vec<usize>>()
+                });
+                (Pooling::Mean, ranges, means(lengths))
+            }
+            _ => {
+                let kind = operation.kind();
+                return Err(Error::Geometry(format!("a {kind} is no pool")));
+            }
+        };
+        Ok(Job::Pool(PoolJob {
+            pooling,
+            rows,
+            columns,
+            factors,
+            source,
+            output,
+            sums: self.sums[index],
+        }))
+    }
+}
