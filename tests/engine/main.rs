@@ -1,0 +1,98 @@
+//! The CPU's engine against candle in double precision, for every network of the catalogue.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails; figures are shown with --nocapture"
+)]
+
+mod catalogue;
+mod lively;
+mod threads;
+
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::Module;
+use senet::cpu::{Engine, Isa, Options};
+use senet::network::catalog;
+use senet::nn::SeNet;
+
+use self::lively::{error, image, lively};
+
+/// Single precision rounds to 6e-8, and a network of a hundred layers loses two digits: the
+/// share of the largest output that the engine may be off, or else so many times what candle in
+/// single precision is off.
+pub(crate) const ERROR: f64 = 5e-6;
+pub(crate) const TIMES_CANDLE: f64 = 5.;
+
+#[test]
+fn every_instruction_set_and_weights_in_double_precision_agree() {
+    for name in ["se_bottleneck", "seresnet20", "legacy_seresnext26_32x4d"] {
+        let network = catalog::find(name).unwrap();
+        let xs = image(network, 2, [33, 47]);
+        let double = SeNet::new(network, lively(network, DType::F64)).unwrap();
+        let expected = double.forward(&xs.to_dtype(DType::F64).unwrap()).unwrap();
+        for isa in Isa::available() {
+            for dtype in [DType::F32, DType::F64] {
+                let options = Options {
+                    isa: Some(isa),
+                    ..Options::default()
+                };
+                let engine = Engine::new(network, lively(network, dtype), options).unwrap();
+                let found = error(&engine.run(&xs).unwrap(), &expected);
+                assert!(found < ERROR, "{name} {isa} {dtype:?}: {found}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_value_that_the_engine_keeps_is_candles() {
+    for name in [
+        "se_block",
+        "seresnet20",
+        "legacy_seresnet18",
+        "seresnextaa101d_32x8d",
+        "se_inception_resnet_v2",
+        "se_bn_inception",
+    ] {
+        let network = catalog::find(name).unwrap();
+        let xs = image(network, 2, [96, 128]);
+        let mut values = HashMap::new();
+        let double = SeNet::new(network, lively(network, DType::F64)).unwrap();
+        double
+            .forward_with(&xs.to_dtype(DType::F64).unwrap(), &mut |layer, value| {
+                values.insert(layer.name.clone(), value.clone());
+                Ok(())
+            })
+            .unwrap();
+        let engine = Engine::new(network, lively(network, DType::F32), Options::default());
+        let mut seen = Vec::new();
+        engine
+            .unwrap()
+            .run_observed(&xs, &mut |layer, value| {
+                let expected = values[&layer.name].reshape(value.dims())?;
+                let found = error(value, &expected);
+                assert!(found < 2. * ERROR, "{name} `{}`: {found}", layer.name);
+                seen.push(layer.name.clone());
+                Ok(())
+            })
+            .unwrap();
+        let layers = network.layers();
+        for block in layers.blocks() {
+            let last = &layers.as_slice()[layers.position(block).unwrap()].name;
+            assert!(seen.contains(last), "{name}: `{last}` is kept");
+        }
+    }
+}
+
+#[test]
+fn an_input_that_does_not_fit_is_refused() {
+    let network = catalog::find("seresnet20").unwrap();
+    let engine = Engine::new(network, lively(network, DType::F32), Options::default()).unwrap();
+    let wrong = Tensor::zeros((1, 4, 32, 32), DType::F32, &Device::Cpu).unwrap();
+    let problem = engine.run(&wrong).unwrap_err().to_string();
+    assert!(problem.contains("expects 3 channels, found 4"), "{problem}");
+}
