@@ -157,8 +157,8 @@ def markdown(commands: dict[str, Command], photo: str, command: str) -> str:
         f"of them are between {ratio.low:.2f} and {ratio.high:.2f}. {photo}; {machine()}; ONNX Runtime "
         f"{version('onnxruntime')}; {datetime.now(UTC).date().isoformat()}.",
         "",
-        "```console",
-        f"$ {command}",
+        "```",
+        command,
         "```",
     ]
     return "\n".join(said)

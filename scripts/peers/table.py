@@ -149,7 +149,7 @@ def markdown(results: list[Result]) -> str:
             f"{', '.join(versions)}. Of several ways to run a network each program's fastest counts, found anew for "
             f"each configuration: {'; '.join(ways(quiet)) or 'none has several'}."
         ],
-        ["```console", *dict.fromkeys(f"$ {result.command}" for result in results), "```"],
+        ["```", *dict.fromkeys(result.command for result in results), "```"],
     ]
     return "\n\n".join("\n".join(part) for part in parts if part)
 

@@ -110,7 +110,14 @@ def test_a_table_has_a_row_for_each_network_and_blanks_for_what_was_not_measured
 
 def test_a_table_says_machine_versions_rounds_ways_and_command() -> None:
     text = markdown([result()])
-    for said in ("a machine", "2026-01-01", "ONNX Runtime 1.32.0", "of 3 rounds", "compiled (1)", "$ python scripts/"):
+    for said in (
+        "a machine",
+        "2026-01-01",
+        "ONNX Runtime 1.32.0",
+        "of 3 rounds",
+        "compiled (1)",
+        "python scripts/bench_peers.py",
+    ):
         assert said in text
 
 
