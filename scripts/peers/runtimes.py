@@ -8,13 +8,11 @@ Nothing of one is imported where another runs.
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from peers.networks import NETWORKS
@@ -23,9 +21,6 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
-
-TRIALS = 3
-"""Runs by which the fastest of a program's ways is chosen, after one that is not timed."""
 
 
 @dataclass(frozen=True)
@@ -50,40 +45,6 @@ class Loaded:
     version: str
     run: Callable[[], Any]
     """Runs it once; what comes out are the logits, as an array or something that becomes one."""
-    way: str = ""
-    """In which of the program's ways, where it has several."""
-    tried: dict[str, float] = field(default_factory=dict)
-    """Milliseconds of each way that was tried."""
-
-
-def fastest(program: str, ways: Mapping[str, Callable[[], Callable[[], Any]]]) -> Loaded:
-    """Try all ways to run a network and keep the fastest.
-
-    Raises:
-        ValueError: none works.
-    """
-    tried: dict[str, float] = {}
-    best: tuple[float, str, Callable[[], Any]] | None = None
-    failures = []
-    for way, make in ways.items():
-        try:
-            run = make()
-            run()
-        # Whatever keeps a way from running rules it out, and is told if nothing else runs.
-        except Exception as error:
-            failures.append(f"{way}: {str(error).strip().splitlines()[0]}")
-            continue
-        times = []
-        for _ in range(TRIALS):
-            start = time.perf_counter()
-            run()
-            times.append(1e3 * (time.perf_counter() - start))
-        tried[way] = median(times)
-        if best is None or tried[way] < best[0]:
-            best = (tried[way], way, run)
-    if best is None:
-        raise ValueError(f"{program} cannot run it: {'; '.join(failures)}")
-    return Loaded(version(program), best[2], best[1], tried)
 
 
 def onnxruntime(job: Job) -> Loaded:
@@ -114,7 +75,7 @@ def openvino(job: Job) -> Loaded:
     )
 
 
-def pytorch(job: Job) -> Loaded:
+def pytorch(job: Job, *, compiled: bool, channels_last: bool) -> Loaded:
     # Constants folded and weights laid out for the kernels ahead of the first run. One process compiles, as another
     # would go on living beside it.
     os.environ |= {"TORCHINDUCTOR_FREEZING": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
@@ -127,36 +88,26 @@ def pytorch(job: Job) -> Loaded:
     torch.set_num_interop_threads(1)
     # Nothing here is trained, and a compiler that may assume so does more.
     torch.set_grad_enabled(False)
-
-    def make(memory_format: torch.memory_format, ready: Callable[[Any, Any], Any]) -> Callable[[], Any]:
-        model: Any = build(NETWORKS[job.network].publisher, job.network, 0)
-        model.load_state_dict(load_file(job.folder / "model.safetensors"))
-        images = torch.from_numpy(job.images).contiguous(memory_format=memory_format)
-        network = ready(model.to(memory_format=memory_format), images)
-
-        def run() -> Any:
-            with torch.inference_mode():
-                return network(images).numpy()
-
-        return run
-
-    def script(model: Any, images: Any) -> Any:
+    memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    model: Any = build(NETWORKS[job.network].publisher, job.network, 0)
+    model.load_state_dict(load_file(job.folder / "model.safetensors"))
+    model = model.to(memory_format=memory_format)
+    images = torch.from_numpy(job.images).contiguous(memory_format=memory_format)
+    network: Any
+    if compiled:
+        network = torch.compile(model)
+    else:
         jit: Any = torch.jit
-        return jit.optimize_for_inference(jit.freeze(jit.trace(model, images)))
+        network = jit.optimize_for_inference(jit.freeze(jit.trace(model, images)))
 
-    def compiled(model: Any, _images: Any) -> Any:
-        return torch.compile(model)
+    def run() -> Any:
+        with torch.inference_mode():
+            return network(images).numpy()
 
-    last, first = torch.channels_last, torch.contiguous_format
-    ways = {
-        "TorchScript, channels last": partial(make, last, script),
-        "compiled, channels last": partial(make, last, compiled),
-        "compiled, channels first": partial(make, first, compiled),
-    }
-    return fastest("torch", ways)
+    return Loaded(version("torch"), run)
 
 
-def tensorflow(job: Job) -> Loaded:
+def tensorflow(job: Job, *, xla: bool) -> Loaded:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from peers.tensorflow_graph import translate
 
@@ -165,17 +116,10 @@ def tensorflow(job: Job) -> Loaded:
     tf.config.threading.set_intra_op_parallelism_threads(job.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     images = tf.constant(job.images.transpose(0, 2, 3, 1))
-    network = translate(job.onnx())
-
-    def make(xla: bool) -> Callable[[], Any]:
-        signature = [tf.TensorSpec(images.shape, tf.float32)]
-        traced = tf.function(network, input_signature=signature, jit_compile=xla, autograph=False)
-        concrete = traced.get_concrete_function()
-        return lambda: concrete(images).numpy()
-
-    return fastest(
-        "tensorflow", {"graph, channels last": lambda: make(False), "XLA, channels last": lambda: make(True)}
-    )
+    signature = [tf.TensorSpec(images.shape, tf.float32)]
+    traced = tf.function(translate(job.onnx()), input_signature=signature, jit_compile=xla, autograph=False)
+    concrete = traced.get_concrete_function()
+    return Loaded(version("tensorflow"), lambda: concrete(images).numpy())
 
 
 def tract(job: Job) -> Loaded:
@@ -187,10 +131,18 @@ def tract(job: Job) -> Loaded:
     return Loaded(sonos.version(), lambda: runnable.run([job.images])[0].to_numpy())
 
 
-PROGRAMS: dict[str, Callable[[Job], Loaded]] = {
-    "onnxruntime": onnxruntime,
-    "openvino": openvino,
-    "pytorch": pytorch,
-    "tensorflow": tensorflow,
-    "tract": tract,
+PROGRAMS: dict[str, dict[str, Callable[[Job], Loaded]]] = {
+    "onnxruntime": {"": onnxruntime},
+    "openvino": {"": openvino},
+    "pytorch": {
+        "TorchScript, channels last": partial(pytorch, compiled=False, channels_last=True),
+        "compiled, channels last": partial(pytorch, compiled=True, channels_last=True),
+        "compiled, channels first": partial(pytorch, compiled=True, channels_last=False),
+    },
+    "tensorflow": {
+        "graph, channels last": partial(tensorflow, xla=False),
+        "XLA, channels last": partial(tensorflow, xla=True),
+    },
+    "tract": {"": tract},
 }
+"""The ways of each program to run a network, of which the fastest counts."""

@@ -1,6 +1,6 @@
 """Another program with a network loaded, in a process of its own that stands still between its turns.
 
-    python -m peers.worker onnxruntime --network seresnet50 --folder FOLDER --batch 1 --threads 1
+    python -m peers.worker onnxruntime "" --network seresnet50 --folder FOLDER --batch 1 --threads 1
 
 It answers on standard output: first what it is, then a line for each line of
 standard input. The process that started it stops it by a signal when its turn
@@ -13,6 +13,7 @@ import argparse
 import ctypes
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -41,15 +42,19 @@ class Turn:
 class Worker:
     """The process, as the one that started it sees it."""
 
-    def __init__(self, program: str, network: str, folder: Path, batch: int, threads: int) -> None:
-        words = [program, "--network", network, "--folder", folder, "--batch", batch, "--threads", threads]
+    def __init__(self, program: str, way: str, network: str, folder: Path, batch: int, threads: int) -> None:
+        words = [program, way, "--network", network, "--folder", folder, "--batch", batch, "--threads", threads]
         libc = ctypes.CDLL(None)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
-        def follow_parent() -> None:
+        def be_bounded() -> None:
             # A stopped process would outlive whoever could wake it.
             libc.prctl(KILLED_WITH_PARENT, signal.SIGKILL)
+            # Who takes more than half of all memory ends, not what else the kernel would end for it.
+            resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
 
-        self.program = program
+        self.program = f"{program} ({way})" if way else program
+        self.way = way
         self.complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 -- closed by close()
         environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
         self.process = subprocess.Popen(
@@ -60,9 +65,9 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self.complaints,
             text=True,
-            preexec_fn=follow_parent,
+            preexec_fn=be_bounded,
         )
-        self.facts = self.answer()
+        self.version: str = self.answer()["version"]
         self.process.send_signal(signal.SIGSTOP)
 
     def answer(self) -> dict[str, Any]:
@@ -75,6 +80,8 @@ class Worker:
         line = self.process.stdout.readline()
         if not line:
             status = self.process.wait()
+            if status == -signal.SIGKILL:
+                raise ValueError(f"{self.program} was killed, perhaps for want of memory")
             self.complaints.seek(0)
             *_, last = self.complaints.read().strip().splitlines() or ["no message"]
             raise ValueError(f"{self.program} ended with {status}: {last}")
@@ -131,6 +138,7 @@ def timed(run: Any, runs: int) -> Turn:
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program")
+    parser.add_argument("way")
     parser.add_argument("--network", required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--batch", type=int, required=True)
@@ -150,8 +158,8 @@ def main(words: list[str] | None = None) -> None:
 
         images = load_file(arguments.folder / f"reference-{arguments.batch}.safetensors")["input"]
         job = Job(arguments.network, arguments.folder, images, arguments.threads)
-        loaded = PROGRAMS[arguments.program](job)
-        say(version=loaded.version, way=loaded.way, tried=loaded.tried)
+        loaded = PROGRAMS[arguments.program][arguments.way](job)
+        say(version=loaded.version)
         for line in sys.stdin:
             question = json.loads(line)
             if "logits" in question:

@@ -1,0 +1,153 @@
+"""Who takes part, in which way, and who is refused."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import bench_peers
+from bench_peers import check_error, fastest, note_threads, take_turns
+from peers.machine import neighbour
+from peers.program import Program
+from peers.results import Competitor
+from peers.runtimes import PROGRAMS
+from peers.worker import Turn, Worker, timed
+
+import pytest
+
+TIMES = {"slow": 3.0, "fast": 1.0, "slower": 4.0}
+
+
+class Fake:
+    """A worker that takes as long as it says."""
+
+    alive: list[str]
+
+    def __init__(self, _program: str, way: str, *_where: object) -> None:
+        if way == "broken":
+            raise ValueError("pytorch (broken) ended with 1: no compiler")
+        self.way = way
+        Fake.alive.append(way)
+
+    def run(self, runs: int) -> Turn:
+        return Turn([TIMES[self.way]] * runs, 1.0)
+
+    def close(self) -> None:
+        Fake.alive.remove(self.way)
+
+
+@pytest.fixture
+def ways(monkeypatch: pytest.MonkeyPatch) -> dict[str, None]:
+    Fake.alive = []
+    chosen = dict.fromkeys(["slow", "broken", "fast", "slower"])
+    monkeypatch.setattr(bench_peers, "Worker", Fake)
+    monkeypatch.setitem(PROGRAMS, "pytorch", chosen)
+    return chosen
+
+
+@pytest.mark.usefixtures("ways")
+def test_the_fastest_way_that_works_lives_on_alone(tmp_path: Path) -> None:
+    worker, tried = fastest("pytorch", "seresnet50", tmp_path, 1, 1)
+    assert worker.way == "fast"
+    assert Fake.alive == ["fast"]
+    assert tried == TIMES
+
+
+def test_a_program_that_works_in_no_way_is_an_error(tmp_path: Path, ways: dict[str, None]) -> None:
+    for way in TIMES:
+        del ways[way]
+    with pytest.raises(ValueError, match="no compiler"):
+        fastest("pytorch", "seresnet50", tmp_path, 1, 1)
+
+
+@pytest.mark.parametrize("error", [2e-5, math.inf, math.nan])
+def test_who_computes_something_else_is_refused(error: float) -> None:
+    check_error("openvino", 1e-5, 1e-5)
+    with pytest.raises(ValueError, match="openvino computes something else"):
+        check_error("openvino", error, 1e-5)
+
+
+def test_who_uses_more_threads_than_it_was_given_is_refused() -> None:
+    competitor = Competitor("1.0", "", {}, 0.0)
+    note_threads("tensorflow", competitor, Turn([1.0], 1.1), 1)
+    note_threads("tensorflow", competitor, Turn([1.0], 0.9), 1)
+    assert competitor.threads == 1.1
+    with pytest.raises(ValueError, match=r"was to use 1 threads, but used 1\.9"):
+        note_threads("tensorflow", competitor, Turn([1.0], 1.9), 1)
+
+
+def test_every_round_has_a_median_of_every_program() -> None:
+    asked = []
+
+    class Recording(Program):
+        def run(self, runs: int) -> Turn:
+            asked.append((self.engine, runs))
+            return Turn([100.0, 7.0, 1000.0], None)
+
+    programs = {
+        name: (Recording(Path("senet"), name, "seresnet50", Path(), 1, 1), Competitor("", "", {}, 0.0))
+        for name in ("senet", "candle")
+    }
+    take_turns(dict(programs), 2, 1)
+    assert [competitor.rounds for _, competitor in programs.values()] == [[100.0, 100.0]] * 2
+    # One run each to learn how many make a turn, of 100 ms three; then in turn, begun by each of them.
+    assert asked == [("senet", 1), ("candle", 1), ("senet", 3), ("candle", 3), ("candle", 3), ("senet", 3)]
+
+
+def test_a_turn_is_timed_without_its_first_run() -> None:
+    first = iter([0.2])
+    turn = timed(lambda: time.sleep(next(first, 0.01)), 3)
+    assert len(turn.milliseconds) == 3
+    assert 10.0 <= max(turn.milliseconds) < 200.0
+
+
+def state(process: int) -> str:
+    """R where it runs, T where it is stopped, as the kernel has it."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0]
+
+
+def test_a_worker_that_cannot_load_says_why(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"onnxruntime ended with 1: .*reference-1\.safetensors"):
+        Worker("onnxruntime", "", "seresnet50", tmp_path, 1, 1)
+
+
+def test_a_worker_stands_still_between_its_turns(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # In place of the real one a program that spins whenever it may.
+    spinning = tmp_path / "spinning.py"
+    spinning.write_text(
+        "import json, sys, threading\n"
+        "def spin():\n    while True: pass\n"
+        "threading.Thread(target=spin, daemon=True).start()\n"
+        "print(json.dumps({'version': '1'}), flush=True)\n"
+        "for line in sys.stdin: print(json.dumps({'milliseconds': [1.0], 'threads': 1.0}), flush=True)\n"
+    )
+    interpreter = tmp_path / "python"
+    interpreter.write_text(f"#!/bin/sh\nexec {sys.executable} {spinning}\n")
+    interpreter.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(interpreter))
+    worker = Worker("onnxruntime", "", "seresnet50", tmp_path, 1, 1)
+    try:
+        assert worker.run(1) == Turn([1.0], 1.0)
+        deadline = time.monotonic() + 5.0
+        while state(worker.process.pid) != "T" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert state(worker.process.pid) == "T"
+    finally:
+        worker.close()
+    assert worker.process.returncode == -signal.SIGKILL
+
+
+def test_a_neighbour_is_there_only_when_wanted_and_only_meanwhile() -> None:
+    def children() -> list[str]:
+        return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+
+    before = children()
+    with neighbour(False):
+        assert children() == before
+    with neighbour(True):
+        assert len(children()) == len(before) + 1
+    assert children() == before
