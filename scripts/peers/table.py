@@ -124,34 +124,40 @@ def markdown(results: list[Result]) -> str:
     Raises:
         ValueError: there is nothing to show.
     """
+    if not results:
+        raise ValueError("there are no results to make a table of")
     quiet = [result for result in results if not result.neighbour]
     busy = [result for result in results if result.neighbour]
-    if not quiet:
-        raise ValueError("there are no results to make a table of")
+    rounds = sorted({len(result.programs[OURS].rounds) for result in results})
     versions = (
         f"{TITLES[name]} {several(result.programs[name].version for result in results if name in result.programs)}"
         for name in [OURS, *programs(results)]
     )
-    rounds = sorted({len(result.programs[OURS].rounds) for result in quiet})
     parts = [
         [
-            'Our time over theirs, "8 on 2" being a batch of 8 images on 2 threads: below 1 `senet` is faster.',
-            f"The median of {' to '.join(map(str, sorted({rounds[0], rounds[-1]})))} rounds in which all took turns.",
-        ],
-        fast_table(quiet),
-        [f"All programs, a batch of {LATENCY[0]} on {LATENCY[1]} threads:"],
-        all_table(quiet),
-        ["With a neighbour that keeps one core busy:", "", *fast_table(busy)] if busy else [],
+            'Our time over theirs, "8 on 2" being a batch of 8 images on 2 threads: below 1 `senet` is faster. The '
+            f"median of {' to '.join(map(str, sorted({rounds[0], rounds[-1]})))} rounds in which all took turns."
+        ]
+    ]
+    if quiet:
+        parts += [
+            fast_table(quiet),
+            [f"All programs, a batch of {LATENCY[0]} on {LATENCY[1]} threads:"],
+            all_table(quiet),
+        ]
+    if busy:
+        parts += [["With a neighbour that keeps one core busy:"], fast_table(busy)]
+    parts += [
         ["The largest error of a logit against PyTorch in float64, as a share of the largest logit:"],
-        error_table(quiet),
+        error_table(results),
         [
             f"{several(result.machine for result in results)}; {several(result.date for result in results)}. "
             f"{', '.join(versions)}. Of several ways to run a network each program's fastest counts, found anew for "
-            f"each configuration: {'; '.join(ways(quiet)) or 'none has several'}."
+            f"each configuration: {'; '.join(ways(results)) or 'none has several'}."
         ],
         ["```", *dict.fromkeys(result.command for result in results), "```"],
     ]
-    return "\n\n".join("\n".join(part) for part in parts if part)
+    return "\n\n".join("\n".join(part) for part in parts)
 
 
 def put_into(readme: Path, marker: str, text: str) -> None:

@@ -127,6 +127,7 @@ def test_results_beside_a_neighbour_have_a_table_of_their_own() -> None:
     assert "neighbour" not in quiet
     assert "| `senet154` |  | 0.50 |" in busy.partition("With a neighbour")[2]
     assert "senet154" not in busy.partition("With a neighbour")[0]
+    assert "All programs" not in markdown([result(neighbour=True)])
 
 
 def test_no_results_make_no_table() -> None:
