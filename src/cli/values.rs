@@ -1,0 +1,128 @@
+//! What flags take that is more than a word or a number.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A number for each of red, green and blue.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rgb(pub [f64; 3]);
+
+impl FromStr for Rgb {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers: Result<Vec<f64>, _> =
+            text.split(',').map(|part| part.trim().parse()).collect();
+        numbers
+            .ok()
+            .and_then(|numbers| numbers.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| "expected three numbers such as 0.485,0.456,0.406".to_owned())
+    }
+}
+
+/// Height and width, written `HxW`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageSize {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl FromStr for ImageSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let side = |side: &str| side.parse().ok().filter(|&side: &usize| side > 0);
+        text.split_once(['x', 'X'])
+            .and_then(|(height, width)| {
+                let (height, width) = (side(height)?, side(width)?);
+                Some(Self { height, width })
+            })
+            .ok_or_else(|| "expected HEIGHTxWIDTH such as 224x224, both at least 1".to_owned())
+    }
+}
+
+/// A device, as named on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceName {
+    /// The processor.
+    Cpu,
+    /// An NVIDIA GPU by number.
+    Cuda(usize),
+    /// Apple's GPU.
+    Metal,
+}
+
+impl fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(number) => write!(f, "cuda:{number}"),
+            Self::Metal => f.write_str("metal"),
+        }
+    }
+}
+
+impl FromStr for DeviceName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            "metal" => Ok(Self::Metal),
+            _ => text
+                .strip_prefix("cuda:")
+                .and_then(|number| number.parse().ok())
+                .map(Self::Cuda)
+                .ok_or_else(|| "expected cpu, cuda, cuda:N or metal".to_owned()),
+        }
+    }
+}
+
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a whole number of at least 1".to_owned()),
+        Ok(number) => Ok(number),
+    }
+}
+
+pub(super) fn threads(text: &str) -> Result<usize, String> {
+    // More than any machine has cores; starting very many threads takes minutes.
+    const MOST: usize = 1024;
+    at_least_one(text)
+        .ok()
+        .filter(|&threads| threads <= MOST)
+        .ok_or_else(|| format!("expected a whole number from 1 to {MOST}"))
+}
+
+pub(super) fn tolerance(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite() && *number >= 0.)
+        .ok_or_else(|| "expected a number of at least 0, such as 1e-5".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_two_positive_numbers() {
+        let size = "97x131".parse::<ImageSize>().unwrap();
+        assert_eq!((size.height, size.width), (97, 131));
+        for wrong in ["", "97", "0x5", "5x0", "-1x5", "5x", "axb", "5x5x5"] {
+            assert!(wrong.parse::<ImageSize>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_cuda_device_may_have_a_number() {
+        assert_eq!("cuda".parse(), Ok(DeviceName::Cuda(0)));
+        assert_eq!("cuda:3".parse(), Ok(DeviceName::Cuda(3)));
+        assert!("cuda:".parse::<DeviceName>().is_err());
+        assert!("gpu".parse::<DeviceName>().is_err());
+    }
+}
