@@ -30,4 +30,6 @@ mod tests;
 
 pub use engine::{Engine, Options};
 pub use isa::Isa;
+#[doc(hidden)]
+pub use kernels::multiply_adds;
 pub use summary::{PlanSummary, StepSummary, plan};

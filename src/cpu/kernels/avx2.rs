@@ -21,7 +21,7 @@ use super::{BLOCK, Narrow, Pointwise, Pool, Product};
 const ROWS: usize = 6;
 
 #[derive(Clone, Copy)]
-struct Ymm(__m256);
+pub(super) struct Ymm(__m256);
 
 #[allow(clippy::inline_always, reason = "see vector.rs")]
 // SAFETY of each: one instruction, which the caller's processor has, on memory that is the

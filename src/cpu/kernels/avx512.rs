@@ -17,7 +17,7 @@ use super::winograd::{self, Side, TilesIn, TilesOut};
 use super::{BLOCK, Narrow, Pointwise, Pool, Product};
 
 #[derive(Clone, Copy)]
-struct Zmm(__m512);
+pub(super) struct Zmm(__m512);
 
 #[allow(clippy::inline_always, reason = "see vector.rs")]
 // SAFETY of each: one instruction, which the caller's processor has, on memory that is the

@@ -11,6 +11,7 @@
 )]
 
 mod memory;
+mod peak;
 mod portable;
 mod scalar;
 mod vector;
@@ -22,6 +23,7 @@ mod avx2;
 mod avx512;
 
 pub(super) use memory::Memory;
+pub use peak::multiply_adds;
 pub(super) use winograd::{Side, TilesIn, TilesOut};
 
 use super::isa::Isa;

@@ -17,7 +17,7 @@ const ROWS: usize = 2;
 const LANES: usize = 8;
 
 #[derive(Clone, Copy)]
-struct Array([f32; LANES]);
+pub(super) struct Array([f32; LANES]);
 
 #[allow(clippy::inline_always, reason = "see vector.rs")]
 impl Vector for Array {

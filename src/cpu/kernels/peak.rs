@@ -1,0 +1,75 @@
+//! What no kernel can beat: multiply-adds on registers alone.
+
+use std::hint::black_box;
+
+use super::vector::Vector;
+use super::{Isa, portable};
+
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
+
+/// Sums that go on at once: enough for two units that take four cycles for each, and few enough
+/// for AVX2's sixteen registers.
+const SUMS: usize = 12;
+
+/// # Safety
+///
+/// A processor with `V`'s instructions.
+#[allow(clippy::inline_always, reason = "see vector.rs")]
+#[inline(always)]
+unsafe fn sums<V: Vector>(turns: u64) -> u64 {
+    // SAFETY: the caller's; a vector has at most 16 numbers.
+    unsafe {
+        let mut sums = [V::splat(1.); SUMS];
+        let (factor, addend) = (V::splat(black_box(0.5)), V::splat(black_box(0.25)));
+        for _ in 0..turns {
+            for sum in &mut sums {
+                *sum = sum.multiply_add(factor, addend);
+            }
+        }
+        let mut numbers = [0_f32; 16];
+        for sum in sums {
+            sum.store(numbers.as_mut_ptr());
+            black_box(&numbers);
+        }
+    }
+    turns * (SUMS * V::LANES) as u64
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn of_avx2(turns: u64) -> u64 {
+    // SAFETY: the caller's.
+    unsafe { sums::<avx2::Ymm>(turns) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn of_avx512(turns: u64) -> u64 {
+    // SAFETY: the caller's.
+    unsafe { sums::<avx512::Zmm>(turns) }
+}
+
+/// Does nothing but multiply and add, in so many turns, and says how many numbers it has done that
+/// to: for `benches/kernels.rs`, which times it. The scalar kernels are measured by the portable
+/// ones' vectors.
+///
+/// # Panics
+///
+/// Where this processor lacks the instructions.
+#[must_use]
+pub fn multiply_adds(isa: Isa, turns: u64) -> u64 {
+    assert!(isa.is_available(), "this processor lacks {isa}");
+    match isa {
+        // SAFETY: any processor.
+        Isa::Scalar | Isa::Portable => unsafe { sums::<portable::Array>(turns) },
+        // SAFETY: available, as asserted.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => unsafe { of_avx2(turns) },
+        // SAFETY: available, as asserted.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => unsafe { of_avx512(turns) },
+        #[cfg(not(target_arch = "x86_64"))]
+        Isa::Avx2 | Isa::Avx512 => 0,
+    }
+}
