@@ -15,7 +15,7 @@ use super::fuse::{Graph, Work};
 use super::isa::Isa;
 use super::job::Scene;
 use super::kernels::Memory;
-use super::matrix::{Matrix, Source, rounded};
+use super::matrix::{Source, rounded};
 use super::pack::{Order, Packed};
 use super::pages::Pages;
 use super::plan::{Made, Packing, Plan, Setting, Step};
@@ -371,9 +371,10 @@ impl Engine {
                 }
             }
             (Work::Conv { weights: of, .. } | Work::Linear { weights: of }, order) => {
-                let matrix: Matrix = source.matrix(of)?;
-                order.pack(&matrix, weights);
-                bias[..matrix.bias.len()].copy_from_slice(&matrix.bias);
+                source.matrix(of, |matrix| {
+                    order.pack(matrix, weights);
+                    bias[..matrix.bias.len()].copy_from_slice(&matrix.bias);
+                })?;
             }
             _ => return Err(Error::Geometry("nothing to pack".to_owned())),
         }

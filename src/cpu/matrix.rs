@@ -1,8 +1,7 @@
 //! A layer's numbers, with everything linear that follows it folded in.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Storage, Tensor};
 use candle_nn::{Init, VarBuilder};
-use rayon::prelude::*;
 
 use super::fuse::Weights;
 use crate::network::{Layers, Operation};
@@ -13,10 +12,13 @@ pub(super) struct Source<'a> {
     pub(super) vb: &'a VarBuilder<'static>,
 }
 
-/// A convolution's or dense layer's own numbers, batch norm and constants folded in.
-pub(super) struct Matrix {
-    /// `[outputs][inputs of a group][kernel row][kernel column]`
-    pub(super) weights: Vec<f32>,
+/// A convolution's or dense layer's own numbers, with what batch norm and constants make of them.
+pub(super) struct Matrix<'a> {
+    /// `[outputs][inputs of a group][kernel row][kernel column]`, each output's yet to be
+    /// multiplied by its factor.
+    pub(super) weights: &'a [f32],
+    /// One for each output.
+    pub(super) factors: &'a [f64],
     /// One for each output.
     pub(super) bias: Vec<f32>,
 }
@@ -35,8 +37,9 @@ impl Source<'_> {
             .flatten_all()
     }
 
-    /// The matrix that `weights` stands for.
-    pub(super) fn matrix(&self, weights: &Weights) -> Result<Matrix> {
+    /// Hands the matrix that `weights` stands for to `pack`. It is not copied before: that takes
+    /// longer than to pack it.
+    pub(super) fn matrix(&self, weights: &Weights, pack: impl FnOnce(&Matrix<'_>)) -> Result<()> {
         match weights {
             Weights::Layer {
                 layer,
@@ -45,19 +48,29 @@ impl Source<'_> {
             } => {
                 let [factors, bias] = self.affine(*layer, *norm, *factor)?;
                 let shape = self.shape(*layer);
+                let bias = rounded(&bias);
                 // Folded in double precision and rounded once; a file in double precision is not
                 // rounded before.
-                let weights = if self.vb.dtype() == DType::F64 {
+                if self.vb.dtype() == DType::F64 {
                     let numbers = self.read(*layer, "weight", &shape)?;
-                    scaled(&numbers, &factors, |number| number)
-                } else {
-                    let numbers = self.tensor(*layer, "weight", &shape, DType::F32)?;
-                    scaled(&numbers.to_vec1::<f32>()?, &factors, f64::from)
-                };
-                Ok(Matrix {
-                    weights,
-                    bias: rounded(&bias),
-                })
+                    pack(&Matrix {
+                        weights: &scaled(&numbers, &factors),
+                        factors: &vec![1.; factors.len()],
+                        bias,
+                    });
+                    return Ok(());
+                }
+                let numbers = self.tensor(*layer, "weight", &shape, DType::F32)?;
+                let (storage, layout) = numbers.storage_and_layout();
+                match (&*storage, layout.contiguous_offsets()) {
+                    (Storage::Cpu(numbers), Some((first, end))) => pack(&Matrix {
+                        weights: &numbers.as_slice::<f32>()?[first..end],
+                        factors: &factors,
+                        bias,
+                    }),
+                    _ => candle_core::bail!("weights that do not lie together on the CPU"),
+                }
+                Ok(())
             }
             Weights::Composed { linear, conv } => {
                 let outer = self.shape(*linear);
@@ -72,10 +85,12 @@ impl Source<'_> {
                 let weights = outer_weights.matmul(&weights)?;
                 let bias: Vec<f64> = bias.to_vec1::<f64>()?;
                 let bias: Vec<f64> = bias.iter().zip(outer_bias).map(|(a, b)| a + b).collect();
-                Ok(Matrix {
-                    weights: rounded(&weights.flatten_all()?.to_vec1::<f64>()?),
+                pack(&Matrix {
+                    weights: &rounded(&weights.flatten_all()?.to_vec1::<f64>()?),
+                    factors: &vec![1.; bias.len()],
                     bias: rounded(&bias),
-                })
+                });
+                Ok(())
             }
         }
     }
@@ -164,18 +179,12 @@ impl Source<'_> {
     }
 }
 
-fn scaled<T: Copy + Sync>(numbers: &[T], factors: &[f64], double: fn(T) -> f64) -> Vec<f32> {
-    let each = numbers.len() / factors.len().max(1);
-    let mut scaled = vec![0.; numbers.len()];
-    scaled
-        .par_chunks_mut(each.max(1))
-        .zip(numbers.par_chunks(each.max(1)).zip(factors))
-        .for_each(|(scaled, (numbers, factor))| {
-            for (scaled, &number) in scaled.iter_mut().zip(numbers) {
-                *scaled = round(double(number) * factor);
-            }
-        });
-    scaled
+fn scaled(numbers: &[f64], factors: &[f64]) -> Vec<f32> {
+    let rows = numbers
+        .chunks(numbers.len() / factors.len().max(1))
+        .zip(factors);
+    let scaled = rows.flat_map(|(row, factor)| row.iter().map(move |number| number * factor));
+    scaled.map(round).collect()
 }
 
 #[expect(

@@ -1,6 +1,7 @@
 //! Weights in the order in which the kernels read them.
 
 use std::array::from_fn;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -36,6 +37,17 @@ pub(super) enum Order {
     Winograd(Form, Side),
     /// For [`super::kernels::pointwise`]: a batch norm that no convolution could take.
     Norm { channels: usize },
+}
+
+/// One output's kernels in a matrix.
+struct Kernels<'a> {
+    numbers: &'a [f32],
+    /// What each of them is multiplied by.
+    factor: f64,
+    /// The input channels that it is computed from.
+    channels: Range<usize>,
+    /// Numbers of the kernel of one channel.
+    taps: usize,
 }
 
 /// A node's numbers, packed.
@@ -95,6 +107,17 @@ pub(super) struct NarrowBlock {
 }
 
 impl Panels {
+    /// Each panel's part of the weights.
+    fn cut<'a>(&self, mut weights: &'a mut [f32]) -> Vec<&'a mut [f32]> {
+        let each = self.list.iter().map(|panel| {
+            let count = self.numbers * panel.blocks * BLOCK;
+            let (place, rest) = std::mem::take(&mut weights).split_at_mut(count);
+            weights = rest;
+            place
+        });
+        each.collect()
+    }
+
     /// Numbers of all panels.
     pub(super) fn weights(&self) -> usize {
         let blocks: usize = self.list.iter().map(|panel| panel.blocks).sum();
@@ -172,23 +195,22 @@ impl Form {
             && outputs.is_multiple_of(share)
     }
 
-    /// The weight of input `channel` to `output` through the kernel's `row` and `column`.
-    fn index(&self, output: usize, channel: usize, [row, column]: [usize; 2]) -> Option<usize> {
-        if output >= self.outputs {
-            return None;
-        }
-        let first = output / self.outputs_of_group() * self.share();
-        let input = channel.checked_sub(first)?;
-        let [_, columns] = self.kernel;
-        let taps = self.kernel[0] * columns;
-        (input < self.share())
-            .then(|| (output * self.share() + input) * taps + row * columns + column)
-    }
-
-    /// Rows and columns of the kernel.
-    pub(super) fn taps(&self) -> impl Iterator<Item = [usize; 2]> + use<> {
-        let [rows, columns] = self.kernel;
-        (0..rows).flat_map(move |row| (0..columns).map(move |column| [row, column]))
+    /// The kernels of `count` outputs from `first` on, or of those that there are.
+    fn kernels<'a>(&self, matrix: &Matrix<'a>, first: usize, count: usize) -> Vec<Kernels<'a>> {
+        let taps = self.kernel[0] * self.kernel[1];
+        let outputs = (first..self.outputs).take(count);
+        outputs
+            .map(|output| {
+                let channel = output / self.outputs_of_group() * self.share();
+                let each = self.share() * taps;
+                Kernels {
+                    numbers: &matrix.weights[output * each..(output + 1) * each],
+                    factor: matrix.factors[output],
+                    channels: channel..channel + self.share(),
+                    taps,
+                }
+            })
+            .collect()
     }
 
     /// Where [`super::kernels::narrow`] finds the inputs of each block of outputs.
@@ -289,11 +311,11 @@ impl Form {
 
 impl Order {
     /// Packs a matrix into `weights`, which are zero; a batch norm is none.
-    pub(super) fn pack(&self, matrix: &Matrix, weights: &mut [f32]) {
+    pub(super) fn pack(&self, matrix: &Matrix<'_>, weights: &mut [f32]) {
         match self {
-            Self::Panels(form) => panels(form, &matrix.weights, weights),
-            Self::Narrow(form) => narrow(form, &matrix.weights, weights),
-            Self::Winograd(form, side) => winograd(form, *side, &matrix.weights, weights),
+            Self::Panels(form) => panels(form, matrix, weights),
+            Self::Narrow(form) => narrow(form, matrix, weights),
+            Self::Winograd(form, side) => winograd(form, *side, matrix, weights),
             Self::Norm { .. } => {}
         }
     }
@@ -301,55 +323,69 @@ impl Order {
 
 /// For each of a tile's numbers what [`panels`] gives for a 1x1 convolution of the weights that it
 /// stands for.
-fn winograd(form: &Form, side: Side, matrix: &[f32], weights: &mut [f32]) {
+fn winograd(form: &Form, side: Side, matrix: &Matrix<'_>, weights: &mut [f32]) {
     let transform = side.of_weights();
-    let pointwise = form.pointwise();
-    let each = pointwise.panels().weights();
-    let numbers = transform
-        .iter()
-        .flat_map(|row| transform.iter().map(move |column| [row, column]));
-    for ([row, column], weights) in numbers.zip(weights.chunks_exact_mut(each)) {
-        let taps: [f64; 9] = from_fn(|tap| row[tap / 3] * column[tap % 3]);
-        let one = |kernel: &[f32]| {
-            let numbers = kernel.iter().zip(taps);
-            round(numbers.map(|(&weight, tap)| f64::from(weight) * tap).sum())
-        };
-        let matrix: Vec<f32> = matrix.par_chunks_exact(9).map(one).collect();
-        panels(&pointwise, &matrix, weights);
+    let panels = form.pointwise().panels();
+    // For each panel, its place among those of each number.
+    let mut places: Vec<Vec<&mut [f32]>> = panels.list.iter().map(|_| Vec::new()).collect();
+    for of_number in weights.chunks_exact_mut(panels.weights()) {
+        for (places, place) in places.iter_mut().zip(panels.cut(of_number)) {
+            places.push(place);
+        }
     }
+    let jobs = panels.list.par_iter().zip(places);
+    jobs.for_each(|(panel, mut places)| {
+        let width = panel.blocks * BLOCK;
+        let kernels = form.kernels(matrix, panel.block * BLOCK, width);
+        for (row, channel) in (panel.channel..).take(panels.numbers).enumerate() {
+            for (column, kernels) in kernels.iter().enumerate() {
+                let Some(kernel) = kernels.of(channel) else {
+                    continue;
+                };
+                for (place, number) in places.iter_mut().zip(transformed(&transform, kernel)) {
+                    place[row * width + column] = round(number * kernels.factor);
+                }
+            }
+        }
+    });
 }
 
-fn panels(form: &Form, matrix: &[f32], weights: &mut [f32]) {
-    let Panels {
-        list,
-        source_blocks,
-        run,
-        numbers,
-    } = form.panels();
-    let mut rest = weights;
-    let mut places = Vec::with_capacity(list.len());
-    for panel in &list {
-        let (place, after) = rest.split_at_mut(numbers * panel.blocks * BLOCK);
-        places.push((panel, place));
-        rest = after;
-    }
-    let lanes = if form.planes { 1 } else { run };
-    places.into_par_iter().for_each(|(panel, place)| {
+/// A 3x3 kernel between the weights' transform and its transpose, row by row.
+fn transformed(transform: &[[f64; 3]], kernel: &[f32]) -> impl Iterator<Item = f64> {
+    let product = |of_row: &[f64; 3]| -> [f64; 3] {
+        from_fn(|column| {
+            (0..3)
+                .map(|row| of_row[row] * f64::from(kernel[row * 3 + column]))
+                .sum()
+        })
+    };
+    transform.iter().map(product).flat_map(move |product| {
+        let dot = move |of_column: &[f64; 3]| -> f64 {
+            (0..3).map(|tap| product[tap] * of_column[tap]).sum()
+        };
+        transform.iter().map(dot)
+    })
+}
+
+fn panels(form: &Form, matrix: &Matrix<'_>, weights: &mut [f32]) {
+    let panels = form.panels();
+    let lanes = if form.planes { 1 } else { panels.run };
+    let jobs = panels.list.par_iter().zip(panels.cut(weights));
+    jobs.for_each(|(panel, place)| {
         let width = panel.blocks * BLOCK;
-        for column in 0..width {
-            let output = panel.block * BLOCK + column;
-            let mut to = place.iter_mut().skip(column).step_by(width);
-            for block in 0..source_blocks {
-                let first = if form.planes {
-                    block
-                } else {
-                    panel.channel + block * BLOCK
-                };
-                for tap in form.taps() {
-                    for channel in first..first + lanes {
-                        let index = form.index(output, channel, tap);
-                        if let (Some(to), Some(index)) = (to.next(), index) {
-                            *to = matrix[index];
+        let kernels = form.kernels(matrix, panel.block * BLOCK, width);
+        let mut rows = place.chunks_exact_mut(width);
+        for block in 0..panels.source_blocks {
+            let first = if form.planes {
+                block
+            } else {
+                panel.channel + block * BLOCK
+            };
+            for tap in 0..form.kernel[0] * form.kernel[1] {
+                for (channel, row) in (first..first + lanes).zip(&mut rows) {
+                    for (to, kernels) in row.iter_mut().zip(&kernels) {
+                        if let Some(kernel) = kernels.of(channel) {
+                            *to = kernels.folded(kernel[tap]);
                         }
                     }
                 }
@@ -359,21 +395,32 @@ fn panels(form: &Form, matrix: &[f32], weights: &mut [f32]) {
 }
 
 /// For each block of outputs `[kernel row][input][kernel column][16]`.
-fn narrow(form: &Form, matrix: &[f32], weights: &mut [f32]) {
-    let (share, outputs) = (form.share(), form.outputs_of_group());
-    let mut to = weights.iter_mut();
-    for block in 0..form.outputs.div_ceil(BLOCK) {
+fn narrow(form: &Form, matrix: &Matrix<'_>, weights: &mut [f32]) {
+    let mut rows = weights.chunks_exact_mut(BLOCK);
+    for first in (0..form.outputs).step_by(BLOCK) {
+        let kernels = form.kernels(matrix, first, BLOCK);
         for row in 0..3 {
-            for input in 0..share {
-                for column in 0..3 {
-                    for (output, to) in (block * BLOCK..(block + 1) * BLOCK).zip(&mut to) {
-                        let channel = output / outputs * share + input;
-                        if let Some(index) = form.index(output, channel, [row, column]) {
-                            *to = matrix[index];
-                        }
+            for input in 0..form.share() {
+                for (column, to) in (0..3).zip(&mut rows) {
+                    for (to, kernels) in to.iter_mut().zip(&kernels) {
+                        let kernel = &kernels.numbers[input * kernels.taps..];
+                        *to = kernels.folded(kernel[row * 3 + column]);
                     }
                 }
             }
         }
+    }
+}
+
+impl Kernels<'_> {
+    /// The kernel of an input channel, if the output is computed from it.
+    fn of(&self, channel: usize) -> Option<&[f32]> {
+        let input = channel.wrapping_sub(self.channels.start);
+        (input < self.channels.len()).then(|| &self.numbers[input * self.taps..][..self.taps])
+    }
+
+    /// A number of a kernel, folded.
+    fn folded(&self, number: f32) -> f32 {
+        round(f64::from(number) * self.factor)
     }
 }
