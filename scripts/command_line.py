@@ -32,4 +32,5 @@ def errors_in_one_line() -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:
         # Keras explains some errors over many lines; the first says what is wrong.
-        raise SystemExit(f"error: {str(error).strip().splitlines()[0]}") from error
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise SystemExit(f"error: {lines[0]}") from error

@@ -53,7 +53,9 @@ class Program:
         """
         reference = self.folder / f"reference-{self.batch}.safetensors"
         report = ask(self.senet, "parity", *self.words(), "--reference", reference)
-        output = next(layer for layer in report["layers"] if layer["name"] == "output")
+        output = next((layer for layer in report["layers"] if layer["name"] == "output"), None)
+        if output is None:
+            raise ValueError(f"parity on {self.engine} compared no output")
         if output["max_rel"] is None:
             raise ValueError(f"the logits of {self.engine} are not finite")
         return float(output["max_rel"])
@@ -62,9 +64,12 @@ class Program:
         """What it says it is.
 
         Raises:
-            ValueError: the program is not there.
+            OSError: the program is not there.
+            ValueError: it ended with an error.
         """
         done = subprocess.run([self.senet.resolve(), "--version"], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise ValueError(f"`{self.senet} --version` ended with {done.returncode}")
         return done.stdout.removeprefix("senet").strip()
 
     def words(self) -> list[str | Path]:

@@ -56,7 +56,7 @@ class Worker:
         self.program = f"{program} ({way})" if way else program
         self.way = way
         self.complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 -- closed by close()
-        environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "peers.worker", *map(str, words)],
             cwd=Path(__file__).parent.parent,

@@ -11,8 +11,8 @@ use crate::network::{Network, Operation, Value};
 /// keeps none.
 ///
 /// Every layer matters under them and numbers stay near 1, neither vanishing nor overflowing in
-/// the deepest network: kernels keep the scale, batch norms too, biases are positive so that few
-/// rectifiers are dead, and a residual branch is a quarter as large as what it is added to.
+/// the deepest network: kernels keep the scale, batch norms too, most biases are positive so
+/// that few rectifiers are dead, and a residual branch is a quarter as large as what it is added to.
 #[must_use]
 pub fn drawn_weights(network: &Network, dtype: DType, device: &Device) -> VarBuilder<'static> {
     let layers = network.layers();

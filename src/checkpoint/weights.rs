@@ -457,8 +457,8 @@ impl SimpleBackend for Backend {
             let classes = tensor.dim(0)? - background.classes;
             tensor = tensor.narrow(0, background.classes, classes)?;
         }
-        // Out of the map each tensor is copied once; a second time where its axes are in another
-        // order or its type is another, as nothing is done to what is in place.
+        // Each tensor is read once, and copied where its axes are in another order or its type is
+        // another, as nothing is done to what is in place.
         tensor
             .reshape(arrangement.view.as_slice())?
             .permute(arrangement.permutation)?

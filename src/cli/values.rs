@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::cpu::MOST_THREADS;
+
 /// A number for each of red, green and blue.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rgb(pub [f64; 3]);
@@ -90,12 +92,10 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
 }
 
 pub(super) fn threads(text: &str) -> Result<usize, String> {
-    // More than any machine has cores; starting very many threads takes minutes.
-    const MOST: usize = 1024;
     at_least_one(text)
         .ok()
-        .filter(|&threads| threads <= MOST)
-        .ok_or_else(|| format!("expected a whole number from 1 to {MOST}"))
+        .filter(|&threads| threads <= MOST_THREADS)
+        .ok_or_else(|| format!("expected a whole number from 1 to {MOST_THREADS}"))
 }
 
 pub(super) fn tolerance(text: &str) -> Result<f64, String> {

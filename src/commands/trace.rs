@@ -69,6 +69,7 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     let layers = network.layers();
     let trace = trace(&layers, shape)?;
     if arguments.plan {
+        super::check_memory(&trace)?;
         let plan = super::plan::report(&network, &layers, &trace, &engines)?;
         super::print(&plan, arguments.format)?;
         return Ok(Outcome::Yes);

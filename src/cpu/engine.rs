@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::network::trace::trace;
 use crate::network::{Layer, Layers, Layout, Network, Shape};
 
-/// How an [`Engine`] computes. None of it but `isa` changes a bit of the result.
+/// How an [`Engine`] computes. `threads` changes no bit of the result; `isa` and `exact` do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
     /// Threads that compute; one for each physical core that this process may use if not given.
@@ -37,15 +37,24 @@ pub struct Options {
     pub exact: bool,
 }
 
+/// More than any machine has cores; starting very many takes minutes.
+pub(crate) const MOST_THREADS: usize = 1024;
+
 impl Options {
     /// With everything that they leave open decided.
     pub(super) fn setting(self) -> Result<Setting> {
+        let threads = self.threads.unwrap_or_else(cores::usable);
+        if !(1..=MOST_THREADS).contains(&threads) {
+            return Err(Error::Usage(format!(
+                "expected 1 to {MOST_THREADS} threads, found {threads}"
+            )));
+        }
         Ok(Setting {
             isa: match self.isa {
                 Some(isa) => isa.checked()?,
                 None => Isa::detect()?,
             },
-            threads: self.threads.unwrap_or_else(cores::usable),
+            threads,
             exact: self.exact,
         })
     }
@@ -54,7 +63,8 @@ impl Options {
 /// A network of the catalogue on the CPU's own kernels.
 ///
 /// It reads weights when it first meets an input's shape, plans for that shape once, and keeps
-/// both. Several threads may call [`Engine::run`]; they wait for each other.
+/// them for the last shapes it met. Several threads may call [`Engine::run`]; they wait for each
+/// other.
 ///
 /// # Shapes
 ///
@@ -105,7 +115,10 @@ struct Place {
 }
 
 /// Images that go through at once: larger batches gain nothing, and take more memory.
-const IMAGES: usize = 8;
+pub(super) const IMAGES: usize = 8;
+
+/// Plans that are kept. With one more all others go, and the weights that only they needed.
+const PLANS: usize = 16;
 
 impl Engine {
     /// Loads `network`; each layer's name is the path of its tensors in `vb`.
@@ -131,10 +144,8 @@ impl Engine {
         options: Options,
     ) -> Result<Self> {
         let engine = Self::of_layers(network.layers(), vb, options)?;
-        let mut state = engine.state();
         let batch = input.batch.min(IMAGES);
-        engine.planned(&mut state, Shape { batch, ..input })?;
-        drop(state);
+        engine.planned(Shape { batch, ..input })?;
         Ok(engine)
     }
 
@@ -171,12 +182,15 @@ impl Engine {
         self.setting.isa
     }
 
-    /// What a run on inputs of this shape does, and the bytes of memory that it does it in.
+    /// What a run on inputs of this shape does, and the bytes of memory that it does it in; of more
+    /// than 8 images, what it does with the first 8.
     ///
     /// # Errors
     ///
     /// An input that the network cannot take.
     pub fn plan(&self, input: Shape) -> Result<PlanSummary> {
+        let batch = input.batch.min(IMAGES);
+        let input = Shape { batch, ..input };
         let plan = Plan::new(&self.graph, &self.layers, input, self.setting)?;
         Ok(PlanSummary::of(&plan, &self.layers, self.setting))
     }
@@ -192,7 +206,7 @@ impl Engine {
 
     /// [`Engine::run`] that hands every value it keeps to `observe` as it is computed: the
     /// outputs of its steps, each with the last layer that it computes and in the shape that the
-    /// network's trace says. All images go through at once.
+    /// network's trace says. All images go through at once. `observe` must not run this engine.
     ///
     /// # Errors
     ///
@@ -243,14 +257,14 @@ impl Engine {
             .to_vec1::<f32>()?;
         let output = trace.layers.last().map_or(shape, |cost| cost.output);
         let mut numbers = Vec::with_capacity(output.elements().unwrap_or_default());
-        let mut state = self.state();
         let each = input.len() / shape.batch.max(1);
         for images in input.chunks(most.saturating_mul(each).max(1)) {
             let shape = Shape {
                 batch: images.len() / each,
                 ..shape
             };
-            let planned = self.planned(&mut state, shape)?;
+            let planned = self.planned(shape)?;
+            let mut state = self.state();
             if state.memory.len() < planned.plan.memory {
                 // The old memory goes first.
                 state.memory = Pages::zeroed(0)?;
@@ -278,7 +292,8 @@ impl Engine {
         // sums of its own panels and lines, which no other chunk has (`Grid::chunk` cuts both
         // without overlap), and reads tensors that the phase does not write: their buffers are
         // in use at the same node, so `place` keeps them apart. A pass may write the very numbers
-        // it reads, which are of its own rows.
+        // it reads, which are of its own rows. A chunk that clears a border writes outside of all
+        // pixels, and Winograd's transformed input and products are two parts of their scratch.
         let memory = unsafe { Memory::new(memory.numbers_mut()) };
         let packed = planned.packed.iter().map(Place::packed);
         let packed: Vec<Packed<'_>> = packed.collect();
@@ -302,21 +317,30 @@ impl Engine {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn planned(&self, state: &mut State, shape: Shape) -> Result<Arc<Planned>> {
+    /// The plan for a shape, with its weights packed. That is done without holding the state: it
+    /// takes rayon's threads, one of which may have called and would wait for itself.
+    fn planned(&self, shape: Shape) -> Result<Arc<Planned>> {
         let [height, width] = shape.spatial.unwrap_or([1, 1]);
         let key = [shape.batch, height, width];
-        if let Some(planned) = state.plans.get(&key) {
+        if let Some(planned) = self.state().plans.get(&key) {
             return Ok(planned.clone());
         }
         let plan = Plan::new(&self.graph, &self.layers, shape, self.setting)?;
+        let known = self.state().packed.clone();
         let missing = plan.packings.iter();
-        let missing = missing.filter(|packing| !state.packed.contains_key(packing));
+        let missing = missing.filter(|packing| !known.contains_key(packing));
         let missing: Vec<Packing> = missing.copied().collect();
-        state.packed.extend(self.pack(&missing)?);
-        let packed = plan.packings.iter();
-        let packed = packed.filter_map(|packing| state.packed.get(packing).cloned());
-        let packed = packed.collect();
+        let new: HashMap<Packing, Place> = self.pack(&missing)?.into_iter().collect();
+        let place = |packing| known.get(packing).or_else(|| new.get(packing)).cloned();
+        let packed = plan.packings.iter().filter_map(place).collect();
         let planned = Arc::new(Planned { plan, packed });
+        let mut state = self.state();
+        if state.plans.len() >= PLANS {
+            state.plans.clear();
+            let needed = &planned.plan.packings;
+            state.packed.retain(|packing, _| needed.contains(packing));
+        }
+        state.packed.extend(new);
         state.plans.insert(key, planned.clone());
         Ok(planned)
     }

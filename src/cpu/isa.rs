@@ -2,18 +2,17 @@
 
 use std::fmt;
 
-use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 
 /// A set of kernels. All compute the same sums; their roundings differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Isa {
     /// One number at a time, as the formula reads: what the others are tested against.
     Scalar,
-    /// Sixteen numbers at a time in plain Rust, for processors without kernels of their own.
+    /// Eight numbers at a time in plain Rust, for processors without kernels of their own.
     Portable,
     /// x86-64 with AVX2 and FMA.
     Avx2,
@@ -76,6 +75,12 @@ impl Isa {
             ))
         })?
         .checked()
+        .map_err(|error| {
+            Error::Device(format!(
+                "{error}\nhint: leave `{}` out, and the fastest it has is taken",
+                Self::VARIABLE
+            ))
+        })
     }
 
     /// Itself, where this processor has it.
@@ -87,10 +92,7 @@ impl Isa {
         if self.is_available() {
             return Ok(self);
         }
-        Err(Error::Device(format!(
-            "this processor lacks {self}\nhint: leave `{}` out, and the fastest it has is taken",
-            Self::VARIABLE
-        )))
+        Err(Error::Device(format!("this processor lacks {self}")))
     }
 
     /// Pixels that a product is best computed for at once: the tile's accumulators fill the

@@ -28,6 +28,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use engine::MOST_THREADS;
 pub use engine::{Engine, Options};
 pub use isa::Isa;
 #[doc(hidden)]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::engine::Options;
+use super::engine::{IMAGES, Options};
 use super::fuse::Graph;
 use super::isa::Isa;
 use super::plan::{Plan, Setting, Step};
@@ -40,7 +40,8 @@ pub struct StepSummary {
     pub macs: u64,
 }
 
-/// What a run of `layers` on inputs of this shape does. No weights are needed.
+/// What a run of `layers` on inputs of this shape does; of more than 8 images, what it does with
+/// the first 8, for so many go through at once. No weights are needed.
 ///
 /// # Errors
 ///
@@ -57,7 +58,13 @@ pub struct StepSummary {
 /// ```
 pub fn plan(layers: &Layers, input: Shape, options: Options) -> Result<PlanSummary> {
     let setting = options.setting()?;
-    let plan = Plan::new(&Graph::of(layers), layers, input, setting)?;
+    let batch = input.batch.min(IMAGES);
+    let plan = Plan::new(
+        &Graph::of(layers),
+        layers,
+        Shape { batch, ..input },
+        setting,
+    )?;
     Ok(PlanSummary::of(&plan, layers, setting))
 }
 

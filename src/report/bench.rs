@@ -156,7 +156,7 @@ impl Report for Bench {
         ));
         facts.push(("input", format!("{:?}", self.input_shape)));
         let plan = self.plan_ms.map_or(String::new(), |plan| {
-            format!(", {plan:.2} ms of it to plan")
+            format!("; to plan alone takes {plan:.2} ms")
         });
         facts.push(("load", format!("{:.1} ms{plan}", self.load_ms)));
         let spread = |spread: Spread| {

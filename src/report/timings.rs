@@ -8,7 +8,7 @@ use super::table::{self, Align, counted};
 pub struct Timings {
     /// How many images there were.
     pub images: usize,
-    /// Threads that prepared images, and as many that ran the network.
+    /// Threads that prepared images.
     pub threads: usize,
     /// To open, check and pack the weights, and to plan.
     pub load_ms: f64,

@@ -15,8 +15,9 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::Module;
+use rayon::prelude::*;
 use senet::cpu::{Engine, Isa, Options};
-use senet::network::catalog;
+use senet::network::{Shape, catalog};
 use senet::nn::SeNet;
 
 use self::lively::{error, image, lively};
@@ -95,4 +96,43 @@ fn an_input_that_does_not_fit_is_refused() {
     let wrong = Tensor::zeros((1, 4, 32, 32), DType::F32, &Device::Cpu).unwrap();
     let problem = engine.run(&wrong).unwrap_err().to_string();
     assert!(problem.contains("expects 3 channels, found 4"), "{problem}");
+}
+
+#[test]
+fn neither_no_threads_nor_no_images_nor_too_many_numbers_are_planned() {
+    let network = catalog::find("seresnet20").unwrap();
+    let plan = |shape, threads| {
+        let options = Options {
+            threads,
+            ..Options::default()
+        };
+        let planned = senet::cpu::plan(&network.layers(), shape, options);
+        planned.map(|_| ()).map_err(|error| error.to_string())
+    };
+    let own = network.input.shape(1);
+    assert_eq!(plan(own, None), Ok(()));
+    let problem = plan(own, Some(0)).unwrap_err();
+    assert_eq!(problem, "expected 1 to 1024 threads, found 0");
+    let none = Shape { batch: 0, ..own };
+    assert!(plan(none, None).unwrap_err().contains("cannot be planned"));
+    for side in [1 << 20, 1 << 32, usize::MAX] {
+        let large = Shape {
+            spatial: Some([side, side]),
+            ..own
+        };
+        assert!(plan(large, None).is_err(), "{side}");
+    }
+}
+
+/// A thread of rayon that packs a new shape's weights takes up other work while it waits: that
+/// must not find the engine locked by itself.
+#[test]
+fn threads_of_rayon_may_run_one_engine() {
+    let network = catalog::find("seresnet20").unwrap();
+    let engine = Engine::new(network, lively(network, DType::F32), Options::default()).unwrap();
+    (0..40_usize).into_par_iter().for_each(|index| {
+        let side = 8 + index;
+        let xs = Tensor::ones((1, 3, side, side), DType::F32, &Device::Cpu).unwrap();
+        assert_eq!(engine.run(&xs).unwrap().dims(), [1, 10]);
+    });
 }

@@ -1,4 +1,5 @@
-//! The inner loops, and all of the engine's memory: the only unsafe code but the team's.
+//! The inner loops. Nothing else of the engine is unsafe but its team, and the line that shares its
+//! memory among the team's threads.
 //!
 //! A feature map lies in memory as blocks of 16 channels: `[image][block][row][column][16]`, with
 //! a border of zeros as wide as its readers need. Every function here takes offsets into one

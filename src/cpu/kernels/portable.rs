@@ -11,7 +11,7 @@ use super::vector::{self, Vector};
 use super::winograd::{self, Side, TilesIn, TilesOut};
 use super::{BLOCK, Narrow, Pointwise, Pool, Product};
 
-/// Pixels of a tile: with 4-lane vectors 4 by 8 leaves registers for the factors.
+/// Pixels of a tile: with SSE's vectors of 4, 2 pixels by 16 channels take 8 registers of 16.
 const ROWS: usize = 2;
 
 const LANES: usize = 8;

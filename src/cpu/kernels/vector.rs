@@ -11,6 +11,8 @@
     reason = "loops over constant bounds unroll into registers; iterators over arrays may not"
 )]
 
+use std::ops::Range;
+
 use super::{BLOCK, Epilogue, Narrow, Pixels, Pointwise, Pool, Pooling, Product, Sums};
 
 /// A vector of 8 or 16 numbers.
@@ -71,10 +73,12 @@ pub(super) unsafe fn product<V: Vector, const M: usize, const W: usize, const ST
                 let pixels = near..(near + product.runs.pixels_of_run).min(M);
                 near = pixels.end;
                 for m in pixels {
-                    let lines = W * V::LANES / BLOCK;
-                    bring_near::<V>(memory, &product.epilogue.output, first_row + m, lines);
+                    let first = first_column / BLOCK;
+                    let blocks = first..first + W * V::LANES / BLOCK;
+                    let row = first_row + m;
+                    bring_near::<V>(memory, &product.epilogue.output, row, blocks.clone());
                     if let Some(residual) = &product.epilogue.residual {
-                        bring_near::<V>(memory, residual, first_row + m, lines);
+                        bring_near::<V>(memory, residual, row, blocks);
                     }
                 }
                 let mut numbers = source.add(offset);
@@ -92,7 +96,8 @@ pub(super) unsafe fn product<V: Vector, const M: usize, const W: usize, const ST
                         }
                     }
                     numbers = numbers.add(1);
-                    weights = weights.add(width);
+                    // Past the last row it may lie outside, and is not read.
+                    weights = weights.wrapping_add(width);
                 }
             }
             for m in 0..M {
@@ -105,18 +110,23 @@ pub(super) unsafe fn product<V: Vector, const M: usize, const W: usize, const ST
     }
 }
 
-/// Asks for `lines` blocks of a pixel.
+/// Asks for some blocks of a pixel.
 ///
 /// # Safety
 ///
 /// [`Epilogue::check`]'s checks, and a processor with `V`'s instructions.
 #[inline(always)]
-unsafe fn bring_near<V: Vector>(memory: *mut f32, pixels: &Pixels, row: usize, lines: usize) {
+unsafe fn bring_near<V: Vector>(
+    memory: *mut f32,
+    pixels: &Pixels,
+    row: usize,
+    blocks: Range<usize>,
+) {
     // SAFETY: the caller's.
     unsafe {
         let offset = *pixels.offsets.get_unchecked(row);
-        for line in 0..lines {
-            V::prefetch(memory.add(offset + line * pixels.block));
+        for block in blocks {
+            V::prefetch(memory.add(offset + block * pixels.block));
         }
     }
 }
@@ -232,7 +242,7 @@ pub(super) unsafe fn narrow<V: Vector, const P: usize, const STRIDE: usize>(
                         window = [window[1], window[2], window[2]];
                     }
                 }
-                weights = weights.add(3 * BLOCK);
+                weights = weights.wrapping_add(3 * BLOCK);
             }
         }
         finish(memory, &narrow.epilogue, first, lane, sums);

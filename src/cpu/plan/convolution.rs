@@ -1,7 +1,7 @@
 //! How a convolution or dense layer is computed: its algorithm, tiles, loops and scratch memory.
 
 use super::Planning;
-use crate::cpu::fuse::{Node, Work};
+use crate::cpu::fuse::{Activation, Node, Work};
 use crate::cpu::job::{
     Ending, Job, NarrowJob, Outer, ProductJob, Strip, Sweep, TilesInJob, TilesOutJob,
 };
@@ -72,16 +72,18 @@ impl Planning<'_> {
             kernel: window.kernel,
             planes: false,
         };
+        let output = extents.map(|extent| extent.output);
+        let side = match node.finish.activation {
+            // The tiles' way out knows none.
+            Some(Activation::Sigmoid) => None,
+            _ => form.tiles(output, window.stride, self.setting.exact),
+        };
         Ok(Some(Convolution {
             form,
             window,
             extents,
             narrow: form.is_narrow(window.stride),
-            side: form.tiles(
-                extents.map(|extent| extent.output),
-                window.stride,
-                self.setting.exact,
-            ),
+            side,
         }))
     }
 

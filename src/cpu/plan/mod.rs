@@ -8,7 +8,7 @@ mod layout;
 
 use self::convolution::Convolution;
 use self::layout::{Room, Tensor};
-use super::fuse::{Finish, Graph, Id, Node, Origin, Work};
+use super::fuse::{Activation, Finish, Graph, Id, Node, Origin, Work};
 use super::isa::Isa;
 use super::job::{Ending, EnterJob, GatherJob, Job, MeanJob, PassJob, Phase, PoolJob, SumsPlace};
 use super::kernels::{BLOCK, Pooling};
@@ -18,7 +18,7 @@ use super::view::{Grid, View, blocks};
 use crate::error::{Error, Result};
 use crate::network::geometry::adaptive;
 use crate::network::trace::{Trace, trace};
-use crate::network::{Layers, Operation, Shape};
+use crate::network::{Layers, Layout, Operation, Shape};
 
 /// Everything that a run of one shape does.
 #[derive(Debug)]
@@ -81,6 +81,9 @@ pub(super) struct Setting {
     pub(super) exact: bool,
 }
 
+/// Numbers of a value: with their borders and all others together they can still be counted.
+const MOST_NUMBERS: usize = 1 << 32;
+
 struct Planning<'a> {
     graph: &'a Graph,
     trace: Trace,
@@ -110,6 +113,18 @@ impl Plan {
         setting: Setting,
     ) -> Result<Self> {
         let trace = trace(layers, input)?;
+        let shapes = trace.layers.iter().map(|cost| cost.output);
+        for shape in shapes.chain([input]) {
+            if !shape
+                .elements()
+                .is_some_and(|count| (1..=MOST_NUMBERS).contains(&count))
+            {
+                return Err(Error::Geometry(format!(
+                    "a value of shape {:?} cannot be planned: expected 1 to {MOST_NUMBERS} numbers",
+                    shape.dims(Layout::Nchw)
+                )));
+            }
+        }
         let mut planning = Planning {
             graph,
             images: input.batch,
@@ -212,6 +227,10 @@ impl Planning<'_> {
         let index = self.tensors[id].made_by;
         let node = self.graph.nodes.get(index)?;
         if id == 0 || node.output != id {
+            return None;
+        }
+        // Kernels sum up what they store, and the sigmoid comes after.
+        if node.finish.activation == Some(Activation::Sigmoid) {
             return None;
         }
         match &node.work {
