@@ -130,7 +130,8 @@ fn check_memory(trace: &Trace) -> Result<()> {
     for shape in shapes.chain([trace.input]) {
         if shape.elements().is_none_or(|count| count > MAX_ELEMENTS) {
             return Err(Error::Geometry(format!(
-                "a value of shape {:?} is too large to compute; `senet trace` shows shapes without",
+                "a value of shape {:?} is too large to compute\nhint: `senet trace` shows shapes \
+                 without computing values",
                 shape.dims(Layout::Nchw)
             )));
         }

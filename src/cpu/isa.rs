@@ -63,7 +63,9 @@ impl Isa {
     ///
     /// A name in `SENET_ISA` that is none, or that this processor lacks.
     pub fn detect() -> Result<Self> {
-        let Some(name) = std::env::var_os(Self::VARIABLE) else {
+        let name = std::env::var_os(Self::VARIABLE);
+        // Empty is unset, as for most variables.
+        let Some(name) = name.filter(|name| !name.is_empty()) else {
             return Ok(Self::available().last().unwrap_or(Self::Scalar));
         };
         let name = name.to_string_lossy();

@@ -13,6 +13,8 @@ pub struct PlanReport {
     pub network: String,
     /// Of its input, `[N, C, H, W]`.
     pub input_shape: Vec<usize>,
+    /// Images that go through at once; all that follows is of so many.
+    pub portion: usize,
     /// Whether the fastest convolutions, which round more, are left out.
     pub exact: bool,
     /// What a run does.
@@ -57,6 +59,13 @@ impl Report for PlanReport {
             "engine  cpu, {isa}, {threads}{exact}, input {:?}",
             self.input_shape
         )?;
+        if self.input_shape.first() != Some(&self.portion) {
+            let portion = self.portion;
+            writeln!(
+                out,
+                "images  {portion} at a time; this is the plan of so many"
+            )?;
+        }
         let steps = self.plan.steps.len();
         match self.candle_layers.as_slice() {
             [] => writeln!(out, "steps   {steps}, none of them candle's")?,
