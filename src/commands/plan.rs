@@ -7,7 +7,7 @@ use crate::cli::EngineName;
 use crate::cpu;
 use crate::error::{Error, Result};
 use crate::network::trace::Trace;
-use crate::network::{Layer, Layers, Layout, Network, Operation, Shape};
+use crate::network::{Layer, Layers, Layout, Network, Operation};
 use crate::report::PlanReport;
 
 /// What the engine does for an input of the shape that `trace` was made for.
@@ -52,23 +52,13 @@ pub(super) fn report(
     let candle_layers = names
         .filter(|name| !computed.contains(name.as_str()))
         .collect();
-    // A large batch goes through in portions.
-    let portion = match plan.steps.first().map(|step| step.output.as_slice()) {
-        Some(&[images, ..]) => images,
-        _ => trace.input.batch,
-    };
-    let one = Shape {
-        batch: portion,
-        ..trace.input
-    };
-    let direct = crate::network::trace::trace(layers, one)?;
+    let images = trace.input.batch.max(1) as u64;
     Ok(PlanReport {
         network: network.name.to_owned(),
         input_shape: trace.input.dims(Layout::Nchw),
         exact: engines.options.exact,
         macs: plan.steps.iter().map(|step| step.macs).sum(),
-        portion,
-        direct_macs: direct.macs,
+        direct_macs: trace.macs / images * plan.portion as u64,
         plan,
         candle_layers,
     })

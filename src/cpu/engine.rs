@@ -115,7 +115,15 @@ struct Place {
 }
 
 /// Images that go through at once: larger batches gain nothing, and take more memory.
-pub(super) const IMAGES: usize = 8;
+const IMAGES: usize = 8;
+
+/// What of an input goes through at once.
+pub(super) fn portion(input: Shape) -> Shape {
+    Shape {
+        batch: input.batch.min(IMAGES),
+        ..input
+    }
+}
 
 /// Plans that are kept. With one more all others go, and the weights that only they needed.
 const PLANS: usize = 16;
@@ -144,8 +152,7 @@ impl Engine {
         options: Options,
     ) -> Result<Self> {
         let engine = Self::of_layers(network.layers(), vb, options)?;
-        let batch = input.batch.min(IMAGES);
-        engine.planned(Shape { batch, ..input })?;
+        engine.planned(portion(input))?;
         Ok(engine)
     }
 
@@ -189,9 +196,7 @@ impl Engine {
     ///
     /// An input that the network cannot take.
     pub fn plan(&self, input: Shape) -> Result<PlanSummary> {
-        let batch = input.batch.min(IMAGES);
-        let input = Shape { batch, ..input };
-        let plan = Plan::new(&self.graph, &self.layers, input, self.setting)?;
+        let plan = Plan::new(&self.graph, &self.layers, portion(input), self.setting)?;
         Ok(PlanSummary::of(&plan, &self.layers, self.setting))
     }
 

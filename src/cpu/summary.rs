@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::engine::{IMAGES, Options};
+use super::engine::{Options, portion};
 use super::fuse::Graph;
 use super::isa::Isa;
 use super::plan::{Plan, Setting, Step};
@@ -16,6 +16,8 @@ pub struct PlanSummary {
     pub isa: Isa,
     /// Threads that share the work.
     pub threads: usize,
+    /// Images that go through at once; all that follows is of so many.
+    pub portion: usize,
     /// In order.
     pub steps: Vec<StepSummary>,
     /// Bytes of all values together; weights are not counted.
@@ -58,13 +60,7 @@ pub struct StepSummary {
 /// ```
 pub fn plan(layers: &Layers, input: Shape, options: Options) -> Result<PlanSummary> {
     let setting = options.setting()?;
-    let batch = input.batch.min(IMAGES);
-    let plan = Plan::new(
-        &Graph::of(layers),
-        layers,
-        Shape { batch, ..input },
-        setting,
-    )?;
+    let plan = Plan::new(&Graph::of(layers), layers, portion(input), setting)?;
     Ok(PlanSummary::of(&plan, layers, setting))
 }
 
@@ -74,6 +70,7 @@ impl PlanSummary {
         Self {
             isa: setting.isa,
             threads: setting.threads,
+            portion: plan.output.view.images,
             steps: steps.map(|step| StepSummary::of(step, layers)).collect(),
             memory: plan.memory * size_of::<f32>(),
         }

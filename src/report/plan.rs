@@ -13,8 +13,6 @@ pub struct PlanReport {
     pub network: String,
     /// Of its input, `[N, C, H, W]`.
     pub input_shape: Vec<usize>,
-    /// Images that go through at once; all that follows is of so many.
-    pub portion: usize,
     /// Whether the fastest convolutions, which round more, are left out.
     pub exact: bool,
     /// What a run does.
@@ -46,6 +44,7 @@ impl Report for PlanReport {
             isa,
             threads,
             memory,
+            portion,
             ..
         } = &self.plan;
         writeln!(out, "{}", self.network)?;
@@ -59,8 +58,7 @@ impl Report for PlanReport {
             "engine  cpu, {isa}, {threads}{exact}, input {:?}",
             self.input_shape
         )?;
-        if self.input_shape.first() != Some(&self.portion) {
-            let portion = self.portion;
+        if self.input_shape.first() != Some(portion) {
             writeln!(
                 out,
                 "images  {portion} at a time; this is the plan of so many"
