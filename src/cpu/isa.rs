@@ -98,13 +98,15 @@ impl Isa {
     }
 
     /// Pixels that a product is best computed for at once: the tile's accumulators fill the
-    /// registers, and near-equal shares of a line leave none nearly empty.
-    pub(super) fn rows(self) -> usize {
+    /// registers, and near-equal shares of a line leave none nearly empty. `even` is whether a map
+    /// is one line, or else a line for each of its rows.
+    pub(super) fn rows(self, even: bool) -> usize {
         match self {
             Self::Scalar | Self::Portable => 4,
-            // Two register tiles of 6.
-            Self::Avx2 => 12,
-            Self::Avx512 => super::kernels::MAX_ROWS,
+            // Two register tiles of 6; but rows of 14 or 28 pixels are better three of 5, 5 and 4
+            // than four of 4 and 3.
+            Self::Avx2 if even => 12,
+            Self::Avx2 | Self::Avx512 => super::kernels::MAX_ROWS,
         }
     }
 }

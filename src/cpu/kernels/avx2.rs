@@ -12,12 +12,15 @@ use std::arch::x86_64::{
     _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps, _mm256_mul_ps, _mm256_permutevar8x32_ps,
     _mm256_set1_ps, _mm256_storeu_ps, _mm256_sub_ps,
 };
+use std::ops::Range;
 
+use super::super::view::shares;
 use super::vector::{self, Vector};
 use super::winograd::{self, Side, TilesIn, TilesOut};
 use super::{BLOCK, Narrow, Pointwise, Pool, Product};
 
-/// Pixels of a register tile.
+/// Pixels of a register tile at most. Shares are near-equal: a tile of few pixels waits for its own
+/// sums.
 const ROWS: usize = 6;
 
 #[derive(Clone, Copy)]
@@ -86,31 +89,30 @@ impl Vector for Ymm {
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn tile<const M: usize, const STEP: usize>(
+unsafe fn tile<const M: usize, const STEP: usize, const BLOCKS: usize>(
     memory: *mut f32,
     product: &Product<'_>,
     row: usize,
+    block: usize,
 ) {
     // SAFETY: the caller's.
-    unsafe {
-        for block in 0..product.blocks {
-            vector::product::<Ymm, M, 2, STEP>(memory, product, row, block * BLOCK);
-        }
-    }
+    unsafe { vector::product::<Ymm, M, 2, STEP, BLOCKS>(memory, product, row, block * BLOCK) }
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn tiles<const STEP: usize>(memory: *mut f32, product: &Product<'_>) {
-    for row in (0..product.rows).step_by(ROWS) {
-        // SAFETY: the caller's.
-        unsafe {
-            match product.rows - row {
-                1 => tile::<1, STEP>(memory, product, row),
-                2 => tile::<2, STEP>(memory, product, row),
-                3 => tile::<3, STEP>(memory, product, row),
-                4 => tile::<4, STEP>(memory, product, row),
-                5 => tile::<5, STEP>(memory, product, row),
-                _ => tile::<ROWS, STEP>(memory, product, row),
+unsafe fn tiles<const STEP: usize, const BLOCKS: usize>(memory: *mut f32, product: &Product<'_>) {
+    for block in 0..BLOCKS {
+        for Range { start: row, end } in shares(product.rows, ROWS) {
+            // SAFETY: the caller's.
+            unsafe {
+                match end - row {
+                    1 => tile::<1, STEP, BLOCKS>(memory, product, row, block),
+                    2 => tile::<2, STEP, BLOCKS>(memory, product, row, block),
+                    3 => tile::<3, STEP, BLOCKS>(memory, product, row, block),
+                    4 => tile::<4, STEP, BLOCKS>(memory, product, row, block),
+                    5 => tile::<5, STEP, BLOCKS>(memory, product, row, block),
+                    _ => tile::<ROWS, STEP, BLOCKS>(memory, product, row, block),
+                }
             }
         }
     }
@@ -120,10 +122,11 @@ unsafe fn tiles<const STEP: usize>(memory: *mut f32, product: &Product<'_>) {
 pub(super) unsafe fn product(memory: *mut f32, product: &Product<'_>) {
     // SAFETY: the caller's.
     unsafe {
-        if product.step == BLOCK {
-            tiles::<BLOCK>(memory, product);
-        } else {
-            tiles::<0>(memory, product);
+        match (product.step == BLOCK, product.blocks) {
+            (true, 1) => tiles::<BLOCK, 1>(memory, product),
+            (true, _) => tiles::<BLOCK, 2>(memory, product),
+            (false, 1) => tiles::<0, 1>(memory, product),
+            (false, _) => tiles::<0, 2>(memory, product),
         }
     }
 }
@@ -144,10 +147,10 @@ unsafe fn pixels<const P: usize>(memory: *mut f32, narrow: &Narrow<'_>, first: u
 
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn narrow(memory: *mut f32, narrow: &Narrow<'_>) {
-    for first in (0..narrow.pixels).step_by(ROWS) {
+    for Range { start: first, end } in shares(narrow.pixels, ROWS) {
         // SAFETY: the caller's.
         unsafe {
-            match narrow.pixels - first {
+            match end - first {
                 1 => pixels::<1>(memory, narrow, first),
                 2 => pixels::<2>(memory, narrow, first),
                 3 => pixels::<3>(memory, narrow, first),

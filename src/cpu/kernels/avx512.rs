@@ -87,7 +87,7 @@ unsafe fn tile<const M: usize, const W: usize, const STEP: usize>(
     product: &Product<'_>,
 ) {
     // SAFETY: the caller's.
-    unsafe { vector::product::<Zmm, M, W, STEP>(memory, product, 0, 0) }
+    unsafe { vector::product::<Zmm, M, W, STEP, W>(memory, product, 0, 0) }
 }
 
 #[target_feature(enable = "avx512f")]

@@ -87,9 +87,9 @@ pub(super) unsafe fn product(memory: *mut f32, product: &Product<'_>) {
             // SAFETY: the caller's.
             unsafe {
                 if product.rows - row == 1 {
-                    vector::product::<Array, 1, 2, 0>(memory, product, row, column);
+                    vector::product::<Array, 1, 2, 0, 0>(memory, product, row, column);
                 } else {
-                    vector::product::<Array, ROWS, 2, 0>(memory, product, row, column);
+                    vector::product::<Array, ROWS, 2, 0, 0>(memory, product, row, column);
                 }
             }
         }

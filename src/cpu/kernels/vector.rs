@@ -44,26 +44,40 @@ pub(super) trait Vector: Copy {
     unsafe fn permuted(self, lanes: *const u32) -> Self;
 }
 
+/// Numbers of a run that are added without a branch between them; most runs are of 16.
+const UNROLLED: usize = 4;
+
+/// Numbers of a cache line.
+const LINE: usize = 16;
+
 /// A tile of `M` pixels by `W` vectors, from `first_row` and `first_column` of the product's on.
-/// `STEP` is the product's step where it is known to the compiler, else 0.
+/// `STEP` and `BLOCKS` are the product's step and blocks where the compiler knows them, else 0.
 ///
 /// # Safety
 ///
 /// [`super::product`]'s checks, and a processor with `V`'s instructions.
 #[inline(always)]
-pub(super) unsafe fn product<V: Vector, const M: usize, const W: usize, const STEP: usize>(
+pub(super) unsafe fn product<
+    V: Vector,
+    const M: usize,
+    const W: usize,
+    const STEP: usize,
+    const BLOCKS: usize,
+>(
     memory: *mut f32,
     product: &Product<'_>,
     first_row: usize,
     first_column: usize,
 ) {
     let step = if STEP == 0 { product.step } else { STEP };
-    let width = product.blocks * BLOCK;
+    let blocks = if BLOCKS == 0 { product.blocks } else { BLOCKS };
+    let width = blocks * BLOCK;
     // SAFETY: the caller's.
     unsafe {
         let mut totals = [[V::splat(0.); W]; M];
         let mut near = 0;
         let mut ahead = product.ahead.as_ptr();
+        let mut fetched = ahead;
         let ahead_step = product.ahead.len() / product.runs.count().max(1);
         let source = memory.cast_const().add(product.source + first_row * step);
         let mut weights = product.weights.as_ptr().add(first_column);
@@ -82,19 +96,23 @@ pub(super) unsafe fn product<V: Vector, const M: usize, const W: usize, const ST
                     }
                 }
                 let mut numbers = source.add(offset);
-                for _ in 0..product.runs.length {
-                    let mut factors = [V::splat(0.); W];
-                    for w in 0..W {
-                        factors[w] = V::load(weights.add(w * V::LANES));
+                let mut rest = product.runs.length;
+                while rest >= UNROLLED {
+                    ahead = ahead.wrapping_add(UNROLLED * ahead_step);
+                    while fetched < ahead {
+                        V::prefetch_far(fetched);
+                        fetched = fetched.wrapping_add(LINE);
                     }
-                    V::prefetch_far(ahead);
-                    ahead = ahead.wrapping_add(ahead_step);
-                    for m in 0..M {
-                        let number = V::splat(*numbers.add(m * step));
-                        for w in 0..W {
-                            sums[m][w] = number.multiply_add(factors[w], sums[m][w]);
-                        }
+                    for number in 0..UNROLLED {
+                        let weights = weights.wrapping_add(number * width);
+                        add_products::<V, M, W>(numbers.add(number), step, weights, &mut sums);
                     }
+                    numbers = numbers.add(UNROLLED);
+                    weights = weights.wrapping_add(UNROLLED * width);
+                    rest -= UNROLLED;
+                }
+                for _ in 0..rest {
+                    add_products::<V, M, W>(numbers, step, weights, &mut sums);
                     numbers = numbers.add(1);
                     // Past the last row it may lie outside, and is not read.
                     weights = weights.wrapping_add(width);
@@ -107,6 +125,33 @@ pub(super) unsafe fn product<V: Vector, const M: usize, const W: usize, const ST
             }
         }
         finish(memory, &product.epilogue, first_row, first_column, totals);
+    }
+}
+
+/// Adds the products of a number of each pixel and its row of weights.
+///
+/// # Safety
+///
+/// Numbers at each of `M` steps, `W` vectors of weights, and a processor with `V`'s instructions.
+#[inline(always)]
+unsafe fn add_products<V: Vector, const M: usize, const W: usize>(
+    numbers: *const f32,
+    step: usize,
+    weights: *const f32,
+    sums: &mut [[V; W]; M],
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut factors = [V::splat(0.); W];
+        for w in 0..W {
+            factors[w] = V::load(weights.add(w * V::LANES));
+        }
+        for m in 0..M {
+            let number = V::splat(*numbers.add(m * step));
+            for w in 0..W {
+                sums[m][w] = number.multiply_add(factors[w], sums[m][w]);
+            }
+        }
     }
 }
 

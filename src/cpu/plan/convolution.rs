@@ -92,19 +92,19 @@ impl Planning<'_> {
         let node = &self.graph.nodes[index];
         let convolution = self.convolutions[index].as_ref()?;
         let [source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
-        let rows = self.setting.isa.rows();
+        let rows = |even| self.setting.isa.rows(even);
         let alone = output.height * output.width == 1
             && node.finish.gate.is_none()
             && self.sums[index].is_none();
         if alone {
-            return Some((Tiles::new(self.images, 1, true, rows), true));
+            return Some((Tiles::new(self.images, 1, true, rows(true)), true));
         }
         let pointwise = convolution.form.kernel == [1, 1]
             && convolution.window.stride == 1
             && [source.height, source.width] == [output.height, output.width];
         let even = (pointwise && source.even_step().is_some()) || output.width == 1;
         let even = even && !convolution.narrow;
-        Some((Tiles::new(output.height, output.width, even, rows), false))
+        Some((Tiles::new(output.height, output.width, even, rows(even)), false))
     }
 
     pub(super) fn convolve(
@@ -289,7 +289,7 @@ impl Planning<'_> {
                 strip: strip(input),
                 source,
             };
-            let cut = Tiles::new(1, tiles, true, self.setting.isa.rows());
+            let cut = Tiles::new(1, tiles, true, self.setting.isa.rows(true));
             let lines = numbers * cut.lines();
             let runs = (0..panels.source_blocks).map(|block| block * input.block);
             let product = ProductJob {
