@@ -187,3 +187,53 @@ impl Grid {
 pub(super) fn blocks(channels: usize) -> usize {
     channels.div_ceil(BLOCK)
 }
+
+/// Sets of the nearest cache, in lines: addresses so many lines apart compete for the same few
+/// places of it, on every x86 processor since 2010.
+const SETS: usize = 64;
+
+/// The least distance of planes of so many blocks of 16 channels, each of them a line of the
+/// cache, at which a tile's pixels in many planes spread over all sets: planes of 56x56 pixels
+/// end to end put all of them into the same few, out of which they push each other.
+pub(super) fn spread(lines: usize) -> usize {
+    // Smaller planes lie in the cache as a whole.
+    if lines < SETS / 2 {
+        return lines;
+    }
+    // An odd distance comes by all sets; a tile's own pixels should not overlap the next plane's.
+    let apart =
+        |lines: &usize| lines % 2 == 1 && (MAX_ROWS..=SETS - MAX_ROWS).contains(&(lines % SETS));
+    (lines..lines + SETS).find(apart).unwrap_or(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines in the fullest set, of a tile's pixels in so many planes that are so far apart.
+    fn fullest(distance: usize, planes: usize) -> usize {
+        let mut sets = [0; SETS];
+        for plane in 0..planes {
+            for pixel in 0..MAX_ROWS {
+                sets[(plane * distance + pixel) % SETS] += 1;
+            }
+        }
+        sets.into_iter().max().unwrap()
+    }
+
+    #[test]
+    fn a_tile_of_16_planes_stays_in_the_cache() {
+        // Of which each set has 8 places, or 12.
+        assert_eq!(fullest(56 * 56, 16), 16);
+        for [height, width] in [[7, 7], [14, 14], [16, 16], [28, 28], [56, 56], [58, 58]] {
+            let distance = spread(height * width);
+            assert!((height * width..height * width + SETS).contains(&distance));
+            assert!(fullest(distance, 16) <= 8, "{height}x{width}: {distance}");
+        }
+    }
+
+    #[test]
+    fn small_planes_lie_end_to_end() {
+        assert_eq!([1, 9, 25].map(spread), [1, 9, 25]);
+    }
+}

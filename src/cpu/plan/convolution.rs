@@ -7,7 +7,7 @@ use crate::cpu::job::{
 };
 use crate::cpu::kernels::{BLOCK, Runs, Side};
 use crate::cpu::pack::{Form, Order};
-use crate::cpu::view::{Grid, Tiles, View, blocks, share};
+use crate::cpu::view::{Grid, Tiles, View, blocks, share, spread};
 use crate::error::{Error, Result};
 use crate::network::geometry::{Extent, Padding, Window};
 
@@ -34,8 +34,28 @@ pub(super) struct Scratch {
     pub(super) strips: usize,
     /// The most tiles of a strip.
     pub(super) tiles: usize,
-    /// A tile's numbers, in blocks of channels, on their way in and out.
-    pub(super) numbers: usize,
+    /// Blocks of channels on their way in and out.
+    pub(super) blocks: [usize; 2],
+}
+
+impl Scratch {
+    /// From a block of channels to the next, in blocks.
+    fn block(&self) -> usize {
+        spread(self.tiles)
+    }
+
+    /// From a tile's number to the next, where a tile has so many blocks of channels: odd, so that
+    /// its numbers, all written and read at once, do not compete for the same places of the cache.
+    fn image(&self, blocks: usize) -> usize {
+        (blocks * self.block()) | 1
+    }
+
+    /// What the tiles of a strip take on their way in and out, in numbers.
+    pub(super) fn size(&self) -> usize {
+        let numbers = self.side.numbers() * self.side.numbers();
+        let images = self.blocks.map(|blocks| self.image(blocks));
+        numbers * images.iter().sum::<usize>() * BLOCK
+    }
 }
 
 /// An algorithm's name, its phases, and the multiplications that it does.
@@ -104,7 +124,10 @@ impl Planning<'_> {
             && [source.height, source.width] == [output.height, output.width];
         let even = (pointwise && source.even_step().is_some()) || output.width == 1;
         let even = even && !convolution.narrow;
-        Some((Tiles::new(output.height, output.width, even, rows(even)), false))
+        Some((
+            Tiles::new(output.height, output.width, even, rows(even)),
+            false,
+        ))
     }
 
     pub(super) fn convolve(
@@ -214,7 +237,8 @@ impl Planning<'_> {
         let [source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
         let [rows, columns] =
             [output.height, output.width].map(|size| size.div_ceil(side.outputs()));
-        let numbers = side.numbers() * side.numbers() * (source.blocks + output.blocks);
+        let blocks = [source.blocks, output.blocks];
+        let numbers = side.numbers() * side.numbers() * blocks.iter().sum::<usize>();
         // As many rows of tiles as stay in the cache on their way, but enough to read all weights
         // for.
         let wanted = (SCRATCH / (numbers * BLOCK)).max(TILES_OF_STRIP);
@@ -226,7 +250,7 @@ impl Planning<'_> {
             columns,
             strips,
             tiles: all.div_ceil(strips) * columns,
-            numbers,
+            blocks,
         })
     }
 
@@ -266,8 +290,8 @@ impl Planning<'_> {
             let tiles = share.len() * columns;
             let place = |start, blocks| View {
                 start,
-                image: blocks * tiles * BLOCK,
-                block: tiles * BLOCK,
+                image: scratch.image(blocks) * BLOCK,
+                block: scratch.block() * BLOCK,
                 row: tiles * BLOCK,
                 pixel: BLOCK,
                 images: numbers,

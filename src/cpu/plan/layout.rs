@@ -4,7 +4,7 @@ use super::Planning;
 use crate::cpu::fuse::{Id, Work};
 use crate::cpu::job::Border;
 use crate::cpu::kernels::BLOCK;
-use crate::cpu::view::{View, blocks};
+use crate::cpu::view::{View, blocks, spread};
 use crate::network::geometry::Extent;
 
 /// A tensor as it is planned.
@@ -185,7 +185,11 @@ impl Room {
         Border {
             start,
             planes: images * self.planes(),
-            plane: rows * row,
+            plane: if self.planes {
+                rows * row
+            } else {
+                spread(rows * row / BLOCK) * BLOCK
+            },
             row,
             rows,
             columns: [before, after].map(|columns| columns * self.pixel()),

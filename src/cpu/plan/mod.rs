@@ -297,7 +297,7 @@ impl Planning<'_> {
             };
             self.scratches[index] = Some(buffers.len());
             buffers.push(Buffer {
-                numbers: scratch.tiles * (scratch.numbers * BLOCK),
+                numbers: scratch.size(),
                 used: [index, index],
             });
         }
