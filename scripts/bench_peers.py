@@ -238,6 +238,9 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--neighbour", action="store_true", help="a process beside them keeps one core busy")
     parser.add_argument("--resume", action="store_true", help="leave out configurations that the results have")
     parser.add_argument("--readme", type=Path, metavar="FILE", help="put the tables into it, between its markers")
+    parser.add_argument(
+        "--marker", default=MARKER, metavar="NAME", help="which markers, so that each machine has its own (%(default)s)"
+    )
     parser.add_argument("--table-only", action="store_true", help="measure nothing, print the tables of the results")
     arguments = parser.parse_args(words)
     if not arguments.table_only and not arguments.senet:
@@ -251,7 +254,7 @@ def main(words: list[str] | None = None) -> None:
             run(arguments)
         text = markdown(read(arguments.results))
         if arguments.readme:
-            put_into(arguments.readme, MARKER, text)
+            put_into(arguments.readme, arguments.marker, text)
         else:
             print(text)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from peers.results import OURS, Result
 
 MARKER = "peers"
-"""The tables stand in a README between `<!-- peers -->` and `<!-- /peers -->`."""
+"""The tables of the machine that is shown first stand in a README between `<!-- peers -->` and `<!-- /peers -->`."""
 
 CONFIGURATIONS = ((1, 1), (1, 2), (8, 1), (8, 2))
 """Batch and threads, as the columns have them."""
