@@ -109,6 +109,16 @@ impl Isa {
             Self::Avx2 | Self::Avx512 => super::kernels::MAX_ROWS,
         }
     }
+
+    /// Blocks of output channels whose weights lie together: those of a register tile, so that its
+    /// weights are read end to end. Of every other cache line only every other place of the cache
+    /// would be used, and half of it lost.
+    pub(super) fn blocks(self) -> usize {
+        match self {
+            Self::Avx2 => 1,
+            Self::Scalar | Self::Portable | Self::Avx512 => super::kernels::MAX_BLOCKS,
+        }
+    }
 }
 
 impl fmt::Display for Isa {

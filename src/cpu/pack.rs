@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::kernels::{BLOCK, MAX_BLOCKS, Side};
+use super::kernels::{BLOCK, Side};
 use super::matrix::{Matrix, round};
 
 /// What a matrix multiplies: its shape as a convolution.
@@ -17,6 +17,8 @@ pub(super) struct Form {
     pub(super) kernel: [usize; 2],
     /// Whether the source's channels are planes of their own instead of blocks of 16.
     pub(super) planes: bool,
+    /// Blocks of output channels that a panel has at most.
+    pub(super) widest: usize,
 }
 
 /// Narrower groups spread a tile's transforms over too few products: computed directly,
@@ -85,7 +87,7 @@ pub(super) struct Panels {
     pub(super) numbers: usize,
 }
 
-/// One or two blocks of output channels.
+/// A register tile's blocks of output channels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Panel {
     /// The first.
@@ -267,16 +269,16 @@ impl Form {
         };
         if self.planes || self.groups == 1 {
             let panels = (0..blocks)
-                .step_by(MAX_BLOCKS)
-                .map(|block| panel(block, (blocks - block).min(MAX_BLOCKS), 0));
+                .step_by(self.widest)
+                .map(|block| panel(block, (blocks - block).min(self.widest), 0));
             let sources = if self.planes { self.inputs } else { of_source };
             return (panels.collect(), sources);
         }
         if self.keeps_to_groups() {
             let each = self.outputs_of_group() / BLOCK;
             let panels = (0..self.groups).flat_map(|group| {
-                (0..each).step_by(MAX_BLOCKS).map(move |block| {
-                    let width = (each - block).min(MAX_BLOCKS);
+                (0..each).step_by(self.widest).map(move |block| {
+                    let width = (each - block).min(self.widest);
                     panel(group * each + block, width, group * self.share())
                 })
             });

@@ -124,9 +124,9 @@ pub(super) unsafe fn product(memory: *mut f32, product: &Product<'_>) {
     unsafe {
         match (product.step == BLOCK, product.blocks) {
             (true, 1) => tiles::<BLOCK, 1>(memory, product),
-            (true, _) => tiles::<BLOCK, 2>(memory, product),
             (false, 1) => tiles::<0, 1>(memory, product),
-            (false, _) => tiles::<0, 2>(memory, product),
+            // Plans have no panels of two blocks for this instruction set.
+            _ => tiles::<0, 2>(memory, product),
         }
     }
 }

@@ -91,6 +91,7 @@ impl Planning<'_> {
             groups,
             kernel: window.kernel,
             planes: false,
+            widest: self.setting.isa.blocks(),
         };
         let output = extents.map(|extent| extent.output);
         let side = match node.finish.activation {
