@@ -11,22 +11,18 @@ use the threads that they choose themselves. Peak memory is the kernel's count.
 from __future__ import annotations
 
 import argparse
-import io
 import json
-import os
 import shlex
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
 from command_line import errors_in_one_line, parse_count
+from peers.command import Command, make_photo
 from peers.machine import machine
 from peers.networks import prepare
 from peers.results import order, paired
@@ -38,11 +34,6 @@ NETWORK = "seresnet50"
 
 EMBEDDED, OURS, THEIRS = "senet, embedded weights", "senet, SE-ResNet-50", "ONNX Runtime, SE-ResNet-50"
 
-PHOTO = Path(__file__).parent.parent / "tests/images/photos/coffee.jpg"
-SIZE = (500, 375)
-BYTES = 100_000
-"""What the photograph is made of, where none is given: a typical one of ImageNet."""
-
 TOLERANCE = 1e-3
 """How far the likeliest class's probability may be from the script's, as a share of it.
 
@@ -50,49 +41,6 @@ Of a photograph without loss: there both see the same pixels, and what they roun
 differently is a hundredth of this. A crop that is off by one pixel changes it
 by 6 %. That JPEG decoders differ by some levels of 255 changes it by 2 %.
 """
-
-
-@dataclass
-class Command:
-    """What is run, and what was seen of it."""
-
-    words: Sequence[str | Path]
-    seconds: list[float] = field(default_factory=list)
-    """Wall time of each round."""
-    peak: int = 0
-    """Bytes of memory at most, in any round."""
-
-    def run(self) -> str:
-        """Run it once; returns what it printed.
-
-        Raises:
-            ValueError: it failed.
-        """
-        with tempfile.TemporaryFile() as output:
-            start = time.perf_counter()
-            process = subprocess.Popen(self.words, stdout=output, stdin=subprocess.DEVNULL)
-            _, status, usage = os.wait4(process.pid, 0)
-            self.seconds.append(time.perf_counter() - start)
-            # So that Popen does not wait for what is gone.
-            process.returncode = os.waitstatus_to_exitcode(status)
-            self.peak = max(self.peak, 1024 * usage.ru_maxrss)
-            if process.returncode != 0:
-                raise ValueError(f"`{shlex.join(map(str, self.words))}` ended with {process.returncode}")
-            output.seek(0)
-            return output.read().decode()
-
-
-def make_photo(file: Path) -> None:
-    """Write a JPEG of a typical photograph's size in pixels and bytes."""
-    with Image.open(PHOTO) as opened:
-        image = opened.resize(SIZE, Image.Resampling.LANCZOS)
-
-    def encoded(quality: int) -> bytes:
-        output = io.BytesIO()
-        image.save(output, "jpeg", quality=quality)
-        return output.getvalue()
-
-    file.write_bytes(min(map(encoded, range(75, 100)), key=lambda content: abs(len(content) - BYTES)))
 
 
 def check_same(ours: str, theirs: str) -> None:

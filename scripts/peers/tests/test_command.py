@@ -1,0 +1,38 @@
+"""A timed command's output, its time, and its failure."""
+
+import io
+import sys
+from pathlib import Path
+
+from peers.command import BYTES, SIZE, Command, make_photo
+
+import pytest
+from PIL import Image
+
+
+def python(program: str) -> Command:
+    return Command([sys.executable, "-c", program])
+
+
+def test_output_and_time_are_kept() -> None:
+    command = python("import sys; print('rows'); print('times', file=sys.stderr)")
+    assert command.run() == "rows\n"
+    assert command.run() == "rows\n"
+    assert command.errors == "times\n"
+    assert len(command.seconds) == 2
+    assert all(seconds > 0 for seconds in command.seconds)
+    assert command.peak > 1 << 20
+
+
+def test_a_failure_says_what_the_command_said() -> None:
+    with pytest.raises(ValueError, match="ended with 3: no such weights"):
+        python("import sys; sys.exit(sys.stderr.write('no such weights') and 3)").run()
+
+
+def test_a_photo_is_of_typical_size(tmp_path: Path) -> None:
+    file = tmp_path / "photo.jpg"
+    make_photo(file)
+    content = file.read_bytes()
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.size == SIZE
+    assert abs(len(content) - BYTES) < BYTES // 10
