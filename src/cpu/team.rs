@@ -4,26 +4,34 @@
 //! that another process holds up costs at most the chunk it is at. A thread without work spins
 //! for a moment, since the next phase mostly follows at once, and then sleeps.
 //!
+//! Each thread begins with its own share of the chunks, the same in every phase, and then helps
+//! with the others': what a core has written it mostly finds in its own cache when the next phase
+//! reads it.
+//!
 //! # Why it is sound
 //!
-//! 1. *A phase is published by one store.* The caller writes [`Work`] and the count of unfinished
-//!    chunks, then stores the count of untaken ones. Whoever takes a chunk has read that store, or
-//!    what others have made of it by taking chunks in turn, and so sees both. Nothing else about a
-//!    phase is read before a chunk of it is taken. A thread may look at the count in one phase and
-//!    lower it in a later one: then it has taken a chunk of the later one, whose number is the
-//!    count that it has lowered.
+//! 1. *A phase is published by one store.* The caller writes [`Work`], the count of unfinished
+//!    chunks and those of the shares, then stores the count of untaken chunks. Whoever takes a
+//!    chunk, which is to lower that count, has read that store, or what others have made of it by
+//!    taking chunks in turn, and so sees all of them. Nothing else about a phase is read before a
+//!    chunk of it is taken. A thread may look at the count in one phase and lower it in a later
+//!    one: then it has taken a chunk of the later one.
 //! 2. *A phase is over when all have said so.* Each chunk ends with a decrement of `unfinished`,
 //!    and [`Team::run`] returns after it has read the last one's zero: everything that chunks have
 //!    written is there for it, and none of them reads `Work` or its closure any more. Between
 //!    publishing and that read nothing in `run` can unwind: chunks' panics are caught.
-//! 3. *Nobody sleeps through a call.* The worker counts itself among the sleepers and then looks
+//! 3. *Who has taken a chunk finds one, and nobody else that one.* Which chunk it is says the count
+//!    of a share, which gives each number once. A share that was used up stays so until the phase
+//!    is over; were all of them used up before a thread has found its chunk, all chunks would be
+//!    with others, but others have taken at least one less.
+//! 4. *Nobody sleeps through a call.* The worker counts itself among the sleepers and then looks
 //!    at `untaken`; the caller stores `untaken` and then looks at the sleepers. All four are
 //!    `SeqCst`, so at least one sees what the other did; and a caller that sees a sleeper takes its
 //!    lock first, which the worker gives up only by waiting for the alarm. The caller's own sleep
 //!    follows the same pattern, with `caller_sleeps` and `unfinished`; a late wake-up, of a chunk
 //!    of the phase before, finds it in a loop that looks again.
 //!
-//! (`loom` cannot check this: it takes `SeqCst` accesses, on which 3 rests, for mere acquires and
+//! (`loom` cannot check this: it takes `SeqCst` accesses, on which 4 rests, for mere acquires and
 //! releases, and reports a lost wake-up that the language rules out.)
 #![allow(
     unsafe_code,
@@ -39,6 +47,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
+use super::view::share;
 use crate::error::{Error, Result};
 
 /// How long a thread spins before it sleeps: several times what waking it takes, and little
@@ -69,6 +78,9 @@ struct Shared {
     work: UnsafeCell<Option<Work>>,
     /// Chunks of the phase that nobody has taken.
     untaken: AtomicUsize,
+    /// Chunks of each thread's share that somebody computes or has computed, and the looks that
+    /// came too late.
+    begun: Vec<AtomicUsize>,
     /// Chunks that are not finished.
     unfinished: AtomicUsize,
     /// The first panic of a chunk.
@@ -104,6 +116,7 @@ impl Team {
             shared: Arc::new(Shared {
                 work: UnsafeCell::new(None),
                 untaken: AtomicUsize::new(0),
+                begun: (0..threads).map(|_| AtomicUsize::new(0)).collect(),
                 unfinished: AtomicUsize::new(0),
                 panic: Mutex::new(None),
                 caller: Mutex::new(None),
@@ -119,7 +132,7 @@ impl Team {
             let shared = team.shared.clone();
             let worker = thread::Builder::new()
                 .name(format!("senet-{number}"))
-                .spawn(move || shared.serve())
+                .spawn(move || shared.serve(number))
                 .map_err(|error| Error::Device(format!("cannot start a thread: {error}")))?;
             team.workers.push(worker);
         }
@@ -146,13 +159,16 @@ impl Team {
         };
         // SAFETY: `&mut self`: no other phase runs, and the last one's chunks are all finished.
         unsafe { *shared.work.get() = Some(Work { chunk, chunks }) };
+        for begun in &shared.begun {
+            begun.store(0, Ordering::Relaxed);
+        }
         shared.unfinished.store(chunks, Ordering::Relaxed);
         shared.untaken.store(chunks, Ordering::SeqCst);
         if shared.sleepers.load(Ordering::SeqCst) > 0 {
             drop(locked(&shared.bed));
             shared.alarm.notify_all();
         }
-        while shared.take() {}
+        while shared.take(0) {}
         shared.wait();
         if let Some(panic) = locked(&shared.panic).take() {
             resume_unwind(panic);
@@ -173,8 +189,8 @@ impl Drop for Team {
 }
 
 impl Shared {
-    /// Takes a chunk and computes it; false if there is none.
-    fn take(&self) -> bool {
+    /// Takes a chunk for thread `number` and computes it; false if there is none.
+    fn take(&self, number: usize) -> bool {
         let mut left = self.untaken.load(Ordering::Acquire);
         loop {
             if left == 0 {
@@ -194,8 +210,11 @@ impl Shared {
         // nor returns.
         if let Some(work) = unsafe { *self.work.get() } {
             let done = catch_unwind(AssertUnwindSafe(|| {
+                let Some(chunk) = self.choose(number, work.chunks) else {
+                    unreachable!("a chunk is taken and none is left");
+                };
                 // SAFETY: as above: the closure is borrowed by a `run` that has not returned.
-                unsafe { (*work.chunk)(work.chunks - left) }
+                unsafe { (*work.chunk)(chunk) }
             }));
             if let Err(panic) = done {
                 let mut first = locked(&self.panic);
@@ -216,6 +235,17 @@ impl Shared {
         true
     }
 
+    /// The next chunk for a thread that has taken one: of its own share, or of the next thread's
+    /// that has any left.
+    fn choose(&self, number: usize, chunks: usize) -> Option<usize> {
+        let shares = self.begun.len();
+        (number..number + shares).find_map(|owner| {
+            let owner = owner % shares;
+            let mut share = share(chunks, shares, owner);
+            share.nth(self.begun[owner].fetch_add(1, Ordering::Relaxed))
+        })
+    }
+
     /// Waits until every chunk is finished.
     fn wait(&self) {
         let finished = || self.unfinished.load(Ordering::SeqCst) == 0;
@@ -231,11 +261,11 @@ impl Shared {
     }
 
     /// A worker's life.
-    fn serve(&self) {
+    fn serve(&self, number: usize) {
         let stopped = || self.stop.load(Ordering::SeqCst);
         let called = || self.untaken.load(Ordering::SeqCst) > 0 || stopped();
         while !stopped() {
-            while self.take() {}
+            while self.take(number) {}
             if spun(called) {
                 continue;
             }

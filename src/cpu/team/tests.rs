@@ -72,6 +72,16 @@ fn teams(seed: u64, teams: usize, most: usize) {
 }
 
 #[test]
+fn a_thread_begins_with_its_own_share() {
+    let team = Team::new(3).unwrap();
+    let chosen = [1, 1, 2, 1, 0, 0, 0, 0].map(|thread| team.shared.choose(thread, 7));
+    // Shares of 2, 2 and 3: thread 1 helps thread 2 when its own are gone.
+    let expected = [2, 3, 4, 5, 0, 1, 6].map(Some);
+    assert_eq!(chosen[..7], expected);
+    assert_eq!(chosen[7], None);
+}
+
+#[test]
 fn thousands_of_short_runs_of_teams_of_any_size() {
     teams(1, 150, 200);
 }
