@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Storage, Tensor};
 use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
@@ -253,14 +253,16 @@ impl Engine {
     /// Has so many images at most go through at once.
     fn run_with(&self, xs: &Tensor, most: usize, observe: &mut Observe<'_>) -> Result<Tensor> {
         let shape = Shape::of_maps(xs.dims4()?);
-        // Refuses what the network cannot take, before anything is planned.
-        let trace = trace(&self.layers, shape)?;
-        let input = xs
+        let output = self.output(shape, most)?;
+        let xs = xs
             .to_device(&Device::Cpu)?
             .to_dtype(DType::F32)?
-            .flatten_all()?
-            .to_vec1::<f32>()?;
-        let output = trace.layers.last().map_or(shape, |cost| cost.output);
+            .contiguous()?;
+        let (storage, layout) = xs.storage_and_layout();
+        let Storage::Cpu(storage) = &*storage else {
+            return Err(Error::Device("a tensor of the CPU is not there".to_owned()));
+        };
+        let input = &storage.as_slice::<f32>()?[layout.start_offset()..][..xs.elem_count()];
         let mut numbers = Vec::with_capacity(output.elements().unwrap_or_default());
         let each = input.len() / shape.batch.max(1);
         for images in input.chunks(most.saturating_mul(each).max(1)) {
@@ -279,6 +281,24 @@ impl Engine {
         }
         let dims = output.dims(Layout::Nchw);
         Ok(Tensor::from_vec(numbers, dims, &Device::Cpu)?)
+    }
+
+    /// The shape of what comes out. Refuses an input that the network cannot take, before anything
+    /// is planned; that it can is known of one whose first images are planned already.
+    fn output(&self, input: Shape, most: usize) -> Result<Shape> {
+        let batch = input.batch;
+        let first = Shape {
+            batch: batch.min(most),
+            ..input
+        };
+        if let Some(planned) = self.state().plans.get(&key(first)) {
+            let [from, to] = planned.plan.shapes;
+            if from == first {
+                return Ok(Shape { batch, ..to });
+            }
+        }
+        let trace = trace(&self.layers, input)?;
+        Ok(trace.layers.last().map_or(input, |cost| cost.output))
     }
 
     #[allow(
@@ -325,8 +345,7 @@ impl Engine {
     /// The plan for a shape, with its weights packed. That is done without holding the state: it
     /// takes rayon's threads, one of which may have called and would wait for itself.
     fn planned(&self, shape: Shape) -> Result<Arc<Planned>> {
-        let [height, width] = shape.spatial.unwrap_or([1, 1]);
-        let key = [shape.batch, height, width];
+        let key = key(shape);
         if let Some(planned) = self.state().plans.get(&key) {
             return Ok(planned.clone());
         }
@@ -409,6 +428,12 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// What a plan depends on in a network's input.
+fn key(input: Shape) -> [usize; 3] {
+    let [height, width] = input.spatial.unwrap_or([1, 1]);
+    [input.batch, height, width]
 }
 
 impl Place {

@@ -29,6 +29,8 @@ pub(super) struct Plan {
     /// Numbers of memory that it needs.
     pub(super) memory: usize,
     pub(super) output: Made,
+    /// What goes in and comes out.
+    pub(super) shapes: [Shape; 2],
 }
 
 /// A node's phases.
@@ -313,11 +315,14 @@ impl Planning<'_> {
         }
         let output = self.made(self.graph.output, &offsets);
         self.borders(&mut steps, &offsets);
+        let last = self.trace.layers.last();
+        let result = last.map_or(self.trace.input, |cost| cost.output);
         Ok(Plan {
             steps,
             packings: self.packings,
             memory,
             output,
+            shapes: [self.trace.input, result],
         })
     }
 
