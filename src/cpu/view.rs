@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::kernels::{BLOCK, MAX_ROWS, Pixels};
+use super::kernels::{BLOCK, MAX_ROWS, Offsets};
 
 /// A tensor's place in memory. Offsets count numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,21 +50,10 @@ impl View {
         }
     }
 
-    /// Offsets from an image's block of `count` pixels from the `first` on, row by row.
-    pub(super) fn pixels(&self, start: usize, first: usize, count: usize) -> Pixels {
-        let mut offsets = [0; MAX_ROWS];
-        let (mut row, mut column) = (first / self.width, first % self.width);
-        for offset in &mut offsets[..count] {
-            *offset = start + row * self.row + column * self.pixel;
-            column += 1;
-            if column == self.width {
-                (row, column) = (row + 1, 0);
-            }
-        }
-        Pixels {
-            offsets,
-            block: self.block,
-        }
+    /// Where pixels lie that are numbered row by row.
+    pub(super) fn offsets(&self, pixels: Range<usize>) -> Offsets {
+        let (row, column) = (self.row, self.pixel);
+        Offsets::new(pixels.map(|pixel| pixel / self.width * row + pixel % self.width * column))
     }
 }
 
@@ -104,9 +93,14 @@ impl Tiles {
         self.lines.len()
     }
 
-    /// The pixels of a line's tiles.
-    pub(super) fn line(&self, line: usize) -> &[Range<usize>] {
-        &self.tiles[self.lines[line].clone()]
+    /// The numbers of a line's tiles.
+    pub(super) fn line(&self, line: usize) -> Range<usize> {
+        self.lines[line].clone()
+    }
+
+    /// The pixels of each tile.
+    pub(super) fn pixels(&self) -> impl Iterator<Item = Range<usize>> {
+        self.tiles.iter().cloned()
     }
 }
 

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use super::{Ending, Scene};
 use crate::cpu::fuse::Activation;
-use crate::cpu::kernels::{self, BLOCK, Epilogue, MAX_BLOCKS, Narrow, Pixels, Product, Runs};
+use crate::cpu::kernels::{
+    self, BLOCK, Epilogue, MAX_BLOCKS, Narrow, Offsets, Pixels, Product, Runs,
+};
 use crate::cpu::pack::{NarrowBlock, Panels};
 use crate::cpu::view::{Tiles, View, share};
 
@@ -13,12 +15,24 @@ use crate::cpu::view::{Tiles, View, share};
 pub(in crate::cpu) struct Sweep {
     pub(in crate::cpu) packed: usize,
     /// From the output's pixel (0, 0), whose window may begin in the border.
-    pub(in crate::cpu) source: View,
-    pub(in crate::cpu) stride: usize,
-    pub(in crate::cpu) tiles: Tiles,
-    pub(in crate::cpu) output: View,
-    pub(in crate::cpu) ending: Ending,
-    pub(in crate::cpu) outer: Outer,
+    source: View,
+    stride: usize,
+    tiles: Tiles,
+    /// For each tile, found once and not again for each panel of each image.
+    spots: Vec<Spot>,
+    output: View,
+    ending: Ending,
+    outer: Outer,
+}
+
+/// What of the map a tile is.
+#[derive(Debug, Clone)]
+struct Spot {
+    rows: usize,
+    /// Of its first pixel, from an image's block on.
+    source: usize,
+    output: Offsets,
+    residual: Option<Offsets>,
 }
 
 /// Which loop goes round the other: that over panels reads each panel's weights once and the
@@ -29,15 +43,18 @@ pub(in crate::cpu) enum Outer {
     Lines,
 }
 
-/// A tile of a sweep: which of a line's it is, and its pixels in the image.
-struct Tile {
+/// A tile of a sweep.
+struct Tile<'a> {
     image: usize,
     line: usize,
+    /// Which of its line's it is.
     number: usize,
-    of: usize,
-    pixels: Range<usize>,
-    /// Panel and image of the tile that comes after this line.
+    spot: &'a Spot,
+    /// Panel and image whose weights are needed next.
     next: [usize; 2],
+    /// Tiles, from this one on, before they are; of how many.
+    left: usize,
+    of: usize,
 }
 
 /// A convolution by [`kernels::product`].
@@ -63,78 +80,122 @@ pub(in crate::cpu) struct NarrowJob {
 const NO_BIAS: [f32; MAX_BLOCKS * BLOCK] = [0.; MAX_BLOCKS * BLOCK];
 
 /// A panel of more rows of weights would push out of the cache what is being computed with.
-const AHEAD: usize = 512;
+const AHEAD: usize = 2048;
+
+/// Tiles that share in bringing near the weights that are needed after them.
+const TILES_AHEAD: usize = 4;
 
 impl Sweep {
+    /// Its `source` begins where the window of the output's pixel (0, 0) does.
+    pub(in crate::cpu) fn new(
+        packed: usize,
+        (source, stride): (View, usize),
+        tiles: Tiles,
+        (output, ending): (View, Ending),
+        outer: Outer,
+    ) -> Self {
+        let spot = |pixels: Range<usize>| {
+            let [row, column] = [pixels.start / output.width, pixels.start % output.width];
+            Spot {
+                rows: pixels.len(),
+                source: row * stride * source.row + column * stride * source.pixel,
+                output: output.offsets(pixels.clone()),
+                residual: ending.residual.map(|view| view.offsets(pixels)),
+            }
+        };
+        Self {
+            spots: tiles.pixels().map(spot).collect(),
+            packed,
+            source,
+            stride,
+            tiles,
+            output,
+            ending,
+            outer,
+        }
+    }
+
     /// Hands every tile of some panels and lines of all images to `compute`, with its panel.
-    fn tiles(&self, [panels, lines]: [Range<usize>; 2], mut compute: impl FnMut(usize, &Tile)) {
+    fn tiles(&self, [panels, lines]: [Range<usize>; 2], mut compute: impl FnMut(usize, &Tile<'_>)) {
         let (outer, inner) = match self.outer {
             Outer::Panels => (panels, lines),
             Outer::Lines => (lines, panels),
         };
+        let lines_of_image = self.tiles.lines();
+        let tiles_of = |line: usize| self.tiles.line(line % lines_of_image);
         let panel_and_line = |first, second| match self.outer {
             Outer::Panels => (first, second),
             Outer::Lines => (second, first),
         };
         for first in outer.clone() {
+            let [mut left, mut of] = [0; 2];
             for second in inner.clone() {
                 let (panel, index) = panel_and_line(first, second);
-                let (image, line) = (index / self.tiles.lines(), index % self.tiles.lines());
-                let (next_panel, next_index) = if second + 1 < inner.end {
-                    panel_and_line(first, second + 1)
-                } else if first + 1 < outer.end {
-                    panel_and_line(first + 1, inner.start)
-                } else {
-                    (panel, index)
+                let (image, line) = (index / lines_of_image, index % lines_of_image);
+                let spots = &self.spots[tiles_of(line)];
+                let (next_panel, next_index) = match self.outer {
+                    Outer::Lines if second + 1 < inner.end => panel_and_line(first, second + 1),
+                    _ if first + 1 < outer.end => panel_and_line(first + 1, inner.start),
+                    _ => (panel, index),
                 };
-                let next = [next_panel, next_index / self.tiles.lines()];
-                let tiles = self.tiles.line(line);
-                for (number, pixels) in tiles.iter().enumerate() {
+                if self.outer == Outer::Lines {
+                    (left, of) = (spots.len(), spots.len());
+                } else if second == inner.start {
+                    of = inner.clone().map(|line| tiles_of(line).len()).sum();
+                    left = of;
+                }
+                for (number, spot) in spots.iter().enumerate() {
                     let tile = Tile {
                         image,
                         line,
                         number,
-                        of: tiles.len(),
-                        pixels: pixels.clone(),
-                        next,
+                        spot,
+                        next: [next_panel, next_index / lines_of_image],
+                        left,
+                        of,
                     };
                     compute(panel, &tile);
+                    left -= 1;
                 }
             }
         }
     }
 
     /// Where the source of a tile's first pixel is, in the block that it begins with.
-    fn source(&self, tile: &Tile, block: usize) -> usize {
-        let (row, column) = (
-            tile.pixels.start / self.output.width,
-            tile.pixels.start % self.output.width,
-        );
-        self.source.at(tile.image, block)
-            + row * self.stride * self.source.row
-            + column * self.stride * self.source.pixel
+    fn source(&self, tile: &Tile<'_>, block: usize) -> usize {
+        self.source.at(tile.image, block) + tile.spot.source
     }
 
     /// What becomes of a tile's sums, from this block of output channels on.
-    fn epilogue<'a>(&self, tile: &Tile, block: usize, bias: &'a [f32]) -> Epilogue<'a> {
+    fn epilogue<'a>(&self, tile: &Tile<'a>, block: usize, bias: &'a [f32]) -> Epilogue<'a> {
         let Self { ending, output, .. } = self;
-        let Range { start, end } = tile.pixels;
-        let place = |view: &View| view.pixels(view.at(tile.image, block), start, end - start);
+        let pixels = |view: &View, offsets: &'a Offsets| Pixels {
+            start: view.at(tile.image, block),
+            offsets,
+            block: view.block,
+        };
+        let residual = ending.residual.as_ref().zip(tile.spot.residual.as_ref());
         Epilogue {
             bias,
             gate: ending.gate.map(|gate| gate.at(tile.image, block)),
-            residual: ending.residual.as_ref().map(place),
+            residual: residual.map(|(view, offsets)| pixels(view, offsets)),
             relu: ending.activation == Some(Activation::Relu),
-            output: place(output),
+            output: pixels(output, &tile.spot.output),
             sums: ending.sums([tile.image, block], tile.line, tile.number),
         }
     }
 
     /// What no kernel does to a tile.
-    fn finish(&self, tile: &Tile, epilogue: &Epilogue<'_>, blocks: usize, scene: &Scene<'_>) {
-        let Pixels { offsets, block } = &epilogue.output;
-        let offsets = &offsets[..tile.pixels.len()];
-        self.ending.finish(&scene.memory, offsets, *block, blocks);
+    fn finish(&self, pixels: &Pixels<'_>, blocks: usize, scene: &Scene<'_>) {
+        let Pixels {
+            start,
+            offsets,
+            block,
+        } = *pixels;
+        let pixels = offsets.as_slice().iter();
+        let all =
+            pixels.flat_map(|pixel| (0..blocks).map(move |each| start + pixel + each * block));
+        self.ending.finish(&scene.memory, all);
     }
 }
 
@@ -158,7 +219,7 @@ impl ProductJob {
             let product = Product {
                 source: sweep.source(tile, 0) + channels,
                 step: self.step,
-                rows: tile.pixels.len(),
+                rows: tile.spot.rows,
                 runs: &self.runs,
                 weights: &packed.weights[first..],
                 blocks: panel.blocks,
@@ -166,21 +227,22 @@ impl ProductJob {
                 epilogue,
             };
             kernels::product(scene.isa, &scene.memory, &product);
-            sweep.finish(tile, &epilogue, panel.blocks, scene);
+            sweep.finish(&epilogue.output, panel.blocks, scene);
         });
     }
 
-    /// The part that a tile brings near of the weights that are needed after its line; its own
-    /// begin at `first`.
-    fn ahead<'a>(&self, tile: &Tile, first: usize, weights: &'a [f32]) -> &'a [f32] {
+    /// The part that a tile brings near of the weights that are needed next; its own begin at
+    /// `first`.
+    fn ahead<'a>(&self, tile: &Tile<'_>, first: usize, weights: &'a [f32]) -> &'a [f32] {
         let [panel, image] = tile.next;
         let panel = &self.panels.list[panel];
         let start = panel.weights + image * self.weights_of_image.unwrap_or_default();
-        if start == first || self.panels.numbers > AHEAD {
+        let tiles = tile.of.min(TILES_AHEAD);
+        if start == first || self.panels.numbers > AHEAD || tile.left > tiles {
             return &[];
         }
         let count = self.panels.numbers * panel.blocks * BLOCK;
-        let part = share(count, tile.of, tile.number);
+        let part = share(count, tiles, tiles - tile.left);
         &weights[start + part.start..start + part.end]
     }
 }
@@ -197,13 +259,13 @@ impl NarrowJob {
                 source: sweep.source(tile, inputs.block),
                 row: sweep.source.row,
                 stride: sweep.stride,
-                pixels: tile.pixels.len(),
+                pixels: tile.spot.rows,
                 lanes: &inputs.lanes,
                 weights: &packed.weights[block * weights..],
                 epilogue,
             };
             kernels::narrow(scene.isa, &scene.memory, &narrow);
-            sweep.finish(tile, &epilogue, 1, scene);
+            sweep.finish(&epilogue.output, 1, scene);
         });
     }
 }

@@ -183,15 +183,12 @@ impl Ending {
         })
     }
 
-    /// What no kernel does.
-    fn finish(&self, memory: &Memory<'_>, offsets: &[usize], step: usize, blocks: usize) {
+    /// What no kernel does, to blocks of numbers at these offsets.
+    fn finish(&self, memory: &Memory<'_>, blocks: impl IntoIterator<Item = usize>) {
         if self.activation == Some(Activation::Sigmoid) {
-            for &offset in offsets {
-                for block in 0..blocks {
-                    for lane in 0..BLOCK {
-                        let offset = offset + block * step + lane;
-                        memory.set(offset, sigmoid(memory.get(offset)));
-                    }
+            for block in blocks {
+                for offset in block..block + BLOCK {
+                    memory.set(offset, sigmoid(memory.get(offset)));
                 }
             }
         }
@@ -321,10 +318,8 @@ impl PassJob {
                     sums: ending.sums([image, block], row, 0),
                 },
             );
-            for column in 0..self.output.width {
-                let offset = output + column * BLOCK;
-                ending.finish(&scene.memory, &[offset], 0, 1);
-            }
+            let pixels = (0..self.output.width).map(|column| output + column * BLOCK);
+            ending.finish(&scene.memory, pixels);
         }
     }
 }

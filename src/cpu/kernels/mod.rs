@@ -65,7 +65,7 @@ impl Runs {
     }
 
     /// Runs of about [`SEGMENT`] numbers.
-    fn segments(&self) -> impl Iterator<Item = &[usize]> {
+    fn segments(&self) -> impl ExactSizeIterator<Item = &[usize]> {
         self.offsets.chunks((SEGMENT / self.length.max(1)).max(1))
     }
 
@@ -75,10 +75,43 @@ impl Runs {
     }
 }
 
-/// Offsets of up to [`MAX_ROWS`] pixels, and from one block of channels to the next.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Pixels {
-    pub(super) offsets: [usize; MAX_ROWS],
+/// Where up to [`MAX_ROWS`] pixels of a tile lie in a map, from an image's block of channels on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Offsets {
+    of_pixels: [usize; MAX_ROWS],
+    count: usize,
+    /// The largest.
+    last: usize,
+}
+
+impl Offsets {
+    /// The first [`MAX_ROWS`] of these.
+    pub(super) fn new(all: impl Iterator<Item = usize>) -> Self {
+        let mut of_pixels = [0; MAX_ROWS];
+        let mut count = 0;
+        for (place, offset) in of_pixels.iter_mut().zip(all) {
+            *place = offset;
+            count += 1;
+        }
+        Self {
+            of_pixels,
+            count,
+            last: of_pixels.into_iter().max().unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn as_slice(&self) -> &[usize] {
+        &self.of_pixels[..self.count]
+    }
+}
+
+/// The pixels of a tile.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pixels<'a> {
+    /// Of the image's first block of the tile's channels.
+    pub(super) start: usize,
+    pub(super) offsets: &'a Offsets,
+    /// From one block of channels to the next.
     pub(super) block: usize,
 }
 
@@ -89,9 +122,9 @@ pub(super) struct Epilogue<'a> {
     pub(super) bias: &'a [f32],
     /// Offset of a factor for each output channel.
     pub(super) gate: Option<usize>,
-    pub(super) residual: Option<Pixels>,
+    pub(super) residual: Option<Pixels<'a>>,
     pub(super) relu: bool,
-    pub(super) output: Pixels,
+    pub(super) output: Pixels<'a>,
     /// Offset of a sum over pixels for each output channel.
     pub(super) sums: Option<Sums>,
 }
@@ -206,10 +239,10 @@ impl Epilogue<'_> {
     fn check(&self, memory: &Memory<'_>, rows: usize, blocks: usize) {
         let width = blocks * BLOCK;
         assert!(self.bias.len() >= width);
-        let inside = |pixels: &Pixels| {
-            for &offset in &pixels.offsets[..rows] {
-                memory.check(offset, (blocks - 1) * pixels.block + BLOCK);
-            }
+        let inside = |pixels: &Pixels<'_>| {
+            assert!(rows <= pixels.offsets.count);
+            let last = pixels.offsets.last + (blocks - 1) * pixels.block;
+            memory.check(pixels.start, last + BLOCK);
         };
         inside(&self.output);
         if let Some(residual) = &self.residual {

@@ -1,6 +1,6 @@
 //! Each kernel as its formula reads: what the others are tested against.
 
-use super::{BLOCK, Epilogue, Memory, Narrow, Pointwise, Pool, Pooling, Product, Sums};
+use super::{BLOCK, Epilogue, Memory, Narrow, Pixels, Pointwise, Pool, Pooling, Product, Sums};
 
 pub(super) fn product(memory: &Memory<'_>, product: &Product<'_>) {
     let width = product.blocks * BLOCK;
@@ -50,15 +50,17 @@ fn finish(memory: &Memory<'_>, epilogue: &Epilogue<'_>, row: usize, channel: usi
     if let Some(gate) = epilogue.gate {
         value *= memory.get(gate + channel);
     }
-    let (block, lane) = (channel / BLOCK, channel % BLOCK);
+    let at = |pixels: &Pixels<'_>| {
+        let pixel = pixels.start + pixels.offsets.as_slice()[row];
+        pixel + channel / BLOCK * pixels.block + channel % BLOCK
+    };
     if let Some(residual) = &epilogue.residual {
-        value += memory.get(residual.offsets[row] + block * residual.block + lane);
+        value += memory.get(at(residual));
     }
     if epilogue.relu {
         value = rectified(value);
     }
-    let output = &epilogue.output;
-    memory.set(output.offsets[row] + block * output.block + lane, value);
+    memory.set(at(&epilogue.output), value);
     if let Some(sums) = epilogue.sums {
         add(memory, sums, row, channel, value);
     }

@@ -74,15 +74,24 @@ pub(super) unsafe fn product<
     let width = blocks * BLOCK;
     // SAFETY: the caller's.
     unsafe {
+        // What the segments before the last have come to; most products have but one.
         let mut totals = [[V::splat(0.); W]; M];
+        let mut sums = totals;
         let mut near = 0;
         let mut ahead = product.ahead.as_ptr();
         let mut fetched = ahead;
         let ahead_step = product.ahead.len() / product.runs.count().max(1);
         let source = memory.cast_const().add(product.source + first_row * step);
         let mut weights = product.weights.as_ptr().add(first_column);
-        for segment in product.runs.segments() {
-            let mut sums = [[V::splat(0.); W]; M];
+        for (number, segment) in product.runs.segments().enumerate() {
+            if number > 0 {
+                for m in 0..M {
+                    for w in 0..W {
+                        totals[m][w] = totals[m][w].add(sums[m][w]);
+                        sums[m][w] = V::splat(0.);
+                    }
+                }
+            }
             for &offset in segment {
                 let pixels = near..(near + product.runs.pixels_of_run).min(M);
                 near = pixels.end;
@@ -118,13 +127,15 @@ pub(super) unsafe fn product<
                     weights = weights.wrapping_add(width);
                 }
             }
+        }
+        if product.runs.segments().len() > 1 {
             for m in 0..M {
                 for w in 0..W {
-                    totals[m][w] = totals[m][w].add(sums[m][w]);
+                    sums[m][w] = totals[m][w].add(sums[m][w]);
                 }
             }
         }
-        finish(memory, &product.epilogue, first_row, first_column, totals);
+        finish(memory, &product.epilogue, first_row, first_column, sums);
     }
 }
 
@@ -163,15 +174,31 @@ unsafe fn add_products<V: Vector, const M: usize, const W: usize>(
 #[inline(always)]
 unsafe fn bring_near<V: Vector>(
     memory: *mut f32,
-    pixels: &Pixels,
+    pixels: &Pixels<'_>,
     row: usize,
     blocks: Range<usize>,
 ) {
     // SAFETY: the caller's.
     unsafe {
-        let offset = *pixels.offsets.get_unchecked(row);
+        let pixel = pixels.at(memory, row);
         for block in blocks {
-            V::prefetch(memory.add(offset + block * pixels.block));
+            V::prefetch(pixel.add(block * pixels.block));
+        }
+    }
+}
+
+impl Pixels<'_> {
+    /// A pixel's first number.
+    ///
+    /// # Safety
+    ///
+    /// [`Epilogue::check`]'s checks.
+    #[inline(always)]
+    unsafe fn at(&self, memory: *mut f32, row: usize) -> *mut f32 {
+        // SAFETY: the caller's.
+        unsafe {
+            let offset = *self.offsets.of_pixels.get_unchecked(row);
+            memory.add(self.start).add(offset)
         }
     }
 }
@@ -185,40 +212,61 @@ unsafe fn finish<V: Vector, const M: usize, const W: usize>(
     epilogue: &Epilogue<'_>,
     first_row: usize,
     first_column: usize,
-    sums: [[V; W]; M],
+    mut sums: [[V; W]; M],
 ) {
     // SAFETY: the caller's.
     unsafe {
-        let zero = V::splat(0.);
+        // Step by step, each for all sums at once: they stay in registers.
         for w in 0..W {
             let column = first_column + w * V::LANES;
-            let (block, lane) = (column / BLOCK, column % BLOCK);
             let bias = V::load(epilogue.bias.as_ptr().add(column));
-            let gate = match epilogue.gate {
-                Some(gate) => V::load(memory.add(gate + column)),
-                None => V::splat(1.),
-            };
-            let mut total = zero;
             for m in 0..M {
-                let row = first_row + m;
-                let mut value = sums[m][w].add(bias);
-                if epilogue.gate.is_some() {
-                    value = value.multiply(gate);
-                }
-                if let Some(residual) = &epilogue.residual {
-                    let offset = *residual.offsets.get_unchecked(row);
-                    value = value.add(V::load(memory.add(offset + block * residual.block + lane)));
-                }
-                if epilogue.relu {
-                    value = zero.max(value);
-                }
-                let offset = *epilogue.output.offsets.get_unchecked(row);
-                value.store(memory.add(offset + block * epilogue.output.block + lane));
-                total = total.add(value);
+                sums[m][w] = sums[m][w].add(bias);
             }
-            if let Some(sums) = epilogue.sums {
-                let begin = sums.begin && first_row == 0;
-                add_sum(memory, sums.offset + column, begin, total);
+            if let Some(gate) = epilogue.gate {
+                let gate = V::load(memory.add(gate + column));
+                for m in 0..M {
+                    sums[m][w] = sums[m][w].multiply(gate);
+                }
+            }
+        }
+        let part = |pixels: &Pixels<'_>, m: usize, w: usize| {
+            let column = first_column + w * V::LANES;
+            let place = column / BLOCK * pixels.block + column % BLOCK;
+            pixels.at(memory, first_row + m).add(place)
+        };
+        if let Some(residual) = &epilogue.residual {
+            for m in 0..M {
+                for w in 0..W {
+                    sums[m][w] = sums[m][w].add(V::load(part(residual, m, w)));
+                }
+            }
+        }
+        if epilogue.relu {
+            for m in 0..M {
+                for w in 0..W {
+                    sums[m][w] = V::splat(0.).max(sums[m][w]);
+                }
+            }
+        }
+        for m in 0..M {
+            for w in 0..W {
+                sums[m][w].store(part(&epilogue.output, m, w));
+            }
+        }
+        if let Some(places) = epilogue.sums {
+            for w in 0..W {
+                let mut total = V::splat(0.);
+                for m in 0..M {
+                    total = total.add(sums[m][w]);
+                }
+                let begin = places.begin && first_row == 0;
+                add_sum(
+                    memory,
+                    places.offset + first_column + w * V::LANES,
+                    begin,
+                    total,
+                );
             }
         }
     }

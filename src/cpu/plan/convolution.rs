@@ -163,15 +163,9 @@ impl Planning<'_> {
                 threads,
             );
             let macs = pixels * (9 * form.share() * blocks.len() * BLOCK) as u64;
-            let sweep = Sweep {
-                packed: self.packing(index, Order::Narrow(form)),
-                source,
-                stride: window.stride,
-                tiles,
-                output,
-                ending,
-                outer: Outer::Panels,
-            };
+            let packed = self.packing(index, Order::Narrow(form));
+            let source = (source, window.stride);
+            let sweep = Sweep::new(packed, source, tiles, (output, ending), Outer::Panels);
             let job = Job::Narrow(NarrowJob { sweep, blocks });
             return Ok(("narrow groups", job, grid, macs));
         }
@@ -212,15 +206,8 @@ impl Planning<'_> {
         } else {
             Outer::Panels
         };
-        let sweep = Sweep {
-            packed: self.packing(index, Order::Panels(form)),
-            source,
-            stride,
-            tiles,
-            output,
-            ending,
-            outer,
-        };
+        let packed = self.packing(index, Order::Panels(form));
+        let sweep = Sweep::new(packed, (source, stride), tiles, (output, ending), outer);
         let job = Job::Product(ProductJob {
             sweep,
             runs: Runs::new(runs, panels.run),
@@ -318,15 +305,13 @@ impl Planning<'_> {
             let lines = numbers * cut.lines();
             let runs = (0..panels.source_blocks).map(|block| block * input.block);
             let product = ProductJob {
-                sweep: Sweep {
+                sweep: Sweep::new(
                     packed,
-                    source: input,
-                    stride: 1,
-                    tiles: cut,
-                    output: products,
-                    ending: Ending::default(),
-                    outer: Outer::Lines,
-                },
+                    (input, 1),
+                    cut,
+                    (products, Ending::default()),
+                    Outer::Lines,
+                ),
                 panels: panels.clone(),
                 runs: Runs::new(runs.collect(), panels.run),
                 step: BLOCK,

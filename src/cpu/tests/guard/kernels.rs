@@ -9,8 +9,8 @@ use super::super::Random;
 use super::say;
 use crate::cpu::Isa;
 use crate::cpu::kernels::{
-    self, BLOCK, Epilogue, MAX_BLOCKS, MAX_ROWS, Memory, Narrow, Pixels, Pointwise, Pool, Pooling,
-    Product, Runs, Side, Sums, TilesIn, TilesOut,
+    self, BLOCK, Epilogue, MAX_BLOCKS, MAX_ROWS, Memory, Narrow, Offsets, Pixels, Pointwise, Pool,
+    Pooling, Product, Runs, Side, Sums, TilesIn, TilesOut,
 };
 
 /// Numbers of memory that a kernel reads or writes.
@@ -137,11 +137,12 @@ impl Ending {
         self.sums.map(|begin| Sums { offset, begin })
     }
 
-    /// The epilogue of `rows` pixels in a row.
-    fn epilogue<'a>(self, offsets: &[usize], rows: usize, bias: &'a [f32]) -> Epilogue<'a> {
+    /// The epilogue of the pixels in `row`.
+    fn epilogue<'a>(self, offsets: &[usize], row: &'a Offsets, bias: &'a [f32]) -> Epilogue<'a> {
         let pixels = |start: usize| Pixels {
-            offsets: from_fn(|row| if row < rows { start + row * BLOCK } else { 0 }),
-            block: rows * BLOCK,
+            start,
+            offsets: row,
+            block: row.as_slice().len() * BLOCK,
         };
         Epilogue {
             bias,
@@ -152,6 +153,11 @@ impl Ending {
             sums: self.sums(offsets[2]),
         }
     }
+}
+
+/// Where so many pixels of a row lie.
+fn row_of(pixels: usize) -> Offsets {
+    Offsets::new((0..pixels).map(|pixel| pixel * BLOCK))
 }
 
 fn numbers(count: usize) -> Vec<f32> {
@@ -191,6 +197,7 @@ fn products(isa: Isa, ending: Ending) {
                 let ends = ending.places(blocks * BLOCK, blocks * rows * BLOCK);
                 let places: Vec<Place> = ends.into_iter().chain(once(Place::In(source))).collect();
                 let name = format!("a product of {rows} rows, {blocks} blocks, runs {offsets:?}");
+                let pixels_at = row_of(rows);
                 run(isa, &name, &places, |memory, offsets| {
                     let product = Product {
                         source: offsets[4],
@@ -200,7 +207,7 @@ fn products(isa: Isa, ending: Ending) {
                         weights: &weights,
                         blocks,
                         ahead: &weights,
-                        epilogue: ending.epilogue(offsets, rows, &bias),
+                        epilogue: ending.epilogue(offsets, &pixels_at, &bias),
                     };
                     kernels::product(isa, memory, &product);
                 });
@@ -225,6 +232,7 @@ fn narrows(isa: Isa, ending: Ending) {
             let source = Place::In(2 * row + columns * BLOCK);
             let places: Vec<Place> = ends.into_iter().chain(once(source)).collect();
             let name = format!("groups of {share}, {pixels} pixels, stride {stride}");
+            let pixels_at = row_of(pixels);
             run(isa, &name, &places, |memory, offsets| {
                 let narrow = Narrow {
                     source: offsets[4],
@@ -233,7 +241,7 @@ fn narrows(isa: Isa, ending: Ending) {
                     pixels,
                     lanes: &lanes,
                     weights: &weights,
-                    epilogue: ending.epilogue(offsets, pixels, &bias),
+                    epilogue: ending.epilogue(offsets, &pixels_at, &bias),
                 };
                 kernels::narrow(isa, memory, &narrow);
             });
