@@ -61,8 +61,12 @@ impl Scratch {
 /// An algorithm's name, its phases, and the multiplications that it does.
 pub(super) type Computed = (&'static str, Vec<(Job, Grid)>, u64);
 
-/// Numbers of scratch memory that a strip may take, so that it stays in the cache: 1 MB.
+/// Numbers of scratch memory that a strip may take for each thread, so that each one's part stays
+/// in its cache: 1 MB.
 const SCRATCH: usize = 1 << 18;
+
+/// Threads that a strip grows with; more would only take memory.
+const THREADS_OF_STRIP: usize = 4;
 
 /// Tiles that a strip has at least, so that reading the weights pays.
 const TILES_OF_STRIP: usize = 28;
@@ -229,7 +233,8 @@ impl Planning<'_> {
         let numbers = side.numbers() * side.numbers() * blocks.iter().sum::<usize>();
         // As many rows of tiles as stay in the cache on their way, but enough to read all weights
         // for.
-        let wanted = (SCRATCH / (numbers * BLOCK)).max(TILES_OF_STRIP);
+        let threads = self.setting.threads.min(THREADS_OF_STRIP);
+        let wanted = (threads * SCRATCH / (numbers * BLOCK)).max(TILES_OF_STRIP);
         let all = rows * output.images;
         let strips = (all * columns).div_ceil(wanted).min(all);
         Some(Scratch {
