@@ -92,7 +92,13 @@ pub(super) unsafe fn product<
                     }
                 }
             }
-            for &offset in segment {
+            for (run, &offset) in segment.iter().enumerate() {
+                // The next numbers, which another core may have written.
+                if let Some(&next) = segment.get(run + 1) {
+                    for m in 0..M {
+                        V::prefetch(source.add(next + m * step));
+                    }
+                }
                 let pixels = near..(near + product.runs.pixels_of_run).min(M);
                 near = pixels.end;
                 for m in pixels {
