@@ -40,7 +40,10 @@ struct Spot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cpu) enum Outer {
     Panels,
+    /// Those of an image one after the other.
     Lines,
+    /// Those of all images that are of the same pixels one after the other.
+    LinesAcross,
 }
 
 /// A tile of a sweep.
@@ -52,7 +55,7 @@ struct Tile<'a> {
     spot: &'a Spot,
     /// Panel and image whose weights are needed next.
     next: [usize; 2],
-    /// Tiles, from this one on, before they are; of how many.
+    /// Tiles until then, this one included, and how many there were.
     left: usize,
     of: usize,
 }
@@ -119,29 +122,34 @@ impl Sweep {
     fn tiles(&self, [panels, lines]: [Range<usize>; 2], mut compute: impl FnMut(usize, &Tile<'_>)) {
         let (outer, inner) = match self.outer {
             Outer::Panels => (panels, lines),
-            Outer::Lines => (lines, panels),
+            Outer::Lines | Outer::LinesAcross => (lines, panels),
         };
-        let lines_of_image = self.tiles.lines();
-        let tiles_of = |line: usize| self.tiles.line(line % lines_of_image);
+        let [images, lines] = [self.source.images, self.tiles.lines()];
+        let image_and_line = |index: usize| match self.outer {
+            Outer::Panels | Outer::Lines => (index / lines, index % lines),
+            Outer::LinesAcross => (index % images, index / images),
+        };
         let panel_and_line = |first, second| match self.outer {
             Outer::Panels => (first, second),
-            Outer::Lines => (second, first),
+            Outer::Lines | Outer::LinesAcross => (second, first),
         };
         for first in outer.clone() {
             let [mut left, mut of] = [0; 2];
             for second in inner.clone() {
                 let (panel, index) = panel_and_line(first, second);
-                let (image, line) = (index / lines_of_image, index % lines_of_image);
-                let spots = &self.spots[tiles_of(line)];
-                let (next_panel, next_index) = match self.outer {
-                    Outer::Lines if second + 1 < inner.end => panel_and_line(first, second + 1),
+                let (image, line) = image_and_line(index);
+                let spots = &self.spots[self.tiles.line(line)];
+                let by_panels = self.outer == Outer::Panels;
+                let (next_panel, next_index) = match by_panels {
+                    false if second + 1 < inner.end => panel_and_line(first, second + 1),
                     _ if first + 1 < outer.end => panel_and_line(first + 1, inner.start),
                     _ => (panel, index),
                 };
-                if self.outer == Outer::Lines {
+                if !by_panels {
                     (left, of) = (spots.len(), spots.len());
                 } else if second == inner.start {
-                    of = inner.clone().map(|line| tiles_of(line).len()).sum();
+                    let tiles = inner.clone().map(|index| image_and_line(index).1);
+                    of = tiles.map(|line| self.tiles.line(line).len()).sum();
                     left = of;
                 }
                 for (number, spot) in spots.iter().enumerate() {
@@ -150,7 +158,7 @@ impl Sweep {
                         line,
                         number,
                         spot,
-                        next: [next_panel, next_index / lines_of_image],
+                        next: [next_panel, image_and_line(next_index).0],
                         left,
                         of,
                     };

@@ -7,11 +7,12 @@ use crate::cpu::fuse::Activation;
 use crate::cpu::kernels::{self, BLOCK, Side, TilesIn, TilesOut};
 use crate::cpu::view::View;
 
-/// Winograd's tiles of a strip: so many rows of tiles, of all images, from a first one on.
-#[derive(Debug, Clone, Copy)]
+/// Winograd's tiles of a strip: some rows of tiles of some images.
+#[derive(Debug, Clone)]
 pub(in crate::cpu) struct Strip {
     pub(in crate::cpu) side: Side,
-    pub(in crate::cpu) first: usize,
+    /// Which of the rows of tiles of all images.
+    pub(in crate::cpu) places: Vec<usize>,
     /// Rows of tiles of an image.
     pub(in crate::cpu) rows: usize,
     /// Tiles of a row.
@@ -42,7 +43,7 @@ impl Strip {
     /// its first tile's first number.
     fn row(&self, index: usize) -> ([usize; 3], usize) {
         let (row, block) = (index / self.scratch.blocks, index % self.scratch.blocks);
-        let place = self.first + row;
+        let place = self.places[row];
         let scratch = self.scratch.at(0, block) + row * self.columns * BLOCK;
         ([place / self.rows, place % self.rows, block], scratch)
     }

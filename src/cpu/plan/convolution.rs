@@ -32,6 +32,8 @@ pub(super) struct Scratch {
     pub(super) columns: usize,
     /// Strips that are computed one after the other.
     pub(super) strips: usize,
+    /// Parts of each strip that threads mostly keep to.
+    pub(super) parts: usize,
     /// The most tiles of a strip.
     pub(super) tiles: usize,
     /// Blocks of channels on their way in and out.
@@ -48,6 +50,27 @@ impl Scratch {
     /// its numbers, all written and read at once, do not compete for the same places of the cache.
     fn image(&self, blocks: usize) -> usize {
         (blocks * self.block()) | 1
+    }
+
+    /// Which of the rows of tiles of all images a strip has: some of each thread's share of the
+    /// map, which it has mostly computed itself.
+    pub(super) fn places(&self, rows: usize, strip: usize) -> Vec<usize> {
+        let parts = (0..self.parts).map(|part| share(rows, self.parts, part));
+        let rows = parts.flat_map(|part| {
+            let of_strip = share(part.len(), self.strips, strip);
+            part.start + of_strip.start..part.start + of_strip.end
+        });
+        rows.collect()
+    }
+
+    /// How its products are swept. Where threads share the tiles, each finds in its own cache what
+    /// it has transformed, but reads all of so many weights.
+    fn outer(&self, weights: usize) -> Outer {
+        if self.parts > 1 && weights <= WEIGHTS_FOR_SCRATCH * self.size() {
+            Outer::LinesAcross
+        } else {
+            Outer::Lines
+        }
     }
 
     /// What the tiles of a strip take on their way in and out, in numbers.
@@ -67,6 +90,10 @@ const SCRATCH: usize = 1 << 18;
 
 /// Threads that a strip grows with; more would only take memory.
 const THREADS_OF_STRIP: usize = 4;
+
+/// Numbers of weights for each of scratch memory that each thread rather reads from the cache that
+/// all share than scratch memory from another's.
+const WEIGHTS_FOR_SCRATCH: usize = 2;
 
 /// Tiles that a strip has at least, so that reading the weights pays.
 const TILES_OF_STRIP: usize = 28;
@@ -237,14 +264,19 @@ impl Planning<'_> {
         let wanted = (threads * SCRATCH / (numbers * BLOCK)).max(TILES_OF_STRIP);
         let all = rows * output.images;
         let strips = (all * columns).div_ceil(wanted).min(all);
-        Some(Scratch {
+        let mut scratch = Scratch {
             side,
             rows,
             columns,
             strips,
-            tiles: all.div_ceil(strips) * columns,
+            // Each part has a row for each strip.
+            parts: threads.min(all / strips).max(1),
+            tiles: 0,
             blocks,
-        })
+        };
+        let rows_of = |strip| scratch.places(all, strip).len();
+        scratch.tiles = (0..strips).map(rows_of).max().unwrap_or_default() * columns;
+        Some(scratch)
     }
 
     /// A convolution by Winograd's tiles, strip by strip.
@@ -279,8 +311,8 @@ impl Planning<'_> {
         let of_image = panels.weights();
         let mut jobs = Vec::with_capacity(3 * strips);
         for strip in 0..strips {
-            let share = share(rows * output.images, strips, strip);
-            let tiles = share.len() * columns;
+            let places = scratch.places(rows * output.images, strip);
+            let tiles = places.len() * columns;
             let place = |start, blocks| View {
                 start,
                 image: scratch.image(blocks) * BLOCK,
@@ -297,7 +329,7 @@ impl Planning<'_> {
             let products = place(start, output.blocks);
             let strip = |scratch| Strip {
                 side,
-                first: share.start,
+                places: places.clone(),
                 rows,
                 columns,
                 scratch,
@@ -315,7 +347,7 @@ impl Planning<'_> {
                     (input, 1),
                     cut,
                     (products, Ending::default()),
-                    Outer::Lines,
+                    scratch.outer(numbers * of_image),
                 ),
                 panels: panels.clone(),
                 runs: Runs::new(runs.collect(), panels.run),
@@ -330,7 +362,7 @@ impl Planning<'_> {
             };
             jobs.push((
                 Job::TilesIn(transform),
-                Grid::of_rows(share.len() * source.blocks, threads),
+                Grid::of_rows(places.len() * source.blocks, threads),
             ));
             jobs.push((
                 Job::Product(product),
@@ -338,7 +370,7 @@ impl Planning<'_> {
             ));
             jobs.push((
                 Job::TilesOut(finish),
-                Grid::of_rows(share.len() * output.blocks, threads),
+                Grid::of_rows(places.len() * output.blocks, threads),
             ));
         }
         let macs = (output.images * rows * columns * numbers * of_image) as u64;
