@@ -211,7 +211,8 @@ impl Engine {
 
     /// [`Engine::run`] that hands every value it keeps to `observe` as it is computed: the
     /// outputs of its steps, each with the last layer that it computes and in the shape that the
-    /// network's trace says. All images go through at once. `observe` must not run this engine.
+    /// network's trace says. All images go through at once. `observe` must neither run this
+    /// engine nor write to `xs`.
     ///
     /// # Errors
     ///
@@ -254,30 +255,42 @@ impl Engine {
     fn run_with(&self, xs: &Tensor, most: usize, observe: &mut Observe<'_>) -> Result<Tensor> {
         let shape = Shape::of_maps(xs.dims4()?);
         let output = self.output(shape, most)?;
+        // Before the input is borrowed: to plan takes rayon's threads, one of which may have called,
+        // and would wait for whoever waits to write to the input.
+        let mut plans = Vec::with_capacity(2);
+        for batch in [shape.batch.min(most), shape.batch % most] {
+            if batch > 0 {
+                plans.push((batch, self.planned(Shape { batch, ..shape })?));
+            }
+        }
         let xs = xs
             .to_device(&Device::Cpu)?
             .to_dtype(DType::F32)?
             .contiguous()?;
         let (storage, layout) = xs.storage_and_layout();
-        let Storage::Cpu(storage) = &*storage else {
-            return Err(Error::Device("a tensor of the CPU is not there".to_owned()));
+        let all = match &*storage {
+            Storage::Cpu(storage) => storage.as_slice::<f32>()?,
+            Storage::Cuda(_) | Storage::Metal(_) => &[],
         };
-        let input = &storage.as_slice::<f32>()?[layout.start_offset()..][..xs.elem_count()];
+        let input = all.get(layout.start_offset()..);
+        let input = input.and_then(|input| input.get(..xs.elem_count()));
+        let input = input.ok_or_else(|| {
+            Error::Device("the input's numbers are not in this processor's memory".to_owned())
+        })?;
         let mut numbers = Vec::with_capacity(output.elements().unwrap_or_default());
         let each = input.len() / shape.batch.max(1);
         for images in input.chunks(most.saturating_mul(each).max(1)) {
-            let shape = Shape {
-                batch: images.len() / each,
-                ..shape
+            let batch = images.len() / each;
+            let Some((_, planned)) = plans.iter().find(|(planned, _)| *planned == batch) else {
+                return Err(Error::Geometry(format!("{batch} images are not planned")));
             };
-            let planned = self.planned(shape)?;
             let mut state = self.state();
             if state.memory.len() < planned.plan.memory {
                 // The old memory goes first.
                 state.memory = Pages::zeroed(0)?;
                 state.memory = Pages::zeroed(planned.plan.memory)?;
             }
-            numbers.extend(self.compute(&planned, &mut state, images, observe)?);
+            numbers.extend(self.compute(planned, &mut state, images, observe)?);
         }
         let dims = output.dims(Layout::Nchw);
         Ok(Tensor::from_vec(numbers, dims, &Device::Cpu)?)
@@ -297,8 +310,7 @@ impl Engine {
                 return Ok(Shape { batch, ..to });
             }
         }
-        let trace = trace(&self.layers, input)?;
-        Ok(trace.layers.last().map_or(input, |cost| cost.output))
+        Ok(trace(&self.layers, input)?.output())
     }
 
     #[allow(

@@ -98,21 +98,21 @@ impl Isa {
     }
 
     /// Pixels that a product is best computed for at once: the tile's accumulators fill the
-    /// registers, and near-equal shares of a line leave none nearly empty. `even` is whether a map
-    /// is one line, or else a line for each of its rows.
+    /// registers, and near-equal shares of a row leave none nearly empty. `even` is whether all of
+    /// a map's pixels are one row.
     pub(super) fn rows(self, even: bool) -> usize {
         match self {
             Self::Scalar | Self::Portable => 4,
-            // Two register tiles of 6; but rows of 14 or 28 pixels are better three of 5, 5 and 4
-            // than four of 4 and 3.
+            // Two register tiles of 6; but rows of 14 pixels are better three of 5, 5 and 4 than
+            // four of 4 and 3.
             Self::Avx2 if even => 12,
             Self::Avx2 | Self::Avx512 => super::kernels::MAX_ROWS,
         }
     }
 
-    /// Blocks of output channels whose weights lie together: those of a register tile, so that its
-    /// weights are read end to end. Of every other cache line only every other place of the cache
-    /// would be used, and half of it lost.
+    /// Blocks of output channels whose weights lie together. AVX2's are those of a register tile,
+    /// so that its weights are read end to end: every other cache line of a panel would have but
+    /// every other place of the cache, and half of it would be lost.
     pub(super) fn blocks(self) -> usize {
         match self {
             Self::Avx2 => 1,

@@ -87,7 +87,7 @@ pub(super) struct Panels {
     pub(super) numbers: usize,
 }
 
-/// A register tile's blocks of output channels.
+/// Blocks of output channels whose weights lie together.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Panel {
     /// The first.

@@ -23,7 +23,7 @@
 //! 3. *Who has taken a chunk finds one, and nobody else that one.* Which chunk it is says the count
 //!    of a share, which gives each number once. A share that was used up stays so until the phase
 //!    is over; were all of them used up before a thread has found its chunk, all chunks would be
-//!    with others, but others have taken at least one less.
+//!    found for other takings, of which there is at least one less.
 //! 4. *Nobody sleeps through a call.* The worker counts itself among the sleepers and then looks
 //!    at `untaken`; the caller stores `untaken` and then looks at the sleepers. All four are
 //!    `SeqCst`, so at least one sees what the other did; and a caller that sees a sleeper takes its
@@ -242,7 +242,12 @@ impl Shared {
         (number..number + shares).find_map(|owner| {
             let owner = owner % shares;
             let mut share = share(chunks, shares, owner);
-            share.nth(self.begun[owner].fetch_add(1, Ordering::Relaxed))
+            let begun = &self.begun[owner];
+            // A look alone leaves the line in other cores' caches.
+            if begun.load(Ordering::Relaxed) >= share.len() {
+                return None;
+            }
+            share.nth(begun.fetch_add(1, Ordering::Relaxed))
         })
     }
 

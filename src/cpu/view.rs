@@ -115,7 +115,8 @@ pub(super) fn share(count: usize, parts: usize, part: usize) -> Range<usize> {
     count * part / parts..count * (part + 1) / parts
 }
 
-/// Work of so many panels by so many lines, cut into chunks that threads take in turn.
+/// Work of so many panels by so many lines, cut into chunks, of which each
+/// thread begins with its share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Grid {
     panels: usize,

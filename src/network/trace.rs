@@ -20,6 +20,12 @@ pub struct Trace {
 }
 
 impl Trace {
+    /// The shape of what the network computes.
+    #[must_use]
+    pub fn output(&self) -> Shape {
+        self.layers.last().map_or(self.input, |cost| cost.output)
+    }
+
     /// The shape of a value: of the input or of a layer's output.
     #[must_use]
     pub fn shape(&self, value: Value) -> Option<Shape> {

@@ -27,6 +27,11 @@ pub(crate) fn numbers(tensor: &Tensor) -> Vec<f64> {
     tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
+pub(crate) fn bits(tensor: &Tensor) -> Vec<u32> {
+    let numbers: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
+    numbers.into_iter().map(f32::to_bits).collect()
+}
+
 /// The largest difference, as a part of the largest magnitude.
 pub(crate) fn error(found: &Tensor, expected: &Tensor) -> f64 {
     assert_eq!(found.dims(), expected.dims());

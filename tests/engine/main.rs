@@ -20,7 +20,7 @@ use senet::cpu::{Engine, Isa, Options};
 use senet::network::{Shape, catalog};
 use senet::nn::SeNet;
 
-use self::lively::{error, image, lively};
+use self::lively::{bits, error, image, lively};
 
 /// Single precision rounds to 6e-8, and a network of a hundred layers loses two digits: the
 /// share of the largest output that the engine may be off, or else so many times what candle in
@@ -96,6 +96,31 @@ fn an_input_that_does_not_fit_is_refused() {
     let wrong = Tensor::zeros((1, 4, 32, 32), DType::F32, &Device::Cpu).unwrap();
     let problem = engine.run(&wrong).unwrap_err().to_string();
     assert!(problem.contains("expects 3 channels, found 4"), "{problem}");
+    // Nor where all but the channels is planned.
+    engine.run(&image(network, 17, [32, 32])).unwrap();
+    let wrong = Tensor::zeros((17, 4, 32, 32), DType::F32, &Device::Cpu).unwrap();
+    let problem = engine.run(&wrong).unwrap_err().to_string();
+    assert!(problem.contains("expects 3 channels, found 4"), "{problem}");
+}
+
+/// An input is read where it lies: part of another tensor, with its sides swapped, or in another
+/// type of number.
+#[test]
+fn where_an_input_lies_changes_nothing() {
+    let network = catalog::find("seresnet20").unwrap();
+    let engine = Engine::new(network, lively(network, DType::F32), Options::default()).unwrap();
+    let run = |xs: &Tensor| bits(&engine.run(xs).unwrap());
+    // More than go through at once, so the first run plans for 8 and for 1.
+    let xs = image(network, 17, [32, 32]);
+    let expected = run(&xs);
+    assert_eq!(run(&xs), expected, "a shape that it knows");
+    let swapped = xs.transpose(2, 3).unwrap().contiguous().unwrap();
+    assert_eq!(run(&swapped.transpose(2, 3).unwrap()), expected, "swapped");
+    let part = xs.narrow(0, 16, 1).unwrap();
+    assert_eq!(run(&part), expected[16 * 10..], "a part");
+    let half = xs.to_dtype(DType::F16).unwrap();
+    let same = half.to_dtype(DType::F32).unwrap();
+    assert_eq!(run(&half), run(&same), "half precision");
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use std::thread;
 use std::time::Duration;
 
-use candle_core::{DType, Tensor};
+use candle_core::DType;
 use senet::cpu::{Engine, Options};
 use senet::network::{Network, catalog};
 
-use crate::lively::{image, lively};
+use crate::lively::{bits, image, lively};
 
 fn engine(network: &Network, threads: usize) -> Engine {
     let options = Options {
@@ -15,11 +15,6 @@ fn engine(network: &Network, threads: usize) -> Engine {
         ..Options::default()
     };
     Engine::new(network, lively(network, DType::F32), options).unwrap()
-}
-
-fn bits(tensor: &Tensor) -> Vec<u32> {
-    let numbers: Vec<f32> = tensor.flatten_all().unwrap().to_vec1().unwrap();
-    numbers.into_iter().map(f32::to_bits).collect()
 }
 
 #[test]

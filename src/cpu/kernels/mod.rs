@@ -80,8 +80,7 @@ impl Runs {
 pub(super) struct Offsets {
     of_pixels: [usize; MAX_ROWS],
     count: usize,
-    /// The largest.
-    last: usize,
+    largest: usize,
 }
 
 impl Offsets {
@@ -96,7 +95,7 @@ impl Offsets {
         Self {
             of_pixels,
             count,
-            last: of_pixels.into_iter().max().unwrap_or_default(),
+            largest: of_pixels.into_iter().max().unwrap_or_default(),
         }
     }
 
@@ -241,8 +240,9 @@ impl Epilogue<'_> {
         assert!(self.bias.len() >= width);
         let inside = |pixels: &Pixels<'_>| {
             assert!(rows <= pixels.offsets.count);
-            let last = pixels.offsets.last + (blocks - 1) * pixels.block;
-            memory.check(pixels.start, last + BLOCK);
+            let of_blocks = (blocks - 1).saturating_mul(pixels.block);
+            let last = pixels.offsets.largest.saturating_add(of_blocks);
+            memory.check(pixels.start, last.saturating_add(BLOCK));
         };
         inside(&self.output);
         if let Some(residual) = &self.residual {

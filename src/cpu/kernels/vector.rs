@@ -93,7 +93,7 @@ pub(super) unsafe fn product<
                 }
             }
             for (run, &offset) in segment.iter().enumerate() {
-                // The next numbers, which another core may have written.
+                // The segment's next numbers, which another core may have written.
                 if let Some(&next) = segment.get(run + 1) {
                     for m in 0..M {
                         V::prefetch(source.add(next + m * step));

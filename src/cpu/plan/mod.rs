@@ -315,14 +315,12 @@ impl Planning<'_> {
         }
         let output = self.made(self.graph.output, &offsets);
         self.borders(&mut steps, &offsets);
-        let last = self.trace.layers.last();
-        let result = last.map_or(self.trace.input, |cost| cost.output);
         Ok(Plan {
             steps,
             packings: self.packings,
             memory,
             output,
-            shapes: [self.trace.input, result],
+            shapes: [self.trace.input, self.trace.output()],
         })
     }
 

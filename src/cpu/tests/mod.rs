@@ -1,6 +1,7 @@
 //! One suite of cases on everything that computes a network: candle's leaves, the scalar kernels
 //! and those of every instruction set there is, against [`plain`]'s formulas.
 
+mod bounds;
 mod convolutions;
 pub(in crate::cpu) mod exact;
 #[cfg(target_os = "linux")]
