@@ -3,7 +3,8 @@
 `senet classify` with the weights inside the program, with a file of SE-ResNet-50,
 and the same job of the latter as a Python script on ONNX Runtime (peers/photo.py)
 take turns. Files are in the page cache, for all of them run before; both
-use the threads that they choose themselves. Peak memory is the kernel's count.
+use the threads that they choose themselves. Peak memory is that of one more run,
+the kernel's count while it lasts.
 
     python scripts/bench_command.py --senet target/release/senet --readme README.md
 """
@@ -26,7 +27,7 @@ from peers.command import Command, make_photo
 from peers.machine import machine
 from peers.networks import prepare
 from peers.results import order, paired
-from peers.table import put_into, table
+from peers.table import around, put_into, table
 
 from PIL import Image
 
@@ -82,6 +83,8 @@ def measure(senet: Path, photo: Path, folder: Path, rounds: int) -> dict[str, Co
     for round_ in range(rounds):
         for name in order(list(commands), round_):
             commands[name].run()
+    for command in commands.values():
+        command.watch()
     return commands
 
 
@@ -122,6 +125,8 @@ def main(words: list[str] | None = None) -> None:
     arguments = parser.parse_args(words)
 
     with errors_in_one_line(), tempfile.TemporaryDirectory() as name:
+        if arguments.readme:
+            around(arguments.readme, "command")
         folder = Path(name)
         photo = arguments.photo.resolve() if arguments.photo else folder / "photo.jpg"
         if not arguments.photo:

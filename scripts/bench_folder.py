@@ -1,10 +1,12 @@
 """How long does a folder of photographs take, beside its two halves: the images alone, the network alone?
 
 `senet classify` of the folder with SE-ResNet-50; of the same folder with the weights
-inside the program, whose network takes half a millisecond an image, so that
-little but reading, decoding and resizing is left; and `senet bench` of SE-ResNet-50
-in batches as large: they take turns, and the medians of each are compared. Files
-are in the page cache. Peak memory is the kernel's count, of a tenth of the folder, too.
+inside the program, which stands for the images alone: it resizes them to 32x32
+instead of 224x224, and its network takes a fraction of a millisecond an image; and
+`senet bench` of SE-ResNet-50 in batches as large. They take turns, and the medians of
+each are compared; loading the weights is in the folder's time only. Files are in the
+page cache, and all use the threads that they choose themselves. Peak memory is that
+of one more run, the kernel's count while it lasts, of a tenth of the folder, too.
 
     python scripts/bench_folder.py --senet target/release/senet --readme README.md
 """
@@ -26,13 +28,16 @@ from peers.command import Command, make_photo
 from peers.machine import machine
 from peers.networks import prepare
 from peers.results import order
-from peers.table import put_into, table
+from peers.table import around, put_into, table
 
 from PIL import Image
 
 NETWORK = "seresnet50"
 
 WHOLE, TENTH, IMAGES, NETWORK_ALONE = "the folder", "a tenth of it", "its images alone", "the network alone"
+
+TENTHS = 10
+"""By a tenth of the images memory shows whether it grows with them."""
 
 BATCH = 16
 """Images of a batch, of `classify` and of `bench`."""
@@ -73,7 +78,7 @@ def measure(senet: Path, folder: Path, count: int, rounds: int) -> tuple[dict[st
         IMAGES: Command([*classify, folder / "all"]),
         NETWORK_ALONE: Command([senet.resolve(), "bench", "--network", NETWORK, *weights, *runs]),
     }
-    counts = {WHOLE: count, TENTH: count // 10, IMAGES: count}
+    counts = {WHOLE: count, TENTH: count // TENTHS, IMAGES: count}
     # Brings all files into the page cache.
     commands[IMAGES].run()
     commands[IMAGES].seconds.clear()
@@ -87,6 +92,8 @@ def measure(senet: Path, folder: Path, count: int, rounds: int) -> tuple[dict[st
             else:
                 check_rows(name, said, counts[name])
                 seconds[name].append(commands[name].seconds[-1])
+    for command in commands.values():
+        command.watch()
     return commands, seconds
 
 
@@ -105,10 +112,13 @@ def markdown(
                 [[name, times[name], peaks[name]] for name in commands],
             ),
             "",
-            f"Reading, decoding and resizing share the network's cores, so {images:.2f} s + {network:.2f} s = "
-            f"{both:.2f} s is the least there is to do; the folder takes {whole / both:.2f} of that, and "
-            f"{whole / larger:.2f} of the larger of the two. The medians of {len(seconds[WHOLE])} rounds. "
+            f"The images share the network's cores, so there is about {images:.2f} s + {network:.2f} s = "
+            f"{both:.2f} s to do; the folder takes {whole / both:.2f} of that, and "
+            f"{whole / larger:.2f} of the larger of the two. The medians of {len(seconds[WHOLE])} rounds; the images "
+            "alone are classified with the weights inside the program, for 32x32 pixels. "
             f"{photo}; {machine()}; {datetime.now(UTC).date().isoformat()}.",
+            "",
+            "Where the time of a run went, by `--timings`:",
             "",
             "```",
             commands[WHOLE].errors.strip(),
@@ -128,13 +138,17 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=parse_count, default=3, metavar="N", help="(%(default)s)")
     parser.add_argument("--readme", type=Path, metavar="FILE", help="put the table between its markers `folder`")
     arguments = parser.parse_args(words)
+    if arguments.photos < TENTHS:
+        parser.error(f"--photos: expected at least {TENTHS}, found {arguments.photos}")
 
     with errors_in_one_line(), tempfile.TemporaryDirectory() as name:
+        if arguments.readme:
+            around(arguments.readme, "folder")
         folder = Path(name)
         photo = folder / "photo.jpg"
         make_photo(photo)
         fill(folder / "all", photo, arguments.photos)
-        fill(folder / "tenth", photo, arguments.photos // 10)
+        fill(folder / "tenth", photo, arguments.photos // TENTHS)
         prepare(NETWORK, folder, [1])
         commands, seconds = measure(arguments.senet, folder, arguments.photos, arguments.rounds)
         with Image.open(photo) as image:

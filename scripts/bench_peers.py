@@ -32,7 +32,7 @@ from peers.networks import NETWORKS, parse_numbers, prepare
 from peers.program import ENGINES, Program
 from peers.results import OURS, Competitor, Result, merge, order, read, write
 from peers.runtimes import PROGRAMS
-from peers.table import MARKER, markdown, put_into
+from peers.table import MARKER, around, markdown, put_into
 from peers.worker import Turn, Worker
 from pytorch.comparison import relative_error
 
@@ -250,6 +250,8 @@ def main(words: list[str] | None = None) -> None:
     arguments.command = shlex.join(["python", *sys.argv])
 
     with errors_in_one_line():
+        if arguments.readme:
+            around(arguments.readme, arguments.marker)
         if not arguments.table_only:
             run(arguments)
         text = markdown(read(arguments.results))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import shlex
 import subprocess
 import tempfile
@@ -20,6 +19,10 @@ BYTES = 100_000
 """What a photograph is made of: a typical one of ImageNet."""
 
 
+LOOK = 0.0005
+"""Seconds from one look at a process's memory to the next."""
+
+
 @dataclass
 class Command:
     """What is run, and what was seen of it."""
@@ -28,9 +31,9 @@ class Command:
     seconds: list[float] = field(default_factory=list)
     """Wall time of each round."""
     peak: int = 0
-    """Bytes of memory at most, in any round."""
+    """Bytes of memory that it held at most when it was watched."""
     errors: str = ""
-    """What the last round wrote to standard error."""
+    """What the last run wrote to standard error."""
 
     def run(self) -> str:
         """Run it once; returns what it printed.
@@ -41,18 +44,42 @@ class Command:
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             start = time.perf_counter()
             process = subprocess.Popen(self.words, stdout=output, stderr=errors, stdin=subprocess.DEVNULL)
-            _, status, usage = os.wait4(process.pid, 0)
+            process.wait()
             self.seconds.append(time.perf_counter() - start)
-            # So that Popen does not wait for what is gone.
-            process.returncode = os.waitstatus_to_exitcode(status)
-            self.peak = max(self.peak, 1024 * usage.ru_maxrss)
             errors.seek(0)
             self.errors = errors.read().decode()
             if process.returncode != 0:
-                said = self.errors.strip() or "no message"
-                raise ValueError(f"`{shlex.join(map(str, self.words))}` ended with {process.returncode}: {said}")
+                raise self.failure(process.returncode)
             output.seek(0)
             return output.read().decode()
+
+    def watch(self) -> None:
+        """Run it once more and keep the most memory that it held; its time does not count.
+
+        The kernel's own count of a process that has ended begins with what its parent
+        held when it started it, and a Python program is larger than many of its children.
+
+        Raises:
+            ValueError: it failed.
+        """
+        with tempfile.TemporaryFile() as errors:
+            process = subprocess.Popen(self.words, stdout=subprocess.DEVNULL, stderr=errors, stdin=subprocess.DEVNULL)
+            status = Path(f"/proc/{process.pid}/status")
+            while process.poll() is None:
+                for line in status.read_text().splitlines():
+                    if line.startswith("VmHWM:"):
+                        self.peak = max(self.peak, 1024 * int(line.split()[1]))
+                time.sleep(LOOK)
+            errors.seek(0)
+            self.errors = errors.read().decode()
+            if process.returncode != 0:
+                raise self.failure(process.returncode)
+
+    def failure(self, status: int) -> ValueError:
+        """What it said of its failure: of a Python program's traceback the last line."""
+        lines = self.errors.strip().splitlines() or ["no message"]
+        said = next((line for line in lines if line.startswith("error")), lines[-1])
+        return ValueError(f"`{shlex.join(map(str, self.words))}` ended with {status}: {said}")
 
 
 def make_photo(file: Path) -> None:

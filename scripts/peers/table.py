@@ -160,8 +160,8 @@ def markdown(results: list[Result]) -> str:
     return "\n\n".join("\n".join(part) for part in parts)
 
 
-def put_into(readme: Path, marker: str, text: str) -> None:
-    """Replace what stands between the markers.
+def around(readme: Path, marker: str) -> tuple[str, str]:
+    """What stands before and after what the markers enclose, with the markers.
 
     Raises:
         ValueError: the file does not have both, once and in order.
@@ -172,4 +172,14 @@ def put_into(readme: Path, marker: str, text: str) -> None:
     _, _, after = rest.partition(end)
     if content.count(begin) != 1 or rest.count(end) != 1:
         raise ValueError(f"`{readme}` needs one line `{begin}` and after it one `{end}`")
-    readme.write_text(f"{before}{begin}\n{text}\n{end}{after}")
+    return before + begin, end + after
+
+
+def put_into(readme: Path, marker: str, text: str) -> None:
+    """Replace what stands between the markers.
+
+    Raises:
+        ValueError: the file does not have both, once and in order.
+    """
+    before, after = around(readme, marker)
+    readme.write_text(f"{before}\n{text}\n{after}")

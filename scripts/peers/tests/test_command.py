@@ -21,12 +21,27 @@ def test_output_and_time_are_kept() -> None:
     assert command.errors == "times\n"
     assert len(command.seconds) == 2
     assert all(seconds > 0 for seconds in command.seconds)
-    assert command.peak > 1 << 20
 
 
-def test_a_failure_says_what_the_command_said() -> None:
-    with pytest.raises(ValueError, match="ended with 3: no such weights"):
-        python("import sys; sys.exit(sys.stderr.write('no such weights') and 3)").run()
+def test_the_memory_is_the_commands_own() -> None:
+    ours = b"1" * (200 << 20)
+    command = python("theirs = b'1' * (50 << 20); import time; time.sleep(0.1)")
+    command.watch()
+    assert 50 << 20 < command.peak < len(ours)
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("import sys; sys.exit(sys.stderr.write('no such weights') and 3)", "ended with 3: no such weights"),
+        ("import sys; sys.exit(sys.stderr.write('note\\nerror: x\\nhint: y') and 2)", "ended with 2: error: x"),
+        ("raise KeyError('x')", "ended with 1: KeyError: 'x'"),
+    ],
+)
+def test_a_failure_says_what_the_command_said(program: str, said: str) -> None:
+    for run in (python(program).run, python(program).watch):
+        with pytest.raises(ValueError, match=said):
+            run()
 
 
 def test_a_photo_is_of_typical_size(tmp_path: Path) -> None:
