@@ -10,14 +10,18 @@ use super::{avx2, avx512};
 
 /// Sums that go on at once: enough for two units that take four cycles for each, and few enough
 /// for AVX2's sixteen registers.
-const SUMS: usize = 12;
+#[cfg(target_arch = "x86_64")]
+const OF_VECTORS: usize = 12;
+
+/// An array takes two of SSE's sixteen registers.
+const OF_ARRAYS: usize = 6;
 
 /// # Safety
 ///
 /// A processor with `V`'s instructions.
 #[allow(clippy::inline_always, reason = "see vector.rs")]
 #[inline(always)]
-unsafe fn sums<V: Vector>(turns: u64) -> u64 {
+unsafe fn sums<V: Vector, const SUMS: usize>(turns: u64) -> u64 {
     // SAFETY: the caller's; a vector has at most 16 numbers.
     unsafe {
         let mut sums = [V::splat(1.); SUMS];
@@ -40,14 +44,14 @@ unsafe fn sums<V: Vector>(turns: u64) -> u64 {
 #[target_feature(enable = "avx2,fma")]
 unsafe fn of_avx2(turns: u64) -> u64 {
     // SAFETY: the caller's.
-    unsafe { sums::<avx2::Ymm>(turns) }
+    unsafe { sums::<avx2::Ymm, OF_VECTORS>(turns) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 unsafe fn of_avx512(turns: u64) -> u64 {
     // SAFETY: the caller's.
-    unsafe { sums::<avx512::Zmm>(turns) }
+    unsafe { sums::<avx512::Zmm, OF_VECTORS>(turns) }
 }
 
 /// Does nothing but multiply and add, in so many turns, and says how many numbers it has done that
@@ -62,7 +66,7 @@ pub fn multiply_adds(isa: Isa, turns: u64) -> u64 {
     assert!(isa.is_available(), "this processor lacks {isa}");
     match isa {
         // SAFETY: any processor.
-        Isa::Scalar | Isa::Portable => unsafe { sums::<portable::Array>(turns) },
+        Isa::Scalar | Isa::Portable => unsafe { sums::<portable::Array, OF_ARRAYS>(turns) },
         // SAFETY: available, as asserted.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => unsafe { of_avx2(turns) },
