@@ -27,7 +27,7 @@ from peers.command import Command, make_photo
 from peers.machine import machine
 from peers.networks import prepare
 from peers.results import order, paired
-from peers.table import around, put_into, table
+from peers.table import around, table, tell
 
 from PIL import Image
 
@@ -139,10 +139,7 @@ def main(words: list[str] | None = None) -> None:
         if arguments.results:
             rows = {name: {**asdict(one), "words": list(map(str, one.words))} for name, one in commands.items()}
             arguments.results.write_text(json.dumps(rows, indent=1) + "\n")
-        if arguments.readme:
-            put_into(arguments.readme, "command", text)
-        else:
-            print(text)
+        tell(text, arguments.readme, "command")
 
 
 if __name__ == "__main__":

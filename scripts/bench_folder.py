@@ -28,7 +28,7 @@ from peers.command import Command, make_photo
 from peers.machine import machine
 from peers.networks import prepare
 from peers.results import order
-from peers.table import around, put_into, table
+from peers.table import around, table, tell
 
 from PIL import Image
 
@@ -156,10 +156,7 @@ def main(words: list[str] | None = None) -> None:
                 f"Copies of a JPEG of {image.width}x{image.height} pixels and {photo.stat().st_size / 1e3:.0f} KB"
             )
         text = markdown(commands, seconds, arguments.photos, described, shlex.join(["python", *sys.argv]))
-        if arguments.readme:
-            put_into(arguments.readme, "folder", text)
-        else:
-            print(text)
+        tell(text, arguments.readme, "folder")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from peers.networks import NETWORKS, parse_numbers, prepare
 from peers.program import ENGINES, Program
 from peers.results import OURS, Competitor, Result, merge, order, read, write
 from peers.runtimes import PROGRAMS
-from peers.table import MARKER, around, markdown, put_into
+from peers.table import MARKER, around, markdown, tell
 from peers.worker import Turn, Worker
 from pytorch.comparison import relative_error
 
@@ -255,10 +255,7 @@ def main(words: list[str] | None = None) -> None:
         if not arguments.table_only:
             run(arguments)
         text = markdown(read(arguments.results))
-        if arguments.readme:
-            put_into(arguments.readme, arguments.marker, text)
-        else:
-            print(text)
+        tell(text, arguments.readme, arguments.marker)
 
 
 if __name__ == "__main__":

@@ -183,3 +183,15 @@ def put_into(readme: Path, marker: str, text: str) -> None:
     """
     before, after = around(readme, marker)
     readme.write_text(f"{before}\n{text}\n{after}")
+
+
+def tell(text: str, readme: Path | None, marker: str) -> None:
+    """Put a text between the markers of a file, or print it where there is none.
+
+    Raises:
+        ValueError: the file does not have both, once and in order.
+    """
+    if readme:
+        put_into(readme, marker, text)
+    else:
+        print(text)
