@@ -81,6 +81,26 @@ fn the_readme_shows_what_the_program_prints() {
     assert_eq!(run, 6, "the README shows six runs of the program");
 }
 
+/// What a plan says is the same whatever the instructions, which it names.
+#[test]
+fn the_plan_in_the_readme_is_the_engines() {
+    let readme = include_str!("../README.md");
+    let command = "senet trace --plan --network se_bottleneck --threads 2\n\n";
+    let (_, rest) = readme.split_once(command).unwrap();
+    let (shown, _) = rest.split_once("```").unwrap();
+    let output = Command::cargo_bin("senet")
+        .unwrap()
+        .args(command.split_whitespace().skip(1))
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let of_any = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| !line.starts_with("engine"));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(of_any(&printed), of_any(shown));
+}
+
 #[test]
 fn the_table_of_networks_in_the_readme_is_the_catalogues() {
     let readme = include_str!("../README.md");
