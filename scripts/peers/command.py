@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from PIL import Image
 
@@ -17,7 +18,6 @@ PHOTO = Path(__file__).parent.parent.parent / "tests/images/photos/coffee.jpg"
 SIZE = (500, 375)
 BYTES = 100_000
 """What a photograph is made of: a typical one of ImageNet."""
-
 
 LOOK = 0.0005
 """Seconds from one look at a process's memory to the next."""
@@ -46,10 +46,7 @@ class Command:
             process = subprocess.Popen(self.words, stdout=output, stderr=errors, stdin=subprocess.DEVNULL)
             process.wait()
             self.seconds.append(time.perf_counter() - start)
-            errors.seek(0)
-            self.errors = errors.read().decode()
-            if process.returncode != 0:
-                raise self.failure(process.returncode)
+            self.end(process, errors)
             output.seek(0)
             return output.read().decode()
 
@@ -70,16 +67,20 @@ class Command:
                     if line.startswith("VmHWM:"):
                         self.peak = max(self.peak, 1024 * int(line.split()[1]))
                 time.sleep(LOOK)
-            errors.seek(0)
-            self.errors = errors.read().decode()
-            if process.returncode != 0:
-                raise self.failure(process.returncode)
+            self.end(process, errors)
 
-    def failure(self, status: int) -> ValueError:
-        """What it said of its failure: of a Python program's traceback the last line."""
-        lines = self.errors.strip().splitlines() or ["no message"]
-        said = next((line for line in lines if line.startswith("error")), lines[-1])
-        return ValueError(f"`{shlex.join(map(str, self.words))}` ended with {status}: {said}")
+    def end(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
+        """Keep what it wrote to standard error.
+
+        Raises:
+            ValueError: it failed; with what it said, of a Python program's traceback the last line.
+        """
+        errors.seek(0)
+        self.errors = errors.read().decode()
+        if process.returncode != 0:
+            lines = self.errors.strip().splitlines() or ["no message"]
+            said = next((line for line in lines if line.startswith("error")), lines[-1])
+            raise ValueError(f"`{shlex.join(map(str, self.words))}` ended with {process.returncode}: {said}")
 
 
 def make_photo(file: Path) -> None:

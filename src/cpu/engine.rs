@@ -92,7 +92,7 @@ pub struct Engine {
 
 struct State {
     team: Team,
-    plans: HashMap<[usize; 3], Arc<Planned>>,
+    plans: HashMap<Shape, Arc<Planned>>,
     packed: HashMap<Packing, Place>,
     memory: Pages,
 }
@@ -254,15 +254,21 @@ impl Engine {
     /// Has so many images at most go through at once.
     fn run_with(&self, xs: &Tensor, most: usize, observe: &mut Observe<'_>) -> Result<Tensor> {
         let shape = Shape::of_maps(xs.dims4()?);
-        let output = self.output(shape, most)?;
         // Before the input is borrowed: to plan takes rayon's threads, one of which may have called,
         // and would wait for whoever waits to write to the input.
-        let mut plans = Vec::with_capacity(2);
-        for batch in [shape.batch.min(most), shape.batch % most] {
-            if batch > 0 {
-                plans.push((batch, self.planned(Shape { batch, ..shape })?));
-            }
-        }
+        let portions = (0..shape.batch).step_by(most);
+        let plans = portions.map(|first| {
+            let batch = most.min(shape.batch - first);
+            self.planned(Shape { batch, ..shape })
+        });
+        let plans = plans.collect::<Result<Vec<_>>>()?;
+        let output = match plans.first() {
+            Some(planned) => Shape {
+                batch: shape.batch,
+                ..planned.plan.result
+            },
+            None => trace(&self.layers, shape)?.output(),
+        };
         let xs = xs
             .to_device(&Device::Cpu)?
             .to_dtype(DType::F32)?
@@ -279,11 +285,8 @@ impl Engine {
         })?;
         let mut numbers = Vec::with_capacity(output.elements().unwrap_or_default());
         let each = input.len() / shape.batch.max(1);
-        for images in input.chunks(most.saturating_mul(each).max(1)) {
-            let batch = images.len() / each;
-            let Some((_, planned)) = plans.iter().find(|(planned, _)| *planned == batch) else {
-                return Err(Error::Geometry(format!("{batch} images are not planned")));
-            };
+        let portions = input.chunks(most.saturating_mul(each).max(1));
+        for (images, planned) in portions.zip(&plans) {
             let mut state = self.state();
             if state.memory.len() < planned.plan.memory {
                 // The old memory goes first.
@@ -294,23 +297,6 @@ impl Engine {
         }
         let dims = output.dims(Layout::Nchw);
         Ok(Tensor::from_vec(numbers, dims, &Device::Cpu)?)
-    }
-
-    /// The shape of what comes out. Refuses an input that the network cannot take, before anything
-    /// is planned; that it can is known of one whose first images are planned already.
-    fn output(&self, input: Shape, most: usize) -> Result<Shape> {
-        let batch = input.batch;
-        let first = Shape {
-            batch: batch.min(most),
-            ..input
-        };
-        if let Some(planned) = self.state().plans.get(&key(first)) {
-            let [from, to] = planned.plan.shapes;
-            if from == first {
-                return Ok(Shape { batch, ..to });
-            }
-        }
-        Ok(trace(&self.layers, input)?.output())
     }
 
     #[allow(
@@ -357,8 +343,7 @@ impl Engine {
     /// The plan for a shape, with its weights packed. That is done without holding the state: it
     /// takes rayon's threads, one of which may have called and would wait for itself.
     fn planned(&self, shape: Shape) -> Result<Arc<Planned>> {
-        let key = key(shape);
-        if let Some(planned) = self.state().plans.get(&key) {
+        if let Some(planned) = self.state().plans.get(&shape) {
             return Ok(planned.clone());
         }
         let plan = Plan::new(&self.graph, &self.layers, shape, self.setting)?;
@@ -377,7 +362,7 @@ impl Engine {
             state.packed.retain(|packing, _| needed.contains(packing));
         }
         state.packed.extend(new);
-        state.plans.insert(key, planned.clone());
+        state.plans.insert(shape, planned.clone());
         Ok(planned)
     }
 
@@ -440,12 +425,6 @@ impl Engine {
         }
         Ok(())
     }
-}
-
-/// What a plan depends on in a network's input.
-fn key(input: Shape) -> [usize; 3] {
-    let [height, width] = input.spatial.unwrap_or([1, 1]);
-    [input.batch, height, width]
 }
 
 impl Place {

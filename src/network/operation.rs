@@ -7,7 +7,7 @@ use super::geometry::{Border, Window};
 use crate::error::{Error, Result};
 
 /// The shape of a value: a feature map, or a vector an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape {
     /// Images.
     pub batch: usize,

@@ -133,18 +133,21 @@ impl Sweep {
             Outer::Panels => (first, second),
             Outer::Lines | Outer::LinesAcross => (second, first),
         };
+        let by_panels = self.outer == Outer::Panels;
         for first in outer.clone() {
             let [mut left, mut of] = [0; 2];
             for second in inner.clone() {
                 let (panel, index) = panel_and_line(first, second);
                 let (image, line) = image_and_line(index);
                 let spots = &self.spots[self.tiles.line(line)];
-                let by_panels = self.outer == Outer::Panels;
-                let (next_panel, next_index) = match by_panels {
-                    false if second + 1 < inner.end => panel_and_line(first, second + 1),
-                    _ if first + 1 < outer.end => panel_and_line(first + 1, inner.start),
-                    _ => (panel, index),
+                let (next_panel, next_index) = if !by_panels && second + 1 < inner.end {
+                    panel_and_line(first, second + 1)
+                } else if first + 1 < outer.end {
+                    panel_and_line(first + 1, inner.start)
+                } else {
+                    (panel, index)
                 };
+                let next = [next_panel, image_and_line(next_index).0];
                 if !by_panels {
                     (left, of) = (spots.len(), spots.len());
                 } else if second == inner.start {
@@ -158,7 +161,7 @@ impl Sweep {
                         line,
                         number,
                         spot,
-                        next: [next_panel, image_and_line(next_index).0],
+                        next,
                         left,
                         of,
                     };

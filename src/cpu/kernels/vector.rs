@@ -83,7 +83,9 @@ pub(super) unsafe fn product<
         let ahead_step = product.ahead.len() / product.runs.count().max(1);
         let source = memory.cast_const().add(product.source + first_row * step);
         let mut weights = product.weights.as_ptr().add(first_column);
-        for (number, segment) in product.runs.segments().enumerate() {
+        let segments = product.runs.segments();
+        let several = segments.len() > 1;
+        for (number, segment) in segments.enumerate() {
             if number > 0 {
                 for m in 0..M {
                     for w in 0..W {
@@ -134,7 +136,7 @@ pub(super) unsafe fn product<
                 }
             }
         }
-        if product.runs.segments().len() > 1 {
+        if several {
             for m in 0..M {
                 for w in 0..W {
                     sums[m][w] = totals[m][w].add(sums[m][w]);

@@ -29,8 +29,8 @@ pub(super) struct Plan {
     /// Numbers of memory that it needs.
     pub(super) memory: usize,
     pub(super) output: Made,
-    /// What goes in and comes out.
-    pub(super) shapes: [Shape; 2],
+    /// The shape of what the network computes.
+    pub(super) result: Shape,
 }
 
 /// A node's phases.
@@ -320,7 +320,7 @@ impl Planning<'_> {
             packings: self.packings,
             memory,
             output,
-            shapes: [self.trace.input, self.trace.output()],
+            result: self.trace.output(),
         })
     }
 
