@@ -23,6 +23,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 from statistics import median
 
@@ -57,8 +58,11 @@ TURN = 300.0
 
 MOST_RUNS = 200
 
-TRIALS = 3
-"""Runs by which the fastest of a program's ways is chosen."""
+FEWEST_RUNS = 3
+"""Of a turn, so that its median leaves out one that was disturbed."""
+
+LONG = 1000.0
+"""Milliseconds after which a turn needs no more runs for that: what disturbs is short beside so many."""
 
 SPARE = 1.3
 """How many times the threads allowed a program may use before it is refused; some clock ticks are counted twice."""
@@ -100,18 +104,25 @@ def fastest(name: str, network: str, folder: Path, batch: int, threads: int) -> 
     Raises:
         ValueError: it cannot run the network in any.
     """
-    tried: dict[str, float] = {}
+    # Most compile on one core, so all do at once; what counts is measured after that, one at a time.
+    workers = [Worker(name, way, network, folder, batch, threads) for way in PROGRAMS[name]]
+    ready: list[tuple[Worker, float]] = []
     failures = []
-    best: Worker | None = None
-    for way in PROGRAMS[name]:
+    for worker in workers:
         try:
-            worker = Worker(name, way, network, folder, batch, threads)
-            tried[way] = median(worker.run(TRIALS).milliseconds)
+            ready.append((worker, worker.ready()))
+        except ValueError as error:
+            failures.append(str(error))
+    tried: dict[str, float] = {}
+    best: Worker | None = None
+    for worker, single in ready:
+        try:
+            tried[worker.way] = median(worker.run(fewest_runs(single)).milliseconds)
         except ValueError as error:
             failures.append(str(error))
             continue
         # One process lives on, and with it one copy of the weights.
-        if best and tried[best.way] <= tried[way]:
+        if best and tried[best.way] <= tried[worker.way]:
             worker.close()
             continue
         if best:
@@ -120,6 +131,11 @@ def fastest(name: str, network: str, folder: Path, batch: int, threads: int) -> 
     if not best:
         raise ValueError("; ".join(failures))
     return best, tried
+
+
+def fewest_runs(single: float) -> int:
+    """Runs of a turn at least, where one takes so many milliseconds."""
+    return min(FEWEST_RUNS, ceil(LONG / single))
 
 
 def note_threads(name: str, competitor: Competitor, turn: Turn, threads: int) -> None:
@@ -141,7 +157,7 @@ def take_turns(entrants: dict[str, tuple[Program | Worker, Competitor]], rounds:
     runs = {}
     for name, (program, _) in entrants.items():
         single = median(program.run(1).milliseconds)
-        runs[name] = min(max(3, round(TURN / single)), MOST_RUNS)
+        runs[name] = min(max(fewest_runs(single), round(TURN / single)), MOST_RUNS)
     for round_ in range(rounds):
         for name in order(list(entrants), round_):
             program, competitor = entrants[name]

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -40,7 +40,7 @@ class Turn:
 
 
 class Worker:
-    """The process, as the one that started it sees it."""
+    """The process, as the one that started it sees it. It loads the network at once, and is `ready` later."""
 
     def __init__(self, program: str, way: str, network: str, folder: Path, batch: int, threads: int) -> None:
         words = [program, way, "--network", network, "--folder", folder, "--batch", batch, "--threads", threads]
@@ -55,6 +55,7 @@ class Worker:
 
         self.program = f"{program} ({way})" if way else program
         self.way = way
+        self.version = ""
         self.complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 -- closed by close()
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(
@@ -67,8 +68,25 @@ class Worker:
             text=True,
             preexec_fn=be_bounded,
         )
-        self.version: str = self.answer()["version"]
+        self.put(runs=1)
+
+    def ready(self) -> float:
+        """Wait until it has loaded the network and run it, as most compile only then; milliseconds of a run, about.
+
+        Raises:
+            ValueError: it ended instead.
+        """
+        self.version = self.answer()["version"]
+        turn = Turn(**self.answer())
         self.process.send_signal(signal.SIGSTOP)
+        return turn.milliseconds[0]
+
+    def put(self, **question: object) -> None:
+        assert self.process.stdin
+        # Where it has ended, its answer says so.
+        with suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps(question) + "\n")
+            self.process.stdin.flush()
 
     def answer(self) -> dict[str, Any]:
         """The next line that it says.
@@ -94,10 +112,8 @@ class Worker:
         Raises:
             ValueError: it ended instead.
         """
-        assert self.process.stdin
         self.process.send_signal(signal.SIGCONT)
-        self.process.stdin.write(json.dumps(question) + "\n")
-        self.process.stdin.flush()
+        self.put(**question)
         answer = self.answer()
         self.process.send_signal(signal.SIGSTOP)
         return answer

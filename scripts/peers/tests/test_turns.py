@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import bench_peers
-from bench_peers import check_error, fastest, note_threads, take_turns
+from bench_peers import check_error, fastest, fewest_runs, note_threads, take_turns
 from peers.machine import neighbour
 from peers.program import Program
 from peers.results import Competitor
@@ -28,10 +28,14 @@ class Fake:
     alive: list[str]
 
     def __init__(self, _program: str, way: str, *_where: object) -> None:
-        if way == "broken":
-            raise ValueError("pytorch (broken) ended with 1: no compiler")
         self.way = way
         Fake.alive.append(way)
+
+    def ready(self) -> float:
+        if self.way == "broken":
+            Fake.alive.remove(self.way)
+            raise ValueError("pytorch (broken) ended with 1: no compiler")
+        return TIMES[self.way]
 
     def run(self, runs: int) -> Turn:
         return Turn([TIMES[self.way]] * runs, 1.0)
@@ -98,6 +102,10 @@ def test_every_round_has_a_median_of_every_program() -> None:
     assert asked == [("senet", 1), ("candle", 1), ("senet", 3), ("candle", 3), ("candle", 3), ("senet", 3)]
 
 
+def test_long_runs_are_repeated_less() -> None:
+    assert [fewest_runs(single) for single in (0.1, 400.0, 600.0, 1000.0, 9000.0)] == [3, 3, 2, 1, 1]
+
+
 def test_a_turn_is_timed_without_its_first_run() -> None:
     first = iter([0.2])
     turn = timed(lambda: time.sleep(next(first, 0.01)), 3)
@@ -112,7 +120,7 @@ def state(process: int) -> str:
 
 def test_a_worker_that_cannot_load_says_why(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"onnxruntime ended with 1: .*reference-1\.safetensors"):
-        Worker("onnxruntime", "", "seresnet50", tmp_path, 1, 1)
+        Worker("onnxruntime", "", "seresnet50", tmp_path, 1, 1).ready()
 
 
 def test_a_worker_stands_still_between_its_turns(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -131,6 +139,7 @@ def test_a_worker_stands_still_between_its_turns(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sys, "executable", str(interpreter))
     worker = Worker("onnxruntime", "", "seresnet50", tmp_path, 1, 1)
     try:
+        assert worker.ready() == 1.0
         assert worker.run(1) == Turn([1.0], 1.0)
         deadline = time.monotonic() + 5.0
         while state(worker.process.pid) != "T" and time.monotonic() < deadline:
