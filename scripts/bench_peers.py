@@ -34,7 +34,7 @@ from peers.program import ENGINES, Program
 from peers.results import OURS, Competitor, Result, merge, order, read, write
 from peers.runtimes import PROGRAMS
 from peers.table import MARKER, around, markdown, tell
-from peers.worker import Turn, Worker
+from peers.worker import LONG, Turn, Worker
 from pytorch.comparison import relative_error
 
 import numpy as np
@@ -60,9 +60,6 @@ MOST_RUNS = 200
 
 FEWEST_RUNS = 3
 """Of a turn, so that its median leaves out one that was disturbed."""
-
-LONG = 1000.0
-"""Milliseconds after which a turn needs no more runs for that: what disturbs is short beside so many."""
 
 SPARE = 1.3
 """How many times the threads allowed a program may use before it is refused; some clock ticks are counted twice."""
@@ -153,10 +150,10 @@ def note_threads(name: str, competitor: Competitor, turn: Turn, threads: int) ->
 
 def take_turns(entrants: dict[str, tuple[Program | Worker, Competitor]], rounds: int, threads: int) -> None:
     """Time all of them, round by round."""
-    # How many runs make a turn is found by a first one that does not count.
+    # How many runs make a turn is found by one that does not count.
     runs = {}
-    for name, (program, _) in entrants.items():
-        single = median(program.run(1).milliseconds)
+    for name, (program, competitor) in entrants.items():
+        single = competitor.tried.get(competitor.way) or median(program.run(1).milliseconds)
         runs[name] = min(max(fewest_runs(single), round(TURN / single)), MOST_RUNS)
     for round_ in range(rounds):
         for name in order(list(entrants), round_):

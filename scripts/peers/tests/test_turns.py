@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bench_peers
 from bench_peers import check_error, fastest, fewest_runs, note_threads, take_turns
+from peers import worker as workers
 from peers.machine import neighbour
 from peers.program import Program
 from peers.results import Competitor
@@ -111,6 +112,14 @@ def test_a_turn_is_timed_without_its_first_run() -> None:
     turn = timed(lambda: time.sleep(next(first, 0.01)), 3)
     assert len(turn.milliseconds) == 3
     assert 10.0 <= max(turn.milliseconds) < 200.0
+
+
+def test_a_long_first_run_is_one_of_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LONG", 5.0)
+    assert len(timed(lambda: time.sleep(0.01), 1).milliseconds) == 1
+    runs: list[None] = []
+    assert len(timed(lambda: runs.append(time.sleep(0.01)), 3).milliseconds) == 3
+    assert len(runs) == 3
 
 
 def state(process: int) -> str:
