@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from peers.networks import NETWORKS
 from peers.results import OURS, Result
 
 MARKER = "peers"
@@ -15,10 +16,10 @@ CONFIGURATIONS = ((1, 1), (1, 2), (8, 1), (8, 2))
 """Batch and threads, as the columns have them."""
 
 LATENCY = (1, 2)
-"""The configuration in which all programs are shown."""
+"""The configuration whose table of all programs is open; those of the others unfold."""
 
 FAST = ("onnxruntime", "openvino")
-"""Whom to beat: the programs that are shown in all configurations."""
+"""Whom to beat: the programs whose configurations stand side by side."""
 
 TITLES = {
     OURS: "`senet`",
@@ -41,8 +42,10 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def networks(results: list[Result]) -> list[str]:
-    """Each once, in the order of the results."""
-    return list(dict.fromkeys(result.network for result in results))
+    """Each once, in the order of `NETWORKS`; others after them."""
+    places = {network: place for place, network in enumerate(NETWORKS)}
+    there = dict.fromkeys(result.network for result in results)
+    return sorted(there, key=lambda network: places.get(network, len(places)))
 
 
 def programs(results: list[Result]) -> list[str]:
@@ -73,18 +76,33 @@ def fast_table(results: list[Result]) -> list[str]:
 
 
 def all_table(results: list[Result]) -> list[str]:
-    """All programs in one configuration."""
-    shown = [result for result in results if (result.batch, result.threads) == LATENCY]
-    names = programs(shown)
+    """All programs in the one configuration that the results are of."""
+    names = programs(results)
+    of_network = {result.network: result for result in results}
     rows = [
         [
-            f"`{result.network}`",
-            f"{result.milliseconds(OURS):.{2 if result.milliseconds(OURS) < 10 else 1}f} ms",
-            *(ratio(result, name) for name in names),
+            f"`{network}`",
+            f"{of_network[network].milliseconds(OURS):.{2 if of_network[network].milliseconds(OURS) < 10 else 1}f} ms",
+            *(ratio(of_network[network], name) for name in names),
         ]
-        for result in shown
+        for network in networks(results)
     ]
     return table(["network", TITLES[OURS], *(TITLES[name] for name in names)], rows)
+
+
+def all_tables(results: list[Result]) -> list[list[str]]:
+    """All programs in each configuration that has more than the fastest ones."""
+    parts = []
+    for batch, threads in sorted(CONFIGURATIONS, key=lambda configuration: configuration != LATENCY):
+        shown = [result for result in results if (result.batch, result.threads) == (batch, threads)]
+        if set(programs(shown)) <= set(FAST):
+            continue
+        title = f"All programs, a batch of {batch} on {threads} {'thread' if threads == 1 else 'threads'}"
+        if (batch, threads) == LATENCY:
+            parts += [[f"{title}:"], all_table(shown)]
+        else:
+            parts += [["<details>", f"<summary>{title}</summary>"], all_table(shown), ["</details>"]]
+    return parts
 
 
 def error_table(results: list[Result]) -> list[str]:
@@ -140,11 +158,7 @@ def markdown(results: list[Result]) -> str:
         ]
     ]
     if quiet:
-        parts += [
-            fast_table(quiet),
-            [f"All programs, a batch of {LATENCY[0]} on {LATENCY[1]} threads:"],
-            all_table(quiet),
-        ]
+        parts += [fast_table(quiet), *all_tables(quiet)]
     if busy:
         parts += [["With a neighbour that keeps one core busy:"], fast_table(busy)]
     parts += [

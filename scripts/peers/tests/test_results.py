@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 
 from peers.results import OURS, Competitor, Result, merge, order, paired, read, write
-from peers.table import MARKER, markdown, put_into
+from peers.table import MARKER, around, markdown, put_into
 
 import pytest
+
+README = Path(__file__).parents[3] / "README.md"
+MEASURED = Path(__file__).parents[1] / "measured"
+"""Results that the README shows, each between markers that end in the file's name."""
 
 BEGIN, END = "<!-- peers -->", "<!-- /peers -->"
 
@@ -93,8 +97,8 @@ def test_a_newer_result_of_the_same_configuration_takes_the_older_ones_place() -
 
 
 def test_a_table_has_a_row_for_each_network_and_blanks_for_what_was_not_measured() -> None:
-    text = markdown([result(), result("senet154", batch=8)])
-    fast, everybody, errors = (
+    text = markdown([result("senet154", batch=8), result()])
+    fast, everybody, folded, errors = (
         [line for line in part.splitlines() if line.startswith("| `")]
         for part in text.split("\n\n")
         if part.startswith("| network")
@@ -103,8 +107,8 @@ def test_a_table_has_a_row_for_each_network_and_blanks_for_what_was_not_measured
         "| `seresnet50` |  | 0.50 |  |  |",
         "| `senet154` |  |  |  | 0.50 |",
     ]
-    # Only what ran in the one configuration that all are shown in.
     assert everybody == ["| `seresnet50` | 2.00 ms | 0.50 | 0.25 |"]
+    assert folded == ["| `senet154` | 0.25 ms | 0.50 | 0.25 |"]
     assert errors == ["| `seresnet50` | 2.0e-06 | 1.0e-06 | 3.0e-06 |", "| `senet154` | 2.0e-06 | 1.0e-06 | 3.0e-06 |"]
 
 
@@ -119,6 +123,32 @@ def test_a_table_says_machine_versions_rounds_ways_and_command() -> None:
         "python scripts/bench_peers.py",
     ):
         assert said in text
+
+
+def test_the_table_of_all_programs_is_open_for_one_image_on_two_threads_and_unfolds_for_the_rest() -> None:
+    text = markdown([result(threads=1), result()])
+    before, folded, after = text.partition("<details>")
+    assert "All programs, a batch of 1 on 2 threads:" in before
+    assert "<summary>All programs, a batch of 1 on 1 thread</summary>\n\n| network" in folded + after
+    assert text.count("<details>") == text.count("</details>") == 1
+
+
+def test_the_fastest_programs_alone_need_no_table_of_all() -> None:
+    alone = result()
+    del alone.programs["pytorch"]
+    assert "All programs" not in markdown([alone])
+
+
+def test_networks_are_in_the_order_in_which_they_are_timed_and_strangers_last() -> None:
+    lines = [line for line in markdown([result("other"), result("senet154"), result()]).splitlines() if "| `" in line]
+    assert [line.split("`")[1] for line in lines[:3]] == ["seresnet50", "senet154", "other"]
+
+
+@pytest.mark.parametrize("file", sorted(MEASURED.glob("*.json")), ids=lambda file: file.stem)
+def test_the_readme_shows_what_was_measured(file: Path) -> None:
+    readme = README.read_text()
+    before, after = around(README, f"{MARKER}-{file.stem}")
+    assert readme[len(before) : -len(after)].strip("\n") == markdown(read(file))
 
 
 def test_results_beside_a_neighbour_have_a_table_of_their_own() -> None:

@@ -117,8 +117,13 @@ def test_a_turn_is_timed_without_its_first_run() -> None:
 def test_a_long_first_run_is_one_of_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "LONG", 5.0)
     assert len(timed(lambda: time.sleep(0.01), 1).milliseconds) == 1
-    runs: list[None] = []
-    assert len(timed(lambda: runs.append(time.sleep(0.01)), 3).milliseconds) == 3
+    runs: list[float] = []
+
+    def run() -> None:
+        time.sleep(0.01)
+        runs.append(0.01)
+
+    assert len(timed(run, 3).milliseconds) == 3
     assert len(runs) == 3
 
 
