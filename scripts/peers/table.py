@@ -42,10 +42,14 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def networks(results: list[Result]) -> list[str]:
-    """Each once, in the order of `NETWORKS`; others after them."""
+    """Each once, in the order of the results."""
+    return list(dict.fromkeys(result.network for result in results))
+
+
+def in_order(results: list[Result]) -> list[Result]:
+    """In the order of `NETWORKS`, others after them."""
     places = {network: place for place, network in enumerate(NETWORKS)}
-    there = dict.fromkeys(result.network for result in results)
-    return sorted(there, key=lambda network: places.get(network, len(places)))
+    return sorted(results, key=lambda result: places.get(result.network, len(places)))
 
 
 def programs(results: list[Result]) -> list[str]:
@@ -78,14 +82,13 @@ def fast_table(results: list[Result]) -> list[str]:
 def all_table(results: list[Result]) -> list[str]:
     """All programs in the one configuration that the results are of."""
     names = programs(results)
-    of_network = {result.network: result for result in results}
     rows = [
         [
-            f"`{network}`",
-            f"{of_network[network].milliseconds(OURS):.{2 if of_network[network].milliseconds(OURS) < 10 else 1}f} ms",
-            *(ratio(of_network[network], name) for name in names),
+            f"`{result.network}`",
+            f"{result.milliseconds(OURS):.{2 if result.milliseconds(OURS) < 10 else 1}f} ms",
+            *(ratio(result, name) for name in names),
         ]
-        for network in networks(results)
+        for result in results
     ]
     return table(["network", TITLES[OURS], *(TITLES[name] for name in names)], rows)
 
@@ -144,8 +147,9 @@ def markdown(results: list[Result]) -> str:
     """
     if not results:
         raise ValueError("there are no results to make a table of")
-    quiet = [result for result in results if not result.neighbour]
-    busy = [result for result in results if result.neighbour]
+    ordered = in_order(results)
+    quiet = [result for result in ordered if not result.neighbour]
+    busy = [result for result in ordered if result.neighbour]
     rounds = sorted({len(result.programs[OURS].rounds) for result in results})
     versions = (
         f"{TITLES[name]} {several(result.programs[name].version for result in results if name in result.programs)}"
@@ -163,7 +167,7 @@ def markdown(results: list[Result]) -> str:
         parts += [["With a neighbour that keeps one core busy:"], fast_table(busy)]
     parts += [
         ["The largest error of a logit against PyTorch in float64, as a share of the largest logit:"],
-        error_table(results),
+        error_table(ordered),
         [
             f"{several(result.machine for result in results)}; {several(result.date for result in results)}. "
             f"{', '.join(versions)}. Of several ways to run a network each program's fastest counts, found anew for "

@@ -2,7 +2,7 @@
 
     python -m peers.worker onnxruntime "" --network seresnet50 --folder FOLDER --batch 1 --threads 1
 
-It answers on standard output: first what it is, then a line for each line of
+It answers on standard output: first what it is and how long a run takes it, then a line for each line of
 standard input. The process that started it stops it by a signal when its turn
 is over, so that no thread of it, idle or not, takes another program's time.
 """
@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -72,7 +72,6 @@ class Worker:
             text=True,
             preexec_fn=be_bounded,
         )
-        self.put(runs=1)
 
     def ready(self) -> float:
         """Wait until it has loaded the network and run it; milliseconds of a run, about.
@@ -80,17 +79,10 @@ class Worker:
         Raises:
             ValueError: it ended instead.
         """
-        self.version = self.answer()["version"]
-        turn = Turn(**self.answer())
+        answer = self.answer()
         self.process.send_signal(signal.SIGSTOP)
-        return turn.milliseconds[0]
-
-    def put(self, **question: object) -> None:
-        assert self.process.stdin
-        # Where it has ended, its answer says so.
-        with suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(question) + "\n")
-            self.process.stdin.flush()
+        self.version = answer["version"]
+        return float(answer["milliseconds"])
 
     def answer(self) -> dict[str, Any]:
         """The next line that it says.
@@ -116,8 +108,10 @@ class Worker:
         Raises:
             ValueError: it ended instead.
         """
+        assert self.process.stdin
         self.process.send_signal(signal.SIGCONT)
-        self.put(**question)
+        self.process.stdin.write(json.dumps(question) + "\n")
+        self.process.stdin.flush()
         answer = self.answer()
         self.process.send_signal(signal.SIGSTOP)
         return answer
@@ -147,22 +141,19 @@ def own_output() -> Iterator[TextIO]:
 
 def timed(run: Any, runs: int) -> Turn:
     """So many runs after one to warm up, which is one of them where it took long."""
-    times: list[float] = []
 
-    def once() -> float:
-        start = time.perf_counter()
-        run()
-        return 1e3 * (time.perf_counter() - start)
-
-    began, used = time.perf_counter(), time.process_time()
-    first = once()
-    if first >= LONG:
-        times.append(first)
-    else:
+    def once() -> tuple[float, float]:
         began, used = time.perf_counter(), time.process_time()
-    while len(times) < runs:
-        times.append(once())
-    return Turn(times, (time.process_time() - used) / (time.perf_counter() - began))
+        run()
+        return time.perf_counter() - began, time.process_time() - used
+
+    seconds = [once()]
+    if 1e3 * seconds[0][0] < LONG:
+        seconds.clear()
+    while len(seconds) < runs:
+        seconds.append(once())
+    wall, used = (sum(of_run) for of_run in zip(*seconds, strict=True))
+    return Turn([1e3 * of_run for of_run, _ in seconds], used / wall)
 
 
 def main(words: list[str] | None = None) -> None:
@@ -191,7 +182,7 @@ def main(words: list[str] | None = None) -> None:
         loaded = PROGRAMS[arguments.program][arguments.way](job)
         # Most compile only now.
         loaded.run()
-        say(version=loaded.version)
+        say(version=loaded.version, milliseconds=timed(loaded.run, 1).milliseconds[0])
         for line in sys.stdin:
             question = json.loads(line)
             if "logits" in question:

@@ -144,11 +144,13 @@ def test_networks_are_in_the_order_in_which_they_are_timed_and_strangers_last() 
     assert [line.split("`")[1] for line in lines[:3]] == ["seresnet50", "senet154", "other"]
 
 
-@pytest.mark.parametrize("file", sorted(MEASURED.glob("*.json")), ids=lambda file: file.stem)
-def test_the_readme_shows_what_was_measured(file: Path) -> None:
+def test_the_readme_shows_what_was_measured() -> None:
     readme = README.read_text()
-    before, after = around(README, f"{MARKER}-{file.stem}")
-    assert readme[len(before) : -len(after)].strip("\n") == markdown(read(file))
+    files = sorted(MEASURED.glob("*.json"))
+    assert files
+    for file in files:
+        before, after = around(README, f"{MARKER}-{file.stem}")
+        assert readme[len(before) : -len(after)].strip("\n") == markdown(read(file))
 
 
 def test_results_beside_a_neighbour_have_a_table_of_their_own() -> None:

@@ -144,7 +144,7 @@ def test_a_worker_stands_still_between_its_turns(monkeypatch: pytest.MonkeyPatch
         "import json, sys, threading\n"
         "def spin():\n    while True: pass\n"
         "threading.Thread(target=spin, daemon=True).start()\n"
-        "print(json.dumps({'version': '1'}), flush=True)\n"
+        "print(json.dumps({'version': '1', 'milliseconds': 1.0}), flush=True)\n"
         "for line in sys.stdin: print(json.dumps({'milliseconds': [1.0], 'threads': 1.0}), flush=True)\n"
     )
     interpreter = tmp_path / "python"
