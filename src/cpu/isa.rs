@@ -97,16 +97,13 @@ impl Isa {
         Err(Error::Device(format!("this processor lacks {self}")))
     }
 
-    /// Pixels that a product is best computed for at once: the tile's accumulators fill the
-    /// registers, and near-equal shares of a row leave none nearly empty. `even` is whether all of
-    /// a map's pixels are one row.
-    pub(super) fn rows(self, even: bool) -> usize {
+    /// Pixels that are computed at once at most: their sums of a panel's width fill the registers.
+    pub(super) fn rows(self) -> usize {
         match self {
-            Self::Scalar | Self::Portable => 4,
-            // Two register tiles of 6; but rows of 14 pixels are better three of 5, 5 and 4 than
-            // four of 4 and 3.
-            Self::Avx2 if even => 12,
-            Self::Avx2 | Self::Avx512 => super::kernels::MAX_ROWS,
+            // With SSE's vectors of 4, 2 pixels by 16 channels take 8 registers of 16.
+            Self::Scalar | Self::Portable => 2,
+            Self::Avx2 => 6,
+            Self::Avx512 => super::kernels::MAX_ROWS,
         }
     }
 

@@ -57,35 +57,38 @@ impl View {
     }
 }
 
-/// How the pixels of an output are cut: tiles of pixels an even step apart in the source, and
-/// lines of tiles, for each of which sums are taken.
+/// How the pixels of an output are cut: spots of pixels an even step apart in the source, and lines
+/// of spots, for each of which sums are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tiles {
-    tiles: Vec<Range<usize>>,
+pub(super) struct Cut {
+    spots: Vec<Range<usize>>,
     lines: Vec<Range<usize>>,
 }
 
-/// Tiles of a line where pixels are not cut into rows.
-const TILES_OF_LINE: usize = 4;
+/// Pixels of a line, about: enough that what is done once for each is little beside them.
+const PIXELS_OF_LINE: usize = 4 * MAX_ROWS;
 
-impl Tiles {
-    /// Tiles of at most `rows` pixels of a map that is `height` by `width`, or of all its pixels
-    /// in one row.
+impl Cut {
+    /// Spots of at most `rows` pixels of a map that is `height` by `width`, or of all its pixels
+    /// in one row. Near-equal shares of a row leave none nearly empty.
     pub(super) fn new(height: usize, width: usize, even: bool, rows: usize) -> Self {
-        let mut tiles: Vec<Range<usize>> = Vec::new();
         if even {
-            tiles.extend(shares(height * width, rows));
-            let lines = shares(tiles.len(), TILES_OF_LINE).collect();
-            return Self { tiles, lines };
+            let spots: Vec<_> = shares(height * width, rows).collect();
+            let lines = shares(spots.len(), PIXELS_OF_LINE / rows).collect();
+            return Self { spots, lines };
         }
-        let mut lines = Vec::with_capacity(height);
-        for row in 0..height {
-            let first = tiles.len();
-            let place = row * width;
-            tiles.extend(shares(width, rows).map(|share| place + share.start..place + share.end));
-            lines.push(first..tiles.len());
+        let of_row = width.div_ceil(rows);
+        let spots = (0..height).flat_map(|row| {
+            let first = row * width;
+            shares(width, rows).map(move |share| first + share.start..first + share.end)
+        });
+        let lines = shares(height, (PIXELS_OF_LINE / width.max(1)).max(1));
+        Self {
+            spots: spots.collect(),
+            lines: lines
+                .map(|line| line.start * of_row..line.end * of_row)
+                .collect(),
         }
-        Self { tiles, lines }
     }
 
     /// Lines of an image.
@@ -93,14 +96,14 @@ impl Tiles {
         self.lines.len()
     }
 
-    /// The numbers of a line's tiles.
+    /// The numbers of a line's spots.
     pub(super) fn line(&self, line: usize) -> Range<usize> {
         self.lines[line].clone()
     }
 
-    /// The pixels of each tile.
+    /// The pixels of each spot.
     pub(super) fn pixels(&self) -> impl Iterator<Item = Range<usize>> {
-        self.tiles.iter().cloned()
+        self.spots.iter().cloned()
     }
 }
 

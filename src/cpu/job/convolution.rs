@@ -1,38 +1,26 @@
-//! Convolutions tile by tile: loops over panels of output channels and lines of pixels.
+//! Convolutions: loops over panels of output channels and lines of pixels.
 
 use std::ops::Range;
 
 use super::{Ending, Scene};
 use crate::cpu::fuse::Activation;
-use crate::cpu::kernels::{
-    self, BLOCK, Epilogue, MAX_BLOCKS, Narrow, Offsets, Pixels, Product, Runs,
-};
+use crate::cpu::kernels::{self, BLOCK, Epilogue, MAX_BLOCKS, Narrow, Place, Product, Runs, Spot};
 use crate::cpu::pack::{NarrowBlock, Panels};
-use crate::cpu::view::{Tiles, View, share};
+use crate::cpu::view::{Cut, View};
 
-/// Tiles of a convolution's output, by panels or blocks of its channels.
+/// A convolution's output, by panels or blocks of its channels and lines of its pixels.
 #[derive(Debug, Clone)]
 pub(in crate::cpu) struct Sweep {
     pub(in crate::cpu) packed: usize,
     /// From the output's pixel (0, 0), whose window may begin in the border.
     source: View,
     stride: usize,
-    tiles: Tiles,
-    /// For each tile, found once and not again for each panel of each image.
+    cut: Cut,
+    /// Found once and not again for each panel of each image.
     spots: Vec<Spot>,
     output: View,
     ending: Ending,
     outer: Outer,
-}
-
-/// What of the map a tile is.
-#[derive(Debug, Clone)]
-struct Spot {
-    rows: usize,
-    /// Of its first pixel, from an image's block on.
-    source: usize,
-    output: Offsets,
-    residual: Option<Offsets>,
 }
 
 /// Which loop goes round the other: that over panels reads each panel's weights once and the
@@ -46,18 +34,22 @@ pub(in crate::cpu) enum Outer {
     LinesAcross,
 }
 
-/// A tile of a sweep.
-struct Tile<'a> {
+/// A line of a sweep's pixels, and the weights that it is computed with.
+struct Line<'a> {
     image: usize,
-    line: usize,
-    /// Which of its line's it is.
     number: usize,
-    spot: &'a Spot,
-    /// Panel and image whose weights are needed next.
-    next: [usize; 2],
-    /// Tiles until then, this one included, and how many there were.
-    left: usize,
-    of: usize,
+    spots: &'a [Spot],
+    weights: Weights,
+    /// Those of the next line, if they are others.
+    next: Option<Weights>,
+}
+
+/// Which weights lines are computed with, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Weights {
+    panel: usize,
+    /// Of the first of the lines.
+    image: usize,
 }
 
 /// A convolution by [`kernels::product`].
@@ -85,15 +77,12 @@ const NO_BIAS: [f32; MAX_BLOCKS * BLOCK] = [0.; MAX_BLOCKS * BLOCK];
 /// A panel of more rows of weights would push out of the cache what is being computed with.
 const AHEAD: usize = 2048;
 
-/// Tiles that share in bringing near the weights that are needed after them.
-const TILES_AHEAD: usize = 4;
-
 impl Sweep {
     /// Its `source` begins where the window of the output's pixel (0, 0) does.
     pub(in crate::cpu) fn new(
         packed: usize,
         (source, stride): (View, usize),
-        tiles: Tiles,
+        cut: Cut,
         (output, ending): (View, Ending),
         outer: Outer,
     ) -> Self {
@@ -107,154 +96,128 @@ impl Sweep {
             }
         };
         Self {
-            spots: tiles.pixels().map(spot).collect(),
+            spots: cut.pixels().map(spot).collect(),
             packed,
             source,
             stride,
-            tiles,
+            cut,
             output,
             ending,
             outer,
         }
     }
 
-    /// Hands every tile of some panels and lines of all images to `compute`, with its panel.
-    fn tiles(&self, [panels, lines]: [Range<usize>; 2], mut compute: impl FnMut(usize, &Tile<'_>)) {
-        let (outer, inner) = match self.outer {
-            Outer::Panels => (panels, lines),
-            Outer::Lines | Outer::LinesAcross => (lines, panels),
-        };
-        let [images, lines] = [self.source.images, self.tiles.lines()];
+    /// Hands some lines of all images to `compute`, each once for each of some panels.
+    fn lines(&self, [panels, lines]: [Range<usize>; 2], mut compute: impl FnMut(&Line<'_>)) {
+        let [images, of_image] = [self.source.images, self.cut.lines()];
         let image_and_line = |index: usize| match self.outer {
-            Outer::Panels | Outer::Lines => (index / lines, index % lines),
+            Outer::Panels | Outer::Lines => (index / of_image, index % of_image),
             Outer::LinesAcross => (index % images, index / images),
         };
-        let panel_and_line = |first, second| match self.outer {
-            Outer::Panels => (first, second),
-            Outer::Lines | Outer::LinesAcross => (second, first),
+        // What has the same weights is done one after the other: all lines, or one.
+        let at_once = match self.outer {
+            Outer::Panels => lines.len().max(1),
+            Outer::Lines | Outer::LinesAcross => 1,
         };
-        let by_panels = self.outer == Outer::Panels;
-        for first in outer.clone() {
-            let [mut left, mut of] = [0; 2];
-            for second in inner.clone() {
-                let (panel, index) = panel_and_line(first, second);
-                let (image, line) = image_and_line(index);
-                let spots = &self.spots[self.tiles.line(line)];
-                let (next_panel, next_index) = if !by_panels && second + 1 < inner.end {
-                    panel_and_line(first, second + 1)
-                } else if first + 1 < outer.end {
-                    panel_and_line(first + 1, inner.start)
-                } else {
-                    (panel, index)
-                };
-                let next = [next_panel, image_and_line(next_index).0];
-                if !by_panels {
-                    (left, of) = (spots.len(), spots.len());
-                } else if second == inner.start {
-                    let tiles = inner.clone().map(|index| image_and_line(index).1);
-                    of = tiles.map(|line| self.tiles.line(line).len()).sum();
-                    left = of;
-                }
-                for (number, spot) in spots.iter().enumerate() {
-                    let tile = Tile {
-                        image,
-                        line,
-                        number,
-                        spot,
-                        next,
-                        left,
-                        of,
-                    };
-                    compute(panel, &tile);
-                    left -= 1;
-                }
+        let passes = lines.len() / at_once * panels.len();
+        let pass = |number: usize| {
+            let (group, panel) = (number / panels.len(), number % panels.len());
+            let first = lines.start + group * at_once;
+            let weights = Weights {
+                panel: panels.start + panel,
+                image: image_and_line(first).0,
+            };
+            (weights, first..first + at_once)
+        };
+        for number in 0..passes {
+            let (weights, lines) = pass(number);
+            let next = (number + 1 < passes).then(|| pass(number + 1).0);
+            for index in lines.clone() {
+                let (image, number) = image_and_line(index);
+                compute(&Line {
+                    image,
+                    number,
+                    spots: &self.spots[self.cut.line(number)],
+                    weights,
+                    next: next.filter(|_| index + 1 == lines.end),
+                });
             }
         }
     }
 
-    /// Where the source of a tile's first pixel is, in the block that it begins with.
-    fn source(&self, tile: &Tile<'_>, block: usize) -> usize {
-        self.source.at(tile.image, block) + tile.spot.source
-    }
-
-    /// What becomes of a tile's sums, from this block of output channels on.
-    fn epilogue<'a>(&self, tile: &Tile<'a>, block: usize, bias: &'a [f32]) -> Epilogue<'a> {
+    /// What becomes of a line's sums, from this block of output channels on.
+    fn epilogue<'a>(&self, line: &Line<'_>, block: usize, bias: &'a [f32]) -> Epilogue<'a> {
         let Self { ending, output, .. } = self;
-        let pixels = |view: &View, offsets: &'a Offsets| Pixels {
-            start: view.at(tile.image, block),
-            offsets,
+        let place = |view: &View| Place {
+            start: view.at(line.image, block),
             block: view.block,
         };
-        let residual = ending.residual.as_ref().zip(tile.spot.residual.as_ref());
         Epilogue {
             bias,
-            gate: ending.gate.map(|gate| gate.at(tile.image, block)),
-            residual: residual.map(|(view, offsets)| pixels(view, offsets)),
+            gate: ending.gate.map(|gate| gate.at(line.image, block)),
+            residual: ending.residual.as_ref().map(place),
             relu: ending.activation == Some(Activation::Relu),
-            output: pixels(output, &tile.spot.output),
-            sums: ending.sums([tile.image, block], tile.line, tile.number),
+            output: place(output),
+            sums: ending.sums([line.image, block], line.number),
         }
     }
 
-    /// What no kernel does to a tile.
-    fn finish(&self, pixels: &Pixels<'_>, blocks: usize, scene: &Scene<'_>) {
-        let Pixels {
-            start,
-            offsets,
-            block,
-        } = *pixels;
-        let pixels = offsets.as_slice().iter();
-        let all =
-            pixels.flat_map(|pixel| (0..blocks).map(move |each| start + pixel + each * block));
+    /// What no kernel does to a line.
+    fn finish(&self, line: &Line<'_>, place: &Place, blocks: usize, scene: &Scene<'_>) {
+        let pixels = line.spots.iter().flat_map(|spot| spot.output.as_slice());
+        let all = pixels.flat_map(|pixel| {
+            (0..blocks).map(move |each| place.start + pixel + each * place.block)
+        });
         self.ending.finish(&scene.memory, all);
     }
 }
 
 impl ProductJob {
     pub(super) fn run(&self, chunk: [Range<usize>; 2], scene: &Scene<'_>) {
-        let Self { sweep, panels, .. } = self;
+        let Self { sweep, .. } = self;
         let packed = &scene.packed[sweep.packed];
-        sweep.tiles(chunk, |panel, tile| {
-            let panel = &panels.list[panel];
+        sweep.lines(chunk, |line| {
+            let panel = &self.panels.list[line.weights.panel];
             let channels = if sweep.source.pixel == 1 {
                 0
             } else {
                 panel.channel / BLOCK * sweep.source.block + panel.channel % BLOCK
             };
-            let (bias, of_image) = match self.weights_of_image {
-                Some(of_image) => (&NO_BIAS[..], tile.image * of_image),
-                None => (&packed.bias[panel.block * BLOCK..], 0),
+            let bias = match self.weights_of_image {
+                Some(_) => &NO_BIAS[..],
+                None => &packed.bias[panel.block * BLOCK..],
             };
-            let epilogue = sweep.epilogue(tile, panel.block, bias);
-            let first = of_image + panel.weights;
+            let epilogue = sweep.epilogue(line, panel.block, bias);
             let product = Product {
-                source: sweep.source(tile, 0) + channels,
+                source: sweep.source.at(line.image, 0) + channels,
                 step: self.step,
-                rows: tile.spot.rows,
+                spots: line.spots,
                 runs: &self.runs,
-                weights: &packed.weights[first..],
+                weights: &packed.weights[self.first(line.weights)..],
                 blocks: panel.blocks,
-                ahead: self.ahead(tile, first, packed.weights),
+                ahead: self.ahead(line, packed.weights),
                 epilogue,
             };
             kernels::product(scene.isa, &scene.memory, &product);
-            sweep.finish(&epilogue.output, panel.blocks, scene);
+            sweep.finish(line, &epilogue.output, panel.blocks, scene);
         });
     }
 
-    /// The part that a tile brings near of the weights that are needed next; its own begin at
-    /// `first`.
-    fn ahead<'a>(&self, tile: &Tile<'_>, first: usize, weights: &'a [f32]) -> &'a [f32] {
-        let [panel, image] = tile.next;
-        let panel = &self.panels.list[panel];
-        let start = panel.weights + image * self.weights_of_image.unwrap_or_default();
-        let tiles = tile.of.min(TILES_AHEAD);
-        if start == first || self.panels.numbers > AHEAD || tile.left > tiles {
+    /// Where these begin among all.
+    fn first(&self, weights: Weights) -> usize {
+        let of_image = self.weights_of_image.unwrap_or_default();
+        self.panels.list[weights.panel].weights + weights.image * of_image
+    }
+
+    /// The weights that a line brings near for the next one.
+    fn ahead<'a>(&self, line: &Line<'_>, weights: &'a [f32]) -> &'a [f32] {
+        let Some(next) = line.next else { return &[] };
+        let first = self.first(next);
+        if first == self.first(line.weights) || self.panels.numbers > AHEAD {
             return &[];
         }
-        let count = self.panels.numbers * panel.blocks * BLOCK;
-        let part = share(count, tiles, tiles - tile.left);
-        &weights[start + part.start..start + part.end]
+        let count = self.panels.numbers * self.panels.list[next.panel].blocks * BLOCK;
+        &weights[first..first + count]
     }
 }
 
@@ -262,21 +225,22 @@ impl NarrowJob {
     pub(super) fn run(&self, chunk: [Range<usize>; 2], scene: &Scene<'_>) {
         let Self { sweep, blocks } = self;
         let packed = &scene.packed[sweep.packed];
-        sweep.tiles(chunk, |block, tile| {
+        sweep.lines(chunk, |line| {
+            let block = line.weights.panel;
             let inputs = &blocks[block];
             let weights = 9 * inputs.lanes.len() * BLOCK;
-            let epilogue = sweep.epilogue(tile, block, &packed.bias[block * BLOCK..]);
+            let epilogue = sweep.epilogue(line, block, &packed.bias[block * BLOCK..]);
             let narrow = Narrow {
-                source: sweep.source(tile, inputs.block),
+                source: sweep.source.at(line.image, inputs.block),
                 row: sweep.source.row,
                 stride: sweep.stride,
-                pixels: tile.spot.rows,
+                spots: line.spots,
                 lanes: &inputs.lanes,
                 weights: &packed.weights[block * weights..],
                 epilogue,
             };
             kernels::narrow(scene.isa, &scene.memory, &narrow);
-            sweep.finish(&epilogue.output, 1, scene);
+            sweep.finish(line, &epilogue.output, 1, scene);
         });
     }
 }

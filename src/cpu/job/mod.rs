@@ -9,7 +9,7 @@ pub(super) use self::convolution::{NarrowJob, Outer, ProductJob, Sweep};
 pub(super) use self::winograd::{Strip, TilesInJob, TilesOutJob};
 use super::fuse::Activation;
 use super::isa::Isa;
-use super::kernels::{self, BLOCK, Memory, Pointwise, Pool, Pooling, Sums};
+use super::kernels::{self, BLOCK, Memory, Pointwise, Pool, Pooling};
 use super::pack::Packed;
 use super::view::{Grid, View};
 
@@ -176,11 +176,9 @@ impl Phase {
 }
 
 impl Ending {
-    fn sums(&self, [image, block]: [usize; 2], line: usize, tile: usize) -> Option<Sums> {
-        self.sums.map(|sums| Sums {
-            offset: sums.at(image, line, block),
-            begin: tile == 0,
-        })
+    /// Those of a line.
+    fn sums(&self, [image, block]: [usize; 2], line: usize) -> Option<usize> {
+        self.sums.map(|sums| sums.at(image, line, block))
     }
 
     /// What no kernel does, to blocks of numbers at these offsets.
@@ -248,10 +246,7 @@ impl PoolJob {
                     columns: &self.columns,
                     factors: self.factors.get(row).map_or(&[], Vec::as_slice),
                     output: self.output.at(image, block) + row * self.output.row,
-                    sums: self.sums.map(|sums| Sums {
-                        offset: sums.at(image, row, block),
-                        begin: true,
-                    }),
+                    sums: self.sums.map(|sums| sums.at(image, row, block)),
                 },
             );
         }
@@ -315,7 +310,7 @@ impl PassJob {
                     residual: ending.residual.as_ref().map(at),
                     relu: ending.activation == Some(Activation::Relu),
                     output,
-                    sums: ending.sums([image, block], row, 0),
+                    sums: ending.sums([image, block], row),
                 },
             );
             let pixels = (0..self.output.width).map(|column| output + column * BLOCK);

@@ -100,7 +100,7 @@ impl TilesOutJob {
                     residual: ending.residual.as_ref().map(at),
                     relu: ending.activation == Some(Activation::Relu),
                     output: at(output),
-                    sums: ending.sums([image, block], row, 0),
+                    sums: ending.sums([image, block], row),
                 },
             );
         }

@@ -7,21 +7,14 @@
 //! [`super`].
 #![allow(clippy::missing_safety_doc, reason = "said once, above")]
 
+use super::vector::{self, Vector};
+use super::winograd::{self, Side, TilesIn, TilesOut};
+use super::{BLOCK, Narrow, Pointwise, Pool, Product};
 use std::arch::x86_64::{
     __m256, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm256_add_ps, _mm256_fmadd_ps,
     _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps, _mm256_mul_ps, _mm256_permutevar8x32_ps,
     _mm256_set1_ps, _mm256_storeu_ps, _mm256_sub_ps,
 };
-use std::ops::Range;
-
-use super::super::view::shares;
-use super::vector::{self, Vector};
-use super::winograd::{self, Side, TilesIn, TilesOut};
-use super::{BLOCK, Narrow, Pointwise, Pool, Product};
-
-/// Pixels of a register tile at most. Shares are near-equal: a tile of few pixels waits for its own
-/// sums.
-const ROWS: usize = 6;
 
 #[derive(Clone, Copy)]
 pub(super) struct Ymm(__m256);
@@ -89,29 +82,29 @@ impl Vector for Ymm {
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn tile<const M: usize, const STEP: usize, const BLOCKS: usize>(
+unsafe fn spot<const M: usize, const STEP: usize, const BLOCKS: usize>(
     memory: *mut f32,
     product: &Product<'_>,
-    row: usize,
-    block: usize,
+    number: usize,
+    column: usize,
 ) {
     // SAFETY: the caller's.
-    unsafe { vector::product::<Ymm, M, 2, STEP, BLOCKS>(memory, product, row, block * BLOCK) }
+    unsafe { vector::product::<Ymm, M, 2, STEP, BLOCKS>(memory, product, number, column) }
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn tiles<const STEP: usize, const BLOCKS: usize>(memory: *mut f32, product: &Product<'_>) {
-    for block in 0..BLOCKS {
-        for Range { start: row, end } in shares(product.rows, ROWS) {
+unsafe fn spots<const STEP: usize, const BLOCKS: usize>(memory: *mut f32, product: &Product<'_>) {
+    for column in (0..BLOCKS * BLOCK).step_by(BLOCK) {
+        for (number, of_spot) in product.spots.iter().enumerate() {
             // SAFETY: the caller's.
             unsafe {
-                match end - row {
-                    1 => tile::<1, STEP, BLOCKS>(memory, product, row, block),
-                    2 => tile::<2, STEP, BLOCKS>(memory, product, row, block),
-                    3 => tile::<3, STEP, BLOCKS>(memory, product, row, block),
-                    4 => tile::<4, STEP, BLOCKS>(memory, product, row, block),
-                    5 => tile::<5, STEP, BLOCKS>(memory, product, row, block),
-                    _ => tile::<ROWS, STEP, BLOCKS>(memory, product, row, block),
+                match of_spot.rows {
+                    1 => spot::<1, STEP, BLOCKS>(memory, product, number, column),
+                    2 => spot::<2, STEP, BLOCKS>(memory, product, number, column),
+                    3 => spot::<3, STEP, BLOCKS>(memory, product, number, column),
+                    4 => spot::<4, STEP, BLOCKS>(memory, product, number, column),
+                    5 => spot::<5, STEP, BLOCKS>(memory, product, number, column),
+                    _ => spot::<6, STEP, BLOCKS>(memory, product, number, column),
                 }
             }
         }
@@ -123,23 +116,23 @@ pub(super) unsafe fn product(memory: *mut f32, product: &Product<'_>) {
     // SAFETY: the caller's.
     unsafe {
         match (product.step == BLOCK, product.blocks) {
-            (true, 1) => tiles::<BLOCK, 1>(memory, product),
-            (false, 1) => tiles::<0, 1>(memory, product),
+            (true, 1) => spots::<BLOCK, 1>(memory, product),
+            (false, 1) => spots::<0, 1>(memory, product),
             // Plans have no panels of two blocks for this instruction set.
-            _ => tiles::<0, 2>(memory, product),
+            _ => spots::<0, 2>(memory, product),
         }
     }
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn pixels<const P: usize>(memory: *mut f32, narrow: &Narrow<'_>, first: usize) {
+unsafe fn pixels<const P: usize>(memory: *mut f32, narrow: &Narrow<'_>, number: usize) {
     for lane in [0, 8] {
         // SAFETY: the caller's.
         unsafe {
             if narrow.stride == 1 {
-                vector::narrow::<Ymm, P, 1>(memory, narrow, first, lane);
+                vector::narrow::<Ymm, P, 1>(memory, narrow, number, lane);
             } else {
-                vector::narrow::<Ymm, P, 2>(memory, narrow, first, lane);
+                vector::narrow::<Ymm, P, 2>(memory, narrow, number, lane);
             }
         }
     }
@@ -147,16 +140,16 @@ unsafe fn pixels<const P: usize>(memory: *mut f32, narrow: &Narrow<'_>, first: u
 
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn narrow(memory: *mut f32, narrow: &Narrow<'_>) {
-    for Range { start: first, end } in shares(narrow.pixels, ROWS) {
+    for (number, spot) in narrow.spots.iter().enumerate() {
         // SAFETY: the caller's.
         unsafe {
-            match end - first {
-                1 => pixels::<1>(memory, narrow, first),
-                2 => pixels::<2>(memory, narrow, first),
-                3 => pixels::<3>(memory, narrow, first),
-                4 => pixels::<4>(memory, narrow, first),
-                5 => pixels::<5>(memory, narrow, first),
-                _ => pixels::<ROWS>(memory, narrow, first),
+            match spot.rows {
+                1 => pixels::<1>(memory, narrow, number),
+                2 => pixels::<2>(memory, narrow, number),
+                3 => pixels::<3>(memory, narrow, number),
+                4 => pixels::<4>(memory, narrow, number),
+                5 => pixels::<5>(memory, narrow, number),
+                _ => pixels::<6>(memory, narrow, number),
             }
         }
     }

@@ -82,33 +82,36 @@ impl Vector for Zmm {
 }
 
 #[target_feature(enable = "avx512f")]
-unsafe fn tile<const M: usize, const W: usize, const STEP: usize>(
+unsafe fn spot<const M: usize, const W: usize, const STEP: usize>(
     memory: *mut f32,
     product: &Product<'_>,
+    number: usize,
 ) {
     // SAFETY: the caller's.
-    unsafe { vector::product::<Zmm, M, W, STEP, W>(memory, product, 0, 0) }
+    unsafe { vector::product::<Zmm, M, W, STEP, W>(memory, product, number, 0) }
 }
 
 #[target_feature(enable = "avx512f")]
-unsafe fn tiles<const W: usize, const STEP: usize>(memory: *mut f32, product: &Product<'_>) {
-    // SAFETY: the caller's.
-    unsafe {
-        match product.rows {
-            1 => tile::<1, W, STEP>(memory, product),
-            2 => tile::<2, W, STEP>(memory, product),
-            3 => tile::<3, W, STEP>(memory, product),
-            4 => tile::<4, W, STEP>(memory, product),
-            5 => tile::<5, W, STEP>(memory, product),
-            6 => tile::<6, W, STEP>(memory, product),
-            7 => tile::<7, W, STEP>(memory, product),
-            8 => tile::<8, W, STEP>(memory, product),
-            9 => tile::<9, W, STEP>(memory, product),
-            10 => tile::<10, W, STEP>(memory, product),
-            11 => tile::<11, W, STEP>(memory, product),
-            12 => tile::<12, W, STEP>(memory, product),
-            13 => tile::<13, W, STEP>(memory, product),
-            _ => tile::<14, W, STEP>(memory, product),
+unsafe fn spots<const W: usize, const STEP: usize>(memory: *mut f32, product: &Product<'_>) {
+    for (number, of_spot) in product.spots.iter().enumerate() {
+        // SAFETY: the caller's.
+        unsafe {
+            match of_spot.rows {
+                1 => spot::<1, W, STEP>(memory, product, number),
+                2 => spot::<2, W, STEP>(memory, product, number),
+                3 => spot::<3, W, STEP>(memory, product, number),
+                4 => spot::<4, W, STEP>(memory, product, number),
+                5 => spot::<5, W, STEP>(memory, product, number),
+                6 => spot::<6, W, STEP>(memory, product, number),
+                7 => spot::<7, W, STEP>(memory, product, number),
+                8 => spot::<8, W, STEP>(memory, product, number),
+                9 => spot::<9, W, STEP>(memory, product, number),
+                10 => spot::<10, W, STEP>(memory, product, number),
+                11 => spot::<11, W, STEP>(memory, product, number),
+                12 => spot::<12, W, STEP>(memory, product, number),
+                13 => spot::<13, W, STEP>(memory, product, number),
+                _ => spot::<14, W, STEP>(memory, product, number),
+            }
         }
     }
 }
@@ -118,45 +121,47 @@ pub(super) unsafe fn product(memory: *mut f32, product: &Product<'_>) {
     // SAFETY: the caller's.
     unsafe {
         match (product.blocks, product.step) {
-            (1, BLOCK) => tiles::<1, BLOCK>(memory, product),
-            (1, _) => tiles::<1, 0>(memory, product),
-            (_, BLOCK) => tiles::<2, BLOCK>(memory, product),
-            _ => tiles::<2, 0>(memory, product),
+            (1, BLOCK) => spots::<1, BLOCK>(memory, product),
+            (1, _) => spots::<1, 0>(memory, product),
+            (_, BLOCK) => spots::<2, BLOCK>(memory, product),
+            _ => spots::<2, 0>(memory, product),
         }
     }
 }
 
 #[target_feature(enable = "avx512f")]
-unsafe fn pixels<const P: usize>(memory: *mut f32, narrow: &Narrow<'_>, first: usize) {
+unsafe fn pixels<const P: usize>(memory: *mut f32, narrow: &Narrow<'_>, number: usize) {
     // SAFETY: the caller's.
     unsafe {
         if narrow.stride == 1 {
-            vector::narrow::<Zmm, P, 1>(memory, narrow, first, 0);
+            vector::narrow::<Zmm, P, 1>(memory, narrow, number, 0);
         } else {
-            vector::narrow::<Zmm, P, 2>(memory, narrow, first, 0);
+            vector::narrow::<Zmm, P, 2>(memory, narrow, number, 0);
         }
     }
 }
 
 #[target_feature(enable = "avx512f")]
 pub(super) unsafe fn narrow(memory: *mut f32, narrow: &Narrow<'_>) {
-    // SAFETY: the caller's.
-    unsafe {
-        match narrow.pixels {
-            1 => pixels::<1>(memory, narrow, 0),
-            2 => pixels::<2>(memory, narrow, 0),
-            3 => pixels::<3>(memory, narrow, 0),
-            4 => pixels::<4>(memory, narrow, 0),
-            5 => pixels::<5>(memory, narrow, 0),
-            6 => pixels::<6>(memory, narrow, 0),
-            7 => pixels::<7>(memory, narrow, 0),
-            8 => pixels::<8>(memory, narrow, 0),
-            9 => pixels::<9>(memory, narrow, 0),
-            10 => pixels::<10>(memory, narrow, 0),
-            11 => pixels::<11>(memory, narrow, 0),
-            12 => pixels::<12>(memory, narrow, 0),
-            13 => pixels::<13>(memory, narrow, 0),
-            _ => pixels::<14>(memory, narrow, 0),
+    for (number, spot) in narrow.spots.iter().enumerate() {
+        // SAFETY: the caller's.
+        unsafe {
+            match spot.rows {
+                1 => pixels::<1>(memory, narrow, number),
+                2 => pixels::<2>(memory, narrow, number),
+                3 => pixels::<3>(memory, narrow, number),
+                4 => pixels::<4>(memory, narrow, number),
+                5 => pixels::<5>(memory, narrow, number),
+                6 => pixels::<6>(memory, narrow, number),
+                7 => pixels::<7>(memory, narrow, number),
+                8 => pixels::<8>(memory, narrow, number),
+                9 => pixels::<9>(memory, narrow, number),
+                10 => pixels::<10>(memory, narrow, number),
+                11 => pixels::<11>(memory, narrow, number),
+                12 => pixels::<12>(memory, narrow, number),
+                13 => pixels::<13>(memory, narrow, number),
+                _ => pixels::<14>(memory, narrow, number),
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ use super::isa::Isa;
 /// Channels that lie together.
 pub(super) const BLOCK: usize = 16;
 
-/// The most pixels that one [`Product`] or [`Narrow`] computes.
+/// The most pixels of a [`Spot`].
 pub(super) const MAX_ROWS: usize = 14;
 
 /// The most output channels, in blocks, that one [`Product`] computes.
@@ -75,7 +75,7 @@ impl Runs {
     }
 }
 
-/// Where up to [`MAX_ROWS`] pixels of a tile lie in a map, from an image's block of channels on.
+/// Where up to [`MAX_ROWS`] pixels lie in a map, from an image's block of channels on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Offsets {
     of_pixels: [usize; MAX_ROWS],
@@ -104,12 +104,22 @@ impl Offsets {
     }
 }
 
-/// The pixels of a tile.
+/// Pixels that are computed at once, an even step apart in the source.
+#[derive(Debug, Clone)]
+pub(super) struct Spot {
+    pub(super) rows: usize,
+    /// Of its first pixel, from an image's block on.
+    pub(super) source: usize,
+    pub(super) output: Offsets,
+    /// Where something is added to them.
+    pub(super) residual: Option<Offsets>,
+}
+
+/// What the offsets of spots count from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pixels<'a> {
-    /// Of the image's first block of the tile's channels.
+pub(super) struct Place {
+    /// The image's first block of these channels.
     pub(super) start: usize,
-    pub(super) offsets: &'a Offsets,
     /// From one block of channels to the next.
     pub(super) block: usize,
 }
@@ -117,55 +127,48 @@ pub(super) struct Pixels<'a> {
 /// What becomes of a sum: (sum + bias) * gate + residual, rectified, stored and summed up.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Epilogue<'a> {
-    /// For each output channel of the tile.
+    /// For each output channel.
     pub(super) bias: &'a [f32],
     /// Offset of a factor for each output channel.
     pub(super) gate: Option<usize>,
-    pub(super) residual: Option<Pixels<'a>>,
+    pub(super) residual: Option<Place>,
     pub(super) relu: bool,
-    pub(super) output: Pixels<'a>,
-    /// Offset of a sum over pixels for each output channel.
-    pub(super) sums: Option<Sums>,
+    pub(super) output: Place,
+    /// Offset of a sum over all pixels for each output channel.
+    pub(super) sums: Option<usize>,
 }
 
-/// Sums over pixels of what is stored.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sums {
-    pub(super) offset: usize,
-    /// Whether they begin here or go on.
-    pub(super) begin: bool,
-}
-
-/// A tile of a convolution: for each of `rows` pixels and each of 16 or 32 output channels the sum
-/// over all runs of source times weight.
+/// A part of a convolution: for each pixel of all spots and each of 16 or 32 output channels the
+/// sum over all runs of source times weight.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Product<'a> {
-    /// Offset of the first pixel's first number.
+    /// Offset that those of the spots' sources count from.
     pub(super) source: usize,
-    /// From one pixel to the next.
+    /// From one pixel of a spot to the next.
     pub(super) step: usize,
-    pub(super) rows: usize,
+    pub(super) spots: &'a [Spot],
     pub(super) runs: &'a Runs,
     /// `[numbers in all runs][output channels]`.
     pub(super) weights: &'a [f32],
     /// Output channels, in blocks: 1 or 2.
     pub(super) blocks: usize,
-    /// Weights of a later tile, to be brought near meanwhile; a hint that no result depends on.
+    /// Weights that are needed next, to be brought near meanwhile; a hint that no result depends
+    /// on.
     pub(super) ahead: &'a [f32],
     pub(super) epilogue: Epilogue<'a>,
 }
 
-/// A tile of a 3x3 convolution whose groups are narrower than a block: for each of `pixels` in a
-/// row and each channel of one block.
+/// A part of a 3x3 convolution whose groups are narrower than a block: for each pixel of all spots,
+/// each of which is of one row, and each channel of one block.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Narrow<'a> {
-    /// Offset of the first pixel's first number: of its input block's lane 0.
+    /// Offset that those of the spots' sources count from: of the input block's lane 0.
     pub(super) source: usize,
     /// From one row of the source to the next.
     pub(super) row: usize,
     /// 1 or 2.
     pub(super) stride: usize,
-    pub(super) pixels: usize,
+    pub(super) spots: &'a [Spot],
     /// For each input channel of a group: the lane that it has for each output channel.
     pub(super) lanes: &'a [[u32; BLOCK]],
     /// `[kernel row][input channel][kernel column][16]`.
@@ -196,7 +199,7 @@ pub(super) struct Pool<'a> {
     pub(super) factors: &'a [f32],
     /// Offset of the output's row.
     pub(super) output: usize,
-    pub(super) sums: Option<Sums>,
+    pub(super) sums: Option<usize>,
 }
 
 /// A row of a map, one block of channels: (source * factor + bias) * gate + residual, rectified.
@@ -211,7 +214,7 @@ pub(super) struct Pointwise<'a> {
     pub(super) residual: Option<usize>,
     pub(super) relu: bool,
     pub(super) output: usize,
-    pub(super) sums: Option<Sums>,
+    pub(super) sums: Option<usize>,
 }
 
 /// Chooses the instruction set's own function for a checked argument.
@@ -235,53 +238,65 @@ macro_rules! dispatch {
 }
 
 impl Epilogue<'_> {
-    fn check(&self, memory: &Memory<'_>, rows: usize, blocks: usize) {
+    fn check(&self, memory: &Memory<'_>, spots: &[Spot], blocks: usize) {
         let width = blocks * BLOCK;
         assert!(self.bias.len() >= width);
-        let inside = |pixels: &Pixels<'_>| {
-            assert!(rows <= pixels.offsets.count);
-            let of_blocks = (blocks - 1).saturating_mul(pixels.block);
-            let last = pixels.offsets.largest.saturating_add(of_blocks);
-            memory.check(pixels.start, last.saturating_add(BLOCK));
+        let inside = |place: &Place, rows: usize, offsets: &Offsets| {
+            assert!(rows <= offsets.count);
+            let of_blocks = (blocks - 1).saturating_mul(place.block);
+            let last = offsets.largest.saturating_add(of_blocks);
+            memory.check(place.start, last.saturating_add(BLOCK));
         };
-        inside(&self.output);
-        if let Some(residual) = &self.residual {
-            inside(residual);
+        for spot in spots {
+            inside(&self.output, spot.rows, &spot.output);
+            if let Some(residual) = &self.residual {
+                let offsets = spot.residual.as_ref();
+                assert!(offsets.is_some(), "a spot without a residual");
+                offsets.inspect(|offsets| inside(residual, spot.rows, offsets));
+            }
         }
         if let Some(gate) = self.gate {
             memory.check(gate, width);
         }
         if let Some(sums) = self.sums {
-            memory.check(sums.offset, width);
+            memory.check(sums, width);
         }
     }
 }
 
-/// Computes a tile of a convolution.
+/// Computes a part of a convolution.
 ///
 /// # Panics
 ///
 /// Where it would touch what lies outside `memory`.
 pub(super) fn product(isa: Isa, memory: &Memory<'_>, product: &Product<'_>) {
-    let Product { rows, blocks, .. } = *product;
-    assert!((1..=MAX_ROWS).contains(&rows) && (1..=MAX_BLOCKS).contains(&blocks));
+    let Product { spots, blocks, .. } = *product;
+    assert!((1..=MAX_BLOCKS).contains(&blocks));
     assert!(product.weights.len() >= product.runs.count() * blocks * BLOCK);
-    memory.check(product.source, (rows - 1) * product.step + product.runs.end);
-    product.epilogue.check(memory, rows, blocks);
+    for spot in spots {
+        assert!((1..=isa.rows()).contains(&spot.rows));
+        let numbers = (spot.rows - 1) * product.step + product.runs.end;
+        memory.check(product.source, spot.source.saturating_add(numbers));
+    }
+    product.epilogue.check(memory, spots, blocks);
     dispatch!(isa, product, memory, product);
 }
 
-/// Computes a tile of a convolution of narrow groups.
+/// Computes a part of a convolution of narrow groups.
 ///
 /// # Panics
 ///
 /// Where it would touch what lies outside `memory`.
 pub(super) fn narrow(isa: Isa, memory: &Memory<'_>, narrow: &Narrow<'_>) {
-    let Narrow { pixels, stride, .. } = *narrow;
-    assert!((1..=MAX_ROWS).contains(&pixels) && (1..=2).contains(&stride));
+    let Narrow { spots, stride, .. } = *narrow;
+    assert!((1..=2).contains(&stride));
     assert!(narrow.weights.len() >= 9 * narrow.lanes.len() * BLOCK);
-    let columns = (pixels - 1) * stride + 3;
-    memory.check(narrow.source, 2 * narrow.row + columns * BLOCK);
+    for spot in spots {
+        assert!((1..=isa.rows()).contains(&spot.rows));
+        let columns = (spot.rows - 1) * stride + 3;
+        let numbers = 2 * narrow.row + columns * BLOCK;
+        memory.check(narrow.source, spot.source.saturating_add(numbers));
+    }
     for lanes in narrow.lanes {
         // Whole halves of a block come from one half of the source's.
         for half in lanes.chunks_exact(BLOCK / 2) {
@@ -291,7 +306,7 @@ pub(super) fn narrow(isa: Isa, memory: &Memory<'_>, narrow: &Narrow<'_>) {
             );
         }
     }
-    narrow.epilogue.check(memory, pixels, 1);
+    narrow.epilogue.check(memory, spots, 1);
     dispatch!(isa, narrow, memory, narrow);
 }
 
@@ -308,7 +323,7 @@ pub(super) fn pool(isa: Isa, memory: &Memory<'_>, pool: &Pool<'_>) {
     assert!(pool.pooling == Pooling::Max || pool.factors.len() == pool.columns.len());
     memory.check(pool.output, pool.columns.len() * BLOCK);
     if let Some(sums) = pool.sums {
-        memory.check(sums.offset, BLOCK);
+        memory.check(sums, BLOCK);
     }
     dispatch!(isa, pool, memory, pool);
 }
@@ -329,7 +344,7 @@ pub(super) fn pointwise(isa: Isa, memory: &Memory<'_>, pointwise: &Pointwise<'_>
         memory.check(gate, BLOCK);
     }
     if let Some(sums) = pointwise.sums {
-        memory.check(sums.offset, BLOCK);
+        memory.check(sums, BLOCK);
     }
     if let Some(norm) = pointwise.norm {
         assert!(norm.iter().all(|numbers| numbers.len() >= BLOCK));
@@ -376,7 +391,7 @@ pub(super) fn tiles_out(isa: Isa, memory: &Memory<'_>, tiles: &TilesOut<'_>) {
         memory.check(gate, BLOCK);
     }
     if let Some(sums) = tiles.sums {
-        memory.check(sums.offset, BLOCK);
+        memory.check(sums, BLOCK);
     }
     dispatch!(isa, tiles_out, memory, tiles);
 }

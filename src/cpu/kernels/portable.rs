@@ -15,9 +15,6 @@ use super::vector::{self, Vector};
 use super::winograd::{self, Side, TilesIn, TilesOut};
 use super::{BLOCK, Narrow, Pointwise, Pool, Product};
 
-/// Pixels of a tile: with SSE's vectors of 4, 2 pixels by 16 channels take 8 registers of 16.
-const ROWS: usize = 2;
-
 const LANES: usize = 8;
 
 #[derive(Clone, Copy)]
@@ -85,31 +82,41 @@ impl Vector for Array {
 }
 
 pub(super) unsafe fn product(memory: *mut f32, product: &Product<'_>) {
-    for row in (0..product.rows).step_by(ROWS) {
-        for block in 0..product.blocks {
-            let column = block * BLOCK;
+    for (number, spot) in product.spots.iter().enumerate() {
+        for column in (0..product.blocks * BLOCK).step_by(BLOCK) {
             // SAFETY: the caller's.
             unsafe {
-                if product.rows - row == 1 {
-                    vector::product::<Array, 1, 2, 0, 0>(memory, product, row, column);
+                if spot.rows == 1 {
+                    vector::product::<Array, 1, 2, 0, 0>(memory, product, number, column);
                 } else {
-                    vector::product::<Array, ROWS, 2, 0, 0>(memory, product, row, column);
+                    vector::product::<Array, 2, 2, 0, 0>(memory, product, number, column);
                 }
             }
         }
     }
 }
 
+unsafe fn pixels<const P: usize>(memory: *mut f32, narrow: &Narrow<'_>, number: usize) {
+    for lane in (0..BLOCK).step_by(LANES) {
+        // SAFETY: the caller's.
+        unsafe {
+            if narrow.stride == 1 {
+                vector::narrow::<Array, P, 1>(memory, narrow, number, lane);
+            } else {
+                vector::narrow::<Array, P, 2>(memory, narrow, number, lane);
+            }
+        }
+    }
+}
+
 pub(super) unsafe fn narrow(memory: *mut f32, narrow: &Narrow<'_>) {
-    for pixel in 0..narrow.pixels {
-        for lane in (0..BLOCK).step_by(LANES) {
-            // SAFETY: the caller's.
-            unsafe {
-                if narrow.stride == 1 {
-                    vector::narrow::<Array, 1, 1>(memory, narrow, pixel, lane);
-                } else {
-                    vector::narrow::<Array, 1, 2>(memory, narrow, pixel, lane);
-                }
+    for (number, spot) in narrow.spots.iter().enumerate() {
+        // SAFETY: the caller's.
+        unsafe {
+            if spot.rows == 1 {
+                pixels::<1>(memory, narrow, number);
+            } else {
+                pixels::<2>(memory, narrow, number);
             }
         }
     }

@@ -1,79 +1,104 @@
 //! Each kernel as its formula reads: what the others are tested against.
 
-use super::{BLOCK, Epilogue, Memory, Narrow, Pixels, Pointwise, Pool, Pooling, Product, Sums};
+use super::{
+    BLOCK, Epilogue, Memory, Narrow, Offsets, Place, Pointwise, Pool, Pooling, Product, Spot,
+};
 
 pub(super) fn product(memory: &Memory<'_>, product: &Product<'_>) {
     let width = product.blocks * BLOCK;
-    for row in 0..product.rows {
-        let source = product.source + row * product.step;
-        for channel in 0..width {
-            let mut total = 0.;
-            let mut weights = product.weights.iter().skip(channel).step_by(width);
-            for segment in product.runs.segments() {
-                let mut sum = 0.;
-                for &offset in segment {
-                    for number in 0..product.runs.length {
-                        let weight = weights.next().copied().unwrap_or_default();
-                        sum += memory.get(source + offset + number) * weight;
+    for (number, spot) in product.spots.iter().enumerate() {
+        for row in 0..spot.rows {
+            let source = product.source + spot.source + row * product.step;
+            for channel in 0..width {
+                let mut total = 0.;
+                let mut weights = product.weights.iter().skip(channel).step_by(width);
+                for segment in product.runs.segments() {
+                    let mut sum = 0.;
+                    for &offset in segment {
+                        for number in 0..product.runs.length {
+                            let weight = weights.next().copied().unwrap_or_default();
+                            sum += memory.get(source + offset + number) * weight;
+                        }
                     }
+                    total += sum;
                 }
-                total += sum;
+                finish(
+                    memory,
+                    &product.epilogue,
+                    (number, spot),
+                    row,
+                    channel,
+                    total,
+                );
             }
-            finish(memory, &product.epilogue, row, channel, total);
         }
     }
 }
 
 pub(super) fn narrow(memory: &Memory<'_>, narrow: &Narrow<'_>) {
-    for pixel in 0..narrow.pixels {
-        for channel in 0..BLOCK {
-            let mut sum = 0.;
-            for kernel_row in 0..3 {
-                for (input, lanes) in narrow.lanes.iter().enumerate() {
-                    for column in 0..3 {
-                        let source = narrow.source
-                            + kernel_row * narrow.row
-                            + (pixel * narrow.stride + column) * BLOCK
-                            + lanes[channel] as usize;
-                        let tap = (kernel_row * narrow.lanes.len() + input) * 3 + column;
-                        sum += memory.get(source) * narrow.weights[tap * BLOCK + channel];
+    for (number, spot) in narrow.spots.iter().enumerate() {
+        for pixel in 0..spot.rows {
+            for channel in 0..BLOCK {
+                let mut sum = 0.;
+                for kernel_row in 0..3 {
+                    for (input, lanes) in narrow.lanes.iter().enumerate() {
+                        for column in 0..3 {
+                            let source = narrow.source
+                                + spot.source
+                                + kernel_row * narrow.row
+                                + (pixel * narrow.stride + column) * BLOCK
+                                + lanes[channel] as usize;
+                            let tap = (kernel_row * narrow.lanes.len() + input) * 3 + column;
+                            sum += memory.get(source) * narrow.weights[tap * BLOCK + channel];
+                        }
                     }
                 }
+                finish(
+                    memory,
+                    &narrow.epilogue,
+                    (number, spot),
+                    pixel,
+                    channel,
+                    sum,
+                );
             }
-            finish(memory, &narrow.epilogue, pixel, channel, sum);
         }
     }
 }
 
-fn finish(memory: &Memory<'_>, epilogue: &Epilogue<'_>, row: usize, channel: usize, sum: f32) {
+/// The end of a channel of pixel `row` of the spot of this number.
+fn finish(
+    memory: &Memory<'_>,
+    epilogue: &Epilogue<'_>,
+    (number, spot): (usize, &Spot),
+    row: usize,
+    channel: usize,
+    sum: f32,
+) {
+    let at = |place: &Place, offsets: &Offsets| {
+        let pixel = place.start + offsets.as_slice()[row];
+        pixel + channel / BLOCK * place.block + channel % BLOCK
+    };
+    let output = at(&epilogue.output, &spot.output);
     let mut value = sum + epilogue.bias[channel];
     if let Some(gate) = epilogue.gate {
         value *= memory.get(gate + channel);
     }
-    let at = |pixels: &Pixels<'_>| {
-        let pixel = pixels.start + pixels.offsets.as_slice()[row];
-        pixel + channel / BLOCK * pixels.block + channel % BLOCK
-    };
-    if let Some(residual) = &epilogue.residual {
-        value += memory.get(at(residual));
+    if let Some((place, offsets)) = epilogue.residual.as_ref().zip(spot.residual.as_ref()) {
+        value += memory.get(at(place, offsets));
     }
     if epilogue.relu {
         value = rectified(value);
     }
-    memory.set(at(&epilogue.output), value);
+    memory.set(output, value);
     if let Some(sums) = epilogue.sums {
-        add(memory, sums, row, channel, value);
+        add(memory, sums + channel, number + row == 0, value);
     }
 }
 
-/// Adds the value of pixel `row` to its channel's sum.
-pub(super) fn add(memory: &Memory<'_>, sums: Sums, row: usize, channel: usize, value: f32) {
-    let offset = sums.offset + channel;
-    let before = if sums.begin && row == 0 {
-        0.
-    } else {
-        memory.get(offset)
-    };
+/// Adds a pixel's value to the sum at `offset`, which begins with the first.
+pub(super) fn add(memory: &Memory<'_>, offset: usize, first: bool, value: f32) {
+    let before = if first { 0. } else { memory.get(offset) };
     memory.set(offset, before + value);
 }
 
@@ -100,7 +125,7 @@ pub(super) fn pool(memory: &Memory<'_>, pool: &Pool<'_>) {
             };
             memory.set(pool.output + pixel * BLOCK + lane, value);
             if let Some(sums) = pool.sums {
-                add(memory, sums, pixel, lane, value);
+                add(memory, sums + lane, pixel == 0, value);
             }
         }
     }
@@ -125,7 +150,7 @@ pub(super) fn pointwise(memory: &Memory<'_>, pointwise: &Pointwise<'_>) {
             }
             memory.set(pointwise.output + offset, value);
             if let Some(sums) = pointwise.sums {
-                add(memory, sums, pixel, lane, value);
+                add(memory, sums + lane, pixel == 0, value);
             }
         }
     }

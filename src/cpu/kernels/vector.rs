@@ -13,7 +13,8 @@
 
 use std::ops::Range;
 
-use super::{BLOCK, Epilogue, Narrow, Pixels, Pointwise, Pool, Pooling, Product, Sums};
+use super::{BLOCK, Epilogue, Narrow, Offsets, Place, Pointwise, Pool, Pooling, Product, Spot};
+use crate::cpu::view::share;
 
 /// A vector of 8 or 16 numbers.
 ///
@@ -47,10 +48,13 @@ pub(super) trait Vector: Copy {
 /// Numbers of a run that are added without a branch between them; most runs are of 16.
 const UNROLLED: usize = 4;
 
+/// Lines of the output that are asked for at once; more would have to wait for each other.
+const LINES_AT_ONCE: usize = 6;
+
 /// Numbers of a cache line.
 const LINE: usize = 16;
 
-/// A tile of `M` pixels by `W` vectors, from `first_row` and `first_column` of the product's on.
+/// The `M` pixels of a spot, by its number, by `W` vectors from `first_column` of the product's on.
 /// `STEP` and `BLOCKS` are the product's step and blocks where the compiler knows them, else 0.
 ///
 /// # Safety
@@ -66,7 +70,7 @@ pub(super) unsafe fn product<
 >(
     memory: *mut f32,
     product: &Product<'_>,
-    first_row: usize,
+    number: usize,
     first_column: usize,
 ) {
     let step = if STEP == 0 { product.step } else { STEP };
@@ -74,14 +78,25 @@ pub(super) unsafe fn product<
     let width = blocks * BLOCK;
     // SAFETY: the caller's.
     unsafe {
+        let spot = product.spots.get_unchecked(number);
         // What the segments before the last have come to; most products have but one.
         let mut totals = [[V::splat(0.); W]; M];
         let mut sums = totals;
         let mut near = 0;
+        if M * W * V::LANES <= LINES_AT_ONCE * LINE {
+            near = M;
+            bring_near::<V, W>(memory, &product.epilogue, spot, 0..M, first_column);
+        }
         let mut ahead = product.ahead.as_ptr();
-        let mut fetched = ahead;
-        let ahead_step = product.ahead.len() / product.runs.count().max(1);
-        let source = memory.cast_const().add(product.source + first_row * step);
+        let mut ahead_of_run = 0;
+        if !product.ahead.is_empty() {
+            let of_spot = share(product.ahead.len(), product.spots.len(), number);
+            ahead = ahead.add(of_spot.start);
+            ahead_of_run = of_spot
+                .len()
+                .div_ceil(LINE * product.runs.offsets.len().max(1));
+        }
+        let source = memory.cast_const().add(product.source + spot.source);
         let mut weights = product.weights.as_ptr().add(first_column);
         let segments = product.runs.segments();
         let several = segments.len() > 1;
@@ -101,25 +116,18 @@ pub(super) unsafe fn product<
                         V::prefetch(source.add(next + m * step));
                     }
                 }
-                let pixels = near..(near + product.runs.pixels_of_run).min(M);
-                near = pixels.end;
-                for m in pixels {
-                    let first = first_column / BLOCK;
-                    let blocks = first..first + W * V::LANES / BLOCK;
-                    let row = first_row + m;
-                    bring_near::<V>(memory, &product.epilogue.output, row, blocks.clone());
-                    if let Some(residual) = &product.epilogue.residual {
-                        bring_near::<V>(memory, residual, row, blocks);
-                    }
+                if M * W * V::LANES > LINES_AT_ONCE * LINE {
+                    let pixels = near..(near + product.runs.pixels_of_run).min(M);
+                    near = pixels.end;
+                    bring_near::<V, W>(memory, &product.epilogue, spot, pixels, first_column);
+                }
+                for _ in 0..ahead_of_run {
+                    V::prefetch_far(ahead);
+                    ahead = ahead.wrapping_add(LINE);
                 }
                 let mut numbers = source.add(offset);
                 let mut rest = product.runs.length;
                 while rest >= UNROLLED {
-                    ahead = ahead.wrapping_add(UNROLLED * ahead_step);
-                    while fetched < ahead {
-                        V::prefetch_far(fetched);
-                        fetched = fetched.wrapping_add(LINE);
-                    }
                     for number in 0..UNROLLED {
                         let weights = weights.wrapping_add(number * width);
                         add_products::<V, M, W>(numbers.add(number), step, weights, &mut sums);
@@ -143,7 +151,13 @@ pub(super) unsafe fn product<
                 }
             }
         }
-        finish(memory, &product.epilogue, first_row, first_column, sums);
+        finish(
+            memory,
+            &product.epilogue,
+            (number, spot),
+            first_column,
+            sums,
+        );
     }
 }
 
@@ -174,38 +188,46 @@ unsafe fn add_products<V: Vector, const M: usize, const W: usize>(
     }
 }
 
-/// Asks for some blocks of a pixel.
+/// Asks for what the epilogue of some of a spot's pixels touches.
 ///
 /// # Safety
 ///
 /// [`Epilogue::check`]'s checks, and a processor with `V`'s instructions.
 #[inline(always)]
-unsafe fn bring_near<V: Vector>(
+unsafe fn bring_near<V: Vector, const W: usize>(
     memory: *mut f32,
-    pixels: &Pixels<'_>,
-    row: usize,
-    blocks: Range<usize>,
+    epilogue: &Epilogue<'_>,
+    spot: &Spot,
+    rows: Range<usize>,
+    first_column: usize,
 ) {
-    // SAFETY: the caller's.
-    unsafe {
-        let pixel = pixels.at(memory, row);
-        for block in blocks {
-            V::prefetch(pixel.add(block * pixels.block));
+    let first = first_column / BLOCK;
+    for row in rows {
+        for block in first..first + W * V::LANES / BLOCK {
+            // SAFETY: the caller's.
+            unsafe {
+                let output = epilogue.output.pixel(memory, &spot.output, row);
+                V::prefetch(output.add(block * epilogue.output.block));
+                if let (Some(place), Some(offsets)) = (&epilogue.residual, &spot.residual) {
+                    let residual = place.pixel(memory, offsets, row);
+                    V::prefetch(residual.add(block * place.block));
+                }
+            }
         }
     }
 }
 
-impl Pixels<'_> {
+impl Place {
     /// A pixel's first number.
     ///
     /// # Safety
     ///
     /// [`Epilogue::check`]'s checks.
     #[inline(always)]
-    unsafe fn at(&self, memory: *mut f32, row: usize) -> *mut f32 {
+    unsafe fn pixel(&self, memory: *mut f32, offsets: &Offsets, row: usize) -> *mut f32 {
         // SAFETY: the caller's.
         unsafe {
-            let offset = *self.offsets.of_pixels.get_unchecked(row);
+            let offset = *offsets.of_pixels.get_unchecked(row);
             memory.add(self.start).add(offset)
         }
     }
@@ -218,12 +240,18 @@ impl Pixels<'_> {
 unsafe fn finish<V: Vector, const M: usize, const W: usize>(
     memory: *mut f32,
     epilogue: &Epilogue<'_>,
-    first_row: usize,
+    (number, spot): (usize, &Spot),
     first_column: usize,
     mut sums: [[V; W]; M],
 ) {
     // SAFETY: the caller's.
     unsafe {
+        let part = |place: &Place, offsets: &Offsets, m: usize, w: usize| {
+            let column = first_column + w * V::LANES;
+            let from_pixel = column / BLOCK * place.block + column % BLOCK;
+            place.pixel(memory, offsets, m).add(from_pixel)
+        };
+        let output = |m: usize, w: usize| part(&epilogue.output, &spot.output, m, w);
         // Step by step, each for all sums at once: they stay in registers.
         for w in 0..W {
             let column = first_column + w * V::LANES;
@@ -238,15 +266,10 @@ unsafe fn finish<V: Vector, const M: usize, const W: usize>(
                 }
             }
         }
-        let part = |pixels: &Pixels<'_>, m: usize, w: usize| {
-            let column = first_column + w * V::LANES;
-            let place = column / BLOCK * pixels.block + column % BLOCK;
-            pixels.at(memory, first_row + m).add(place)
-        };
-        if let Some(residual) = &epilogue.residual {
+        if let (Some(place), Some(offsets)) = (&epilogue.residual, &spot.residual) {
             for m in 0..M {
                 for w in 0..W {
-                    sums[m][w] = sums[m][w].add(V::load(part(residual, m, w)));
+                    sums[m][w] = sums[m][w].add(V::load(part(place, offsets, m, w)));
                 }
             }
         }
@@ -259,45 +282,26 @@ unsafe fn finish<V: Vector, const M: usize, const W: usize>(
         }
         for m in 0..M {
             for w in 0..W {
-                sums[m][w].store(part(&epilogue.output, m, w));
+                sums[m][w].store(output(m, w));
             }
         }
-        if let Some(places) = epilogue.sums {
+        if let Some(offset) = epilogue.sums {
             for w in 0..W {
+                let sum = memory.add(offset + first_column + w * V::LANES);
                 let mut total = V::splat(0.);
                 for m in 0..M {
                     total = total.add(sums[m][w]);
                 }
-                let begin = places.begin && first_row == 0;
-                add_sum(
-                    memory,
-                    places.offset + first_column + w * V::LANES,
-                    begin,
-                    total,
-                );
+                if number > 0 {
+                    total = total.add(V::load(sum));
+                }
+                total.store(sum);
             }
         }
     }
 }
 
-/// # Safety
-///
-/// A vector's numbers at `offset`, and a processor with `V`'s instructions.
-#[inline(always)]
-pub(super) unsafe fn add_sum<V: Vector>(memory: *mut f32, offset: usize, begin: bool, total: V) {
-    // SAFETY: the caller's.
-    unsafe {
-        let sum = memory.add(offset);
-        let total = if begin {
-            total
-        } else {
-            total.add(V::load(sum))
-        };
-        total.store(sum);
-    }
-}
-
-/// `P` pixels of a row, from `first` of the tile's on, in the lanes from `lane` on.
+/// The `P` pixels of a spot, by its number, in the lanes from `lane` on.
 ///
 /// # Safety
 ///
@@ -306,15 +310,14 @@ pub(super) unsafe fn add_sum<V: Vector>(memory: *mut f32, offset: usize, begin: 
 pub(super) unsafe fn narrow<V: Vector, const P: usize, const STRIDE: usize>(
     memory: *mut f32,
     narrow: &Narrow<'_>,
-    first: usize,
+    number: usize,
     lane: usize,
 ) {
     // SAFETY: the caller's.
     unsafe {
+        let spot = narrow.spots.get_unchecked(number);
         let mut sums = [[V::splat(0.); 1]; P];
-        let source = memory
-            .cast_const()
-            .add(narrow.source + first * STRIDE * BLOCK);
+        let source = memory.cast_const().add(narrow.source + spot.source);
         let mut weights = narrow.weights.as_ptr().add(lane);
         for row in 0..3 {
             for lanes in narrow.lanes {
@@ -346,7 +349,7 @@ pub(super) unsafe fn narrow<V: Vector, const P: usize, const STRIDE: usize>(
                 weights = weights.wrapping_add(3 * BLOCK);
             }
         }
-        finish(memory, &narrow.epilogue, first, lane, sums);
+        finish(memory, &narrow.epilogue, (number, spot), lane, sums);
     }
 }
 
@@ -388,8 +391,8 @@ pub(super) unsafe fn pool<V: Vector>(memory: *mut f32, pool: &Pool<'_>) {
                 value.store(memory.add(pool.output + pixel * BLOCK + lane));
                 total = total.add(value);
             }
-            if let Some(Sums { offset, begin }) = pool.sums {
-                add_sum(memory, offset + lane, begin, total);
+            if let Some(offset) = pool.sums {
+                total.store(memory.add(offset + lane));
             }
         }
     }
@@ -431,8 +434,8 @@ pub(super) unsafe fn pointwise<V: Vector>(memory: *mut f32, pointwise: &Pointwis
                 value.store(of(pointwise.output + pixel * BLOCK));
                 total = total.add(value);
             }
-            if let Some(Sums { offset, begin }) = pointwise.sums {
-                add_sum(memory, offset + lane, begin, total);
+            if let Some(offset) = pointwise.sums {
+                total.store(of(offset));
             }
         }
     }

@@ -12,8 +12,8 @@
     reason = "see vector.rs"
 )]
 
-use super::vector::{Vector, add_sum};
-use super::{BLOCK, Memory, Sums, scalar};
+use super::vector::Vector;
+use super::{BLOCK, Memory, scalar};
 
 const A: f32 = 0.625;
 const B: f32 = 1.5;
@@ -60,7 +60,7 @@ pub(in crate::cpu) struct TilesOut<'a> {
     pub(in crate::cpu) residual: Option<[usize; 2]>,
     pub(in crate::cpu) relu: bool,
     pub(in crate::cpu) output: [usize; 2],
-    pub(in crate::cpu) sums: Option<Sums>,
+    pub(in crate::cpu) sums: Option<usize>,
 }
 
 impl Side {
@@ -180,7 +180,7 @@ pub(super) fn tiles_out(memory: &Memory<'_>, tiles: &TilesOut<'_>) {
                 }
                 memory.set(at(tiles.output), value);
                 if let Some(sums) = tiles.sums {
-                    scalar::add(memory, sums, tile + place, lane, value);
+                    scalar::add(memory, sums + lane, tile + place == 0, value);
                 }
             }
         }
@@ -364,8 +364,8 @@ pub(super) unsafe fn vector_out<V: Vector, const N: usize, const M: usize>(
                     }
                 }
             }
-            if let Some(Sums { offset, begin }) = tiles.sums {
-                add_sum(memory, offset + lane, begin, total);
+            if let Some(offset) = tiles.sums {
+                total.store(memory.add(offset + lane));
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::cpu::job::{
 };
 use crate::cpu::kernels::{BLOCK, Runs, Side};
 use crate::cpu::pack::{Form, Order};
-use crate::cpu::view::{Grid, Tiles, View, blocks, share, spread};
+use crate::cpu::view::{Cut, Grid, View, blocks, share, spread};
 use crate::error::{Error, Result};
 use crate::network::geometry::{Extent, Padding, Window};
 
@@ -140,26 +140,23 @@ impl Planning<'_> {
     }
 
     /// How a convolution's output is cut, and whether its images are the pixels of one.
-    pub(super) fn tiles(&self, index: usize, offsets: &[usize]) -> Option<(Tiles, bool)> {
+    pub(super) fn cut(&self, index: usize, offsets: &[usize]) -> Option<(Cut, bool)> {
         let node = &self.graph.nodes[index];
         let convolution = self.convolutions[index].as_ref()?;
         let [source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
-        let rows = |even| self.setting.isa.rows(even);
+        let rows = self.setting.isa.rows();
         let alone = output.height * output.width == 1
             && node.finish.gate.is_none()
             && self.sums[index].is_none();
         if alone {
-            return Some((Tiles::new(self.images, 1, true, rows(true)), true));
+            return Some((Cut::new(self.images, 1, true, rows), true));
         }
         let pointwise = convolution.form.kernel == [1, 1]
             && convolution.window.stride == 1
             && [source.height, source.width] == [output.height, output.width];
         let even = (pointwise && source.even_step().is_some()) || output.width == 1;
         let even = even && !convolution.narrow;
-        Some((
-            Tiles::new(output.height, output.width, even, rows(even)),
-            false,
-        ))
+        Some((Cut::new(output.height, output.width, even, rows), false))
     }
 
     pub(super) fn convolve(
@@ -168,8 +165,8 @@ impl Planning<'_> {
         offsets: &[usize],
     ) -> Result<(&'static str, Job, Grid, u64)> {
         let node = &self.graph.nodes[index];
-        let (Some(convolution), Some((tiles, as_pixels))) =
-            (self.convolutions[index], self.tiles(index, offsets))
+        let (Some(convolution), Some((cut, as_pixels))) =
+            (self.convolutions[index], self.cut(index, offsets))
         else {
             return Err(Error::Geometry("no convolution".to_owned()));
         };
@@ -187,16 +184,17 @@ impl Planning<'_> {
         let threads = self.setting.threads;
         if narrow {
             let blocks = form.narrow_blocks();
+            let of_line = output.height * output.width * BLOCK / cut.lines();
             let grid = Grid::of_panels(
                 blocks.len(),
-                output.images * tiles.lines(),
-                [9 * form.share() * BLOCK, output.width * BLOCK],
+                output.images * cut.lines(),
+                [9 * form.share() * BLOCK, of_line],
                 threads,
             );
             let macs = pixels * (9 * form.share() * blocks.len() * BLOCK) as u64;
             let packed = self.packing(index, Order::Narrow(form));
             let source = (source, window.stride);
-            let sweep = Sweep::new(packed, source, tiles, (output, ending), Outer::Panels);
+            let sweep = Sweep::new(packed, source, cut, (output, ending), Outer::Panels);
             let job = Job::Narrow(NarrowJob { sweep, blocks });
             return Ok(("narrow groups", job, grid, macs));
         }
@@ -225,7 +223,7 @@ impl Planning<'_> {
             ending.residual = ending.residual.map(|view| view.of_images_as_pixels());
         }
         let stride = if as_pixels { 1 } else { window.stride };
-        let lines = output.images * tiles.lines();
+        let lines = output.images * cut.lines();
         let of_panel = panels.numbers * BLOCK * panels.list[0].blocks;
         let of_line =
             source.images * panels.source_blocks * source.height * source.width * source.pixel
@@ -238,7 +236,7 @@ impl Planning<'_> {
             Outer::Panels
         };
         let packed = self.packing(index, Order::Panels(form));
-        let sweep = Sweep::new(packed, (source, stride), tiles, (output, ending), outer);
+        let sweep = Sweep::new(packed, (source, stride), cut, (output, ending), outer);
         let job = Job::Product(ProductJob {
             sweep,
             runs: Runs::new(runs, panels.run),
@@ -338,7 +336,7 @@ impl Planning<'_> {
                 strip: strip(input),
                 source,
             };
-            let cut = Tiles::new(1, tiles, true, self.setting.isa.rows(true));
+            let cut = Cut::new(1, tiles, true, self.setting.isa.rows());
             let lines = numbers * cut.lines();
             let runs = (0..panels.source_blocks).map(|block| block * input.block);
             let product = ProductJob {

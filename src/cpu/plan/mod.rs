@@ -282,8 +282,8 @@ impl Planning<'_> {
                 self.sums[part] = Some(place);
                 if let Some(side) = self.convolutions[part].and_then(|conv| conv.side) {
                     place.lines = place.lines.div_ceil(side.outputs());
-                } else if let Some((tiles, _)) = self.tiles(part, &nowhere) {
-                    place.lines = tiles.lines();
+                } else if let Some((cut, _)) = self.cut(part, &nowhere) {
+                    place.lines = cut.lines();
                 }
                 self.sums[part] = Some(place);
                 sums_buffers.push(part);

@@ -3,11 +3,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::super::kernels::{self, BLOCK, Epilogue, Memory, Offsets, Pixels, Product, Runs};
+use super::super::kernels::{self, BLOCK, Epilogue, Memory, Offsets, Place, Product, Runs, Spot};
 use super::Isa;
 
 /// Pixels of the tile.
-const ROWS: usize = 3;
+const ROWS: usize = 2;
 
 /// Places of the source, the residual and the output, in a memory that they fill.
 const SOURCE: usize = 0;
@@ -19,6 +19,9 @@ const END: usize = 3 * ROWS * BLOCK;
 struct Tile {
     rows: usize,
     source: usize,
+    /// From there to the spot's.
+    of_spot: usize,
+    has_residual: bool,
     residual: usize,
     output: usize,
     /// From one block to the next.
@@ -29,6 +32,8 @@ struct Tile {
 const GOOD: Tile = Tile {
     rows: ROWS,
     source: SOURCE,
+    of_spot: 0,
+    has_residual: true,
     residual: RESIDUAL,
     output: OUTPUT,
     block: 0,
@@ -41,16 +46,21 @@ fn computed(isa: Isa, tile: Tile) -> bool {
     // SAFETY: one thread.
     let memory = unsafe { Memory::new(&mut numbers) };
     let offsets = Offsets::new((0..ROWS).map(|pixel| pixel * BLOCK));
-    let pixels = |start| Pixels {
+    let place = |start| Place {
         start,
-        offsets: &offsets,
         block: tile.block,
+    };
+    let spot = Spot {
+        rows: tile.rows,
+        source: tile.of_spot,
+        output: offsets.clone(),
+        residual: tile.has_residual.then_some(offsets),
     };
     let runs = Runs::new(vec![0], BLOCK);
     let product = Product {
         source: tile.source,
         step: BLOCK,
-        rows: tile.rows,
+        spots: &[spot],
         runs: &runs,
         weights: &[0.; 2 * BLOCK * BLOCK],
         blocks: tile.blocks,
@@ -58,9 +68,9 @@ fn computed(isa: Isa, tile: Tile) -> bool {
         epilogue: Epilogue {
             bias: &[0.; 2 * BLOCK],
             gate: None,
-            residual: Some(pixels(tile.residual)),
+            residual: Some(place(tile.residual)),
             relu: true,
-            output: pixels(tile.output),
+            output: place(tile.output),
             sums: None,
         },
     };
@@ -72,9 +82,24 @@ fn computed(isa: Isa, tile: Tile) -> bool {
 fn a_tile_that_reaches_outside_is_refused() {
     let wrong = [
         // More pixels than there are offsets.
-        Tile { rows: 4, ..GOOD },
+        Tile {
+            rows: ROWS + 1,
+            ..GOOD
+        },
         Tile {
             source: END - ROWS * BLOCK + 1,
+            ..GOOD
+        },
+        Tile {
+            of_spot: END - ROWS * BLOCK + 1,
+            ..GOOD
+        },
+        Tile {
+            of_spot: usize::MAX,
+            ..GOOD
+        },
+        Tile {
+            has_residual: false,
             ..GOOD
         },
         Tile {

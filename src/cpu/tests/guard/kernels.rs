@@ -9,8 +9,8 @@ use super::super::Random;
 use super::say;
 use crate::cpu::Isa;
 use crate::cpu::kernels::{
-    self, BLOCK, Epilogue, MAX_BLOCKS, MAX_ROWS, Memory, Narrow, Offsets, Pixels, Pointwise, Pool,
-    Pooling, Product, Runs, Side, Sums, TilesIn, TilesOut,
+    self, BLOCK, Epilogue, MAX_BLOCKS, Memory, Narrow, Offsets, Place as Base, Pointwise, Pool,
+    Pooling, Product, Runs, Side, Spot, TilesIn, TilesOut,
 };
 
 /// Numbers of memory that a kernel reads or writes.
@@ -80,20 +80,20 @@ fn run(isa: Isa, name: &str, places: &[Place], kernel: impl Fn(&Memory<'_>, &[us
 }
 
 /// What a kernel does to a sum before it stores it.
+#[allow(clippy::struct_excessive_bools, reason = "each is there or not")]
 #[derive(Debug, Clone, Copy)]
 struct Ending {
     gate: bool,
     residual: bool,
     relu: bool,
-    /// Whether they begin.
-    sums: Option<bool>,
+    sums: bool,
 }
 
 const PLAIN: Ending = Ending {
     gate: false,
     residual: false,
     relu: false,
-    sums: None,
+    sums: false,
 };
 
 const ENDINGS: [Ending; 4] = [
@@ -102,11 +102,11 @@ const ENDINGS: [Ending; 4] = [
         gate: true,
         residual: true,
         relu: true,
-        sums: Some(true),
+        sums: true,
     },
     Ending {
         gate: true,
-        sums: Some(false),
+        sums: true,
         ..PLAIN
     },
     Ending {
@@ -120,44 +120,59 @@ impl Ending {
     /// Places of the gate, the residual, the sums and the output.
     fn places(self, channels: usize, output: usize) -> [Place; 4] {
         let there = |is: bool, place: Place| if is { place } else { Place::None };
-        let sums = match self.sums {
-            Some(true) => Place::Out(channels),
-            Some(false) => Place::Both(channels),
-            None => Place::None,
-        };
         [
             there(self.gate, Place::In(channels)),
             there(self.residual, Place::In(output)),
-            sums,
+            there(self.sums, Place::Out(channels)),
             Place::Out(output),
         ]
     }
 
-    fn sums(self, offset: usize) -> Option<Sums> {
-        self.sums.map(|begin| Sums { offset, begin })
+    fn sums(self, offset: usize) -> Option<usize> {
+        self.sums.then_some(offset)
     }
 
-    /// The epilogue of the pixels in `row`.
-    fn epilogue<'a>(self, offsets: &[usize], row: &'a Offsets, bias: &'a [f32]) -> Epilogue<'a> {
-        let pixels = |start: usize| Pixels {
+    /// The epilogue of so many pixels, block by block.
+    fn epilogue<'a>(self, offsets: &[usize], pixels: usize, bias: &'a [f32]) -> Epilogue<'a> {
+        let base = |start: usize| Base {
             start,
-            offsets: row,
-            block: row.as_slice().len() * BLOCK,
+            block: pixels * BLOCK,
         };
         Epilogue {
             bias,
             gate: self.gate.then_some(offsets[0]),
-            residual: self.residual.then(|| pixels(offsets[1])),
+            residual: self.residual.then(|| base(offsets[1])),
             relu: self.relu,
-            output: pixels(offsets[3]),
+            output: base(offsets[3]),
             sums: self.sums(offsets[2]),
         }
     }
+
+    /// Spots of so many pixels each, of which the sources are `step` apart.
+    fn spots(self, rows: &[usize], step: usize) -> Vec<Spot> {
+        let mut first = 0;
+        let spot = |&rows: &usize| {
+            let pixels = (first..first + rows).map(|pixel| pixel * BLOCK);
+            let output = Offsets::new(pixels);
+            let source = first * step;
+            first += rows;
+            Spot {
+                rows,
+                source,
+                residual: self.residual.then(|| output.clone()),
+                output,
+            }
+        };
+        rows.iter().map(spot).collect()
+    }
 }
 
-/// Where so many pixels of a row lie.
-fn row_of(pixels: usize) -> Offsets {
-    Offsets::new((0..pixels).map(|pixel| pixel * BLOCK))
+/// A spot of each number of pixels that there is, and several.
+fn all_rows(isa: Isa) -> impl Iterator<Item = Vec<usize>> {
+    let most = isa.rows();
+    (1..=most)
+        .map(|rows| vec![rows])
+        .chain([vec![most, 1, most]])
 }
 
 fn numbers(count: usize) -> Vec<f32> {
@@ -192,22 +207,24 @@ fn products(isa: Isa, ending: Ending) {
         for blocks in 1..=MAX_BLOCKS {
             let weights = numbers(runs.count() * blocks * BLOCK);
             let bias = numbers(blocks * BLOCK);
-            for rows in 1..=MAX_ROWS {
-                let source = (rows - 1) * step + offsets.last().unwrap() + length;
-                let ends = ending.places(blocks * BLOCK, blocks * rows * BLOCK);
+            for rows in all_rows(isa) {
+                let pixels: usize = rows.iter().sum();
+                let source = (pixels - 1) * step + offsets.last().unwrap() + length;
+                let ends = ending.places(blocks * BLOCK, blocks * pixels * BLOCK);
                 let places: Vec<Place> = ends.into_iter().chain(once(Place::In(source))).collect();
-                let name = format!("a product of {rows} rows, {blocks} blocks, runs {offsets:?}");
-                let pixels_at = row_of(rows);
+                let name =
+                    format!("a product of {rows:?} pixels, {blocks} blocks, runs {offsets:?}");
+                let spots = ending.spots(&rows, *step);
                 run(isa, &name, &places, |memory, offsets| {
                     let product = Product {
                         source: offsets[4],
                         step: *step,
-                        rows,
+                        spots: &spots,
                         runs: &runs,
                         weights: &weights,
                         blocks,
                         ahead: &weights,
-                        epilogue: ending.epilogue(offsets, &pixels_at, &bias),
+                        epilogue: ending.epilogue(offsets, pixels, &bias),
                     };
                     kernels::product(isa, memory, &product);
                 });
@@ -223,25 +240,26 @@ fn narrows(isa: Isa, ending: Ending) {
             .collect();
         let weights = numbers(9 * share * BLOCK);
         let bias = numbers(BLOCK);
-        for (stride, pixels) in
-            (1..=2).flat_map(|stride| (1..=MAX_ROWS).map(move |pixels| (stride, pixels)))
+        for (stride, rows) in
+            (1..=2).flat_map(|stride| all_rows(isa).map(move |rows| (stride, rows)))
         {
+            let pixels: usize = rows.iter().sum();
             let columns = (pixels - 1) * stride + 3;
             let row = (columns + 1) * BLOCK;
             let ends = ending.places(BLOCK, pixels * BLOCK);
             let source = Place::In(2 * row + columns * BLOCK);
             let places: Vec<Place> = ends.into_iter().chain(once(source)).collect();
-            let name = format!("groups of {share}, {pixels} pixels, stride {stride}");
-            let pixels_at = row_of(pixels);
+            let name = format!("groups of {share}, {rows:?} pixels, stride {stride}");
+            let spots = ending.spots(&rows, stride * BLOCK);
             run(isa, &name, &places, |memory, offsets| {
                 let narrow = Narrow {
                     source: offsets[4],
                     row,
                     stride,
-                    pixels,
+                    spots: &spots,
                     lanes: &lanes,
                     weights: &weights,
-                    epilogue: ending.epilogue(offsets, &pixels_at, &bias),
+                    epilogue: ending.epilogue(offsets, pixels, &bias),
                 };
                 kernels::narrow(isa, memory, &narrow);
             });
@@ -256,11 +274,8 @@ fn pools(isa: Isa) {
         let row = (columns + 4) * BLOCK;
         let source = Place::In((rows - 1) * row + (columns + 2) * BLOCK);
         for pooling in [Pooling::Max, Pooling::Mean] {
-            for begin in [None, Some(true), Some(false)] {
-                let ending = Ending {
-                    sums: begin,
-                    ..PLAIN
-                };
+            for sums in [false, true] {
+                let ending = Ending { sums, ..PLAIN };
                 let ends = ending.places(BLOCK, columns * BLOCK);
                 let places: Vec<Place> = ends.into_iter().chain(once(source)).collect();
                 let name = format!("a pool, {pooling:?} of {rows} rows");
