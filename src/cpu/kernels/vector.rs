@@ -79,12 +79,12 @@ pub(super) unsafe fn product<
     // SAFETY: the caller's.
     unsafe {
         let spot = product.spots.get_unchecked(number);
+        let offsets = &product.runs.offsets;
         // What the segments before the last have come to; most products have but one.
         let mut totals = [[V::splat(0.); W]; M];
         let mut sums = totals;
         let mut near = 0;
         if M * W * V::LANES <= LINES_AT_ONCE * LINE {
-            near = M;
             bring_near::<V, W>(memory, &product.epilogue, spot, 0..M, first_column);
         }
         let mut ahead = product.ahead.as_ptr();
@@ -92,16 +92,22 @@ pub(super) unsafe fn product<
         if !product.ahead.is_empty() {
             let of_spot = share(product.ahead.len(), product.spots.len(), number);
             ahead = ahead.add(of_spot.start);
-            ahead_of_run = of_spot
-                .len()
-                .div_ceil(LINE * product.runs.offsets.len().max(1));
+            ahead_of_run = of_spot.len().div_ceil(LINE * offsets.len().max(1));
         }
         let source = memory.cast_const().add(product.source + spot.source);
         let mut weights = product.weights.as_ptr().add(first_column);
+        let source_of_next = match (product.spots.get(number + 1), offsets.first()) {
+            (Some(next), Some(first)) => {
+                let first = product.source + next.source + first;
+                memory.cast_const().wrapping_add(first)
+            }
+            _ => source,
+        };
+        let mut done = 0;
         let segments = product.runs.segments();
         let several = segments.len() > 1;
-        for (number, segment) in segments.enumerate() {
-            if number > 0 {
+        for (index, segment) in segments.enumerate() {
+            if index > 0 {
                 for m in 0..M {
                     for w in 0..W {
                         totals[m][w] = totals[m][w].add(sums[m][w]);
@@ -109,12 +115,16 @@ pub(super) unsafe fn product<
                     }
                 }
             }
-            for (run, &offset) in segment.iter().enumerate() {
-                // The segment's next numbers, which another core may have written.
-                if let Some(&next) = segment.get(run + 1) {
-                    for m in 0..M {
-                        V::prefetch(source.add(next + m * step));
-                    }
+            for &offset in segment {
+                // The next numbers, of this spot or the next one, which another core may have
+                // written.
+                done += 1;
+                let next = match offsets.get(done) {
+                    Some(&offset) => source.add(offset),
+                    None => source_of_next,
+                };
+                for m in 0..M {
+                    V::prefetch(next.wrapping_add(m * step));
                 }
                 if M * W * V::LANES > LINES_AT_ONCE * LINE {
                     let pixels = near..(near + product.runs.pixels_of_run).min(M);
