@@ -81,21 +81,35 @@ impl Vector for Array {
     }
 }
 
+// Not part of whatever calls it: there the loop's vectors would not stay in registers.
+#[inline(never)]
+unsafe fn spot<const M: usize>(
+    memory: *mut f32,
+    product: &Product<'_>,
+    number: usize,
+    column: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe { vector::product::<Array, M, 2, 0, 0>(memory, product, number, column) }
+}
+
 pub(super) unsafe fn product(memory: *mut f32, product: &Product<'_>) {
-    for (number, spot) in product.spots.iter().enumerate() {
+    for (number, of_spot) in product.spots.iter().enumerate() {
         for column in (0..product.blocks * BLOCK).step_by(BLOCK) {
             // SAFETY: the caller's.
             unsafe {
-                if spot.rows == 1 {
-                    vector::product::<Array, 1, 2, 0, 0>(memory, product, number, column);
+                if of_spot.rows == 1 {
+                    spot::<1>(memory, product, number, column);
                 } else {
-                    vector::product::<Array, 2, 2, 0, 0>(memory, product, number, column);
+                    spot::<2>(memory, product, number, column);
                 }
             }
         }
     }
 }
 
+// As above.
+#[inline(never)]
 unsafe fn pixels<const P: usize>(memory: *mut f32, narrow: &Narrow<'_>, number: usize) {
     for lane in (0..BLOCK).step_by(LANES) {
         // SAFETY: the caller's.
