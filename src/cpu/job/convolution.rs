@@ -45,7 +45,7 @@ struct Line<'a> {
 }
 
 /// Which weights lines are computed with, one after the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 struct Weights {
     panel: usize,
     /// Of the first of the lines.
@@ -58,7 +58,7 @@ pub(in crate::cpu) struct ProductJob {
     pub(in crate::cpu) sweep: Sweep,
     pub(in crate::cpu) panels: Panels,
     pub(in crate::cpu) runs: Runs,
-    /// From the source of a tile's pixel to that of the next.
+    /// From the source of a spot's pixel to that of the next.
     pub(in crate::cpu) step: usize,
     /// From an image's weights to the next one's, where images are the numbers of Winograd's
     /// tiles; these have no bias either.

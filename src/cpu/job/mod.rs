@@ -1,4 +1,4 @@
-//! What a chunk of a phase computes: loops over tiles that hand each to a kernel.
+//! What a chunk of a phase computes: loops that hand a kernel a line or a row at a time.
 
 use std::ops::Range;
 

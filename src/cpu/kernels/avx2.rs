@@ -7,14 +7,15 @@
 //! [`super`].
 #![allow(clippy::missing_safety_doc, reason = "said once, above")]
 
-use super::vector::{self, Vector};
-use super::winograd::{self, Side, TilesIn, TilesOut};
-use super::{BLOCK, Narrow, Pointwise, Pool, Product};
 use std::arch::x86_64::{
     __m256, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm256_add_ps, _mm256_fmadd_ps,
     _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps, _mm256_mul_ps, _mm256_permutevar8x32_ps,
     _mm256_set1_ps, _mm256_storeu_ps, _mm256_sub_ps,
 };
+
+use super::vector::{self, Vector};
+use super::winograd::{self, Side, TilesIn, TilesOut};
+use super::{BLOCK, Narrow, Pointwise, Pool, Product};
 
 #[derive(Clone, Copy)]
 pub(super) struct Ymm(__m256);

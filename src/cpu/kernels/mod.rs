@@ -249,10 +249,9 @@ impl Epilogue<'_> {
         };
         for spot in spots {
             inside(&self.output, spot.rows, &spot.output);
-            if let Some(residual) = &self.residual {
-                let offsets = spot.residual.as_ref();
-                assert!(offsets.is_some(), "a spot without a residual");
-                offsets.inspect(|offsets| inside(residual, spot.rows, offsets));
+            assert!(self.residual.is_none() || spot.residual.is_some());
+            if let (Some(residual), Some(offsets)) = (&self.residual, &spot.residual) {
+                inside(residual, spot.rows, offsets);
             }
         }
         if let Some(gate) = self.gate {

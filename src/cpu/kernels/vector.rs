@@ -48,7 +48,7 @@ pub(super) trait Vector: Copy {
 /// Numbers of a run that are added without a branch between them; most runs are of 16.
 const UNROLLED: usize = 4;
 
-/// Lines of the output that are asked for at once; more would have to wait for each other.
+/// Cache lines of the output that are asked for at once; more would have to wait for each other.
 const LINES_AT_ONCE: usize = 6;
 
 /// Numbers of a cache line.

@@ -273,7 +273,7 @@ impl Planning<'_> {
             for part in self.summing(node.source).unwrap_or_default() {
                 let output = self.graph.nodes[part].output;
                 let width = blocks(self.tensors[output].channels) * BLOCK;
-                // Marks that there are sums, which the tiles depend on.
+                // Marks that there are sums, which the cut depends on.
                 let mut place = SumsPlace {
                     start: 0,
                     lines: self.tensors[output].height,
