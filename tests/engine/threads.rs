@@ -19,14 +19,17 @@ fn engine(network: &Network, threads: usize) -> Engine {
 
 #[test]
 fn neither_the_batch_nor_the_threads_change_a_bit() {
-    for name in [
-        "seresnet20",
-        "legacy_seresnext26_32x4d",
-        "se_inception_v3",
-        "seresnet18",
+    for (name, size) in [
+        ("seresnet20", [99, 75]),
+        ("legacy_seresnext26_32x4d", [99, 75]),
+        ("se_inception_v3", [99, 75]),
+        ("seresnet18", [99, 75]),
+        // Down to maps of one pixel.
+        ("resnext50_32x4d", [8, 8]),
+        ("seresnet18", [8, 8]),
     ] {
         let network = catalog::find(name).unwrap();
-        let xs = image(network, 5, [99, 75]);
+        let xs = image(network, 5, size);
         let expected = bits(&engine(network, 1).run(&xs).unwrap());
         for threads in [1, 2, 3, 7] {
             let engine = engine(network, threads);

@@ -145,7 +145,8 @@ impl Planning<'_> {
         let convolution = self.convolutions[index].as_ref()?;
         let [source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
         let rows = self.setting.isa.rows();
-        let alone = output.height * output.width == 1
+        let alone = !convolution.narrow
+            && output.height * output.width == 1
             && node.finish.gate.is_none()
             && self.sums[index].is_none();
         if alone {

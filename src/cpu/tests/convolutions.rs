@@ -151,3 +151,25 @@ fn convolutions_of_narrow_groups_are_those_of_the_formula() {
     let counts = algorithms(&check(120, 7, [3, 23], narrow));
     assert!(counts["narrow groups"] >= 100, "{counts:?}");
 }
+
+/// Where images may be computed as the pixels of one.
+#[test]
+fn convolutions_to_a_single_pixel_are_those_of_the_formula() {
+    let mut random = Random(11);
+    let mut cases = Vec::new();
+    for kind in [any, tiled, narrow].repeat(60) {
+        let conv = kind(&mut random);
+        let mut sizes = (1..=7).flat_map(|height| (1..=7).map(move |width| [height, width]));
+        let single = |size: &[usize; 2]| {
+            let extents = conv.window.extents(*size);
+            extents.is_ok_and(|extents| extents.iter().all(|extent| extent.output == 1))
+        };
+        if let Some(size) = sizes.find(single) {
+            cases.push(case(format!("{conv:?}"), conv, size, &mut random));
+        }
+    }
+    cases.iter().for_each(Case::check);
+    let counts = algorithms(&cases);
+    assert!(counts["direct"] >= 80, "{counts:?}");
+    assert!(counts["narrow groups"] >= 30, "{counts:?}");
+}
