@@ -55,7 +55,10 @@ const SEGMENT: usize = 256;
 
 impl Runs {
     pub(super) fn new(offsets: Vec<usize>, length: usize) -> Self {
-        let end = offsets.iter().max().map_or(0, |last| last + length);
+        let end = offsets
+            .iter()
+            .max()
+            .map_or(0, |&last| last.saturating_add(length));
         Self {
             pixels_of_run: MAX_ROWS.div_ceil(offsets.len().max(1)),
             offsets,
@@ -71,7 +74,7 @@ impl Runs {
 
     /// Numbers in all runs.
     pub(super) fn count(&self) -> usize {
-        self.offsets.len() * self.length
+        self.offsets.len().saturating_mul(self.length)
     }
 }
 
@@ -237,15 +240,20 @@ macro_rules! dispatch {
     };
 }
 
+/// Numbers from the first of something to its end: so many steps on, and then some more. As large
+/// as can be where that cannot be counted, so that no memory has them.
+fn reach(steps: usize, step: usize, more: usize) -> usize {
+    steps.saturating_mul(step).saturating_add(more)
+}
+
 impl Epilogue<'_> {
     fn check(&self, memory: &Memory<'_>, spots: &[Spot], blocks: usize) {
         let width = blocks * BLOCK;
         assert!(self.bias.len() >= width);
         let inside = |place: &Place, rows: usize, offsets: &Offsets| {
             assert!(rows <= offsets.count);
-            let of_blocks = (blocks - 1).saturating_mul(place.block);
-            let last = offsets.largest.saturating_add(of_blocks);
-            memory.check(place.start, last.saturating_add(BLOCK));
+            let of_blocks = reach(blocks - 1, place.block, BLOCK);
+            memory.check(place.start, offsets.largest.saturating_add(of_blocks));
         };
         for spot in spots {
             inside(&self.output, spot.rows, &spot.output);
@@ -271,10 +279,10 @@ impl Epilogue<'_> {
 pub(super) fn product(isa: Isa, memory: &Memory<'_>, product: &Product<'_>) {
     let Product { spots, blocks, .. } = *product;
     assert!((1..=MAX_BLOCKS).contains(&blocks));
-    assert!(product.weights.len() >= product.runs.count() * blocks * BLOCK);
+    assert!(product.weights.len() >= reach(product.runs.count(), blocks * BLOCK, 0));
     for spot in spots {
         assert!((1..=isa.rows()).contains(&spot.rows));
-        let numbers = (spot.rows - 1) * product.step + product.runs.end;
+        let numbers = reach(spot.rows - 1, product.step, product.runs.end);
         memory.check(product.source, spot.source.saturating_add(numbers));
     }
     product.epilogue.check(memory, spots, blocks);
@@ -293,7 +301,7 @@ pub(super) fn narrow(isa: Isa, memory: &Memory<'_>, narrow: &Narrow<'_>) {
     for spot in spots {
         assert!((1..=isa.rows()).contains(&spot.rows));
         let columns = (spot.rows - 1) * stride + 3;
-        let numbers = 2 * narrow.row + columns * BLOCK;
+        let numbers = reach(2, narrow.row, columns * BLOCK);
         memory.check(narrow.source, spot.source.saturating_add(numbers));
     }
     for lanes in narrow.lanes {
@@ -317,7 +325,8 @@ pub(super) fn narrow(isa: Isa, memory: &Memory<'_>, narrow: &Narrow<'_>) {
 pub(super) fn pool(isa: Isa, memory: &Memory<'_>, pool: &Pool<'_>) {
     let end = pool.columns.iter().map(|columns| columns[1]).max();
     if let Some(last) = pool.rows.checked_sub(1) {
-        memory.check(pool.source, last * pool.row + end.unwrap_or(0) * BLOCK);
+        let of_row = reach(end.unwrap_or(0), BLOCK, 0);
+        memory.check(pool.source, reach(last, pool.row, of_row));
     }
     assert!(pool.pooling == Pooling::Max || pool.factors.len() == pool.columns.len());
     memory.check(pool.output, pool.columns.len() * BLOCK);
@@ -333,7 +342,7 @@ pub(super) fn pool(isa: Isa, memory: &Memory<'_>, pool: &Pool<'_>) {
 ///
 /// Where it would touch what lies outside `memory`.
 pub(super) fn pointwise(isa: Isa, memory: &Memory<'_>, pointwise: &Pointwise<'_>) {
-    let length = pointwise.pixels * BLOCK;
+    let length = reach(pointwise.pixels, BLOCK, 0);
     memory.check(pointwise.source, length);
     memory.check(pointwise.output, length);
     if let Some(residual) = pointwise.residual {
@@ -361,11 +370,12 @@ pub(super) fn tiles_in(isa: Isa, memory: &Memory<'_>, tiles: &TilesIn) {
     let Some(last) = tiles.tiles.checked_sub(1) else {
         return;
     };
-    let width = (last * side + numbers) * BLOCK;
-    memory.check(tiles.source, (numbers - 1) * tiles.row + width);
+    let width = reach(last, side * BLOCK, numbers * BLOCK);
+    memory.check(tiles.source, reach(numbers - 1, tiles.row, width));
+    let of_tiles = reach(tiles.tiles, BLOCK, 0);
     memory.check(
         tiles.output,
-        (numbers * numbers - 1) * tiles.step + (last + 1) * BLOCK,
+        reach(numbers * numbers - 1, tiles.step, of_tiles),
     );
     dispatch!(isa, tiles_in, memory, tiles);
 }
@@ -379,12 +389,14 @@ pub(super) fn tiles_out(isa: Isa, memory: &Memory<'_>, tiles: &TilesOut<'_>) {
     let (numbers, side) = (tiles.side.numbers(), tiles.side.outputs());
     let count = tiles.width.div_ceil(side);
     assert!(tiles.bias.len() >= BLOCK && (1..=side).contains(&tiles.rows) && count > 0);
+    let of_tiles = reach(count, BLOCK, 0);
     memory.check(
         tiles.source,
-        (numbers * numbers - 1) * tiles.step + count * BLOCK,
+        reach(numbers * numbers - 1, tiles.step, of_tiles),
     );
+    let of_row = reach(tiles.width, BLOCK, 0);
     for [offset, step] in tiles.residual.into_iter().chain([tiles.output]) {
-        memory.check(offset, (tiles.rows - 1) * step + tiles.width * BLOCK);
+        memory.check(offset, reach(tiles.rows - 1, step, of_row));
     }
     if let Some(gate) = tiles.gate {
         memory.check(gate, BLOCK);

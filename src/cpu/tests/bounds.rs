@@ -3,129 +3,379 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::super::kernels::{self, BLOCK, Epilogue, Memory, Offsets, Place, Product, Runs, Spot};
+use super::super::kernels::{
+    self, BLOCK, Epilogue, MAX_BLOCKS, MAX_ROWS, Memory, Narrow, Offsets, Place, Pointwise, Pool,
+    Pooling, Product, Runs, Side, Spot, TilesIn, TilesOut,
+};
 use super::Isa;
 
-/// Pixels of the tile.
-const ROWS: usize = 2;
+/// Numbers of the memory.
+const END: usize = 64 * BLOCK;
 
-/// Places of the source, the residual and the output, in a memory that they fill.
-const SOURCE: usize = 0;
-const RESIDUAL: usize = ROWS * BLOCK;
-const OUTPUT: usize = 2 * ROWS * BLOCK;
-const END: usize = 3 * ROWS * BLOCK;
+/// Numbers for whoever reads them beside the memory: a panel of two blocks, and one too many.
+const NUMBERS: [f32; 3 * BLOCK * BLOCK] = [0.; 3 * BLOCK * BLOCK];
 
-#[derive(Clone, Copy)]
-struct Tile {
-    rows: usize,
-    source: usize,
-    /// From there to the spot's.
-    of_spot: usize,
-    has_residual: bool,
-    residual: usize,
-    output: usize,
-    /// From one block to the next.
-    block: usize,
-    blocks: usize,
-}
-
-const GOOD: Tile = Tile {
-    rows: ROWS,
-    source: SOURCE,
-    of_spot: 0,
-    has_residual: true,
-    residual: RESIDUAL,
-    output: OUTPUT,
-    block: 0,
-    blocks: 1,
-};
-
-/// Whether a product of a tile is computed.
-fn computed(isa: Isa, tile: Tile) -> bool {
+/// Whether a kernel computes what it is asked for.
+fn computes(kernel: impl FnOnce(&Memory<'_>)) -> bool {
     let mut numbers = vec![0.; END];
     // SAFETY: one thread.
     let memory = unsafe { Memory::new(&mut numbers) };
-    let offsets = Offsets::new((0..ROWS).map(|pixel| pixel * BLOCK));
+    catch_unwind(AssertUnwindSafe(|| kernel(&memory))).is_ok()
+}
+
+/// What is wrong, and how to make it so.
+type Wrong<T> = (&'static str, fn(&mut T));
+
+/// Asks every kernel of a kind for what is right, and for each wrong thing.
+fn check<T>(wrong: &[Wrong<T>], good: impl Fn() -> T, compute: fn(Isa, &Memory<'_>, &T)) {
+    for isa in Isa::available() {
+        assert!(computes(|memory| compute(isa, memory, &good())), "{isa}");
+        for (name, change) in wrong {
+            let mut asked = good();
+            change(&mut asked);
+            let computed = computes(|memory| compute(isa, memory, &asked));
+            assert!(!computed, "{isa} computes with a wrong {name}");
+        }
+    }
+}
+
+/// A line of two spots of two pixels each, the last of which ends with the memory wherever
+/// something is wrong: a check of the first spot alone would let it pass.
+struct Line {
+    spots: Vec<Spot>,
+    source: usize,
+    step: usize,
+    row: usize,
+    stride: usize,
+    runs: Runs,
+    lanes: Vec<[u32; BLOCK]>,
+    weights: &'static [f32],
+    blocks: usize,
+    epilogue: Epilogue<'static>,
+}
+
+/// Pixels of a line's spots.
+const ROWS: usize = 2;
+
+/// A product of 16 numbers a pixel, or a convolution of groups of one channel.
+fn line() -> Line {
+    let spot = |first: usize| {
+        let pixels = first..first + ROWS;
+        let offsets = Offsets::new(pixels.map(|pixel| pixel * BLOCK));
+        Spot {
+            rows: ROWS,
+            source: first * BLOCK,
+            output: offsets.clone(),
+            residual: Some(offsets),
+        }
+    };
     let place = |start| Place {
         start,
-        block: tile.block,
+        block: 2 * ROWS * BLOCK,
     };
-    let spot = Spot {
-        rows: tile.rows,
-        source: tile.of_spot,
-        output: offsets.clone(),
-        residual: tile.has_residual.then_some(offsets),
-    };
-    let runs = Runs::new(vec![0], BLOCK);
-    let product = Product {
-        source: tile.source,
+    Line {
+        spots: vec![spot(0), spot(ROWS)],
+        source: 0,
         step: BLOCK,
-        spots: &[spot],
-        runs: &runs,
-        weights: &[0.; 2 * BLOCK * BLOCK],
-        blocks: tile.blocks,
-        ahead: &[],
+        row: 6 * BLOCK,
+        stride: 1,
+        runs: Runs::new(vec![0], BLOCK),
+        lanes: vec![std::array::from_fn(|lane| u32::try_from(lane).unwrap())],
+        weights: &NUMBERS[..2 * BLOCK * BLOCK],
+        blocks: 2,
         epilogue: Epilogue {
-            bias: &[0.; 2 * BLOCK],
-            gate: None,
-            residual: Some(place(tile.residual)),
+            bias: &NUMBERS[..2 * BLOCK],
+            gate: Some(20 * BLOCK),
+            residual: Some(place(24 * BLOCK)),
             relu: true,
-            output: place(tile.output),
-            sums: None,
+            output: place(32 * BLOCK),
+            sums: Some(40 * BLOCK),
         },
+    }
+}
+
+/// Of one block.
+fn narrow_line() -> Line {
+    Line {
+        weights: &NUMBERS[..9 * BLOCK],
+        blocks: 1,
+        epilogue: Epilogue {
+            bias: &NUMBERS[..BLOCK],
+            ..line().epilogue
+        },
+        ..line()
+    }
+}
+
+fn product(isa: Isa, memory: &Memory<'_>, line: &Line) {
+    let product = Product {
+        source: line.source,
+        step: line.step,
+        spots: &line.spots,
+        runs: &line.runs,
+        weights: line.weights,
+        blocks: line.blocks,
+        ahead: &[],
+        epilogue: line.epilogue,
     };
-    let compute = || kernels::product(isa, &memory, &product);
-    catch_unwind(AssertUnwindSafe(compute)).is_ok()
+    kernels::product(isa, memory, &product);
+}
+
+fn narrow(isa: Isa, memory: &Memory<'_>, line: &Line) {
+    let narrow = Narrow {
+        source: line.source,
+        row: line.row,
+        stride: line.stride,
+        spots: &line.spots,
+        lanes: &line.lanes,
+        weights: line.weights,
+        epilogue: line.epilogue,
+    };
+    kernels::narrow(isa, memory, &narrow);
+}
+
+/// Fewer pixels than the spots have.
+fn one_pixel() -> Offsets {
+    Offsets::new([0].into_iter())
+}
+
+/// What products and narrow groups have in common.
+const OF_SPOTS: [Wrong<Line>; 14] = [
+    ("first spot's source", |line| line.spots[0].source = END),
+    ("last spot's source", |line| line.spots[1].source = END),
+    ("uncountable source", |line| {
+        line.spots[1].source = usize::MAX;
+    }),
+    ("count of pixels: none", |line| line.spots[1].rows = 0),
+    ("count of pixels: more than any register tile", |line| {
+        line.spots[1].rows = MAX_ROWS + 1;
+    }),
+    ("count of outputs", |line| {
+        line.spots[1].output = one_pixel();
+    }),
+    ("count of residuals", |line| {
+        line.spots[1].residual = Some(one_pixel());
+    }),
+    ("spot without residual", |line| {
+        line.spots[1].residual = None;
+    }),
+    ("residual", |line| {
+        if let Some(place) = &mut line.epilogue.residual {
+            place.start = END - (2 * ROWS * line.blocks * BLOCK) + 1;
+        }
+    }),
+    ("output", |line| {
+        line.epilogue.output.start = END - (2 * ROWS * line.blocks * BLOCK) + 1;
+    }),
+    ("gate", |line| {
+        line.epilogue.gate = Some(END - line.blocks * BLOCK + 1);
+    }),
+    ("sums", |line| {
+        line.epilogue.sums = Some(END - line.blocks * BLOCK + 1);
+    }),
+    ("count of biases", |line| {
+        line.epilogue.bias = &line.epilogue.bias[1..];
+    }),
+    ("count of weights", |line| line.weights = &line.weights[1..]),
+];
+
+#[test]
+fn a_product_that_reaches_outside_is_refused() {
+    check(&OF_SPOTS, line, product);
+    let wrong: [Wrong<Line>; 8] = [
+        ("source", |line| {
+            line.source = END - 2 * ROWS * BLOCK + 1;
+        }),
+        ("step", |line| line.step = END),
+        ("uncountable step", |line| line.step = usize::MAX),
+        ("run", |line| line.runs = Runs::new(vec![END], BLOCK)),
+        ("uncountable run", |line| {
+            line.runs = Runs::new(vec![usize::MAX], BLOCK);
+        }),
+        ("count of blocks: none", |line| line.blocks = 0),
+        ("count of blocks", |line| {
+            line.blocks = MAX_BLOCKS + 1;
+            line.weights = &NUMBERS;
+            line.epilogue.bias = &NUMBERS;
+        }),
+        // What an offset comes to is more than can be counted.
+        ("uncountable block", |line| {
+            line.epilogue.output.block = usize::MAX - BLOCK;
+        }),
+    ];
+    check(&wrong, line, product);
 }
 
 #[test]
-fn a_tile_that_reaches_outside_is_refused() {
-    let wrong = [
-        // More pixels than there are offsets.
-        Tile {
-            rows: ROWS + 1,
-            ..GOOD
-        },
-        Tile {
-            source: END - ROWS * BLOCK + 1,
-            ..GOOD
-        },
-        Tile {
-            of_spot: END - ROWS * BLOCK + 1,
-            ..GOOD
-        },
-        Tile {
-            of_spot: usize::MAX,
-            ..GOOD
-        },
-        Tile {
-            has_residual: false,
-            ..GOOD
-        },
-        Tile {
-            residual: OUTPUT + 1,
-            ..GOOD
-        },
-        Tile {
-            output: OUTPUT + 1,
-            ..GOOD
-        },
-        Tile {
-            block: 1,
-            blocks: 2,
-            ..GOOD
-        },
-        // What an offset comes to is more than can be counted.
-        Tile {
-            block: usize::MAX - BLOCK,
-            blocks: 2,
-            ..GOOD
-        },
+fn narrow_groups_that_reach_outside_are_refused() {
+    check(&OF_SPOTS, narrow_line, narrow);
+    let wrong: [Wrong<Line>; 8] = [
+        ("source", |line| {
+            line.source = END - (2 * 6 + 2 * ROWS + 2) * BLOCK + 1;
+        }),
+        ("row", |line| line.row = END / 2),
+        ("uncountable row", |line| line.row = usize::MAX),
+        ("stride: none", |line| line.stride = 0),
+        ("stride", |line| line.stride = 3),
+        ("lane", |line| line.lanes[0][15] = 16),
+        ("lane of the other half", |line| line.lanes[0][15] = 0),
+        ("count of lanes", |line| {
+            line.lanes.push(line.lanes[0]);
+        }),
     ];
+    check(&wrong, narrow_line, narrow);
+}
+
+/// Whatever an instruction set's kernels are made for is as much as they are given.
+#[test]
+fn a_spot_of_more_pixels_than_the_registers_hold_is_refused() {
     for isa in Isa::available() {
-        assert!(computed(isa, GOOD), "{isa}");
-        for (index, tile) in wrong.into_iter().enumerate() {
-            assert!(!computed(isa, tile), "{isa}, tile {index}");
+        let of_rows = |rows: usize| {
+            let mut line = line();
+            let offsets = Offsets::new((0..rows).map(|pixel| pixel * BLOCK));
+            line.spots = vec![Spot {
+                rows,
+                source: 0,
+                output: offsets.clone(),
+                residual: Some(offsets),
+            }];
+            line
+        };
+        for rows in 1..=isa.rows() + 1 {
+            let line = of_rows(rows);
+            let computed = computes(|memory| product(isa, memory, &line));
+            assert_eq!(computed, rows <= isa.rows(), "{isa}, {rows} pixels");
         }
     }
+}
+
+#[test]
+fn a_pool_that_reaches_outside_is_refused() {
+    let good = || Pool {
+        pooling: Pooling::Mean,
+        source: 0,
+        row: 4 * BLOCK,
+        rows: 2,
+        columns: &[[0, 2], [1, 3]],
+        factors: &[0.25, 0.25],
+        output: 32 * BLOCK,
+        sums: Some(40 * BLOCK),
+    };
+    let wrong: [Wrong<Pool<'_>>; 9] = [
+        ("source", |pool| pool.source = END - 7 * BLOCK + 1),
+        ("row", |pool| pool.row = END),
+        ("uncountable row", |pool| pool.row = usize::MAX),
+        ("count of rows", |pool| pool.rows = END),
+        ("uncountable count of rows", |pool| {
+            pool.rows = usize::MAX / (4 * BLOCK) + 2;
+        }),
+        ("column", |pool| {
+            pool.columns = &[[0, 2], [1, usize::MAX / BLOCK + 2]];
+        }),
+        ("count of factors", |pool| pool.factors = &[0.25]),
+        ("output", |pool| pool.output = END - 2 * BLOCK + 1),
+        ("sums", |pool| pool.sums = Some(END - BLOCK + 1)),
+    ];
+    check(&wrong, good, kernels::pool);
+}
+
+#[test]
+fn a_row_that_reaches_outside_is_refused() {
+    let good = || Pointwise {
+        source: 0,
+        pixels: 4,
+        norm: Some([&NUMBERS[..BLOCK], &NUMBERS[..BLOCK]]),
+        gate: Some(8 * BLOCK),
+        residual: Some(16 * BLOCK),
+        relu: true,
+        output: 32 * BLOCK,
+        sums: Some(40 * BLOCK),
+    };
+    let wrong: [Wrong<Pointwise<'_>>; 8] = [
+        ("count of pixels", |row| row.pixels = 33),
+        ("uncountable count of pixels", |row| {
+            row.pixels = usize::MAX / BLOCK + 2;
+        }),
+        ("source", |row| row.source = END - 4 * BLOCK + 1),
+        ("residual", |row| row.residual = Some(END - 4 * BLOCK + 1)),
+        ("output", |row| row.output = END - 4 * BLOCK + 1),
+        ("gate", |row| row.gate = Some(END - BLOCK + 1)),
+        ("sums", |row| row.sums = Some(END - BLOCK + 1)),
+        ("count of biases", |row| {
+            row.norm = Some([&NUMBERS[..BLOCK], &NUMBERS[1..BLOCK]]);
+        }),
+    ];
+    check(&wrong, good, kernels::pointwise);
+}
+
+#[test]
+fn tiles_that_reach_outside_are_refused() {
+    let good = || TilesIn {
+        side: Side::Two,
+        source: 0,
+        row: 6 * BLOCK,
+        tiles: 2,
+        output: 24 * BLOCK,
+        step: 2 * BLOCK,
+    };
+    let wrong: [Wrong<TilesIn>; 8] = [
+        ("source", |tiles| tiles.source = END - 24 * BLOCK + 1),
+        ("row", |tiles| tiles.row = END / 3),
+        ("uncountable row", |tiles| tiles.row = usize::MAX / 3 + 1),
+        ("count of tiles", |tiles| tiles.tiles = 11),
+        ("uncountable count of tiles", |tiles| {
+            tiles.tiles = usize::MAX / (2 * BLOCK) + 2;
+        }),
+        ("output", |tiles| tiles.output = END - 32 * BLOCK + 1),
+        ("step", |tiles| tiles.step = END / 15),
+        ("uncountable step", |tiles| {
+            tiles.step = usize::MAX / 15 + 1;
+        }),
+    ];
+    check(&wrong, good, kernels::tiles_in);
+}
+
+#[test]
+fn tiles_whose_outputs_reach_outside_are_refused() {
+    let good = || TilesOut {
+        side: Side::Two,
+        source: 0,
+        step: 2 * BLOCK,
+        width: 4,
+        rows: 2,
+        bias: &NUMBERS[..BLOCK],
+        gate: Some(32 * BLOCK),
+        residual: Some([40 * BLOCK, 4 * BLOCK]),
+        relu: true,
+        output: [48 * BLOCK, 4 * BLOCK],
+        sums: Some(56 * BLOCK),
+    };
+    let wrong: [Wrong<TilesOut<'_>>; 15] = [
+        ("source", |tiles| tiles.source = END - 32 * BLOCK + 1),
+        ("step", |tiles| tiles.step = END / 15),
+        ("uncountable step", |tiles| {
+            tiles.step = usize::MAX / 15 + 1;
+        }),
+        ("width: none", |tiles| tiles.width = 0),
+        ("width", |tiles| tiles.width = 13),
+        ("uncountable width", |tiles| {
+            tiles.width = usize::MAX / BLOCK + 2;
+        }),
+        ("count of rows: none", |tiles| tiles.rows = 0),
+        ("count of rows", |tiles| tiles.rows = 3),
+        ("count of biases", |tiles| tiles.bias = &NUMBERS[1..BLOCK]),
+        ("gate", |tiles| tiles.gate = Some(END - BLOCK + 1)),
+        ("sums", |tiles| tiles.sums = Some(END - BLOCK + 1)),
+        ("residual", |tiles| {
+            tiles.residual = Some([END - 8 * BLOCK + 1, 4 * BLOCK]);
+        }),
+        ("output", |tiles| {
+            tiles.output = [END - 8 * BLOCK + 1, 4 * BLOCK];
+        }),
+        ("output's step", |tiles| tiles.output[1] = END),
+        ("uncountable output's step", |tiles| {
+            tiles.output[1] = usize::MAX;
+        }),
+    ];
+    check(&wrong, good, kernels::tiles_out);
 }
