@@ -191,14 +191,14 @@ pub(super) fn blocks(channels: usize) -> usize {
 const SETS: usize = 64;
 
 /// The least distance of planes of so many blocks of 16 channels, each of them a line of the
-/// cache, at which a tile's pixels in many planes spread over all sets: planes of 56x56 pixels
+/// cache, at which a spot's pixels in many planes spread over all sets: planes of 56x56 pixels
 /// end to end put all of them into the same few, out of which they push each other.
 pub(super) fn spread(lines: usize) -> usize {
     // Smaller planes lie in the cache as a whole.
     if lines < SETS / 2 {
         return lines;
     }
-    // An odd distance comes by all sets; a tile's own pixels should not overlap the next plane's.
+    // An odd distance comes by all sets; a spot's own pixels should not overlap the next plane's.
     let apart =
         |lines: &usize| lines % 2 == 1 && (MAX_ROWS..=SETS - MAX_ROWS).contains(&(lines % SETS));
     (lines..lines + SETS).find(apart).unwrap_or(lines)
@@ -208,7 +208,59 @@ pub(super) fn spread(lines: usize) -> usize {
 mod tests {
     use super::*;
 
-    /// Lines in the fullest set, of a tile's pixels in so many planes that are so far apart.
+    /// Maps of few pixels and many, and the most pixels of a spot.
+    fn cuts() -> impl Iterator<Item = ([usize; 2], bool, usize, Cut)> {
+        let sizes = [1, 2, 5, 7, 13, 14, 15, 28, 56, 57, 113];
+        let maps = sizes
+            .into_iter()
+            .flat_map(move |height| sizes.map(|width| [height, width]));
+        let of_rows = maps.flat_map(|map| [2, 6, MAX_ROWS].map(|rows| (map, rows)));
+        let even = of_rows.flat_map(|of| [false, true].map(|even| (of, even)));
+        even.map(|(([height, width], rows), even)| {
+            let cut = Cut::new(height, width, even, rows);
+            ([height, width], even, rows, cut)
+        })
+    }
+
+    #[test]
+    fn every_pixel_is_of_one_spot_and_every_spot_of_one_line() {
+        for ([height, width], even, rows, cut) in cuts() {
+            let name = format!("{height}x{width}, {rows}, {even}: {cut:?}");
+            let pixels: Vec<_> = cut.pixels().flatten().collect();
+            assert!(pixels.into_iter().eq(0..height * width), "{name}");
+            let spots: Vec<_> = (0..cut.lines()).flat_map(|line| cut.line(line)).collect();
+            assert!(spots.into_iter().eq(0..cut.pixels().count()), "{name}");
+            for spot in cut.pixels() {
+                assert!((1..=rows).contains(&spot.len()), "{name}");
+                // Only where all pixels are a step apart may a spot go on in the next row.
+                let of_one_row = spot.start / width == (spot.end - 1) / width;
+                assert!(even || of_one_row, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_panel_of_every_line_is_of_one_chunk() {
+        for [panels, lines] in [[1, 1], [1, 100], [3, 7], [16, 56], [128, 1]] {
+            for sizes in [[0, 1], [1, 0], [9000, 50_000]] {
+                for threads in [1, 2, 7] {
+                    let grid = Grid::of_panels(panels, lines, sizes, threads);
+                    let mut times = vec![0; panels * lines];
+                    for chunk in 0..grid.chunks() {
+                        let [panels, of_chunk] = grid.chunk(chunk);
+                        for panel in panels {
+                            for line in of_chunk.clone() {
+                                times[panel * lines + line] += 1;
+                            }
+                        }
+                    }
+                    assert!(times.iter().all(|&times| times == 1), "{grid:?}");
+                }
+            }
+        }
+    }
+
+    /// Lines in the fullest set, of a spot's pixels in so many planes that are so far apart.
     fn fullest(distance: usize, planes: usize) -> usize {
         let mut sets = [0; SETS];
         for plane in 0..planes {
@@ -220,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tile_of_16_planes_stays_in_the_cache() {
+    fn a_spot_of_16_planes_stays_in_the_cache() {
         // Of which each set has 8 places, or 12.
         assert_eq!(fullest(56 * 56, 16), 16);
         for [height, width] in [[7, 7], [14, 14], [16, 16], [28, 28], [56, 56], [58, 58]] {
