@@ -1,6 +1,6 @@
-//! How a convolution or dense layer is computed: its algorithm, tiles, loops and scratch memory.
+//! How a convolution or dense layer is computed: its algorithm, cut, loops and scratch memory.
 
-use super::Planning;
+use super::{Computed, Planning};
 use crate::cpu::fuse::{Activation, Node, Work};
 use crate::cpu::job::{
     Ending, Job, NarrowJob, Outer, ProductJob, Strip, Sweep, TilesInJob, TilesOutJob,
@@ -81,9 +81,6 @@ impl Scratch {
     }
 }
 
-/// An algorithm's name, its phases, and the multiplications that it does.
-pub(super) type Computed = (&'static str, Vec<(Job, Grid)>, u64);
-
 /// Numbers of scratch memory that a strip may take for each thread, so that each one's part stays
 /// in its cache: 1 MB.
 const SCRATCH: usize = 1 << 18;
@@ -160,11 +157,7 @@ impl Planning<'_> {
         Some((Cut::new(output.height, output.width, even, rows), false))
     }
 
-    pub(super) fn convolve(
-        &mut self,
-        index: usize,
-        offsets: &[usize],
-    ) -> Result<(&'static str, Job, Grid, u64)> {
+    pub(super) fn convolve(&mut self, index: usize, offsets: &[usize]) -> Result<Computed> {
         let node = &self.graph.nodes[index];
         let (Some(convolution), Some((cut, as_pixels))) =
             (self.convolutions[index], self.cut(index, offsets))
@@ -197,7 +190,7 @@ impl Planning<'_> {
             let source = (source, window.stride);
             let sweep = Sweep::new(packed, source, cut, (output, ending), Outer::Panels);
             let job = Job::Narrow(NarrowJob { sweep, blocks });
-            return Ok(("narrow groups", job, grid, macs));
+            return Ok(("narrow groups", vec![(job, grid)], macs));
         }
         let panels = form.panels();
         let [rows, columns] = form.kernel;
@@ -245,7 +238,7 @@ impl Planning<'_> {
             step,
             weights_of_image: None,
         });
-        Ok(("direct", job, grid, macs))
+        Ok(("direct", vec![(job, grid)], macs))
     }
 
     /// How a node's tiles go through scratch memory, if it is computed so.

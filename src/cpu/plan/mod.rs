@@ -5,20 +5,20 @@
 
 mod convolution;
 mod layout;
+mod pool;
 
 use self::convolution::Convolution;
 use self::layout::{Room, Tensor};
 use super::fuse::{Activation, Finish, Graph, Id, Node, Origin, Work};
 use super::isa::Isa;
-use super::job::{Ending, EnterJob, GatherJob, Job, MeanJob, PassJob, Phase, PoolJob, SumsPlace};
-use super::kernels::{BLOCK, Pooling};
+use super::job::{Ending, EnterJob, GatherJob, Job, PassJob, Phase, SumsPlace};
+use super::kernels::BLOCK;
 use super::pack::Order;
 use super::place::{Buffer, place};
 use super::view::{Grid, View, blocks};
 use crate::error::{Error, Result};
-use crate::network::geometry::adaptive;
 use crate::network::trace::{Trace, trace};
-use crate::network::{Layers, Layout, Operation, Shape};
+use crate::network::{Layers, Layout, Shape};
 
 /// Everything that a run of one shape does.
 #[derive(Debug)]
@@ -47,6 +47,9 @@ pub(super) struct Step {
     pub(super) buffer: usize,
     pub(super) bytes: usize,
 }
+
+/// An algorithm's name, its phases, and the multiplications that it does.
+type Computed = (&'static str, Vec<(Job, Grid)>, u64);
 
 /// A tensor that a step has made.
 #[derive(Debug, Clone, Copy)]
@@ -354,16 +357,15 @@ impl Planning<'_> {
             channels: made.channels,
             output: made.view,
         });
-        self.finished(0, Vec::new(), "copy in", vec![(job, grid)], 0, offsets)
+        let computed = ("copy in", vec![(job, grid)], 0);
+        self.finished(0, Vec::new(), computed, offsets)
     }
 
     fn finished(
         &self,
         id: Id,
         layers: Vec<usize>,
-        algorithm: &'static str,
-        phases: Vec<(Job, Grid)>,
-        macs: u64,
+        (algorithm, phases, macs): Computed,
         offsets: &[usize],
     ) -> Step {
         let made = self.made(id, offsets);
@@ -412,34 +414,13 @@ impl Planning<'_> {
         let threads = self.setting.threads;
         let [source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
         let rows = output.images * output.blocks * output.height;
-        let (algorithm, jobs, macs) = match &node.work {
+        let computed = match &node.work {
             Work::Conv { .. } if self.scratches[index].is_some() => {
                 self.winograd(index, offsets)?
             }
-            Work::Conv { .. } | Work::Linear { .. } => {
-                let (name, job, grid, macs) = self.convolve(index, offsets)?;
-                (name, vec![(job, grid)], macs)
-            }
-            Work::Pool(operation) => {
-                let job = self.pool(operation, node.source, node.output, index, offsets)?;
-                ("pool", vec![(job, Grid::of_rows(rows, threads))], 0)
-            }
-            Work::Mean => {
-                if let Some(parts) = self.summing(node.source) {
-                    let parts = parts.iter().filter_map(|&part| self.sums[part]);
-                    let job = Job::Mean(MeanJob {
-                        parts: parts.collect(),
-                        factor: 1. / (source.height * source.width) as f32,
-                        output,
-                    });
-                    let grid = Grid::of_rows(output.images * output.blocks, threads);
-                    ("mean of sums", vec![(job, grid)], 0)
-                } else {
-                    let whole = Operation::AdaptiveAveragePool([1, 1]);
-                    let job = self.pool(&whole, node.source, node.output, index, offsets)?;
-                    ("mean", vec![(job, Grid::of_rows(rows, threads))], 0)
-                }
-            }
+            Work::Conv { .. } | Work::Linear { .. } => self.convolve(index, offsets)?,
+            Work::Pool(operation) => ("pool", vec![self.pool(operation, index, offsets)?], 0),
+            Work::Mean => self.mean(index, offsets)?,
             Work::Pass { norm, factor } => {
                 let channels = self.tensors[node.output].channels;
                 let packed = (norm.is_some() || (factor - 1.).abs() > 0.)
@@ -477,53 +458,6 @@ impl Planning<'_> {
             }
         };
         let (layers, id) = (node.layers.clone(), node.output);
-        Ok(self.finished(id, layers, algorithm, jobs, macs, offsets))
-    }
-
-    fn pool(
-        &self,
-        operation: &Operation,
-        source: Id,
-        output: Id,
-        index: usize,
-        offsets: &[usize],
-    ) -> Result<Job> {
-        let [source, output] = [source, output].map(|id| self.view(id, offsets));
-        let size = [source.height, source.width];
-        let means = |[down, across]: [Vec<usize>; 2]| -> Vec<Vec<f32>> {
-            let row = |down: &usize| {
-                let divisors = across.iter().map(|across| (down * across) as f32);
-                divisors.map(f32::recip).collect()
-            };
-            down.iter().map(row).collect()
-        };
-        let (pooling, [rows, columns], factors) = match *operation {
-            Operation::MaxPool(window) => (Pooling::Max, window.covered(size)?, Vec::new()),
-            Operation::AveragePool { window, border } => {
-                let factors = means(window.divisors(size, border)?);
-                (Pooling::Mean, window.covered(size)?, factors)
-            }
-            Operation::AdaptiveAveragePool([height, width]) => {
-                let ranges = [adaptive(size[0], height)?, adaptive(size[1], width)?];
-                let lengths = ranges.each_ref().map(|ranges| {
-                    let lengths = ranges.iter().map(|[first, end]| end - first);
-                    lengths.collect::<Vec<usize>>()
-                });
-                (Pooling::Mean, ranges, means(lengths))
-            }
-            _ => {
-                let kind = operation.kind();
-                return Err(Error::Geometry(format!("a {kind} is no pool")));
-            }
-        };
-        Ok(Job::Pool(PoolJob {
-            pooling,
-            rows,
-            columns,
-            factors,
-            source,
-            output,
-            sums: self.sums[index],
-        }))
+        Ok(self.finished(id, layers, computed, offsets))
     }
 }
