@@ -22,14 +22,8 @@ pub(super) fn product(memory: &Memory<'_>, product: &Product<'_>) {
                     }
                     total += sum;
                 }
-                finish(
-                    memory,
-                    &product.epilogue,
-                    (number, spot),
-                    row,
-                    channel,
-                    total,
-                );
+                let pixel = Pixel { number, spot, row };
+                finish(memory, &product.epilogue, &pixel, channel, total);
             }
         }
     }
@@ -37,7 +31,7 @@ pub(super) fn product(memory: &Memory<'_>, product: &Product<'_>) {
 
 pub(super) fn narrow(memory: &Memory<'_>, narrow: &Narrow<'_>) {
     for (number, spot) in narrow.spots.iter().enumerate() {
-        for pixel in 0..spot.rows {
+        for row in 0..spot.rows {
             for channel in 0..BLOCK {
                 let mut sum = 0.;
                 for kernel_row in 0..3 {
@@ -46,35 +40,36 @@ pub(super) fn narrow(memory: &Memory<'_>, narrow: &Narrow<'_>) {
                             let source = narrow.source
                                 + spot.source
                                 + kernel_row * narrow.row
-                                + (pixel * narrow.stride + column) * BLOCK
+                                + (row * narrow.stride + column) * BLOCK
                                 + lanes[channel] as usize;
                             let tap = (kernel_row * narrow.lanes.len() + input) * 3 + column;
                             sum += memory.get(source) * narrow.weights[tap * BLOCK + channel];
                         }
                     }
                 }
-                finish(
-                    memory,
-                    &narrow.epilogue,
-                    (number, spot),
-                    pixel,
-                    channel,
-                    sum,
-                );
+                let pixel = Pixel { number, spot, row };
+                finish(memory, &narrow.epilogue, &pixel, channel, sum);
             }
         }
     }
 }
 
-/// The end of a channel of pixel `row` of the spot of this number.
+/// A pixel of a line: of which spot, that one's number, and which of the spot's pixels.
+struct Pixel<'a> {
+    number: usize,
+    spot: &'a Spot,
+    row: usize,
+}
+
+/// The end of a pixel's channel.
 fn finish(
     memory: &Memory<'_>,
     epilogue: &Epilogue<'_>,
-    (number, spot): (usize, &Spot),
-    row: usize,
+    pixel: &Pixel<'_>,
     channel: usize,
     sum: f32,
 ) {
+    let Pixel { number, spot, row } = *pixel;
     let at = |place: &Place, offsets: &Offsets| {
         let pixel = place.start + offsets.as_slice()[row];
         pixel + channel / BLOCK * place.block + channel % BLOCK
