@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Storage, Tensor};
-use candle_nn::VarBuilder;
+use candle_nn::{Module, VarBuilder};
 use rayon::prelude::*;
 
 use super::cores;
@@ -457,6 +457,16 @@ fn read(made: &Made, memory: &Memory<'_>) -> Vec<f32> {
         }
     }
     numbers
+}
+
+/// [`Engine::run`], as one module among others of candle.
+impl Module for Engine {
+    fn forward(&self, xs: &Tensor) -> candle_core::Result<Tensor> {
+        self.run(xs).map_err(|error| match error {
+            Error::Candle(error) => error,
+            other => candle_core::Error::wrap(other),
+        })
+    }
 }
 
 impl fmt::Debug for Engine {

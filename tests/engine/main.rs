@@ -50,6 +50,19 @@ fn every_instruction_set_and_weights_in_double_precision_agree() {
 }
 
 #[test]
+fn an_engine_is_a_module_of_candle() {
+    let network = catalog::find("se_bottleneck").unwrap();
+    let xs = image(network, 2, [5, 7]);
+    let engine = Engine::new(network, lively(network, DType::F32), Options::default()).unwrap();
+    let found = engine.forward(&xs).unwrap();
+    assert_eq!(bits(&found), bits(&engine.run(&xs).unwrap()));
+    let wrong = xs.narrow(1, 0, 1).unwrap();
+    let expected = engine.run(&wrong).unwrap_err().to_string();
+    let found = senet::Error::from(engine.forward(&wrong).unwrap_err());
+    assert_eq!(found.to_string(), expected);
+}
+
+#[test]
 fn every_value_that_the_engine_keeps_is_candles() {
     for name in [
         "se_block",
