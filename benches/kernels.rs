@@ -13,26 +13,16 @@
 )]
 
 use std::cell::RefCell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use candle_core::{DType, Device, Tensor};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use senet::checkpoint::drawn_weights;
-use senet::cpu::{Engine, Isa, Options, StepSummary, multiply_adds};
+use senet::cpu::{Engine, Isa, Options, StepSummary, peak};
 use senet::network::{Layout, catalog};
 
 /// Runs of the network for each kernel.
 const SAMPLES: usize = 10;
-
-/// Multiply-adds in a second: the most of several goes.
-fn peak(isa: Isa) -> f64 {
-    let goes = (0..20).map(|_| {
-        let started = Instant::now();
-        let done = multiply_adds(isa, 1 << 20);
-        done as f64 / started.elapsed().as_secs_f64()
-    });
-    goes.fold(0., f64::max)
-}
 
 /// Steps of one name are the same work.
 fn name(step: &StepSummary) -> String {
@@ -97,7 +87,7 @@ fn kernels(criterion: &mut Criterion) {
             // None where a filter on the command line leaves it out.
             if let Some(median) = times.get(times.len() / 2) {
                 let rate = step.macs as f64 / median.as_secs_f64();
-                println!("  {:.2} of {isa}'s peak", rate / peak(isa));
+                println!("  {:.2} of {isa}'s peak", rate / peak(isa, 1).unwrap());
             }
             names.push(name);
         }

@@ -55,7 +55,14 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
 
     let input = Tensor::from_vec(test_pattern(shape), shape.dims(Layout::Nchw), &Device::Cpu)?;
     let times = times(&*model, &input, arguments.runs)?;
-    let kinds = kinds(&*model, &input, arguments.runs.min(TIMED_RUNS))?;
+    let mut kinds = kinds(&*model, &input, arguments.runs.min(TIMED_RUNS))?;
+    let peak = match &plan {
+        Some((plan, _)) => Some(cpu::peak(plan.isa, plan.threads)?),
+        None => None,
+    };
+    for kind in &mut kinds {
+        kind.of_peak = peak.map(|peak| kind.macs as f64 / (kind.ms / 1e3) / peak);
+    }
     let run = Spread::of(&times);
     let image = run.over(shape.batch);
     let report = Bench {
@@ -77,6 +84,7 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
         run,
         images_per_s: 1e3 / image.median_ms,
         peak_memory: peak_memory(),
+        peak_macs_per_s: peak,
         kinds,
     };
     super::print(&report, arguments.format)?;
@@ -114,6 +122,7 @@ fn kinds(model: &dyn Model, input: &Tensor, runs: usize) -> Result<Vec<Kind>> {
                     macs: 0,
                     ms: 0.,
                     share: 0.,
+                    of_peak: None,
                 });
                 times.push(vec![0.; runs]);
                 kinds.len() - 1

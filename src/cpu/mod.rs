@@ -19,6 +19,7 @@ mod kernels;
 mod matrix;
 mod pack;
 mod pages;
+mod peak;
 mod place;
 mod plan;
 mod summary;
@@ -31,6 +32,5 @@ mod tests;
 pub(crate) use engine::MOST_THREADS;
 pub use engine::{Engine, Options};
 pub use isa::Isa;
-#[doc(hidden)]
-pub use kernels::multiply_adds;
+pub use peak::peak;
 pub use summary::{PlanSummary, StepSummary, plan};

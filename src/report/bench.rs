@@ -43,6 +43,10 @@ pub struct Bench {
     /// The most memory that the process has had, in bytes, where the system says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory: Option<u64>,
+    /// Multiplications that so many threads can do at most in a second, each with an addition, on
+    /// the engine cpu: measured in registers alone, after the runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_macs_per_s: Option<f64>,
     /// Where the time of a run goes, the most first.
     pub kinds: Vec<Kind>,
 }
@@ -73,6 +77,10 @@ pub struct Kind {
     pub ms: f64,
     /// Of all kinds' time.
     pub share: f64,
+    /// What it does in a second, of the most that can be done; of Winograd's tiles, whose
+    /// transforms take time too, the products alone are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of_peak: Option<f64>,
 }
 
 impl Spread {
@@ -122,27 +130,40 @@ impl Report for Bench {
             "ms",
             "share",
             "GMAC/s",
+            "of peak",
         ];
-        let mut rows = vec![header.map(str::to_owned).to_vec()];
+        let columns = if self.peak_macs_per_s.is_some() { 8 } else { 7 };
+        let mut rows = vec![
+            header[..columns]
+                .iter()
+                .copied()
+                .map(str::to_owned)
+                .collect(),
+        ];
         rows.extend(self.kinds.iter().map(|kind| {
             let rate = kind.macs as f64 / kind.ms / 1e6;
-            vec![
+            let or_nothing = |text: String| match kind.macs {
+                0 => String::new(),
+                _ => text,
+            };
+            let mut row = vec![
                 kind.kind.clone(),
                 kind.algorithm.to_owned(),
                 kind.steps.to_string(),
                 thousands(kind.macs),
                 format!("{:.3}", kind.ms),
                 format!("{:.1} %", kind.share * 100.),
-                if kind.macs == 0 {
-                    String::new()
-                } else {
-                    format!("{rate:.1}")
-                },
-            ]
+                or_nothing(format!("{rate:.1}")),
+            ];
+            let of_peak = kind.of_peak.map(|share| format!("{:.0} %", share * 100.));
+            row.extend(of_peak.map(or_nothing));
+            row
         }));
         writeln!(out, "{}", self.network)?;
         let (left, right) = (Align::Left, Align::Right);
-        table::write(out, &[left, left, right, right, right, right, right], &rows)?;
+        let mut align = vec![right; columns];
+        align[..2].fill(left);
+        table::write(out, &align, &rows)?;
         writeln!(out)?;
         let mut facts = Vec::new();
         let weights = self.weights.as_deref().map_or("drawn".to_owned(), one_line);
@@ -171,6 +192,9 @@ impl Report for Bench {
         ));
         facts.push(("image", spread(self.image)));
         facts.push(("images", format!("{:.1} a second", self.images_per_s)));
+        if let Some(peak) = self.peak_macs_per_s {
+            facts.push(("peak", format!("{:.1} GMAC/s", peak / 1e9)));
+        }
         if let Some(memory) = self.peak_memory {
             facts.push(("memory", format!("{} bytes at most", thousands(memory))));
         }

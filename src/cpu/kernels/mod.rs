@@ -24,7 +24,7 @@ mod avx2;
 mod avx512;
 
 pub(super) use memory::Memory;
-pub use peak::multiply_adds;
+pub(super) use peak::multiply_adds;
 pub(super) use winograd::{Side, TilesIn, TilesOut};
 
 use super::isa::Isa;

@@ -55,14 +55,12 @@ unsafe fn of_avx512(turns: u64) -> u64 {
 }
 
 /// Does nothing but multiply and add, in so many turns, and says how many numbers it has done that
-/// to: for `benches/kernels.rs`, which times it. The scalar kernels are measured by the portable
-/// ones' vectors.
+/// to.
 ///
 /// # Panics
 ///
 /// Where this processor lacks the instructions.
-#[must_use]
-pub fn multiply_adds(isa: Isa, turns: u64) -> u64 {
+pub(in crate::cpu) fn multiply_adds(isa: Isa, turns: u64) -> u64 {
     assert!(isa.is_available(), "this processor lacks {isa}");
     match isa {
         // SAFETY: any processor.
