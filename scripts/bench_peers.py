@@ -8,8 +8,9 @@ that all have to give the logits that PyTorch gives in float64.
 
     python scripts/bench_peers.py --senet target/release/senet --results peers.json --readme README.md
 
-Every configuration is kept in the results as soon as it is done, in place of an
-older one of the same network, batch and threads, so a run may be made in parts.
+Every configuration (network, batch, threads, neighbour) is kept in the results as
+soon as it is done, in place of an older result of the same one, so a run may be
+made in parts; an older result of more programs is not replaced.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from itertools import product
 from math import ceil
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from command_line import errors_in_one_line, parse_count
 from peers.machine import machine, neighbour
@@ -43,7 +46,7 @@ from safetensors.numpy import load_file
 PEERS = ("onnxruntime", "openvino", "pytorch", "tensorflow", "tract", "candle")
 
 FLOOR = 1e-5
-"""A relative error of the logits that always passes: what the README promises of ours."""
+"""A relative error of the logits that always passes: what `senet parity` lets pass if not told otherwise."""
 
 FACTOR = 5.0
 """How many times PyTorch's own error in float32 passes, where that is more.
@@ -75,34 +78,42 @@ def check_error(program: str, error: float, allowed: float) -> None:
         raise ValueError(f"{program} computes something else: its logits are off by {error:.1e}, allowed {allowed:.1e}")
 
 
-def start(
-    name: str, arguments: argparse.Namespace, network: str, folder: Path, batch: int, threads: int, stack: ExitStack
-) -> tuple[Program | Worker, Competitor]:
+class Task(NamedTuple):
+    """What all programs are given to do."""
+
+    network: str
+    folder: Path
+    """Of its weights and images, as `prepare` leaves it."""
+    batch: int
+    threads: int
+
+
+def start(name: str, senet: Path, task: Task, stack: ExitStack) -> tuple[Program | Worker, Competitor]:
     """A program ready to take turns, and its error.
 
     Raises:
         ValueError: it cannot run the network.
     """
     if name in ENGINES:
-        program = Program(arguments.senet, ENGINES[name], network, folder, batch, threads)
+        program = Program(senet, ENGINES[name], *task)
         return program, Competitor(program.version(), "", {}, program.error())
-    worker, tried = fastest(name, network, folder, batch, threads)
+    worker, tried = fastest(name, task)
     stack.callback(worker.close)
-    logits = folder / "logits.npy"
+    logits = task.folder / "logits.npy"
     worker.write_logits(logits)
-    exact = load_file(folder / f"reference-{batch}.safetensors")["output"]
+    exact = load_file(task.folder / f"reference-{task.batch}.safetensors")["output"]
     error = relative_error(np.load(logits).astype(np.float64), exact)
     return worker, Competitor(worker.version, worker.way, tried, error)
 
 
-def fastest(name: str, network: str, folder: Path, batch: int, threads: int) -> tuple[Worker, dict[str, float]]:
+def fastest(name: str, task: Task) -> tuple[Worker, dict[str, float]]:
     """A program in its fastest way to run a network, and the milliseconds of each way that can.
 
     Raises:
         ValueError: it cannot run the network in any.
     """
     # Most compile on one core, so all do at once; what counts is measured after that, one at a time.
-    workers = [Worker(name, way, network, folder, batch, threads) for way in PROGRAMS[name]]
+    workers = [Worker(name, way, *task) for way in PROGRAMS[name]]
     ready: list[tuple[Worker, float]] = []
     failures = []
     for worker in workers:
@@ -163,26 +174,26 @@ def take_turns(entrants: dict[str, tuple[Program | Worker, Competitor]], rounds:
             competitor.rounds.append(median(turn.milliseconds))
 
 
-def measure(arguments: argparse.Namespace, network: str, folder: Path, batch: int, threads: int) -> Result:
+def measure(arguments: argparse.Namespace, task: Task) -> Result:
     """One configuration.
 
     Raises:
         ValueError: a program cannot run, or computes something else.
     """
-    facts = json.loads((folder / "facts.json").read_text())
-    allowed = max(FLOOR, FACTOR * facts["float32"][str(batch)])
+    facts = json.loads((task.folder / "facts.json").read_text())
+    allowed = max(FLOOR, FACTOR * facts["float32"][str(task.batch)])
     entrants = {}
     with ExitStack() as stack:
         for name in [OURS, *arguments.peers]:
-            program, competitor = start(name, arguments, network, folder, batch, threads, stack)
+            program, competitor = start(name, arguments.senet, task, stack)
             check_error(name, competitor.error, allowed)
             entrants[name] = (program, competitor)
         stack.enter_context(neighbour(arguments.neighbour))
-        take_turns(entrants, arguments.rounds, threads)
+        take_turns(entrants, arguments.rounds, task.threads)
     return Result(
-        network=network,
-        batch=batch,
-        threads=threads,
+        network=task.network,
+        batch=task.batch,
+        threads=task.threads,
         neighbour=arguments.neighbour,
         date=datetime.now(UTC).date().isoformat(),
         machine=machine(),
@@ -205,22 +216,39 @@ def summary(result: Result) -> Iterator[str]:
         )
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """All configurations asked for."""
-    done = {result.configuration for result in read(arguments.results)} if arguments.resume else set()
-    for network in arguments.networks:
-        wanted = [
-            (batch, threads)
-            for batch in arguments.batches
-            for threads in arguments.threads
-            if (network, batch, threads, arguments.neighbour) not in done
-        ]
-        if not wanted:
+def left(arguments: argparse.Namespace) -> dict[str, list[tuple[int, int]]]:
+    """For each network the batches and threads that are to be measured.
+
+    Raises:
+        ValueError: the results have more programs of one than would take their place.
+    """
+    asked = {OURS, *arguments.peers}
+    known = {result.configuration: set(result.programs) for result in read(arguments.results)}
+    wanted: dict[str, list[tuple[int, int]]] = {}
+    for network, batch, threads in product(arguments.networks, arguments.batches, arguments.threads):
+        there = known.get((network, batch, threads, arguments.neighbour), set())
+        if arguments.resume and asked <= there:
             continue
+        if lost := there - asked:
+            raise ValueError(
+                f"`{arguments.results}` also has {', '.join(sorted(lost))} of {network}, batch {batch}, threads"
+                f" {threads}, which would be lost: add them to --peers, or name another file"
+            )
+        wanted.setdefault(network, []).append((batch, threads))
+    return wanted
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """All configurations asked for.
+
+    Raises:
+        ValueError: a program cannot run, computes something else, or would be lost from the results.
+    """
+    for network, wanted in left(arguments).items():
         with tempfile.TemporaryDirectory() as folder:
             prepare(network, Path(folder), sorted({batch for batch, _ in wanted}))
             for batch, threads in wanted:
-                result = measure(arguments, network, Path(folder), batch, threads)
+                result = measure(arguments, Task(network, Path(folder), batch, threads))
                 write(arguments.results, merge(read(arguments.results), [result]))
                 print("\n".join(summary(result)), flush=True)
 
@@ -249,7 +277,9 @@ def main(words: list[str] | None = None) -> None:
         "--rounds", type=parse_count, default=9, metavar="N", help="in which all take turns (%(default)s)"
     )
     parser.add_argument("--neighbour", action="store_true", help="a process beside them keeps one core busy")
-    parser.add_argument("--resume", action="store_true", help="leave out configurations that the results have")
+    parser.add_argument(
+        "--resume", action="store_true", help="leave out configurations of which the results have all these programs"
+    )
     parser.add_argument("--readme", type=Path, metavar="FILE", help="put the tables into it, between its markers")
     parser.add_argument(
         "--marker", default=MARKER, metavar="NAME", help="which markers, so that each machine has its own (%(default)s)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from pytorch.comparison import ask
 
 ENGINES = {"senet": "cpu", "candle": "candle"}
 """What takes part, and the engine that it is."""
+
+LOCK = Path(__file__).parents[2] / "Cargo.lock"
+"""Which candle the program is built with."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,15 @@ class Program:
         return float(output["max_rel"])
 
     def version(self) -> str:
-        """What it says it is.
+        """What it says it is; on candle's engine, candle's.
 
         Raises:
             OSError: the program is not there.
             ValueError: it ended with an error.
         """
+        if self.engine == ENGINES["candle"]:
+            packages = tomllib.loads(LOCK.read_text())["package"]
+            return next(str(package["version"]) for package in packages if package["name"] == "candle-core")
         done = subprocess.run([self.senet.resolve(), "--version"], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise ValueError(f"`{self.senet} --version` ended with {done.returncode}")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import os
+import re
 import signal
 import sys
 import time
 from pathlib import Path
 
 import bench_peers
-from bench_peers import check_error, fastest, fewest_runs, note_threads, take_turns
+from bench_peers import Task, check_error, fastest, fewest_runs, left, note_threads, take_turns
 from peers import worker as workers
 from peers.machine import neighbour
 from peers.program import Program
-from peers.results import Competitor
+from peers.results import Competitor, Result, write
 from peers.runtimes import PROGRAMS
 from peers.worker import Turn, Worker, timed
 
@@ -56,7 +58,7 @@ def ways(monkeypatch: pytest.MonkeyPatch) -> dict[str, None]:
 
 @pytest.mark.usefixtures("ways")
 def test_the_fastest_way_that_works_lives_on_alone(tmp_path: Path) -> None:
-    worker, tried = fastest("pytorch", "seresnet50", tmp_path, 1, 1)
+    worker, tried = fastest("pytorch", Task("seresnet50", tmp_path, 1, 1))
     assert worker.way == "fast"
     assert Fake.alive == ["fast"]
     assert tried == TIMES
@@ -66,7 +68,7 @@ def test_a_program_that_works_in_no_way_is_an_error(tmp_path: Path, ways: dict[s
     for way in TIMES:
         del ways[way]
     with pytest.raises(ValueError, match="no compiler"):
-        fastest("pytorch", "seresnet50", tmp_path, 1, 1)
+        fastest("pytorch", Task("seresnet50", tmp_path, 1, 1))
 
 
 @pytest.mark.parametrize("error", [2e-5, math.inf, math.nan])
@@ -101,6 +103,46 @@ def test_every_round_has_a_median_of_every_program() -> None:
     assert [competitor.rounds for _, competitor in programs.values()] == [[100.0, 100.0]] * 2
     # One run each to learn how many make a turn, of 100 ms three; then in turn, begun by each of them.
     assert asked == [("senet", 1), ("candle", 1), ("senet", 3), ("candle", 3), ("candle", 3), ("senet", 3)]
+
+
+def asking(results: Path, peers: list[str], *, resume: bool) -> argparse.Namespace:
+    """Asks for one network with one image on 1 and 2 threads."""
+    return argparse.Namespace(
+        results=results,
+        peers=peers,
+        resume=resume,
+        networks=["seresnet20"],
+        batches=[1],
+        threads=[1, 2],
+        neighbour=False,
+    )
+
+
+def known(results: Path, programs: list[str]) -> None:
+    """Leaves results of one image on one thread."""
+    competitors = {name: Competitor("1.0", "", {}, 0.0, [1.0]) for name in programs}
+    write(results, [Result("seresnet20", 1, 1, False, "", "", "", 1e-5, competitors)])
+
+
+def test_what_has_all_programs_is_left_out_when_resuming_and_only_then(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    known(results, ["senet", "openvino"])
+    assert left(asking(results, ["openvino"], resume=True)) == {"seresnet20": [(1, 2)]}
+    assert left(asking(results, ["openvino"], resume=False)) == {"seresnet20": [(1, 1), (1, 2)]}
+    assert left(asking(results, ["openvino", "tract"], resume=True)) == {"seresnet20": [(1, 1), (1, 2)]}
+
+
+def test_no_program_is_lost_from_the_results(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    known(results, ["senet", "openvino", "tract"])
+    with pytest.raises(ValueError, match="also has tract of seresnet20, batch 1, threads 1"):
+        left(asking(results, ["openvino"], resume=False))
+    assert left(asking(results, ["openvino"], resume=True)) == {"seresnet20": [(1, 2)]}
+
+
+def test_candles_version_is_its_own() -> None:
+    program = Program(Path("missing"), "candle", "seresnet20", Path(), 1, 1)
+    assert re.fullmatch(r"0\.\d+\.\d+", program.version())
 
 
 def test_long_runs_are_repeated_less() -> None:
