@@ -81,7 +81,7 @@ fn the_readme_shows_what_the_program_prints() {
     assert_eq!(run, 6, "the README shows six runs of the program");
 }
 
-/// What a plan says is the same whatever the instructions, which it names.
+/// What this network's plan says is the same whatever the instructions, which it names.
 #[test]
 fn the_plan_in_the_readme_is_the_engines() {
     let readme = include_str!("../README.md");

@@ -97,7 +97,7 @@ impl Isa {
         Err(Error::Device(format!("this processor lacks {self}")))
     }
 
-    /// Pixels that are computed at once at most: their sums of a panel's width fill the registers.
+    /// Pixels that are computed at once at most: as many as the registers hold the sums of.
     pub(super) fn rows(self) -> usize {
         match self {
             // With SSE's vectors of 4, 2 pixels by 16 channels take 8 registers of 16.
