@@ -6,7 +6,12 @@ with the same number of threads. Each program's median of a round is compared
 with ours of the same round; what is told is the median of these ratios. Before
 that all have to give the logits that PyTorch gives in float64.
 
-    python scripts/bench_peers.py --senet target/release/senet --results peers.json --readme README.md
+    python scripts/bench_peers.py --senet target/release/senet --results peers.json
+
+The tables of a file of results go into a README between markers that end in the
+file's name.
+
+    python scripts/bench_peers.py --results scripts/peers/measured/avx2.json --table-only --readme README.md
 
 Every configuration (network, batch, threads, neighbour) is kept in the results as
 soon as it is done, in place of an older result of the same one, so a run may be
@@ -36,7 +41,7 @@ from peers.networks import NETWORKS, parse_numbers, prepare
 from peers.program import ENGINES, Program
 from peers.results import OURS, Competitor, Result, merge, order, read, write
 from peers.runtimes import PROGRAMS
-from peers.table import MARKER, around, markdown, tell
+from peers.table import around, markdown, marker, tell
 from peers.worker import LONG, Turn, Worker
 from pytorch.comparison import relative_error
 
@@ -280,9 +285,8 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="leave out configurations of which the results have all these programs"
     )
-    parser.add_argument("--readme", type=Path, metavar="FILE", help="put the tables into it, between its markers")
     parser.add_argument(
-        "--marker", default=MARKER, metavar="NAME", help="which markers, so that each machine has its own (%(default)s)"
+        "--readme", type=Path, metavar="FILE", help="put the tables into it, between markers that end in JSON's name"
     )
     parser.add_argument("--table-only", action="store_true", help="measure nothing, print the tables of the results")
     arguments = parser.parse_args(words)
@@ -294,11 +298,11 @@ def main(words: list[str] | None = None) -> None:
 
     with errors_in_one_line():
         if arguments.readme:
-            around(arguments.readme, arguments.marker)
+            around(arguments.readme, marker(arguments.results))
         if not arguments.table_only:
             run(arguments)
         text = markdown(read(arguments.results))
-        tell(text, arguments.readme, arguments.marker)
+        tell(text, arguments.readme, marker(arguments.results))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,14 @@ from pathlib import Path
 from peers.networks import NETWORKS
 from peers.results import OURS, Result
 
-MARKER = "peers"
-"""The tables of the machine that is shown first stand in a README between `<!-- peers -->` and `<!-- /peers -->`."""
+
+def marker(results: Path) -> str:
+    """Between which markers the tables of a file of results stand in a README: each machine has its own.
+
+    Those of `avx2.json` stand between `<!-- peers-avx2 -->` and `<!-- /peers-avx2 -->`.
+    """
+    return f"peers-{results.stem}"
+
 
 CONFIGURATIONS = ((1, 1), (1, 2), (8, 1), (8, 2))
 """Batch and threads, as the columns have them."""

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from peers.results import OURS, Competitor, Result, merge, order, paired, read, write
-from peers.table import MARKER, around, markdown, put_into
+from peers.table import around, markdown, marker, put_into
 
 import pytest
 
@@ -14,7 +14,8 @@ README = Path(__file__).parents[3] / "README.md"
 MEASURED = Path(__file__).parents[1] / "measured"
 """Results that the README shows, each between markers that end in the file's name."""
 
-BEGIN, END = "<!-- peers -->", "<!-- /peers -->"
+MARKER = marker(Path("runs/new.json"))
+BEGIN, END = "<!-- peers-new -->", "<!-- /peers-new -->"
 
 
 def result(network: str = "seresnet50", batch: int = 1, threads: int = 2, **more: object) -> Result:
@@ -149,7 +150,7 @@ def test_the_readme_shows_what_was_measured() -> None:
     files = sorted(MEASURED.glob("*.json"))
     assert files
     for file in files:
-        before, after = around(README, f"{MARKER}-{file.stem}")
+        before, after = around(README, marker(file))
         assert readme[len(before) : -len(after)].strip("\n") == markdown(read(file))
 
 
