@@ -160,6 +160,13 @@ fn neither_no_threads_nor_no_images_nor_too_many_numbers_are_planned() {
         };
         assert!(plan(large, None).is_err(), "{side}");
     }
+    // Alone it would be small enough.
+    let with_border = Shape {
+        spatial: Some([16_383, 16_383]),
+        ..own
+    };
+    let problem = plan(with_border, None).unwrap_err();
+    assert!(problem.contains("a value and its border of"), "{problem}");
 }
 
 /// A thread of rayon that packs a new shape's weights takes up other work while it waits: that

@@ -164,7 +164,7 @@ impl Sweep {
 
     /// What no kernel does to a line.
     fn finish(&self, line: &Line<'_>, place: &Place, blocks: usize, scene: &Scene<'_>) {
-        let pixels = line.spots.iter().flat_map(|spot| spot.output.as_slice());
+        let pixels = line.spots.iter().flat_map(|spot| spot.output.iter());
         let all = pixels.flat_map(|pixel| {
             (0..blocks).map(move |each| place.start + pixel + each * place.block)
         });

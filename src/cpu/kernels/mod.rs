@@ -78,12 +78,13 @@ impl Runs {
     }
 }
 
-/// Where up to [`MAX_ROWS`] pixels lie in a map, from an image's block of channels on.
+/// Where up to [`MAX_ROWS`] pixels lie in a map, from an image's block of channels on. A plan has
+/// these for every pixel, so they are small; it refuses what is too large for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Offsets {
-    of_pixels: [usize; MAX_ROWS],
-    count: usize,
-    largest: usize,
+    of_pixels: [u32; MAX_ROWS],
+    count: u32,
+    largest: u32,
 }
 
 impl Offsets {
@@ -92,7 +93,7 @@ impl Offsets {
         let mut of_pixels = [0; MAX_ROWS];
         let mut count = 0;
         for (place, offset) in of_pixels.iter_mut().zip(all) {
-            *place = offset;
+            *place = u32::try_from(offset).unwrap_or(u32::MAX);
             count += 1;
         }
         Self {
@@ -102,8 +103,15 @@ impl Offsets {
         }
     }
 
-    pub(super) fn as_slice(&self) -> &[usize] {
-        &self.of_pixels[..self.count]
+    /// How many there are.
+    fn count(&self) -> usize {
+        self.count as usize
+    }
+
+    /// One after the other.
+    pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
+        let offsets = self.of_pixels[..self.count()].iter();
+        offsets.map(|&offset| offset as usize)
     }
 }
 
@@ -251,9 +259,10 @@ impl Epilogue<'_> {
         let width = blocks * BLOCK;
         assert!(self.bias.len() >= width);
         let inside = |place: &Place, rows: usize, offsets: &Offsets| {
-            assert!(rows <= offsets.count);
+            assert!(rows <= offsets.count());
             let of_blocks = reach(blocks - 1, place.block, BLOCK);
-            memory.check(place.start, offsets.largest.saturating_add(of_blocks));
+            let last = offsets.largest as usize;
+            memory.check(place.start, last.saturating_add(of_blocks));
         };
         for spot in spots {
             inside(&self.output, spot.rows, &spot.output);

@@ -71,7 +71,7 @@ fn finish(
 ) {
     let Pixel { number, spot, row } = *pixel;
     let at = |place: &Place, offsets: &Offsets| {
-        let pixel = place.start + offsets.as_slice()[row];
+        let pixel = place.start + offsets.of_pixels[row] as usize;
         pixel + channel / BLOCK * place.block + channel % BLOCK
     };
     let output = at(&epilogue.output, &spot.output);

@@ -238,7 +238,7 @@ impl Place {
         // SAFETY: the caller's.
         unsafe {
             let offset = *offsets.of_pixels.get_unchecked(row);
-            memory.add(self.start).add(offset)
+            memory.add(self.start).add(offset as usize)
         }
     }
 }

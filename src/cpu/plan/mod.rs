@@ -86,8 +86,9 @@ pub(super) struct Setting {
     pub(super) exact: bool,
 }
 
-/// Numbers of a value: with their borders and all others together they can still be counted.
-const MOST_NUMBERS: usize = 1 << 32;
+/// Numbers of a value and its border, so that [`Offsets`](super::kernels::Offsets) can say where
+/// they are; those of all together can still be counted.
+const MOST_NUMBERS: usize = u32::MAX as usize;
 
 struct Planning<'a> {
     graph: &'a Graph,
@@ -267,6 +268,13 @@ impl Planning<'_> {
                 used: room.used,
             })
             .collect();
+        if let Some(large) = buffers.iter().find(|buffer| buffer.numbers > MOST_NUMBERS) {
+            return Err(Error::Geometry(format!(
+                "a value and its border of {} numbers cannot be planned: expected at most \
+                 {MOST_NUMBERS}",
+                large.numbers
+            )));
+        }
         let nowhere = vec![0; buffers.len()];
         let mut sums_buffers = Vec::new();
         for (index, node) in self.graph.nodes.iter().enumerate() {
