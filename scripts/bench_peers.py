@@ -301,7 +301,10 @@ def main(words: list[str] | None = None) -> None:
             around(arguments.readme, marker(arguments.results))
         if not arguments.table_only:
             run(arguments)
-        text = markdown(read(arguments.results))
+        results = read(arguments.results)
+        if not results:
+            raise ValueError(f"`{arguments.results}` has no results to make tables of, or is not there")
+        text = markdown(results)
         tell(text, arguments.readme, marker(arguments.results))
 
 

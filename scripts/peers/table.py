@@ -96,7 +96,7 @@ def all_table(results: list[Result]) -> list[str]:
         ]
         for result in results
     ]
-    return table(["network", TITLES[OURS], *(TITLES[name] for name in names)], rows)
+    return table(["network", f"{TITLES[OURS]}, an image", *(TITLES[name] for name in names)], rows)
 
 
 def all_tables(results: list[Result]) -> list[list[str]]:
@@ -175,9 +175,9 @@ def markdown(results: list[Result]) -> str:
         ["The largest error of a logit against PyTorch in float64, as a share of the largest logit:"],
         error_table(ordered),
         [
-            f"{several(result.machine for result in results)}; {several(result.date for result in results)}. "
+            f"{several(result.machine for result in results)}; {several(sorted(result.date for result in results))}. "
             f"{', '.join(versions)}. Of several ways to run a network each program's fastest counts, found anew for "
-            f"each configuration: {'; '.join(ways(results)) or 'none has several'}."
+            f"each configuration, of which so many had this one: {'; '.join(ways(results)) or 'none has several'}."
         ],
         ["```", *dict.fromkeys(result.command for result in results), "```"],
     ]
