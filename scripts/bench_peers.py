@@ -302,9 +302,10 @@ def main(words: list[str] | None = None) -> None:
         if not arguments.table_only:
             run(arguments)
         results = read(arguments.results)
-        if not results:
-            raise ValueError(f"`{arguments.results}` has no results to make tables of, or is not there")
-        text = markdown(results)
+        try:
+            text = markdown(results)
+        except ValueError as error:
+            raise ValueError(f"`{arguments.results}`: {error}") from error
         tell(text, arguments.readme, marker(arguments.results))
 
 
