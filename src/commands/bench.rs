@@ -56,10 +56,10 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
     let input = Tensor::from_vec(test_pattern(shape), shape.dims(Layout::Nchw), &Device::Cpu)?;
     let times = times(&*model, &input, arguments.runs)?;
     let mut kinds = kinds(&*model, &input, arguments.runs.min(TIMED_RUNS))?;
-    let peak = match &plan {
-        Some((plan, _)) => Some(cpu::peak(plan.isa, plan.threads)?),
-        None => None,
-    };
+    let peak = plan
+        .as_ref()
+        .map(|(plan, _)| cpu::peak(plan.isa, plan.threads));
+    let peak = peak.transpose()?;
     for kind in &mut kinds {
         kind.of_peak = peak.map(|peak| kind.macs as f64 / (kind.ms / 1e3) / peak);
     }

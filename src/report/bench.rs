@@ -132,21 +132,15 @@ impl Report for Bench {
             "GMAC/s",
             "of peak",
         ];
-        let columns = if self.peak_macs_per_s.is_some() { 8 } else { 7 };
-        let mut rows = vec![
-            header[..columns]
-                .iter()
-                .copied()
-                .map(str::to_owned)
-                .collect(),
-        ];
+        let mut rows = vec![header.map(str::to_owned).to_vec()];
         rows.extend(self.kinds.iter().map(|kind| {
             let rate = kind.macs as f64 / kind.ms / 1e6;
             let or_nothing = |text: String| match kind.macs {
                 0 => String::new(),
                 _ => text,
             };
-            let mut row = vec![
+            let of_peak = kind.of_peak.unwrap_or_default();
+            vec![
                 kind.kind.clone(),
                 kind.algorithm.to_owned(),
                 kind.steps.to_string(),
@@ -154,16 +148,15 @@ impl Report for Bench {
                 format!("{:.3}", kind.ms),
                 format!("{:.1} %", kind.share * 100.),
                 or_nothing(format!("{rate:.1}")),
-            ];
-            let of_peak = kind.of_peak.map(|share| format!("{:.0} %", share * 100.));
-            row.extend(of_peak.map(or_nothing));
-            row
+                or_nothing(format!("{:.0} %", of_peak * 100.)),
+            ]
         }));
         writeln!(out, "{}", self.network)?;
         let (left, right) = (Align::Left, Align::Right);
-        let mut align = vec![right; columns];
-        align[..2].fill(left);
-        table::write(out, &align, &rows)?;
+        let align = [left, left, right, right, right, right, right, right];
+        // The last column is of the engine cpu alone.
+        let columns = align.len() - usize::from(self.peak_macs_per_s.is_none());
+        table::write(out, &align[..columns], &rows)?;
         writeln!(out)?;
         let mut facts = Vec::new();
         let weights = self.weights.as_deref().map_or("drawn".to_owned(), one_line);
