@@ -288,7 +288,7 @@ impl Epilogue<'_> {
 pub(super) fn product(isa: Isa, memory: &Memory<'_>, product: &Product<'_>) {
     let Product { spots, blocks, .. } = *product;
     assert!((1..=MAX_BLOCKS).contains(&blocks));
-    assert!(product.weights.len() >= reach(product.runs.count(), blocks * BLOCK, 0));
+    assert!(product.weights.len() >= product.runs.count().saturating_mul(blocks * BLOCK));
     for spot in spots {
         assert!((1..=isa.rows()).contains(&spot.rows));
         let numbers = reach(spot.rows - 1, product.step, product.runs.end);
@@ -334,7 +334,7 @@ pub(super) fn narrow(isa: Isa, memory: &Memory<'_>, narrow: &Narrow<'_>) {
 pub(super) fn pool(isa: Isa, memory: &Memory<'_>, pool: &Pool<'_>) {
     let end = pool.columns.iter().map(|columns| columns[1]).max();
     if let Some(last) = pool.rows.checked_sub(1) {
-        let of_row = reach(end.unwrap_or(0), BLOCK, 0);
+        let of_row = end.unwrap_or(0).saturating_mul(BLOCK);
         memory.check(pool.source, reach(last, pool.row, of_row));
     }
     assert!(pool.pooling == Pooling::Max || pool.factors.len() == pool.columns.len());
@@ -351,7 +351,7 @@ pub(super) fn pool(isa: Isa, memory: &Memory<'_>, pool: &Pool<'_>) {
 ///
 /// Where it would touch what lies outside `memory`.
 pub(super) fn pointwise(isa: Isa, memory: &Memory<'_>, pointwise: &Pointwise<'_>) {
-    let length = reach(pointwise.pixels, BLOCK, 0);
+    let length = pointwise.pixels.saturating_mul(BLOCK);
     memory.check(pointwise.source, length);
     memory.check(pointwise.output, length);
     if let Some(residual) = pointwise.residual {
@@ -381,7 +381,7 @@ pub(super) fn tiles_in(isa: Isa, memory: &Memory<'_>, tiles: &TilesIn) {
     };
     let width = reach(last, side * BLOCK, numbers * BLOCK);
     memory.check(tiles.source, reach(numbers - 1, tiles.row, width));
-    let of_tiles = reach(tiles.tiles, BLOCK, 0);
+    let of_tiles = tiles.tiles.saturating_mul(BLOCK);
     memory.check(
         tiles.output,
         reach(numbers * numbers - 1, tiles.step, of_tiles),
@@ -398,12 +398,12 @@ pub(super) fn tiles_out(isa: Isa, memory: &Memory<'_>, tiles: &TilesOut<'_>) {
     let (numbers, side) = (tiles.side.numbers(), tiles.side.outputs());
     let count = tiles.width.div_ceil(side);
     assert!(tiles.bias.len() >= BLOCK && (1..=side).contains(&tiles.rows) && count > 0);
-    let of_tiles = reach(count, BLOCK, 0);
+    let of_tiles = count.saturating_mul(BLOCK);
     memory.check(
         tiles.source,
         reach(numbers * numbers - 1, tiles.step, of_tiles),
     );
-    let of_row = reach(tiles.width, BLOCK, 0);
+    let of_row = tiles.width.saturating_mul(BLOCK);
     for [offset, step] in tiles.residual.into_iter().chain([tiles.output]) {
         memory.check(offset, reach(tiles.rows - 1, step, of_row));
     }

@@ -142,8 +142,11 @@ impl Planning<'_> {
         let convolution = self.convolutions[index].as_ref()?;
         let [source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
         let rows = self.setting.isa.rows();
-        let alone = !convolution.narrow
-            && output.height * output.width == 1
+        if convolution.narrow {
+            // Its kernels take pixels of one row of one image.
+            return Some((Cut::new(output.height, output.width, false, rows), false));
+        }
+        let alone = output.height * output.width == 1
             && node.finish.gate.is_none()
             && self.sums[index].is_none();
         if alone {
@@ -153,7 +156,6 @@ impl Planning<'_> {
             && convolution.window.stride == 1
             && [source.height, source.width] == [output.height, output.width];
         let even = (pointwise && source.even_step().is_some()) || output.width == 1;
-        let even = even && !convolution.narrow;
         Some((Cut::new(output.height, output.width, even, rows), false))
     }
 
