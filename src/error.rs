@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::text::{shown, shown_path};
+
 /// The library's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -11,7 +13,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be opened, read or written.
-    #[error("cannot {action} `{}`", path.display())]
+    #[error("cannot {action} `{}`", shown_path(path))]
     File {
         /// What was tried: `open`, `read`, `write`.
         action: &'static str,
@@ -43,7 +45,7 @@ pub enum Error {
     Usage(String),
 
     /// A name the catalogue lacks.
-    #[error("unknown network `{name}`\nhint: {hint}")]
+    #[error("unknown network `{}`\nhint: {hint}", shown(name))]
     UnknownNetwork {
         /// The name asked for.
         name: String,

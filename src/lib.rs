@@ -17,7 +17,8 @@
 //! - [`model`]: either of the two, ready to run;
 //! - [`checkpoint`]: where weights come from;
 //! - [`image`]: from a file to the numbers a network sees;
-//! - [`report`]: what the commands answer, as text, JSON or CSV.
+//! - [`report`]: what the commands answer, as text, JSON or CSV;
+//! - [`text`]: how text from outside is shown.
 
 pub mod checkpoint;
 pub mod cpu;
@@ -28,6 +29,7 @@ pub mod network;
 pub mod nn;
 pub mod parity;
 pub mod report;
+pub mod text;
 
 #[doc(hidden)]
 pub mod cli;

@@ -16,7 +16,7 @@ use super::timings::{Stage, Stopwatch};
 use crate::checkpoint::{Source, Weights, imagenet_labels};
 use crate::cli::{ClassifyArgs, EngineName, WidthArgs};
 use crate::error::{Error, Result};
-use crate::image::{self, Preprocessing};
+use crate::image::{self, Preprocessing, Request};
 use crate::model::Model;
 use crate::network::trace::trace;
 use crate::network::{Network, Shape};
@@ -135,9 +135,11 @@ fn load(
     }
     let load = || {
         let bytes = stopwatch.time(Stage::Read, || image::read(&input.path))?;
-        let decode = || image::decode_bytes(&bytes, preprocessing);
-        let pixels = stopwatch.time(Stage::Decode, decode)?;
-        stopwatch.time(Stage::Resize, || image::transform(&pixels, preprocessing))
+        let decode = || image::decode_bytes(&bytes, &Request::new(preprocessing));
+        let decoded = stopwatch.time(Stage::Decode, decode)?;
+        stopwatch.time(Stage::Resize, || {
+            image::transform(&decoded.pixels, preprocessing)
+        })
     };
     load().map_err(|error: Error| match error {
         // The row names the input already.

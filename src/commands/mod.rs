@@ -27,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::network::trace::Trace;
 use crate::network::{Architecture, Layout, Network, SqueezeWidth, catalog};
 use crate::report::{Format, Report};
+use crate::text;
 
 /// A layer's value may have so many elements, 4 GiB; a few of them live at one time.
 const MAX_ELEMENTS: usize = 1 << 30;
@@ -58,8 +59,7 @@ pub fn run(command: Command) -> anyhow::Result<Outcome> {
 
 /// Says something to the person at the terminal: `error: …`, `warning: …` or `note: …`.
 pub fn complain(kind: &str, message: &str) {
-    // Names from files must not steer the terminal.
-    let message = message.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
+    let message = text::shown_message(message);
     // Where standard error is closed there is nobody left to tell.
     let _ = writeln!(io::stderr(), "{kind}: {message}");
 }

@@ -17,7 +17,7 @@ mod transform;
 
 use std::path::Path;
 
-pub use self::decode::{decode, decode_bytes, read};
+pub use self::decode::{Damage, Decoded, Header, Request, decode, decode_bytes, header, read};
 pub use self::preprocessing::{
     Alpha, ChannelOrder, CropMode, Interpolation, Orientation, Preprocessing, SixteenBit,
 };

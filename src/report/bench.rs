@@ -3,8 +3,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Report;
-use super::table::{self, Align, counted, one_line, thousands};
+use super::table::{self, Align, counted, thousands};
 use crate::cpu::Isa;
+use crate::text::shown;
 
 /// The answer of `senet bench`. Times are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -159,7 +160,7 @@ impl Report for Bench {
         table::write(out, &align[..columns], &rows)?;
         writeln!(out)?;
         let mut facts = Vec::new();
-        let weights = self.weights.as_deref().map_or("drawn".to_owned(), one_line);
+        let weights = self.weights.as_deref().map_or("drawn".to_owned(), shown);
         facts.push(("weights", weights));
         let threads = counted(self.threads, "thread");
         let isa = self.isa.map_or(String::new(), |isa| format!(", {isa}"));

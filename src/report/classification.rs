@@ -3,7 +3,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::RowFormat;
-use super::table::one_line;
+use crate::text::escaped;
 
 /// The answer for one input of `senet classify`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -115,13 +115,13 @@ impl<W: Write> RowWriter<W> {
 
     /// One line an image where one class is asked for, else a line a class below the image.
     fn write_table(&mut self, row: &Classification) -> io::Result<()> {
-        let input = one_line(&row.input);
+        let input = escaped(&row.input);
         if let Some(error) = &row.error {
-            return writeln!(self.out, "{input}\n  error: {}", one_line(error));
+            return writeln!(self.out, "{input}\n  error: {}", escaped(error));
         }
         let class = |class: &Class| {
             let percent = f64::from(class.probability) * 100.;
-            format!("{percent:5.1} %  {}", one_line(&class.label))
+            format!("{percent:5.1} %  {}", escaped(&class.label))
         };
         if let (1, [only]) = (self.top_k, row.top.as_slice()) {
             return writeln!(self.out, "{}  {input}", class(only));

@@ -4,9 +4,10 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Report;
-use super::table::{self, Align, one_line, thousands};
+use super::table::{self, Align, thousands};
 use crate::checkpoint::Mismatch;
 use crate::image::Preprocessing;
+use crate::text::shown;
 
 /// The answer of `senet inspect`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -79,11 +80,11 @@ impl Inspection {
             ([only], Some(stated), _) => {
                 format!(
                     "{only} by its tensors, not {}, which is stated",
-                    one_line(stated)
+                    shown(stated)
                 )
             }
             ([only], None, _) => format!("{only}, by the names and shapes of the tensors"),
-            ([], Some(stated), _) => format!("not {}, which is stated", one_line(stated)),
+            ([], Some(stated), _) => format!("not {}, which is stated", shown(stated)),
             ([], None, Some(differences)) => {
                 format!("none of the catalogue; closest to {}", differences.network)
             }
@@ -117,7 +118,7 @@ impl Report for Inspection {
         let mut rows = vec![header.map(str::to_owned).to_vec()];
         rows.extend(self.tensors.iter().map(|tensor| {
             vec![
-                one_line(&tensor.name),
+                shown(&tensor.name),
                 tensor.dtype.clone(),
                 format!("{:?}", tensor.shape),
                 thousands(tensor.bytes),
@@ -129,7 +130,7 @@ impl Report for Inspection {
         writeln!(out)?;
 
         let mut facts = vec![
-            vec!["file".to_owned(), one_line(&self.file)],
+            vec!["file".to_owned(), shown(&self.file)],
             vec![
                 "holds".to_owned(),
                 format!(
@@ -144,7 +145,7 @@ impl Report for Inspection {
             facts.push(vec!["metadata".to_owned()]);
         }
         for (key, value) in &self.metadata {
-            facts.push(vec![format!("  {}", one_line(key)), abridged(value)]);
+            facts.push(vec![format!("  {}", shown(key)), shown(value)]);
         }
         facts.push(vec![
             "names".to_owned(),
@@ -162,7 +163,7 @@ impl Report for Inspection {
             facts.push(vec!["images".to_owned(), prepared]);
         }
         if let Some(problem) = &self.problem {
-            facts.push(vec!["problem".to_owned(), one_line(problem)]);
+            facts.push(vec!["problem".to_owned(), shown(problem)]);
         }
         facts.push(vec!["network".to_owned(), self.verdict()]);
         if let Some(differences) = &self.differences {
@@ -189,7 +190,7 @@ impl Differences {
         ];
         for (what, list) in lists {
             for entry in list.iter().take(SHOWN) {
-                writeln!(out, "  {what}: {}", one_line(entry))?;
+                writeln!(out, "  {what}: {}", shown(entry))?;
             }
             if list.len() > SHOWN {
                 let more = list.len() - SHOWN;
@@ -197,15 +198,5 @@ impl Differences {
             }
         }
         writeln!(out)
-    }
-}
-
-/// A value of the metadata on one line, cut where it is long; JSON has all of it.
-fn abridged(value: &str) -> String {
-    const SHOWN: usize = 100;
-    let line = one_line(value);
-    match line.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{} …", &line[..end]),
-        None => line,
     }
 }

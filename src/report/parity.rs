@@ -3,8 +3,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Report;
-use super::table::{self, Align, one_line};
+use super::table::{self, Align};
 use crate::parity::{Comparison, Coverage};
+use crate::text::shown;
 
 /// The answer of `senet parity`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -39,7 +40,7 @@ impl Report for Parity {
         let mut rows = vec![header.map(str::to_owned).to_vec()];
         rows.extend(self.layers.iter().map(|layer| {
             vec![
-                one_line(&layer.name),
+                shown(&layer.name),
                 format!("{:?}", layer.shape),
                 format!("{:.1e}", layer.max_abs),
                 format!("{:.1e}", layer.max_rel),
@@ -60,7 +61,7 @@ impl Report for Parity {
             0 => String::new(),
             of_blocks => format!(" and {blocks} of {of_blocks} blocks"),
         };
-        let framework = one_line(self.framework.as_deref().unwrap_or("the reference"));
+        let framework = shown(self.framework.as_deref().unwrap_or("the reference"));
         writeln!(out)?;
         writeln!(
             out,

@@ -1,5 +1,7 @@
 use std::io::{self, Write};
 
+use crate::text::SHOWN;
+
 /// Which side of its column a cell stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
@@ -7,11 +9,15 @@ pub(super) enum Align {
     Right,
 }
 
+/// The widest column: no text of a file decides how much is written.
+const WIDEST: usize = 2 * SHOWN;
+
 /// Writes rows as aligned columns, the first of them a header.
 pub(super) fn write(out: &mut dyn Write, align: &[Align], rows: &[Vec<String>]) -> io::Result<()> {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        let widest = cells.map(|cell| cell.chars().count()).max();
+        widest.unwrap_or(0).min(WIDEST)
     };
     let widths: Vec<usize> = (0..align.len()).map(width).collect();
     for row in rows {
@@ -71,17 +77,6 @@ pub(super) fn counted(count: usize, name: &str) -> String {
     format!("{count} {name}{plural}")
 }
 
-/// Text from outside on one line: control characters are shown escaped.
-pub(super) fn one_line(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            let escaped = c.is_control().then(|| c.escape_default());
-            let plain = (!c.is_control()).then_some(c);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,10 +87,5 @@ mod tests {
         assert_eq!(thousands(999), "999");
         assert_eq!(thousands(1000), "1,000");
         assert_eq!(thousands(28_088_024), "28,088,024");
-    }
-
-    #[test]
-    fn control_characters_do_not_break_a_line() {
-        assert_eq!(one_line("a\nb\u{1b}[31m"), "a\\nb\\u{1b}[31m");
     }
 }

@@ -1,0 +1,72 @@
+//! A format that the `image` crate decodes as Pillow does.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+
+use super::pixels::to_rgb;
+use super::problem::of_image_crate;
+use super::{Decoded, Header, MAX_BYTES, Request};
+use crate::error::Result;
+use crate::image::Orientation;
+
+pub(super) fn header(bytes: &[u8], format: ImageFormat, name: &str) -> Result<Header> {
+    let decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder();
+    let decoder = decoder.map_err(|error| of_image_crate(name, &error))?;
+    let (width, height) = decoder.dimensions();
+    Ok(Header {
+        width,
+        height,
+        // The decoder's own pixels, and RGB made of them.
+        memory: decoder
+            .total_bytes()
+            .saturating_add(Header::rgb(width, height)),
+    })
+}
+
+pub(super) fn decode(
+    bytes: &[u8],
+    format: ImageFormat,
+    name: &str,
+    request: &Request,
+) -> Result<Decoded> {
+    let image = decode_pixels(bytes, format, request.preprocessing.orientation)
+        .map_err(|error| of_image_crate(name, &error))?;
+    let pixels = to_rgb(
+        image,
+        name,
+        has_gray_key(bytes, format),
+        request.preprocessing,
+    )?;
+    Ok(Decoded::whole(pixels))
+}
+
+/// Whether a PNG with transparency is 16-bit gray of which one value is transparent, rather
+/// than gray with a channel for opacity. Pillow saturates the one, but not the other.
+fn has_gray_key(bytes: &[u8], format: ImageFormat) -> bool {
+    // Bit depth and colour type, in the header that comes first.
+    format == ImageFormat::Png && bytes.get(24..26) == Some(&[16, 0])
+}
+
+fn decode_pixels(
+    bytes: &[u8],
+    format: ImageFormat,
+    orientation: Orientation,
+) -> Result<DynamicImage, ImageError> {
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_BYTES);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits.clone());
+    let mut decoder = reader.into_decoder()?;
+    // Not every decoder counts the pixels themselves.
+    limits.reserve(decoder.total_bytes())?;
+    let turn = match orientation {
+        Orientation::Apply => Some(decoder.orientation()?),
+        Orientation::Ignore => None,
+    };
+    let mut image = DynamicImage::from_decoder(decoder)?;
+    if let Some(turn) = turn {
+        image.apply_orientation(turn);
+    }
+    Ok(image)
+}

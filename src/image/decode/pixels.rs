@@ -1,0 +1,84 @@
+//! Samples of any kind become 8-bit RGB, as the preprocessing says.
+
+use image::{DynamicImage, Rgb, RgbImage};
+
+use super::problem::unsupported_samples;
+use crate::error::Result;
+use crate::image::{Alpha, Preprocessing, SixteenBit};
+
+/// 8-bit RGB of an image whose format is called `name`. `gray_key` tells a 16-bit gray PNG of
+/// which one value is transparent, which Pillow saturates, from gray with a channel for opacity.
+///
+/// # Errors
+///
+/// Samples in floating point: no value of theirs is known to be white.
+pub(super) fn to_rgb(
+    image: DynamicImage,
+    name: &str,
+    gray_key: bool,
+    preprocessing: &Preprocessing,
+) -> Result<RgbImage> {
+    let Preprocessing {
+        alpha, sixteen_bit, ..
+    } = *preprocessing;
+    let (width, height) = (image.width(), image.height());
+    let pixels = |pixel: &dyn Fn(u32, u32) -> [u8; 3]| {
+        RgbImage::from_fn(width, height, |x, y| Rgb(pixel(x, y)))
+    };
+    match image {
+        DynamicImage::ImageLuma8(_) | DynamicImage::ImageRgb8(_) => Ok(image.into_rgb8()),
+        DynamicImage::ImageLumaA8(_) | DynamicImage::ImageRgba8(_) => {
+            let image = image.into_rgba8();
+            Ok(pixels(&|x, y| opaque(image.get_pixel(x, y).0, alpha)))
+        }
+        DynamicImage::ImageLuma16(image) => Ok(pixels(&|x, y| {
+            [narrow_gray(image.get_pixel(x, y).0[0], sixteen_bit); 3]
+        })),
+        DynamicImage::ImageRgb16(image) => Ok(pixels(&|x, y| {
+            let sample = |sample| narrow_colour(sample, sixteen_bit);
+            image.get_pixel(x, y).0.map(sample)
+        })),
+        DynamicImage::ImageLumaA16(_) | DynamicImage::ImageRgba16(_) => {
+            let image = image.into_rgba16();
+            let narrow = if gray_key { narrow_gray } else { narrow_colour };
+            Ok(pixels(&|x, y| {
+                let sample = |sample| narrow(sample, sixteen_bit);
+                opaque(image.get_pixel(x, y).0.map(sample), alpha)
+            }))
+        }
+        _ => Err(unsupported_samples(name)),
+    }
+}
+
+fn narrow_gray(sample: u16, rule: SixteenBit) -> u8 {
+    match rule {
+        SixteenBit::Scale => scaled(sample),
+        SixteenBit::Saturate => saturated(sample.into()),
+    }
+}
+
+fn narrow_colour(sample: u16, rule: SixteenBit) -> u8 {
+    match rule {
+        SixteenBit::Scale => scaled(sample),
+        SixteenBit::Saturate => sample.to_be_bytes()[0],
+    }
+}
+
+/// A 16-bit sample divided by 257, rounded.
+fn scaled(sample: u16) -> u8 {
+    saturated((u32::from(sample) + 128) / 257)
+}
+
+fn opaque([red, green, blue, opacity]: [u8; 4], alpha: Alpha) -> [u8; 3] {
+    let opacity = u32::from(opacity);
+    [red, green, blue].map(|sample| match alpha {
+        Alpha::Drop => sample,
+        Alpha::White => {
+            saturated((u32::from(sample) * opacity + 255 * (255 - opacity) + 127) / 255)
+        }
+    })
+}
+
+fn saturated(value: u32) -> u8 {
+    u8::try_from(value).unwrap_or(u8::MAX)
+}

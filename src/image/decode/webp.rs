@@ -1,0 +1,16 @@
+//! WebP.
+
+use image::ImageFormat;
+
+use super::{Decoded, Header, Request, generic};
+use crate::error::Result;
+
+const NAME: &str = "WebP";
+
+pub(super) fn header(bytes: &[u8]) -> Result<Header> {
+    generic::header(bytes, ImageFormat::WebP, NAME)
+}
+
+pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Decoded> {
+    generic::decode(bytes, ImageFormat::WebP, NAME, request)
+}
