@@ -28,7 +28,7 @@ pub enum Error {
     Image(String),
 
     /// Weights or a dump that are not safetensors, do not fit the network, or say too little.
-    #[error("`{file}` {problem}")]
+    #[error("`{}` {problem}", shown_path(Path::new(file)))]
     Checkpoint {
         /// The file, or `embedded weights`.
         file: String,

@@ -23,6 +23,7 @@
 pub mod checkpoint;
 pub mod cpu;
 pub mod error;
+mod files;
 pub mod image;
 pub mod model;
 pub mod network;

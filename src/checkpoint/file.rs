@@ -6,10 +6,12 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
-use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorInfo};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
-use super::folder::{MOST_BYTES, pickled};
+use super::header;
 use crate::error::{Error, Result};
+use crate::files::{self, Pipes};
+use crate::text::shown;
 
 /// A safetensors file whose header has been checked against its length.
 #[derive(Debug)]
@@ -37,32 +39,16 @@ impl TensorFile {
     ///
     /// # Errors
     ///
-    /// A file that cannot be read or is not whole safetensors.
+    /// A file that cannot be read, is not whole safetensors, or has more tensors or a longer
+    /// header than any file of weights needs.
     pub fn open(path: &Path) -> Result<Self> {
-        let name = path.display().to_string();
-        // Before it is opened: opening a pipe would wait for a writer.
-        let metadata = std::fs::metadata(path).map_err(Error::file("open", path))?;
-        if !metadata.is_file() {
-            return Err(Error::Checkpoint {
-                file: name,
-                problem: "is not a file; expected a safetensors file".to_owned(),
-            });
-        }
-        if metadata.len() == 0 {
-            return Err(Error::Checkpoint {
-                file: name,
-                problem: "is empty; expected a safetensors file".to_owned(),
-            });
-        }
-        let file = File::open(path).map_err(Error::file("open", path))?;
-        // SAFETY: the map is read-only and lives until the header is parsed. Whoever shortens the
-        // file in this moment ends the process.
-        #[expect(
-            unsafe_code,
-            reason = "the header is checked against the length of the whole file"
-        )]
-        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(Error::file("read", path))?;
-        Self::new(name, &map, Bytes::File(Mutex::new(file)))
+        let file = files::open(path, Pipes::Refused).map_err(Error::file("open", path))?;
+        let length = file.metadata().map_err(Error::file("read", path))?.len();
+        Self::new(
+            path.display().to_string(),
+            length,
+            Bytes::File(Mutex::new(file)),
+        )
     }
 
     /// Tensors that are part of the program.
@@ -71,24 +57,27 @@ impl TensorFile {
     ///
     /// Bytes that are not whole safetensors.
     pub fn embedded(name: &str, bytes: &'static [u8]) -> Result<Self> {
-        Self::new(name.to_owned(), bytes, Bytes::Embedded(bytes))
+        Self::new(name.to_owned(), bytes.len() as u64, Bytes::Embedded(bytes))
     }
 
-    fn new(name: String, whole: &[u8], bytes: Bytes) -> Result<Self> {
-        check_header_length(&name, whole)?;
-        match SafeTensors::read_metadata(whole) {
-            Ok((header_size, header)) => Ok(Self {
+    fn new(name: String, length: u64, mut bytes: Bytes) -> Result<Self> {
+        let read = match &mut bytes {
+            Bytes::Embedded(bytes) => header::read(&mut &**bytes, length),
+            Bytes::File(file) => {
+                let file = file.get_mut().unwrap_or_else(PoisonError::into_inner);
+                header::read(file, length)
+            }
+        };
+        match read {
+            Ok((data, header)) => Ok(Self {
                 name,
                 bytes,
                 header,
-                data: size_of::<u64>() + header_size,
+                data,
             }),
-            Err(error) => Err(Error::Checkpoint {
-                problem: format!(
-                    "is not a whole safetensors file ({} bytes): {error}",
-                    whole.len()
-                ),
+            Err(problem) => Err(Error::Checkpoint {
                 file: name,
+                problem,
             }),
         }
     }
@@ -125,6 +114,7 @@ impl TensorFile {
             .map(serde_json::from_str)
             .transpose()
             .map_err(|error| {
+                let error = shown(&error.to_string());
                 self.problem(format!("has metadata `{key}` that cannot be read: {error}"))
             })
     }
@@ -162,7 +152,8 @@ impl TensorFile {
             Dtype::F16 => raw(DType::F16),
             Dtype::BF16 => raw(DType::BF16),
             other => Err(self.problem(format!(
-                "has tensor `{name}` of type {other}; expected F32, F64, F16 or BF16"
+                "has tensor `{}` of type {other}; expected F32, F64, F16 or BF16",
+                shown(name)
             ))),
         }
     }
@@ -214,7 +205,7 @@ impl TensorFile {
     fn info(&self, name: &str) -> Result<&TensorInfo> {
         self.header
             .info(name)
-            .ok_or_else(|| self.problem(format!("lacks tensor `{name}`")))
+            .ok_or_else(|| self.problem(format!("lacks tensor `{}`", shown(name))))
     }
 
     /// An error about this file.
@@ -228,24 +219,32 @@ impl TensorFile {
     /// All of a tensor, as numbers of its own type or as bytes.
     fn numbers<T: bytemuck::Pod>(&self, info: &TensorInfo) -> Result<Vec<T>> {
         let (start, end) = info.data_offsets;
-        let mut numbers = vec![T::zeroed(); (end - start) / size_of::<T>()];
+        let count = (end - start) / size_of::<T>();
+        let mut numbers = Vec::new();
+        numbers.try_reserve_exact(count).map_err(|_| {
+            self.problem(format!(
+                "has a tensor of {} bytes, and there is no memory for it",
+                end - start
+            ))
+        })?;
+        numbers.resize(count, T::zeroed());
         self.read(start, bytemuck::cast_slice_mut(&mut numbers))?;
         Ok(numbers)
     }
 
     /// Reads what begins so many bytes behind the header.
     fn read(&self, start: usize, into: &mut [u8]) -> Result<()> {
-        let start = self.data + start;
         match &self.bytes {
             Bytes::Embedded(bytes) => {
-                // In range: `read_metadata` has checked the offsets against the length.
+                // In range: the header's places have been checked against the length.
+                let start = self.data + start;
                 into.copy_from_slice(&bytes[start..start + into.len()]);
                 Ok(())
             }
             Bytes::File(file) => {
                 // Whoever held the lock left nothing behind but a place, which is set anew.
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                file.seek(SeekFrom::Start(start as u64))
+                file.seek(SeekFrom::Start(self.data as u64 + start as u64))
                     .and_then(|_| file.read_exact(into))
                     .map_err(|error| self.problem(format!("can no longer be read: {error}")))
             }
@@ -288,32 +287,6 @@ impl NonFinite {
     #[must_use]
     pub fn is_none(self) -> bool {
         self == Self::default()
-    }
-}
-
-/// Refuses a header that no file of weights needs, before memory is spent on it: safetensors
-/// itself allows 100 MB, and a shape of fifty million numbers takes gigabytes to parse; a header
-/// of a thousand tensors has 100 kB.
-fn check_header_length(name: &str, bytes: &[u8]) -> Result<()> {
-    // How zip archives begin, and what pickles of Python begin with.
-    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
-        return Err(Error::Checkpoint {
-            file: name.to_owned(),
-            problem: format!("is no safetensors file{}", pickled("pickled weights")),
-        });
-    }
-    match bytes
-        .first_chunk()
-        .map(|length| u64::from_le_bytes(*length))
-    {
-        Some(length) if length > MOST_BYTES => Err(Error::Checkpoint {
-            file: name.to_owned(),
-            problem: format!(
-                "is not a safetensors file: its header would have {length} bytes, and may have \
-                 {MOST_BYTES}"
-            ),
-        }),
-        _ => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 mod drawn;
 mod file;
 mod folder;
+mod header;
 #[cfg(feature = "hub")]
 mod hub;
 mod imagenet;

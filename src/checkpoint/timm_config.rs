@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::folder::MOST_BYTES;
 use crate::error::{Error, Result};
+use crate::files::{self, Pipes};
 use crate::image::{CropMode, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing};
 
 /// What a `config.json` says of the weights beside it.
@@ -58,14 +59,8 @@ impl TimmConfig {
             file: path.display().to_string(),
             problem,
         };
-        // Before it is opened: opening a pipe would wait for a writer.
-        let metadata = std::fs::metadata(path).map_err(Error::file("open", path))?;
-        if !metadata.is_file() || metadata.len() > MOST_BYTES {
-            return Err(problem(format!(
-                "is not a file of at most {MOST_BYTES} bytes; expected a config.json as timm writes it"
-            )));
-        }
-        let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+        let text = files::read_text(path, Pipes::Refused, MOST_BYTES)
+            .map_err(Error::file("read", path))?;
         Self::parse(&text).map_err(problem)
     }
 

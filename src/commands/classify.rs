@@ -16,6 +16,7 @@ use super::timings::{Stage, Stopwatch};
 use crate::checkpoint::{Source, Weights, imagenet_labels};
 use crate::cli::{ClassifyArgs, EngineName, WidthArgs};
 use crate::error::{Error, Result};
+use crate::files::{self, Pipes};
 use crate::image::{self, Preprocessing, Request};
 use crate::model::Model;
 use crate::network::trace::trace;
@@ -290,7 +291,11 @@ impl Classifier {
 }
 
 fn read_labels(path: &Path) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+    /// A million classes, of 25 characters each.
+    const MOST_BYTES: u64 = 25_000_000;
+
+    let text =
+        files::read_text(path, Pipes::Inherited, MOST_BYTES).map_err(Error::file("read", path))?;
     let text = text.trim_start_matches('\u{feff}').trim_end();
     Ok(text.lines().map(|line| line.trim().to_owned()).collect())
 }
