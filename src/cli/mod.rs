@@ -273,6 +273,9 @@ pub struct InspectArgs {
 /// `senet models`.
 #[derive(Debug, Args)]
 pub struct ModelsArgs {
+    /// Only networks whose name has TEXT in it, in upper or lower case
+    #[arg(value_name = "TEXT")]
+    pub filter: Option<String>,
     /// Text for people, a table for a page, or JSON for programs
     #[arg(long, value_enum, default_value_t = ListFormat::Table)]
     pub format: ListFormat,

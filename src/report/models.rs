@@ -59,12 +59,27 @@ const ALIGN: [Align; 8] = [
     Align::Left,
 ];
 
+/// Where a network's name is among a row's cells.
+const NAME: usize = 0;
+
+/// Where it is said what a network is: words, of which the beginning says something, too.
+const SUMMARY: usize = 7;
+
+/// From the column that is wanted most to the one that is missed least.
+const BY_IMPORTANCE: [usize; 8] = [NAME, 2, 3, 1, 4, 5, 6, SUMMARY];
+
+/// The least that is worth showing of what a network is.
+const LEAST_SUMMARY: usize = 24;
+
 impl Model {
-    fn cells(&self) -> Vec<String> {
+    /// Its row; briefly, without saying of which size and whose its accuracy is.
+    fn cells(&self, brief: bool) -> Vec<String> {
         let [channels, height, width] = self.input;
-        let top1 = self.top1.as_ref().map_or(String::new(), |top1| {
-            format!("{:.2} % at {} ({})", top1.percent, top1.size, top1.source)
-        });
+        let top1 = match &self.top1 {
+            None => String::new(),
+            Some(top1) if brief => format!("{:.2} %", top1.percent),
+            Some(top1) => format!("{:.2} % at {} ({})", top1.percent, top1.size, top1.source),
+        };
         let hub = match self.hub.as_slice() {
             [] => String::new(),
             [only] => only.clone(),
@@ -95,15 +110,155 @@ impl Models {
     ///
     /// Those of `out`.
     pub fn write_markdown(&self, out: &mut dyn Write) -> io::Result<()> {
-        let rows = self.models.iter().map(Model::cells);
+        let rows = self.models.iter().map(|model| model.cells(false));
         table::write_markdown(out, &ALIGN, &HEADER, rows)
     }
+
+    /// Writes as much of the table as `width` columns of a terminal hold, and which columns of it
+    /// are left out; all of it where there is no bound.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write_within(&self, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+        let rows = |brief| {
+            let mut rows = vec![HEADER.map(str::to_owned).to_vec()];
+            rows.extend(self.models.iter().map(|model| model.cells(brief)));
+            rows
+        };
+        let whole = rows(false);
+        let of_whole = table::widths(&whole, HEADER.len());
+        let of_whole = of_whole.iter().sum::<usize>() + (HEADER.len() - 1) * table::GAP;
+        let Some(width) = width.filter(|&width| width < of_whole) else {
+            return table::write(out, &ALIGN, &whole);
+        };
+        let mut rows = rows(true);
+        let wide = table::widths(&rows, HEADER.len());
+        let mut left = (width + table::GAP).saturating_sub(wide[NAME] + table::GAP);
+        let mut shown = [false; HEADER.len()];
+        shown[NAME] = true;
+        for column in BY_IMPORTANCE.into_iter().skip(1) {
+            let least = match column {
+                SUMMARY => wide[SUMMARY].min(LEAST_SUMMARY),
+                _ => wide[column],
+            };
+            if least + table::GAP <= left {
+                shown[column] = true;
+                left = left.saturating_sub(wide[column] + table::GAP);
+            }
+        }
+        if shown[SUMMARY] {
+            let others = (0..SUMMARY).filter(|&column| shown[column]);
+            let taken: usize = others.map(|column| wide[column] + table::GAP).sum();
+            for row in &mut rows {
+                row[SUMMARY] = cut(&row[SUMMARY], width - taken);
+            }
+        }
+        let of_shown = |column: &usize| shown[*column];
+        let columns: Vec<usize> = (0..HEADER.len()).filter(of_shown).collect();
+        let align: Vec<Align> = columns.iter().map(|&column| ALIGN[column]).collect();
+        let rows: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| columns.iter().map(|&column| row[column].clone()).collect())
+            .collect();
+        table::write(out, &align, &rows)?;
+        let missing: Vec<&str> = (0..HEADER.len())
+            .filter(|column| !shown[*column])
+            .map(|column| HEADER[column])
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "\nleft out: {}; `--format json` has all",
+            missing.join(", ")
+        )
+    }
+}
+
+/// The beginning of a text, in so many columns.
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let beginning: String = text.chars().take(width.saturating_sub(2)).collect();
+    format!("{} …", beginning.trim_end())
 }
 
 impl Report for Models {
     fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut rows = vec![HEADER.map(str::to_owned).to_vec()];
-        rows.extend(self.models.iter().map(Model::cells));
-        table::write(out, &ALIGN, &rows)
+        self.write_within(None, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use super::*;
+
+    fn written(width: Option<usize>) -> String {
+        let model = |name, hub: &[&str], summary| Model {
+            name,
+            input: [3, 224, 224],
+            parameters: 28_088_024,
+            macs: 4_091_699_200,
+            top1: Some(Top1 {
+                percent: 81.29,
+                size: 288,
+                source: "timm",
+            }),
+            hub: hub.iter().map(|&hub| hub.to_owned()).collect(),
+            convention: "timm",
+            embedded: false,
+            summary,
+        };
+        let models = vec![
+            model(
+                "seresnet50",
+                &["hf:timm/seresnet50.a1_in1k"],
+                "SE-ResNet-50",
+            ),
+            model(
+                "seresnextaa101d_32x8d",
+                &["hf:timm/seresnextaa101d_32x8d.sw_in12k_ft_in1k_288", "more"],
+                "SE-ResNeXt-101-D, 32 groups of 8, averaged against aliasing",
+            ),
+        ];
+        let mut out = Vec::new();
+        Models { models }.write_within(width, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_table_is_no_wider_than_the_terminal_and_says_what_it_leaves_out() {
+        let whole = written(None);
+        let (mut fullest, names) = (0, "seresnextaa101d_32x8d".len());
+        for width in names..300 {
+            let text = written(Some(width));
+            let (table, note) = text.split_once("\n\n").unwrap_or((&text, ""));
+            for line in table.lines() {
+                assert!(line.chars().count() <= width, "{width}: {line}");
+            }
+            let header = table.lines().next().unwrap();
+            let shown = |name: &&&str| header.contains(**name);
+            for name in HEADER {
+                assert_ne!(shown(&&name), note.contains(name), "{width}: {name}");
+            }
+            let count = HEADER.iter().filter(shown).count();
+            assert!(count + 1 >= fullest, "{width}: {header}");
+            fullest = fullest.max(count);
+            let cut = text.contains('…') || !text.contains("81.29 % at 288 (timm)");
+            assert_eq!(text == whole, note.is_empty() && !cut, "{width}");
+        }
+        assert_eq!(written(Some(300)), whole);
+        assert_eq!(fullest, HEADER.len());
+    }
+
+    #[test]
+    fn a_terminal_narrower_than_the_names_gets_the_names() {
+        let text = written(Some(1));
+        assert!(text.starts_with("network\nseresnet50\nseresnextaa101d_32x8d\n\nleft out: input"));
     }
 }

@@ -12,21 +12,29 @@ pub(super) enum Align {
 /// The widest column: no text of a file decides how much is written.
 const WIDEST: usize = 2 * SHOWN;
 
-/// Writes rows as aligned columns, the first of them a header.
-pub(super) fn write(out: &mut dyn Write, align: &[Align], rows: &[Vec<String>]) -> io::Result<()> {
+/// Spaces between two columns.
+pub(super) const GAP: usize = 2;
+
+/// How wide each of so many columns is.
+pub(super) fn widths(rows: &[Vec<String>], columns: usize) -> Vec<usize> {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         let widest = cells.map(|cell| cell.chars().count()).max();
         widest.unwrap_or(0).min(WIDEST)
     };
-    let widths: Vec<usize> = (0..align.len()).map(width).collect();
+    (0..columns).map(width).collect()
+}
+
+/// Writes rows as aligned columns, the first of them a header.
+pub(super) fn write(out: &mut dyn Write, align: &[Align], rows: &[Vec<String>]) -> io::Result<()> {
+    let widths = widths(rows, align.len());
     for row in rows {
         let mut line = String::new();
         for ((cell, &width), align) in row.iter().zip(&widths).zip(align) {
-            let separator = if line.is_empty() { "" } else { "  " };
+            let gap = if line.is_empty() { 0 } else { GAP };
             line += &match align {
-                Align::Left => format!("{separator}{cell:<width$}"),
-                Align::Right => format!("{separator}{cell:>width$}"),
+                Align::Left => format!("{:gap$}{cell:<width$}", ""),
+                Align::Right => format!("{:gap$}{cell:>width$}", ""),
             };
         }
         writeln!(out, "{}", line.trim_end())?;
