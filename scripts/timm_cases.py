@@ -105,7 +105,7 @@ def check_cost(senet: Path, case: Case, model: nn.Module, published: Published |
     """
     at = (published.size, published.size) if published else (case.height, case.width)
     theirs = cost(model, *at)
-    report = ask(senet, "trace", "--network", case.network, "--input-size", f"{at[0]}x{at[1]}")
+    report = ask(senet, "trace", case.network, "--size", f"{at[0]}x{at[1]}")
     parameters, macs = report["parameters"], report["macs"]
     if (parameters, macs) != (theirs.parameters, theirs.macs):
         raise ValueError(
@@ -224,7 +224,7 @@ def check_refusal(senet: Path) -> None:
     else:
         raise ValueError(f"{REFUSED}: PyTorch can run it")
     try:
-        ask(senet, "trace", "--network", REFUSED.network, "--input-size", f"{REFUSED.height}x{REFUSED.width}")
+        ask(senet, "trace", REFUSED.network, "--size", f"{REFUSED.height}x{REFUSED.width}")
     except ProgramError as error:
         if error.status != 2 or "`layer2.0.add`" not in str(error):
             raise ValueError(f"{REFUSED}: ended with {error.status}: {error}") from error

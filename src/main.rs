@@ -7,7 +7,7 @@ use senet::cli::Cli;
 use senet::commands::{self, Outcome};
 
 fn main() -> ExitCode {
-    match commands::run(Cli::parse().command) {
+    match commands::run(Cli::parse()) {
         Ok(Outcome::Yes) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
         // Whoever reads the rows has seen enough, but not all were written.

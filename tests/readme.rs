@@ -85,7 +85,7 @@ fn the_readme_shows_what_the_program_prints() {
 #[test]
 fn the_plan_in_the_readme_is_the_engines() {
     let readme = include_str!("../README.md");
-    let command = "senet trace --plan --network se_bottleneck --threads 2\n\n";
+    let command = "senet trace se_bottleneck --plan --threads 2\n\n";
     let (_, rest) = readme.split_once(command).unwrap();
     let (shown, _) = rest.split_once("```").unwrap();
     let output = Command::cargo_bin("senet")

@@ -40,7 +40,7 @@ class Program:
             self.senet,
             "bench",
             *self.words(),
-            "--input-size",
+            "--size",
             f"{size}x{size}",
             "--batch-size",
             str(self.batch),

@@ -1,23 +1,31 @@
 //! The command line, parsed. Nothing here opens a file.
 
+mod engine;
+mod examples;
+mod pixels;
 mod values;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
+pub use self::engine::{DeviceArgs, EngineArgs, EngineName, Precision};
+pub use self::pixels::PixelArgs;
 pub use self::values::{DeviceName, ImageSize, Rgb};
-use self::values::{at_least_one, threads, tolerance};
+use self::values::{at_least_one, tolerance};
 use crate::checkpoint::Source;
-use crate::image::{Alpha, ChannelOrder, CropMode, Interpolation, Orientation, Preset, SixteenBit};
 use crate::network::Layout;
 use crate::report::{Format, ListFormat, RowFormat};
 
 /// Run, inspect and check Squeeze-and-Excitation networks.
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = EXIT_STATUS)]
+#[command(version, about, after_help = EXIT_STATUS, propagate_version = true)]
 pub struct Cli {
+    /// No warnings, notes or progress; errors stay
+    #[arg(short, long, global = true, display_order = 900)]
+    pub quiet: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -35,19 +43,19 @@ const WEIGHTS_TO_NAME: &str =
 const WEIGHTS_OR_DRAWN: &str = "Safetensors file, folder with model.safetensors, or \
                                 hf:OWNER/NAME[@REVISION] [default: drawn at random, the same each time]";
 
-/// In lines that stay whole on a terminal of 80 columns.
+/// In lines of at most 69 columns, which stay whole on a terminal of 80.
 const WEIGHTS_IN_FULL: &str = "\
 Where the weights come from:
   FILE                      a safetensors file
   FOLDER                    its model.safetensors
-  hf:OWNER/NAME[@REVISION]  that of a repository of the Hugging Face hub
+  hf:OWNER/NAME[@REVISION]  that of a repository on Hugging Face's hub
 
 A timm config.json beside model.safetensors says which network it is,
-how many classes there are, their labels, and how images are prepared,
-also where FILE is model.safetensors itself.
+how many classes there are, their labels, and how images are
+prepared, also where FILE is model.safetensors itself.
 
-Files of the hub are kept in the cache of Python's huggingface_hub. Its
-variables count: HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN,
+Files of the hub are kept in the cache of Python's huggingface_hub.
+Its variables count: HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN,
 HF_TOKEN_PATH, HF_HUB_OFFLINE and HF_HUB_DOWNLOAD_TIMEOUT.";
 
 fn source() -> impl TypedValueParser<Value = Source> {
@@ -58,16 +66,22 @@ fn source() -> impl TypedValueParser<Value = Source> {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Images in, labels and probabilities out
+    #[command(after_help = examples::CLASSIFY)]
     Classify(ClassifyArgs),
     /// Shape, parameters and MACs of every layer; with an image, its values too
+    #[command(after_help = examples::TRACE)]
     Trace(TraceArgs),
     /// Compare every layer with what another framework computed
+    #[command(after_help = examples::PARITY)]
     Parity(ParityArgs),
     /// How fast a network runs, and where its time goes
+    #[command(after_help = examples::BENCH)]
     Bench(BenchArgs),
     /// What a weights file holds, and which network it is for
+    #[command(after_help = examples::INSPECT)]
     Inspect(InspectArgs),
     /// List the networks
+    #[command(after_help = examples::MODELS)]
     Models(ModelsArgs),
 }
 
@@ -77,20 +91,20 @@ pub struct ClassifyArgs {
     /// Image files, folders (searched recursively), or `-` for a list of paths on standard input
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
-    #[arg(long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS, long_help = WEIGHTS_IN_FULL)]
+    #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,
     /// The network that the weights are for [default: what their file says]
-    #[arg(long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME")]
     pub network: Option<String>,
     /// Class names, one a line [default: what the weights' file says]
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
     /// Classes to show of each image
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
+    #[arg(short = 'k', long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
     pub top_k: usize,
     /// Images that go through the network at once
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
+    #[arg(short, long, alias = "batch", value_name = "N", default_value_t = 16, value_parser = at_least_one)]
     pub batch_size: usize,
     #[command(flatten)]
     #[expect(
@@ -105,13 +119,13 @@ pub struct ClassifyArgs {
     )]
     pub engine: EngineArgs,
     /// How to write the rows
-    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    #[arg(short, long, value_enum, default_value_t = RowFormat::Table)]
     pub format: RowFormat,
     /// Say on standard error in the end where the time went
     #[arg(long)]
     pub timings: bool,
     /// Write the rows to FILE; while it runs they are in FILE.partial, which is begun anew
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
     #[expect(
@@ -124,10 +138,13 @@ pub struct ClassifyArgs {
 /// `senet trace`.
 #[derive(Debug, Args)]
 pub struct TraceArgs {
-    /// The network to trace [default: that of the weights]
-    #[arg(long, value_name = "NAME")]
+    /// The network to trace, by name or by its weights [default: that of the weights]
+    #[arg(value_name = "NETWORK")]
+    pub subject: Option<OsString>,
+    /// The network by name, where NETWORK does not say
+    #[arg(short, long, value_name = "NAME")]
     pub network: Option<String>,
-    #[arg(long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS, long_help = WEIGHTS_IN_FULL)]
+    #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,
     #[command(flatten)]
@@ -136,12 +153,9 @@ pub struct TraceArgs {
         reason = "clap would show it as the help of the whole group"
     )]
     pub widths: WidthArgs,
-    /// Height and width of the input, such as 224x224 [default: the network's own]
-    #[arg(long, value_name = "HxW", conflicts_with = "image")]
-    pub input_size: Option<ImageSize>,
     /// Images in the batch
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one, conflicts_with = "image")]
-    pub batch: usize,
+    #[arg(short, long, alias = "batch", value_name = "N", default_value_t = 1, value_parser = at_least_one, conflicts_with = "image")]
+    pub batch_size: usize,
     /// Order of the dimensions shown
     #[arg(long, value_enum, default_value_t = Layout::Nchw)]
     pub layout: Layout,
@@ -170,7 +184,7 @@ pub struct TraceArgs {
     )]
     pub engine: EngineArgs,
     /// Text for people or JSON for programs
-    #[arg(long, value_enum, default_value_t = Format::Table)]
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     #[command(flatten)]
     #[expect(
@@ -183,14 +197,14 @@ pub struct TraceArgs {
 /// `senet parity`.
 #[derive(Debug, Args)]
 pub struct ParityArgs {
-    #[arg(long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_TO_NAME, long_help = WEIGHTS_IN_FULL)]
+    #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_TO_NAME, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Source,
     /// Dump of what the other framework computed
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub reference: PathBuf,
     /// The network that the weights are for [default: what their file says]
-    #[arg(long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME")]
     pub network: Option<String>,
     #[command(flatten)]
     #[expect(
@@ -217,24 +231,27 @@ pub struct ParityArgs {
     )]
     pub engine: EngineArgs,
     /// Text for people or JSON for programs
-    #[arg(long, value_enum, default_value_t = Format::Table)]
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
 /// `senet bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// The network to run [default: that of the weights]
-    #[arg(long, value_name = "NAME", required_unless_present = "weights")]
+    /// The network to run, by name or by its weights [default: that of the weights]
+    #[arg(value_name = "NETWORK", required_unless_present_any = ["network", "weights"])]
+    pub subject: Option<OsString>,
+    /// The network by name, where NETWORK does not say
+    #[arg(short, long, value_name = "NAME")]
     pub network: Option<String>,
-    #[arg(long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_OR_DRAWN, long_help = WEIGHTS_IN_FULL)]
+    #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_OR_DRAWN, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,
-    /// Height and width of the input, such as 224x224 [default: the network's own]
-    #[arg(long, value_name = "HxW")]
-    pub input_size: Option<ImageSize>,
+    /// Height and width of the input, such as 224x224 or 224 [default: the network's own]
+    #[arg(short, long, alias = "input-size", value_name = "HxW")]
+    pub size: Option<ImageSize>,
     /// Images that go through the network in a run
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
+    #[arg(short, long, alias = "batch", value_name = "N", default_value_t = 1, value_parser = at_least_one)]
     pub batch_size: usize,
     /// Runs to measure, after one that warms up
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one)]
@@ -252,7 +269,7 @@ pub struct BenchArgs {
     )]
     pub engine: EngineArgs,
     /// Text for people or JSON for programs
-    #[arg(long, value_enum, default_value_t = Format::Table)]
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
@@ -263,10 +280,10 @@ pub struct InspectArgs {
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Source,
     /// Compare with this network [default: what the file says, else the one its tensors fit]
-    #[arg(long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME")]
     pub network: Option<String>,
     /// Text for people or JSON for programs
-    #[arg(long, value_enum, default_value_t = Format::Table)]
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
@@ -277,134 +294,8 @@ pub struct ModelsArgs {
     #[arg(value_name = "TEXT")]
     pub filter: Option<String>,
     /// Text for people, a table for a page, or JSON for programs
-    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    #[arg(short, long, value_enum, default_value_t = ListFormat::Table)]
     pub format: ListFormat,
-}
-
-/// How images become a network's input. What is not given is as the weights' file says, else as
-/// the network's publishers have it. Last in every command: its heading is for all that follows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Args)]
-#[command(
-    next_help_heading = "Pixels [default: what the weights say, else what the network's publishers do]"
-)]
-pub struct PixelArgs {
-    /// A well-known way to prepare images, from which the other flags depart; `timm` ignores the
-    /// orientation in EXIF, the others apply it
-    #[arg(long)]
-    pub preset: Option<Preset>,
-    /// Height and width that the network sees
-    #[arg(long, value_name = "HxW")]
-    pub size: Option<ImageSize>,
-    /// Use the size and crop that the weights' config.json recommends for tests
-    #[arg(long)]
-    pub test_size: bool,
-    /// Part of the resized image that the centre crop keeps, above 0 and at most 1
-    #[arg(long, value_name = "SHARE")]
-    pub crop_pct: Option<f64>,
-    /// Whether the resize keeps the aspect ratio
-    #[arg(long)]
-    pub crop_mode: Option<CropMode>,
-    /// The resize's filter
-    #[arg(long)]
-    pub interpolation: Option<Interpolation>,
-    /// What samples of 0 to 255 are divided by first
-    #[arg(long, value_name = "NUMBER")]
-    pub divisor: Option<f64>,
-    /// Subtracted from red, green and blue after that
-    #[arg(long, value_name = "R,G,B", allow_hyphen_values = true)]
-    pub mean: Option<Rgb>,
-    /// Divides red, green and blue in the end
-    #[arg(long, value_name = "R,G,B", allow_hyphen_values = true)]
-    pub std: Option<Rgb>,
-    /// Which channel comes first
-    #[arg(long)]
-    pub channel_order: Option<ChannelOrder>,
-    /// What becomes of transparency
-    #[arg(long)]
-    pub alpha: Option<Alpha>,
-    /// What becomes of 16-bit samples
-    #[arg(long)]
-    pub sixteen_bit: Option<SixteenBit>,
-    /// What becomes of the orientation in EXIF
-    #[arg(long)]
-    pub orientation: Option<Orientation>,
-}
-
-impl PixelArgs {
-    /// Whether any of them says how images are prepared, besides the size.
-    #[must_use]
-    pub fn prepare_images(&self) -> bool {
-        let size_alone = Self {
-            test_size: self.test_size,
-            ..Self::default()
-        };
-        *self != size_alone
-    }
-}
-
-/// Where the network computes, and in which type of number.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct DeviceArgs {
-    /// cpu, cuda, cuda:N or metal
-    #[arg(long, default_value = "cpu")]
-    pub device: DeviceName,
-    /// Type of number that cuda and metal compute in; the CPU computes in f32
-    #[arg(long, value_enum, default_value_t = Precision::F32)]
-    pub dtype: Precision,
-}
-
-/// What computes the network.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct EngineArgs {
-    /// What computes: `cpu`, kernels of this program, layers fused, on the CPU; `candle`, a layer
-    /// at a time, on any device [default: cpu where the device is the CPU; for `trace` candle]
-    #[arg(long, value_name = "ENGINE")]
-    pub engine: Option<EngineName>,
-    /// Have the engine cpu leave out its fastest 3x3 convolutions, which round more
-    #[arg(long)]
-    pub exact: bool,
-    /// Threads that compute [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = threads)]
-    pub threads: Option<usize>,
-}
-
-impl EngineArgs {
-    /// Whether any of them says how to run the network.
-    #[must_use]
-    pub fn is_given(&self) -> bool {
-        self.engine.is_some() || self.exact || self.threads.is_some()
-    }
-}
-
-/// What computes a network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum EngineName {
-    /// This program's own kernels, for the CPU.
-    Cpu,
-    /// candle, on any device.
-    Candle,
-}
-
-impl EngineName {
-    /// `cpu` or `candle`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Candle => "candle",
-        }
-    }
-}
-
-/// A type of number to compute in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Precision {
-    /// Single precision.
-    F32,
-    /// Half precision.
-    F16,
-    /// The upper half of single precision.
-    Bf16,
 }
 
 /// Widths of `se_block`.
@@ -419,6 +310,11 @@ pub struct WidthArgs {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
@@ -426,5 +322,34 @@ mod tests {
     #[test]
     fn the_commands_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// Their last program, where another's output goes into it.
+    #[test]
+    fn the_examples_in_the_help_are_commands_of_this_program() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().unwrap().to_string();
+            let examples: Vec<&str> = help.lines().skip(1).collect();
+            assert_eq!(examples.len(), 3, "{help}");
+            for example in examples {
+                assert!(example.len() <= 80, "{example}");
+                let last = example.rsplit(" | ").next().unwrap();
+                let parsed = Cli::try_parse_from(last.split_whitespace());
+                let parsed = parsed.unwrap_or_else(|error| panic!("{example}: {error}"));
+                let name = format!("{:?}", parsed.command).to_lowercase();
+                assert!(name.starts_with(command.get_name()), "{example}");
+            }
+        }
+    }
+
+    #[test]
+    fn old_spellings_are_understood() {
+        for words in [
+            "senet trace --network seresnet50 --input-size 8x8 --batch 2",
+            "senet bench --network seresnet50 --input-size 8x8 --batch 2",
+            "senet classify --input-size 8x8 --batch 2 cat.jpg",
+        ] {
+            Cli::try_parse_from(words.split_whitespace()).unwrap();
+        }
     }
 }

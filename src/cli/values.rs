@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::cpu::MOST_THREADS;
 
-/// A number for each of red, green and blue.
+/// A number for each of red, green and blue; one alone is for all three.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rgb(pub [f64; 3]);
 
@@ -15,15 +15,15 @@ impl FromStr for Rgb {
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers: Result<Vec<f64>, _> =
             text.split(',').map(|part| part.trim().parse()).collect();
-        numbers
-            .ok()
-            .and_then(|numbers| numbers.try_into().ok())
-            .map(Self)
-            .ok_or_else(|| "expected three numbers such as 0.485,0.456,0.406".to_owned())
+        match numbers.as_deref() {
+            Ok(&[number]) => Ok(Self([number; 3])),
+            Ok(&[red, green, blue]) => Ok(Self([red, green, blue])),
+            _ => Err("expected three numbers such as 0.485,0.456,0.406, or one".to_owned()),
+        }
     }
 }
 
-/// Height and width, written `HxW`.
+/// Height and width, written `HxW`; one number is both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageSize {
     /// Rows.
@@ -37,12 +37,11 @@ impl FromStr for ImageSize {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let side = |side: &str| side.parse().ok().filter(|&side: &usize| side > 0);
-        text.split_once(['x', 'X'])
-            .and_then(|(height, width)| {
-                let (height, width) = (side(height)?, side(width)?);
-                Some(Self { height, width })
-            })
-            .ok_or_else(|| "expected HEIGHTxWIDTH such as 224x224, both at least 1".to_owned())
+        let (height, width) = text.split_once(['x', 'X']).unwrap_or((text, text));
+        side(height)
+            .zip(side(width))
+            .map(|(height, width)| Self { height, width })
+            .ok_or_else(|| "expected a size such as 224x224 or 224, at least 1".to_owned())
     }
 }
 
@@ -110,11 +109,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_is_two_positive_numbers() {
-        let size = "97x131".parse::<ImageSize>().unwrap();
-        assert_eq!((size.height, size.width), (97, 131));
-        for wrong in ["", "97", "0x5", "5x0", "-1x5", "5x", "axb", "5x5x5"] {
+    fn a_size_is_one_or_two_positive_numbers() {
+        for (text, [height, width]) in [("97x131", [97, 131]), ("224", [224, 224])] {
+            assert_eq!(text.parse(), Ok(ImageSize { height, width }));
+        }
+        for wrong in [
+            "", "0", "x", "0x5", "5x0", "-1x5", "-1", "5x", "axb", "5x5x5",
+        ] {
             assert!(wrong.parse::<ImageSize>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn one_number_is_for_all_colours() {
+        assert_eq!("0.5".parse(), Ok(Rgb([0.5; 3])));
+        assert_eq!("1, 2,-3".parse(), Ok(Rgb([1., 2., -3.])));
+        for wrong in ["", "1,2", "1,2,3,4", "1,2,", "half"] {
+            assert!(wrong.parse::<Rgb>().is_err(), "{wrong}");
         }
     }
 

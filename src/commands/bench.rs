@@ -5,6 +5,7 @@ use candle_core::{Device, Tensor};
 use super::Outcome;
 use super::model::Engines;
 use super::pattern::test_pattern;
+use super::subject::Subject;
 use crate::checkpoint::drawn_weights;
 use crate::cli::{BenchArgs, EngineName, WidthArgs};
 use crate::cpu;
@@ -20,15 +21,20 @@ const TIMED_RUNS: usize = 9;
 pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
     let engines = Engines::choose(arguments.engine, arguments.device, EngineName::Cpu)?;
     let started = Instant::now();
-    let weights = arguments.weights.as_ref().map(super::weights);
+    let subject = Subject::new(
+        arguments.subject.as_deref(),
+        arguments.network.as_ref(),
+        arguments.weights.as_ref(),
+    )?;
+    let weights = subject.weights.as_ref().map(super::weights);
     let weights = weights.transpose()?;
     let no_widths = WidthArgs {
         channels: None,
         squeeze: None,
     };
-    let network = super::network(arguments.network.as_deref(), weights.as_ref(), no_widths)?;
+    let network = super::network(subject.network.as_deref(), weights.as_ref(), no_widths)?;
     let own = network.input.shape(arguments.batch_size);
-    let asked = arguments.input_size.map(|size| [size.height, size.width]);
+    let asked = arguments.size.map(|size| [size.height, size.width]);
     let shape = Shape {
         spatial: asked.or(own.spatial),
         ..own

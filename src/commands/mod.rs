@@ -12,17 +12,19 @@ mod pattern;
 mod pixels;
 mod plan;
 mod progress;
+mod subject;
 mod timings;
 mod trace;
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use candle_core::{DType, Device};
 
 use self::progress::Downloads;
 use crate::checkpoint::{Source, Weights};
-use crate::cli::{Command, DeviceArgs, DeviceName, Precision, WidthArgs};
+use crate::cli::{Cli, Command, DeviceArgs, DeviceName, Precision, WidthArgs};
 use crate::error::{Error, Result};
 use crate::network::trace::Trace;
 use crate::network::{Architecture, Layout, Network, SqueezeWidth, catalog};
@@ -46,7 +48,8 @@ pub enum Outcome {
 /// # Errors
 ///
 /// Whatever keeps it from running at all.
-pub fn run(command: Command) -> anyhow::Result<Outcome> {
+pub fn run(Cli { command, quiet }: Cli) -> anyhow::Result<Outcome> {
+    QUIET.store(quiet, Ordering::Relaxed);
     match command {
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
@@ -57,11 +60,22 @@ pub fn run(command: Command) -> anyhow::Result<Outcome> {
     }
 }
 
-/// Says something to the person at the terminal: `error: …`, `warning: …` or `note: …`.
+/// Whether errors alone are said.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Says something to the person at the terminal: `error: …`, `warning: …` or `note: …`; errors
+/// alone where nothing else is wanted.
 pub fn complain(kind: &str, message: &str) {
+    if is_quiet() && kind != "error" {
+        return;
+    }
     let message = text::shown_message(message);
     // Where standard error is closed there is nobody left to tell.
     let _ = writeln!(io::stderr(), "{kind}: {message}");
+}
+
+fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
 }
 
 /// Writes a report to standard output. A reader that has seen enough, as in

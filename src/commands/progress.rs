@@ -4,12 +4,12 @@ use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::complain;
+use super::{complain, is_quiet};
 use crate::checkpoint::Download;
 
-/// A bar of so many steps; without a terminal, one that is never drawn.
+/// A bar of so many steps; one that is never drawn where nobody sees it or wants to.
 pub(super) fn bar(steps: Option<u64>, template: &str) -> ProgressBar {
-    if !io::stderr().is_terminal() {
+    if is_quiet() || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(steps, ProgressDrawTarget::stderr());

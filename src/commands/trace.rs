@@ -6,6 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use super::Outcome;
 use super::model::Engines;
 use super::pattern::test_pattern;
+use super::subject::Subject;
 use crate::checkpoint::Weights;
 use crate::cli::{EngineName, PixelArgs, TraceArgs};
 use crate::error::{Error, Result};
@@ -18,8 +19,8 @@ use crate::report::{TraceReport, TraceRow, Values};
 pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     if arguments.image.is_none() && arguments.pixels.prepare_images() {
         return Err(Error::Usage(
-            "flags on pixels are for an image, and there is no `--image`\nhint: `--input-size` \
-             chooses the size of an input that is none"
+            "flags on pixels are for an image, and there is no `--image`\nhint: `--size` \
+             chooses the size of any input"
                 .to_owned(),
         )
         .into());
@@ -41,10 +42,15 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         EngineName::Candle
     };
     let engines = Engines::choose(arguments.engine, arguments.device, usual)?;
-    let weights = arguments.weights.as_ref().map(super::weights);
+    let subject = Subject::new(
+        arguments.subject.as_deref(),
+        arguments.network.as_ref(),
+        arguments.weights.as_ref(),
+    )?;
+    let weights = subject.weights.as_ref().map(super::weights);
     let weights = weights.transpose()?;
     let network = super::network(
-        arguments.network.as_deref(),
+        subject.network.as_deref(),
         weights.as_ref(),
         arguments.widths,
     )?;
@@ -101,12 +107,12 @@ struct Measured {
 
 /// The batch asked for: of the size asked for, else that of the weights, else the network's own.
 fn shape(arguments: &TraceArgs, network: &Network, weights: Option<&Weights>) -> Shape {
-    let asked = arguments.input_size.map(|size| [size.height, size.width]);
+    let asked = arguments.pixels.size.map(|size| [size.height, size.width]);
     let of_weights = || {
         let preprocessing = super::pixels::recommended(weights?, arguments.pixels.test_size)?;
         Some(preprocessing.size)
     };
-    let own = network.input.shape(arguments.batch);
+    let own = network.input.shape(arguments.batch_size);
     Shape {
         spatial: asked.or_else(of_weights).or(own.spatial),
         ..own

@@ -1,0 +1,37 @@
+//! What each command's help ends with.
+
+pub(super) const CLASSIFY: &str = "\
+Examples:
+  senet classify photo.jpg
+  senet classify -w hf:timm/seresnet50.ra2_in1k -k 1 photos
+  find photos -name '*.jpg' | senet classify -o rows.csv -f csv -";
+
+pub(super) const TRACE: &str = "\
+Examples:
+  senet trace seresnet50 --size 320
+  senet trace model.safetensors --depth 1
+  senet trace --image photo.jpg --preset torch";
+
+pub(super) const PARITY: &str = "\
+Examples:
+  senet parity -w weights.safetensors -r dump.safetensors
+  senet parity -w weights.safetensors -r dump.safetensors --engine candle
+  senet parity -w weights.safetensors -r dump.safetensors --rtol 1e-4 -f json";
+
+pub(super) const BENCH: &str = "\
+Examples:
+  senet bench seresnet50
+  senet bench seresnet50 --batch-size 8 --threads 2 --runs 50
+  senet bench model.safetensors --engine candle -f json";
+
+pub(super) const INSPECT: &str = "\
+Examples:
+  senet inspect model.safetensors
+  senet inspect hf:timm/seresnet50.ra2_in1k
+  senet inspect model.safetensors -n seresnet50";
+
+pub(super) const MODELS: &str = "\
+Examples:
+  senet models
+  senet models resnext
+  senet models seresnet50 -f json";
