@@ -5,7 +5,8 @@
 //! `{"height": H, "width": W}`, H * W * 3 bytes (row, column, channel: the pixels after resize
 //! and crop), 3 * H * W little-endian `f32` (channel, row, column: what the network is given); or
 //! `{"error": "..."}` alone. With `"decoded": true` in the question the bytes are the whole
-//! image as decoded, and no values follow.
+//! image as decoded, and no values follow; `"accept_damage": true` asks for what is left of
+//! a damaged one, whose line then has what is wrong, `"damage": "..."`.
 //!
 //! ```console
 //! $ echo '{"image": "cat.jpg", "preprocessing": {"preset": "timm", "size": [224, 224]}}' |
@@ -15,8 +16,9 @@
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
-use image::RgbImage;
-use senet::image::{Preprocessing, decode, normalise, resize_and_crop};
+use senet::image::{
+    Damage, Decoded, Preprocessing, Request, decode_bytes, normalise, read, resize_and_crop,
+};
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +27,8 @@ struct Question {
     preprocessing: Preprocessing,
     #[serde(default)]
     decoded: bool,
+    #[serde(default)]
+    accept_damage: bool,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -32,11 +36,14 @@ fn main() -> anyhow::Result<()> {
     for line in io::stdin().lock().lines() {
         let question: Question = serde_json::from_str(&line?)?;
         match answer(&question) {
-            Ok((pixels, values)) => {
-                let (width, height) = pixels.dimensions();
-                let header = serde_json::json!({"height": height, "width": width});
+            Ok((image, values)) => {
+                let (width, height) = image.pixels.dimensions();
+                let mut header = serde_json::json!({"height": height, "width": width});
+                if let Some(damage) = image.damage {
+                    header["damage"] = damage.into();
+                }
                 writeln!(output, "{header}")?;
-                output.write_all(&pixels)?;
+                output.write_all(&image.pixels)?;
                 let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
                 output.write_all(&bytes)?;
             }
@@ -50,13 +57,21 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn answer(question: &Question) -> senet::Result<(RgbImage, Vec<f32>)> {
+fn answer(question: &Question) -> senet::Result<(Decoded, Vec<f32>)> {
     let preprocessing = &question.preprocessing;
-    let image = decode(&question.image, preprocessing)?;
+    let request = Request {
+        preprocessing,
+        damage: if question.accept_damage {
+            Damage::Accept
+        } else {
+            Damage::Refuse
+        },
+    };
+    let image = decode_bytes(&read(&question.image)?, &request)?;
     if question.decoded {
         return Ok((image, Vec::new()));
     }
-    let pixels = resize_and_crop(&image, preprocessing)?;
+    let pixels = resize_and_crop(&image.pixels, preprocessing)?;
     let values = normalise(&pixels, preprocessing);
-    Ok((pixels, values))
+    Ok((Decoded { pixels, ..image }, values))
 }

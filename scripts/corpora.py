@@ -1,0 +1,168 @@
+"""Compare how senet and Pillow decode the images of any folder, file by file.
+
+Right is what timm sees, Pillow's `Image.open(file).convert("RGB")`; senet is
+asked for the same pixels, before any resize, and for what is left of damaged
+files (`--damaged accept`), which are counted apart. A file is of the format
+that its first bytes say, whatever its name; what begins as none of those that
+senet reads is passed over. The status is 1 if pixels differ, or where senet
+crashes or takes more time or memory than it may.
+
+    cargo build --release --example pixels
+    python scripts/corpora.py FOLDER...
+
+With `--made` there is no need of a folder: the files are made, one for each
+odd case that is known to have been read wrongly by somebody, and each must come
+out as Pillow's or be among those that senet is known to refuse.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from command_line import errors_in_one_line, parse_count
+from odd_files import Made, made_files
+from pixels.comparison import MISTAKES, Outcome, compare, differences, format_of, reasons, table
+from pixels.decoder import Decoder, Limits, pillow, senet
+
+import PIL
+from PIL import features
+
+PROGRAM = Path(__file__).resolve().parent.parent / "target" / "release" / "examples" / "pixels"
+
+
+def versions() -> dict[str, str | None]:
+    """Pillow's, and those of the libraries in it that decide about pixels."""
+    libraries = {name: features.version(name) for name in ("libtiff", "webp", "zlib")}
+    return {"Pillow": PIL.__version__, "libjpeg-turbo": features.version_feature("libjpeg_turbo"), **libraries}
+
+
+def files_in(folders: Iterable[Path]) -> Iterator[Path]:
+    """Every file in the folders and below, in order.
+
+    Raises:
+        FileNotFoundError: there is no such folder or file.
+    """
+    for folder in folders:
+        if folder.is_file():
+            yield folder
+        elif folder.is_dir():
+            yield from sorted(path for path in folder.rglob("*") if path.is_file())
+        else:
+            raise FileNotFoundError(f"`{folder}`: no such file or folder")
+
+
+def compared(files: Iterable[Path], ours: Decoder, theirs: Decoder) -> Iterator[Outcome]:
+    """What becomes of each file of a format that senet reads."""
+    for file in files:
+        kind = format_of(file)
+        if kind is None:
+            continue
+        ours.ask(file)
+        theirs.ask(file)
+        yield compare(file, kind, ours.answer(), theirs.answer())
+
+
+def unexpected(made: Made, outcome: Outcome) -> str | None:
+    """How a made file comes out in another way than it should, or None."""
+    found = f"{outcome.outcome}, damaged" if outcome.damage else outcome.outcome
+    if found == made.expected:
+        return None
+    why = f" ({made.why})" if made.why else ""
+    return f"{made.name}: expected `{made.expected}`{why}, found `{found}`"
+
+
+def check_made(folder: Path, ours: Decoder, theirs: Decoder) -> tuple[list[Outcome], list[str]]:
+    """The outcome of every made file, and what should have been otherwise."""
+    outcomes: list[Outcome] = []
+    wrong: list[str] = []
+    for made in made_files():
+        file = folder / made.name
+        file.write_bytes(made.data)
+        for outcome in compared([file], ours, theirs):
+            outcomes.append(outcome)
+            wrong.extend(filter(None, [unexpected(made, outcome)]))
+        if not outcomes or outcomes[-1].file != file:
+            raise ValueError(f"{made.name} is of no format that is compared")
+    return outcomes, wrong
+
+
+def report(outcomes: list[Outcome], passed_over: int, listed: bool) -> Iterator[str]:
+    """What a person wants to know."""
+    yield ", ".join(f"{name} {version}" for name, version in versions().items() if version)
+    yield ""
+    yield from table(outcomes)
+    if passed_over:
+        yield f"{passed_over} files of other formats were passed over"
+    for title, lines in (
+        ("differences", differences(outcomes)),
+        ("only Pillow, as senet says", reasons(outcomes)),
+        ("every file that is not the same", listing(outcomes) if listed else ()),
+    ):
+        found = list(lines)
+        if found:
+            yield from ["", f"{title}:", *found]
+
+
+def listing(outcomes: list[Outcome]) -> Iterator[str]:
+    """All that is known of every file that is not the same."""
+    for outcome in outcomes:
+        if outcome.outcome != "same":
+            yield from outcome.lines()
+
+
+def as_json(outcomes: list[Outcome], passed_over: int) -> str:
+    """Everything, for programs."""
+    return json.dumps(
+        {
+            "versions": versions(),
+            "passed_over": passed_over,
+            "files": [outcome.as_json() for outcome in outcomes],
+        },
+        indent=1,
+    )
+
+
+def main(words: list[str] | None = None) -> None:
+    """Parse the arguments, compare, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="*", metavar="FOLDER", help="of images, or an image")
+    parser.add_argument("--made", action="store_true", help="compare the files that are made, instead of folders")
+    parser.add_argument("--program", type=Path, default=PROGRAM, help="the example `pixels`, built (%(default)s)")
+    parser.add_argument("--list", action="store_true", help="print every file that is not the same, in both's words")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="what to print (%(default)s)")
+    parser.add_argument("--seconds", type=parse_count, default=60, help="for a file, at most (%(default)s)")
+    parser.add_argument("--memory", type=parse_count, default=4096, help="of a decoder, in MiB, at most (%(default)s)")
+    arguments = parser.parse_args(words)
+    if arguments.made == bool(arguments.folders):
+        parser.error("expected folders, or --made")
+    limits = Limits(arguments.seconds, arguments.memory << 20)
+
+    wrong: list[str] = []
+    with errors_in_one_line(), senet(arguments.program, limits) as ours, pillow(limits) as theirs:
+        if arguments.made:
+            with tempfile.TemporaryDirectory() as scratch:
+                outcomes, wrong = check_made(Path(scratch), ours, theirs)
+            passed_over = 0
+        else:
+            files = list(files_in(arguments.folders))
+            outcomes = list(compared(files, ours, theirs))
+            passed_over = len(files) - len(outcomes)
+        if not outcomes:
+            raise ValueError("no images found")
+    if arguments.format == "json":
+        print(as_json(outcomes, passed_over))
+    else:
+        print("\n".join(report(outcomes, passed_over, arguments.list)))
+    if not arguments.made:
+        mistakes = [outcome for outcome in outcomes if outcome.outcome in MISTAKES]
+        wrong = [f"{len(mistakes)} of {len(outcomes)} files differ or failed"] if mistakes else []
+    if wrong:
+        raise SystemExit("\n".join(f"error: {line}" for line in wrong))
+
+
+if __name__ == "__main__":
+    main()
