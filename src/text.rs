@@ -89,6 +89,17 @@ pub fn shown_message(message: &str) -> String {
     text
 }
 
+/// A size in memory: `3.9 GiB`, `12.0 MiB`, `1.5 KiB`, `17 bytes`.
+#[must_use]
+pub fn shown_bytes(bytes: u64) -> String {
+    for (unit, name) in [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
+        if bytes >= unit {
+            return format!("{:.1} {name}", bytes as f64 / unit as f64);
+        }
+    }
+    format!("{bytes} bytes")
+}
+
 /// What stands where something was cut.
 const MARK: &str = " …";
 
@@ -179,6 +190,15 @@ mod tests {
     fn a_list_says_how_much_of_it_is_left_out() {
         assert_eq!(shown_list(&["a", "b"], 2), "`a`, `b`");
         assert_eq!(shown_list(&["a", "b", "c"], 1), "`a`, 2 more");
+    }
+
+    #[test]
+    fn sizes_are_shown_in_the_unit_that_fits() {
+        let sizes = [0, 1023, 1024, 3 << 19, (39 << 30) / 10].map(shown_bytes);
+        assert_eq!(
+            sizes,
+            ["0 bytes", "1023 bytes", "1.0 KiB", "1.5 MiB", "3.9 GiB"]
+        );
     }
 
     #[test]

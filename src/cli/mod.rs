@@ -14,8 +14,9 @@ use clap::{Args, Parser, Subcommand};
 pub use self::engine::{DeviceArgs, EngineArgs, EngineName, Precision};
 pub use self::pixels::PixelArgs;
 pub use self::values::{DeviceName, ImageSize, Rgb};
-use self::values::{at_least_one, tolerance};
+use self::values::{at_least_one, memory, tolerance};
 use crate::checkpoint::Source;
+use crate::image::Damage;
 use crate::network::Layout;
 use crate::report::{Format, ListFormat, RowFormat};
 
@@ -118,6 +119,13 @@ pub struct ClassifyArgs {
         reason = "clap would show it as the help of the whole group"
     )]
     pub engine: EngineArgs,
+    /// What becomes of an image whose data is damaged: an error, or what is left of it and a
+    /// warning
+    #[arg(long, value_enum, default_value_t = Damage::Refuse)]
+    pub damaged: Damage,
+    /// Memory that all images in hand may take together, such as 512MiB or 4GiB
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = memory)]
+    pub memory: u64,
     /// How to write the rows
     #[arg(short, long, value_enum, default_value_t = RowFormat::Table)]
     pub format: RowFormat,

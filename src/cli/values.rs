@@ -104,6 +104,23 @@ pub(super) fn tolerance(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "expected a number of at least 0, such as 1e-5".to_owned())
 }
 
+/// Bytes, in units of 1024 where one is named.
+pub(super) fn memory(text: &str) -> Result<u64, String> {
+    let lower = text.to_ascii_lowercase();
+    let size = lower.strip_suffix("ib").unwrap_or(&lower);
+    let units = [("k", 1_u64 << 10), ("m", 1 << 20), ("g", 1 << 30)];
+    let named = units
+        .into_iter()
+        .find_map(|(name, unit)| Some((size.strip_suffix(name)?, unit)));
+    // `ib` without a unit is none.
+    let plain = (size.len() == lower.len()).then_some((size, 1));
+    named
+        .or(plain)
+        .and_then(|(number, unit)| number.parse::<u64>().ok()?.checked_mul(unit))
+        .filter(|&bytes| bytes > 0)
+        .ok_or_else(|| "expected bytes or a size such as 512MiB or 4GiB".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +143,22 @@ mod tests {
         assert_eq!("1, 2,-3".parse(), Ok(Rgb([1., 2., -3.])));
         for wrong in ["", "1,2", "1,2,3,4", "1,2,", "half"] {
             assert!(wrong.parse::<Rgb>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_memory_size_has_a_binary_unit_or_is_in_bytes() {
+        for (text, bytes) in [
+            ("1000", 1000),
+            ("2k", 2048),
+            ("512MiB", 512 << 20),
+            ("4GiB", 4 << 30),
+            ("4g", 4 << 30),
+        ] {
+            assert_eq!(memory(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["", "0", "4GB", "GiB", "4ib", "-1", "1.5G", "99999999999G"] {
+            assert!(memory(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -8,6 +8,7 @@ use indicatif::ProgressBar;
 use rayon::prelude::*;
 
 use super::Outcome;
+use super::images::{Loaded, Loader};
 use super::inputs::{self, Input};
 use super::model::Engines;
 use super::output::Output;
@@ -17,14 +18,15 @@ use crate::checkpoint::{Source, Weights, imagenet_labels};
 use crate::cli::{ClassifyArgs, EngineName, WidthArgs};
 use crate::error::{Error, Result};
 use crate::files::{self, Pipes};
-use crate::image::{self, Preprocessing, Request};
+use crate::image::{Preprocessing, Request};
 use crate::model::Model;
 use crate::network::trace::trace;
 use crate::network::{Network, Shape};
 use crate::report::{Class, Classification, RowWriter};
+use crate::text::escaped;
 
-/// A batch's pixels, or why an image has none.
-type Images = Vec<Result<Vec<f32>, String>>;
+/// A batch's images, or why one is none.
+type Images = Vec<Result<Loaded, String>>;
 
 /// The likeliest classes of an image, or why there are none.
 type Answer = Result<Vec<Class>, String>;
@@ -59,12 +61,13 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         arguments.top_k.min(classifier.classes),
     )?;
     let bar = progress_bar(inputs.len(), arguments.batch_size);
-    let preprocessing = &classifier.preprocessing;
-    let load_batch = |batch: &[Input]| -> Images {
-        let images = batch.par_iter();
-        let images = images.map(|input| load(input, preprocessing, &stopwatch));
-        images.collect()
+    let request = Request {
+        damage: arguments.damaged,
+        ..Request::new(&classifier.preprocessing)
     };
+    let loader = Loader::new(request, arguments.memory, &stopwatch);
+    let load_batch =
+        |batch: &[Input]| -> Images { batch.par_iter().map(|input| loader.load(input)).collect() };
     let batches = inputs.chunks(arguments.batch_size);
     let failed = if rayon::current_num_threads() == 1 {
         // In turn, so that one thread is busy and not two.
@@ -126,29 +129,6 @@ fn prepare(arguments: &ClassifyArgs, engines: &Engines) -> Result<(Weights, Clas
     Ok((weights, classifier))
 }
 
-fn load(
-    input: &Input,
-    preprocessing: &Preprocessing,
-    stopwatch: &Stopwatch,
-) -> Result<Vec<f32>, String> {
-    if let Some(problem) = &input.problem {
-        return Err(problem.clone());
-    }
-    let load = || {
-        let bytes = stopwatch.time(Stage::Read, || image::read(&input.path))?;
-        let decode = || image::decode_bytes(&bytes, &Request::new(preprocessing));
-        let decoded = stopwatch.time(Stage::Decode, decode)?;
-        stopwatch.time(Stage::Resize, || {
-            image::transform(&decoded.pixels, preprocessing)
-        })
-    };
-    load().map_err(|error: Error| match error {
-        // The row names the input already.
-        Error::File { action, source, .. } => format!("cannot {action} it: {source}"),
-        error => error.to_string(),
-    })
-}
-
 /// Writes a row for every input, in order, and returns how many failed.
 fn classify_all<'a>(
     classifier: &Classifier,
@@ -161,7 +141,11 @@ fn classify_all<'a>(
     let mut wait = Stage::WaitFirst;
     while let Some((inputs, images)) = stopwatch.time(wait, || batches.next()) {
         wait = Stage::Wait;
-        let pixels: Vec<&[f32]> = images.iter().flatten().map(Vec::as_slice).collect();
+        let pixels: Vec<&[f32]> = images
+            .iter()
+            .flatten()
+            .map(|image| image.values.as_slice())
+            .collect();
         let answers = stopwatch.time(Stage::Run, || classifier.classify(&pixels))?;
         let write = || write_batch(inputs, &images, answers, rows);
         failed += stopwatch.time(Stage::Write, write)?;
@@ -181,9 +165,17 @@ fn write_batch(
     let mut answers = answers.into_iter();
     for (input, image) in inputs.iter().zip(images) {
         let answer = match image {
-            Ok(_) => answers
-                .next()
-                .unwrap_or_else(|| Err("no answer".to_owned())),
+            Ok(image) => {
+                if let Some(damage) = &image.damage {
+                    super::complain(
+                        "warning",
+                        &format!("`{}`: {damage}", escaped(&input.name())),
+                    );
+                }
+                answers
+                    .next()
+                    .unwrap_or_else(|| Err("no answer".to_owned()))
+            }
             Err(error) => Err(error.clone()),
         };
         let (top, error) = match answer {

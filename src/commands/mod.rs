@@ -2,6 +2,7 @@
 
 mod bench;
 mod classify;
+mod images;
 mod inputs;
 mod inspect;
 mod model;
@@ -26,6 +27,7 @@ use self::progress::Downloads;
 use crate::checkpoint::{Source, Weights};
 use crate::cli::{Cli, Command, DeviceArgs, DeviceName, Precision, WidthArgs};
 use crate::error::{Error, Result};
+use crate::image::silence_decoders;
 use crate::network::trace::Trace;
 use crate::network::{Architecture, Layout, Network, SqueezeWidth, catalog};
 use crate::report::{Format, Report};
@@ -50,6 +52,7 @@ pub enum Outcome {
 /// Whatever keeps it from running at all.
 pub fn run(Cli { command, quiet }: Cli) -> anyhow::Result<Outcome> {
     QUIET.store(quiet, Ordering::Relaxed);
+    silence_decoders();
     match command {
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),

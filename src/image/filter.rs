@@ -46,6 +46,33 @@ pub(super) fn windows(
     }
 }
 
+/// Bytes that [`windows`] takes at most.
+pub(super) fn windows_memory(
+    from: u32,
+    to: u32,
+    kept: &Range<u32>,
+    interpolation: Interpolation,
+) -> u64 {
+    let samples = match Filter::of(interpolation) {
+        Some(filter) if from != to => {
+            let widening = (f64::from(from) / f64::from(to)).max(1.0);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "positive, and a bound"
+            )]
+            let width = (2.0 * widening * filter.radius) as u64 + 2;
+            width.min(from.into())
+        }
+        _ => 1,
+    };
+    let window = (size_of::<Window>() as u64).saturating_add(samples.saturating_mul(4));
+    // Of one window at a time, the weights before they are rounded.
+    u64::from(kept.end - kept.start)
+        .saturating_mul(window)
+        .saturating_add(samples.saturating_mul(8))
+}
+
 /// Pillow adds up the places one by one, and its rounding with them.
 #[expect(
     clippy::cast_possible_truncation,

@@ -7,9 +7,12 @@
 //! Each choice that changes pixels is a field of [`Preprocessing`], which travels
 //! in the metadata of the weights, so that a network sees what it was trained on.
 
+mod budget;
 mod decode;
 mod filter;
 mod geometry;
+mod guard;
+mod load;
 mod preprocessing;
 mod preset;
 mod resample;
@@ -17,27 +20,20 @@ mod transform;
 
 use std::path::Path;
 
-pub use self::decode::{Damage, Decoded, Header, Request, decode, decode_bytes, header, read};
+pub use self::budget::{Budget, DEFAULT_MEMORY, Share};
+pub use self::decode::{Damage, Decoded, Header, Request, decode_bytes, header};
+pub use self::guard::silence_decoders;
+pub use self::load::{ImageFile, Pixels, decode, load};
 pub use self::preprocessing::{
     Alpha, ChannelOrder, CropMode, Interpolation, Orientation, Preprocessing, SixteenBit,
 };
 pub use self::preset::{Choices, IMAGENET_MEAN, IMAGENET_STD, Preset};
 pub use self::transform::{normalise, resize_and_crop, transform};
-use crate::error::Result;
 
 /// The extensions, in lower case, of the files that a walk through a folder picks up.
 pub const EXTENSIONS: &[&str] = &[
     "bmp", "gif", "jfif", "jpeg", "jpg", "png", "tif", "tiff", "webp",
 ];
-
-/// Reads the image at `path` as a network's input: channel, row, column, `3 * H * W` values.
-///
-/// # Errors
-///
-/// See [`decode`] and [`transform`].
-pub fn load(path: &Path, preprocessing: &Preprocessing) -> Result<Vec<f32>> {
-    transform(&decode(path, preprocessing)?, preprocessing)
-}
 
 /// Whether a walk through a folder should take `path` for an image, going by its name alone.
 #[must_use]

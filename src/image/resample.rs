@@ -8,7 +8,7 @@ use std::ops::Range;
 use image::RgbImage;
 
 use super::Interpolation;
-use super::filter::{WEIGHT_BITS, Window, windows};
+use super::filter::{WEIGHT_BITS, Window, windows, windows_memory};
 use super::geometry::Side;
 use crate::error::{Error, Result};
 
@@ -52,6 +52,28 @@ pub(super) fn resample(
         along_columns(&between, row_length, 0..row_length, &columns, &mut resized);
     }
     Ok(resized)
+}
+
+/// Bytes that [`resample`] takes at most, the result included.
+pub(super) fn resample_memory(height: &Side, width: &Side, interpolation: Interpolation) -> u64 {
+    let windows = |side: &Side| windows_memory(side.found, side.resized, &side.kept, interpolation);
+    let [rows, columns] = [height, width].map(|side| u64::from(side.kept.end - side.kept.start));
+    let between = if columns_come_first(height, width) {
+        rows.saturating_mul(width.found.into())
+    } else {
+        columns.saturating_mul(height.found.into())
+    };
+    // A row of sums in 32 bits, of three channels.
+    let sums = 12 * u64::from(width.found).max(columns);
+    [
+        windows(height),
+        windows(width),
+        3 * between.min(MAX_PIXELS as u64),
+        3 * rows.saturating_mul(columns),
+        sums,
+    ]
+    .into_iter()
+    .fold(0, u64::saturating_add)
 }
 
 /// Pillow 13's choice of the order. Up to 12 the rows came first always, so that of an image

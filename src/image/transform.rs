@@ -4,7 +4,7 @@ use image::{Rgb, RgbImage};
 
 use super::geometry::{Side, sides};
 use super::preprocessing::single;
-use super::resample::resample;
+use super::resample::{resample, resample_memory};
 use super::{ChannelOrder, Preprocessing};
 use crate::error::Result;
 
@@ -18,6 +18,20 @@ pub fn transform(image: &RgbImage, preprocessing: &Preprocessing) -> Result<Vec<
         &resize_and_crop(image, preprocessing)?,
         preprocessing,
     ))
+}
+
+/// Bytes that [`transform`] of an image with `found` rows and columns takes at most besides the
+/// image, the result included.
+///
+/// # Errors
+///
+/// Those of [`resize_and_crop`] that are known from an image's size.
+pub(super) fn transform_memory(found: [u32; 2], preprocessing: &Preprocessing) -> Result<u64> {
+    preprocessing.validate()?;
+    let [height, width] = sides(found, preprocessing)?;
+    // Framed, as 8-bit pixels, and as numbers of 32 bits.
+    let result = (3 + 12) * u64::from(height.result) * u64::from(width.result);
+    Ok(resample_memory(&height, &width, preprocessing.interpolation).saturating_add(result))
 }
 
 /// The pixels of `image` that a network sees, red first: `H` rows of `W`.

@@ -6,7 +6,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 
 use super::pixels::to_rgb;
 use super::problem::of_image_crate;
-use super::{Decoded, Header, MAX_BYTES, Request};
+use super::{Decoded, Header, Request};
 use crate::error::Result;
 use crate::image::Orientation;
 
@@ -17,9 +17,10 @@ pub(super) fn header(bytes: &[u8], format: ImageFormat, name: &str) -> Result<He
     Ok(Header {
         width,
         height,
-        // The decoder's own pixels, and RGB made of them.
+        // The decoder's own pixels, as much again for what it has in hand, and RGB made of them.
         memory: decoder
             .total_bytes()
+            .saturating_mul(2)
             .saturating_add(Header::rgb(width, height)),
     })
 }
@@ -30,8 +31,8 @@ pub(super) fn decode(
     name: &str,
     request: &Request,
 ) -> Result<Decoded> {
-    let image = decode_pixels(bytes, format, request.preprocessing.orientation)
-        .map_err(|error| of_image_crate(name, &error))?;
+    let image =
+        decode_pixels(bytes, format, request).map_err(|error| of_image_crate(name, &error))?;
     let pixels = to_rgb(
         image,
         name,
@@ -51,16 +52,16 @@ fn has_gray_key(bytes: &[u8], format: ImageFormat) -> bool {
 fn decode_pixels(
     bytes: &[u8],
     format: ImageFormat,
-    orientation: Orientation,
+    request: &Request,
 ) -> Result<DynamicImage, ImageError> {
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_BYTES);
+    limits.max_alloc = Some(request.memory);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder()?;
     // Not every decoder counts the pixels themselves.
     limits.reserve(decoder.total_bytes())?;
-    let turn = match orientation {
+    let turn = match request.preprocessing.orientation {
         Orientation::Apply => Some(decoder.orientation()?),
         Orientation::Ignore => None,
     };

@@ -13,20 +13,15 @@ mod problem;
 mod tiff;
 mod webp;
 
-use std::fs::{self, File};
-use std::io::Read;
-use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
-
 use clap::ValueEnum;
 use image::{ImageFormat, RgbImage};
 
 use self::problem::{damaged, too_large};
 use super::Preprocessing;
+use super::budget::DEFAULT_MEMORY;
+use super::guard::guarded;
 use crate::error::{Error, Result};
-
-/// The most that a file, or the pixels it decodes to, may take.
-const MAX_BYTES: u64 = 1 << 30;
+use crate::text::shown_bytes;
 
 /// How an image is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +30,8 @@ pub struct Request<'a> {
     pub preprocessing: &'a Preprocessing,
     /// What becomes of damage that leaves something to show.
     pub damage: Damage,
+    /// The most bytes that decoding may take besides the file's own.
+    pub memory: u64,
 }
 
 impl<'a> Request<'a> {
@@ -44,6 +41,7 @@ impl<'a> Request<'a> {
         Self {
             preprocessing,
             damage: Damage::Refuse,
+            memory: DEFAULT_MEMORY,
         }
     }
 }
@@ -89,72 +87,40 @@ pub struct Header {
 
 impl Header {
     /// Bytes of an image as RGB.
-    fn rgb(width: u32, height: u32) -> u64 {
+    pub(super) fn rgb(width: u32, height: u32) -> u64 {
         3 * u64::from(width) * u64::from(height)
     }
 }
 
-/// Decodes the image at `path`: JPEG, PNG, WebP, BMP, TIFF or a GIF's first frame,
-/// as its first bytes say, whatever its name.
+/// Decodes an image file's bytes: JPEG, PNG, WebP, BMP, TIFF or a GIF's first frame, as the first
+/// of them say.
 ///
 /// # Errors
 ///
-/// [`Error::File`] when the file cannot be read, [`Error::Image`] when it is no
-/// image, truncated, damaged, of a kind without a definite 8-bit equivalent
-/// (floating-point samples), or larger than 1 GiB, as a file or decoded.
-pub fn decode(path: &Path, preprocessing: &Preprocessing) -> Result<RgbImage> {
-    Ok(decode_bytes(&read(path)?, &Request::new(preprocessing))?.pixels)
-}
-
-/// Decodes what [`read`] has read.
-///
-/// # Errors
-///
-/// Those of [`decode`] that are not of the file.
+/// [`Error::Image`] when they are no image, truncated, damaged, of a kind without a definite
+/// 8-bit equivalent (floating-point samples), or when decoding would take more memory than asked.
 pub fn decode_bytes(bytes: &[u8], request: &Request) -> Result<Decoded> {
     let format = Format::of(bytes)?;
-    let header = guarded(format.name, || (format.header)(bytes))?;
-    if header.memory > MAX_BYTES {
-        return Err(too_large("its pixels would take more than 1 GiB"));
+    let header = format.header(bytes)?;
+    if header.memory > request.memory {
+        return Err(too_large(&format!(
+            "decoding its {}x{} pixels (height x width) takes {} of memory; expected at most {}",
+            header.height,
+            header.width,
+            shown_bytes(header.memory),
+            shown_bytes(request.memory)
+        )));
     }
-    guarded(format.name, || (format.decode)(bytes, request))
+    guarded(|| format.panicked(), || (format.decode)(bytes, request))
 }
 
-/// What the header says of an image in a file that [`read`] has read.
+/// What an image file's header says.
 ///
 /// # Errors
 ///
-/// Those of [`decode`] that are known before anything is decoded.
+/// Those of [`decode_bytes`] that are known before anything is decoded.
 pub fn header(bytes: &[u8]) -> Result<Header> {
-    let format = Format::of(bytes)?;
-    guarded(format.name, || (format.header)(bytes))
-}
-
-/// The bytes of the image file at `path`.
-///
-/// # Errors
-///
-/// [`Error::File`] when it cannot be read, [`Error::Image`] when it is no regular file or larger
-/// than 1 GiB.
-pub fn read(path: &Path) -> Result<Vec<u8>> {
-    // Looked at before it is opened, since opening a pipe may wait for ever.
-    let metadata = fs::metadata(path).map_err(Error::file("open", path))?;
-    if metadata.is_dir() {
-        return Err(Error::Image("a folder, not an image".to_owned()));
-    }
-    if !metadata.is_file() {
-        return Err(Error::Image("not an image: not a regular file".to_owned()));
-    }
-    if metadata.len() > MAX_BYTES {
-        return Err(too_large("the file has more than 1 GiB"));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)
-        .map_err(Error::file("open", path))?
-        .take(MAX_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(Error::file("read", path))?;
-    Ok(bytes)
+    Format::of(bytes)?.header(bytes)
 }
 
 /// A format that is read.
@@ -198,24 +164,12 @@ impl Format {
             }
         })
     }
-}
 
-/// Runs a decoder so that its panic, should a hostile file find one, costs this image alone.
-fn guarded<T>(name: &str, decode: impl FnOnce() -> Result<T>) -> Result<T> {
-    panic::catch_unwind(AssertUnwindSafe(decode))
-        .unwrap_or_else(|_| Err(damaged(name, "its decoder panicked")))
-}
+    fn header(&self, bytes: &[u8]) -> Result<Header> {
+        guarded(|| self.panicked(), || (self.header)(bytes))
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_decoders_panic_is_an_error() {
-        let error = guarded::<()>("PNG", || panic!("as a decoder might")).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "truncated or damaged PNG: its decoder panicked"
-        );
+    fn panicked(&self) -> Error {
+        damaged(self.name, "its decoder panicked")
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn too_large(problem: &str) -> Error {
 /// What the `image` crate says of a file of the format called `name`.
 pub(super) fn of_image_crate(name: &str, error: &ImageError) -> Error {
     match error {
-        ImageError::Limits(_) => too_large("its pixels would take more than 1 GiB"),
+        ImageError::Limits(_) => too_large("decoding it takes more memory than its header says"),
         ImageError::Unsupported(error) => match error.kind() {
             UnsupportedErrorKind::Color(_) => unsupported_samples(name),
             _ => unsupported(name, &shown(&error.to_string())),

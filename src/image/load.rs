@@ -1,0 +1,158 @@
+//! From a file to what a network sees of it, a step at a time and within a [`Budget`] of memory.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use image::RgbImage;
+
+use super::Preprocessing;
+use super::budget::{Budget, Share};
+use super::decode::{Decoded, Header, Request, decode_bytes, header};
+use super::guard::guarded;
+use super::transform::{transform, transform_memory};
+use crate::error::{Error, Result};
+
+/// An image's file that has been read, with memory for all that follows.
+#[derive(Debug)]
+pub struct ImageFile<'a> {
+    bytes: Vec<u8>,
+    share: Share<'a>,
+}
+
+/// An image's pixels, with memory for what follows.
+#[derive(Debug)]
+pub struct Pixels<'a> {
+    decoded: Decoded,
+    _share: Share<'a>,
+}
+
+/// So often a file may turn out to need more than it did when it was last looked at.
+const TRIES: usize = 3;
+
+impl<'a> ImageFile<'a> {
+    /// Reads the file at `path`, once there is memory to read, decode and resize it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] when it cannot be read; [`Error::Image`] when it is no regular file, no
+    /// image, or needs more than the whole `budget`.
+    pub fn read(path: &Path, request: &Request, budget: &'a Budget) -> Result<Self> {
+        let mut known = 0;
+        for _ in 0..TRIES {
+            let (file, length) = open(path)?;
+            let mut share = budget.take(length.max(known))?;
+            let bytes = read(file, length).map_err(Error::file("read", path))?;
+            let needed = length.saturating_add(memory(&bytes, request.preprocessing)?);
+            if share.grow(needed)? {
+                return Ok(Self { bytes, share });
+            }
+            // Others have the rest in hand. Nobody waits for memory with memory in hand: this
+            // is given back meanwhile, and the file read again.
+            known = needed;
+        }
+        Err(Error::Image("the file changes while it is read".to_owned()))
+    }
+
+    /// Bytes of memory that are kept for it, its own included.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        self.share.bytes()
+    }
+
+    /// Decodes it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`decode_bytes`].
+    pub fn decode(self, request: &Request) -> Result<Pixels<'a>> {
+        let request = Request {
+            memory: self.share.bytes(),
+            ..*request
+        };
+        Ok(Pixels {
+            decoded: decode_bytes(&self.bytes, &request)?,
+            _share: self.share,
+        })
+    }
+}
+
+impl Pixels<'_> {
+    /// Resizes, crops and normalises them: channel, row, column, `3 * H * W` values.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`transform`].
+    pub fn transform(&self, preprocessing: &Preprocessing) -> Result<Vec<f32>> {
+        let panicked = || Error::Image("cannot resize it: the resize panicked".to_owned());
+        guarded(panicked, || transform(&self.decoded.pixels, preprocessing))
+    }
+
+    /// What is wrong with the file, where that was accepted.
+    #[must_use]
+    pub fn damage(&self) -> Option<&str> {
+        self.decoded.damage.as_deref()
+    }
+
+    /// 8-bit RGB.
+    #[must_use]
+    pub fn into_rgb(self) -> RgbImage {
+        self.decoded.pixels
+    }
+}
+
+/// Decodes the image at `path`, whatever its name.
+///
+/// # Errors
+///
+/// Those of [`ImageFile::read`], with a budget of [`DEFAULT_MEMORY`](super::DEFAULT_MEMORY), and
+/// of [`ImageFile::decode`].
+pub fn decode(path: &Path, preprocessing: &Preprocessing) -> Result<RgbImage> {
+    let request = Request::new(preprocessing);
+    let budget = Budget::default();
+    let pixels = ImageFile::read(path, &request, &budget)?.decode(&request)?;
+    Ok(pixels.into_rgb())
+}
+
+/// Reads the image at `path` as a network's input: channel, row, column, `3 * H * W` values.
+///
+/// # Errors
+///
+/// Those of [`decode`] and [`transform`].
+pub fn load(path: &Path, preprocessing: &Preprocessing) -> Result<Vec<f32>> {
+    let request = Request::new(preprocessing);
+    let budget = Budget::default();
+    let pixels = ImageFile::read(path, &request, &budget)?.decode(&request)?;
+    pixels.transform(preprocessing)
+}
+
+/// What an image takes at most besides its file: decoded, or resized.
+fn memory(bytes: &[u8], preprocessing: &Preprocessing) -> Result<u64> {
+    let header = header(bytes)?;
+    let pixels = Header::rgb(header.width, header.height);
+    let resized = transform_memory([header.height, header.width], preprocessing)?;
+    Ok(header.memory.max(pixels.saturating_add(resized)))
+}
+
+/// Opens a regular file without waiting for anybody, and says how long it is.
+fn open(path: &Path) -> Result<(File, u64)> {
+    // Looked at before it is opened, since opening a pipe may wait for ever.
+    let metadata = fs::metadata(path).map_err(Error::file("open", path))?;
+    if metadata.is_dir() {
+        return Err(Error::Image("a folder, not an image".to_owned()));
+    }
+    if !metadata.is_file() {
+        return Err(Error::Image("not an image: not a regular file".to_owned()));
+    }
+    let file = File::open(path).map_err(Error::file("open", path))?;
+    Ok((file, metadata.len()))
+}
+
+/// As much of `file` as it was long when it was opened.
+fn read(file: File, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let room = usize::try_from(length).map_err(io::Error::other)?;
+    bytes.try_reserve_exact(room)?;
+    file.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
