@@ -138,6 +138,9 @@ impl Share<'_> {
     pub fn grow(&mut self, bytes: u64) -> Result<bool> {
         self.budget.check(bytes)?;
         let more = bytes.saturating_sub(self.bytes);
+        if more == 0 {
+            return Ok(true);
+        }
         let mut state = self.budget.lock();
         if state.free < more || state.turn != state.next {
             return Ok(false);
@@ -179,6 +182,13 @@ mod tests {
 
     use super::*;
 
+    impl Budget {
+        fn is_awaited(&self) -> bool {
+            let state = self.lock();
+            state.turn != state.next
+        }
+    }
+
     #[test]
     fn shares_never_exceed_the_budget() {
         let budget = Budget::new(100);
@@ -212,6 +222,17 @@ mod tests {
         drop(two);
         assert!(one.grow(100).unwrap());
         assert!(one.grow(101).is_err());
+        // Others wait, and are passed by nobody who wants more; who has enough goes on.
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| budget.take(1).map(drop));
+            while !budget.is_awaited() {
+                thread::yield_now();
+            }
+            assert!(one.grow(100).unwrap());
+            drop(one);
+            waiting.join().unwrap().unwrap();
+        });
+        let one = budget.take(100).unwrap();
         drop(one);
         assert_eq!(budget.lock().free, 100);
     }
