@@ -68,6 +68,26 @@ fn large_images_take_turns_within_the_memory() {
     assert_eq!(errors(&output.stdout, bombs.len()), vec![None; bombs.len()]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_pipe_that_the_shell_opened_is_an_image() {
+    let classify = |bytes: Vec<u8>| {
+        let mut senet = Command::cargo_bin("senet").unwrap();
+        senet.args([
+            "classify",
+            "--format",
+            "json",
+            "--memory",
+            "4MiB",
+            "/dev/stdin",
+        ]);
+        senet.write_stdin(bytes).output().unwrap().stdout
+    };
+    assert_eq!(errors(&classify(std::fs::read(CAT).unwrap()), 1), [None]);
+    let error = errors(&classify(vec![0; 1 << 20]), 1).remove(0).unwrap();
+    assert!(error.contains("the pipe has 1.0 MiB or more"), "{error}");
+}
+
 /// Runs the program in so many KiB of address space.
 #[cfg(target_os = "linux")]
 fn limited(kibibytes: usize, arguments: &[&str]) -> std::process::Output {

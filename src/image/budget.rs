@@ -104,7 +104,8 @@ impl Budget {
         share.check_given().map(|()| share)
     }
 
-    fn check(&self, bytes: u64) -> Result<()> {
+    /// Refuses what never fits.
+    pub(super) fn check(&self, bytes: u64) -> Result<()> {
         if bytes <= self.total {
             return Ok(());
         }

@@ -1,17 +1,19 @@
 //! From a file to what a network sees of it, a step at a time and within a [`Budget`] of memory.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use image::RgbImage;
 
 use super::Preprocessing;
 use super::budget::{Budget, Share};
-use super::decode::{Decoded, Header, Request, decode_bytes, header};
+use super::decode::{Decoded, Header, Request, decode_bytes, header, too_large};
 use super::guard::guarded;
 use super::transform::{transform, transform_memory};
 use crate::error::{Error, Result};
+use crate::files::{self, Pipes};
+use crate::text::shown_bytes;
 
 /// An image's file that has been read, with memory for all that follows.
 #[derive(Debug)]
@@ -40,7 +42,12 @@ impl<'a> ImageFile<'a> {
     pub fn read(path: &Path, request: &Request, budget: &'a Budget) -> Result<Self> {
         let mut known = 0;
         for _ in 0..TRIES {
-            let (file, length) = open(path)?;
+            let file = open(path)?;
+            let metadata = file.metadata().map_err(Error::file("read", path))?;
+            if !metadata.is_file() {
+                return Self::read_pipe(path, file, request, budget);
+            }
+            let length = metadata.len();
             let mut share = budget.take(length.max(known))?;
             let bytes = read(file, length).map_err(Error::file("read", path))?;
             let needed = length.saturating_add(memory(&bytes, request.preprocessing)?);
@@ -52,6 +59,25 @@ impl<'a> ImageFile<'a> {
             known = needed;
         }
         Err(Error::Image("the file changes while it is read".to_owned()))
+    }
+
+    /// Reads a pipe, which says nothing of its length and is read once, with all memory in hand.
+    fn read_pipe(path: &Path, pipe: File, request: &Request, budget: &'a Budget) -> Result<Self> {
+        // What it is read into grows by doubling.
+        let most = budget.total() / 4;
+        let share = budget.take(budget.total())?;
+        let mut bytes = Vec::new();
+        let read = pipe.take(most).read_to_end(&mut bytes);
+        read.map_err(Error::file("read", path))?;
+        if bytes.len() as u64 == most {
+            return Err(too_large(&format!(
+                "the pipe has {} or more; it may have a quarter of all images' memory",
+                shown_bytes(most)
+            )));
+        }
+        let needed = (bytes.len() as u64).saturating_add(memory(&bytes, request.preprocessing)?);
+        budget.check(needed)?;
+        Ok(Self { bytes, share })
     }
 
     /// Bytes of memory that are kept for it, its own included.
@@ -134,25 +160,20 @@ fn memory(bytes: &[u8], preprocessing: &Preprocessing) -> Result<u64> {
     Ok(header.memory.max(pixels.saturating_add(resized)))
 }
 
-/// Opens a regular file without waiting for anybody, and says how long it is.
-fn open(path: &Path) -> Result<(File, u64)> {
-    // Looked at before it is opened, since opening a pipe may wait for ever.
-    let metadata = fs::metadata(path).map_err(Error::file("open", path))?;
-    if metadata.is_dir() {
-        return Err(Error::Image("a folder, not an image".to_owned()));
-    }
-    if !metadata.is_file() {
-        return Err(Error::Image("not an image: not a regular file".to_owned()));
-    }
-    let file = File::open(path).map_err(Error::file("open", path))?;
-    Ok((file, metadata.len()))
+/// Opens a file, or a pipe that this process was started with, without waiting for anybody.
+fn open(path: &Path) -> Result<File> {
+    files::open(path, Pipes::Inherited).map_err(|error| match error.kind() {
+        ErrorKind::IsADirectory => Error::Image("a folder, not an image".to_owned()),
+        ErrorKind::InvalidInput => Error::Image("not an image: not a regular file".to_owned()),
+        _ => Error::file("open", path)(error),
+    })
 }
 
-/// As much of `file` as it was long when it was opened.
-fn read(file: File, length: u64) -> io::Result<Vec<u8>> {
+/// The next `most` bytes of `file`, if it has so many.
+fn read(file: File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let room = usize::try_from(length).map_err(io::Error::other)?;
+    let room = usize::try_from(most).map_err(io::Error::other)?;
     bytes.try_reserve_exact(room)?;
-    file.take(length).read_to_end(&mut bytes)?;
+    file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -16,7 +16,8 @@ mod webp;
 use clap::ValueEnum;
 use image::{ImageFormat, RgbImage};
 
-use self::problem::{damaged, too_large};
+use self::problem::damaged;
+pub(super) use self::problem::too_large;
 use super::Preprocessing;
 use super::budget::DEFAULT_MEMORY;
 use super::guard::guarded;

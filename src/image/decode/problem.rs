@@ -24,7 +24,8 @@ pub(super) fn unsupported_samples(name: &str) -> Error {
     unsupported(name, "its samples are neither 8-bit nor 16-bit gray or RGB")
 }
 
-pub(super) fn too_large(problem: &str) -> Error {
+/// What takes more than it may.
+pub(in crate::image) fn too_large(problem: &str) -> Error {
     Error::Image(format!("image too large: {problem}"))
 }
 
