@@ -81,8 +81,45 @@ pub(crate) fn read_text(path: &Path, pipes: Pipes, most: u64) -> io::Result<Stri
         .map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not text in UTF-8"))
 }
 
+/// Opens the file at `path` to append to it, or makes it: itself, and not what a link of this name
+/// leads to.
+///
+/// # Errors
+///
+/// Those of the system; [`ErrorKind::InvalidInput`] of a link, a folder, a device or a pipe.
+#[cfg(feature = "hub")]
+pub(crate) fn append(path: &Path) -> io::Result<File> {
+    let is_link = |metadata: io::Result<Metadata>| metadata.is_ok_and(|found| found.is_symlink());
+    let file = match open_to_append(path) {
+        Err(_) if is_link(path.symlink_metadata()) => {
+            let problem = "it is a symbolic link, which is not followed";
+            return Err(io::Error::new(ErrorKind::InvalidInput, problem));
+        }
+        file => file?,
+    };
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(not_regular())
+    }
+}
+
 fn not_regular() -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, "it is not a regular file")
+}
+
+#[cfg(feature = "hub")]
+fn open_to_append(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    options.open(path)
 }
 
 /// Without a flag to this end, opening a pipe waits for whoever writes to it, and reading a
@@ -140,7 +177,8 @@ fn is_inherited(path: &Path) -> bool {
         || path == Path::new("/dev/stdin")
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::io::Write;
     use std::os::fd::AsRawFd;
@@ -200,6 +238,26 @@ mod tests {
         let open = |path| kind(open(Path::new(path), Pipes::Inherited));
         assert_eq!(open("/dev/zero"), ErrorKind::InvalidInput);
         assert_eq!(open("/"), ErrorKind::IsADirectory);
+    }
+
+    #[cfg(feature = "hub")]
+    #[test]
+    fn nothing_is_appended_to_what_a_link_leads_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name| folder.path().join(name);
+        append(&at("file")).unwrap().write_all(b"a").unwrap();
+        append(&at("file")).unwrap().write_all(b"b").unwrap();
+        assert_eq!(std::fs::read(at("file")).unwrap(), b"ab");
+        std::os::unix::fs::symlink(at("file"), at("link")).unwrap();
+        std::os::unix::fs::symlink(at("nothing"), at("dangling")).unwrap();
+        let pipe = Command::new("mkfifo").arg(at("pipe")).status().unwrap();
+        assert!(pipe.success());
+        for name in ["link", "dangling"] {
+            assert_eq!(kind(append(&at(name))), ErrorKind::InvalidInput, "{name}");
+        }
+        // Of a pipe without a reader the system says so itself.
+        assert!(append(&at("pipe")).is_err());
+        assert!(!at("nothing").exists());
     }
 
     #[test]

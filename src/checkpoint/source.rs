@@ -3,6 +3,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::text::shown;
+
 /// Where weights come from, as named on the command line. Naming one opens nothing.
 ///
 /// ```
@@ -108,8 +110,9 @@ impl FromStr for Repository {
         };
         let (owner, model) = name.split_once('/').ok_or_else(|| {
             format!(
-                "`{name}` lacks an owner; expected hf:OWNER/NAME[@REVISION] such as \
-                 hf:timm/seresnet50.ra2_in1k"
+                "`{}` lacks an owner; expected hf:OWNER/NAME[@REVISION] such as \
+                 hf:timm/seresnet50.ra2_in1k",
+                shown(name)
             )
         })?;
         check_part("owner", owner)?;
@@ -139,7 +142,10 @@ fn check_part(what: &str, part: &str) -> Result<(), String> {
     } else {
         return Ok(());
     };
-    Err(format!("the repository's {what} `{part}` {problem}"))
+    Err(format!(
+        "the repository's {what} `{}` {problem}",
+        shown(part)
+    ))
 }
 
 /// git's rule for names of branches and tags, as far as a path could go astray by it.
@@ -154,7 +160,8 @@ fn check_revision(revision: &str) -> Result<(), String> {
             .any(|part| part.is_empty() || part.starts_with('.'))
     {
         Err(format!(
-            "`{revision}` is no revision; expected a branch, a tag or a commit"
+            "`{}` is no revision; expected a branch, a tag or a commit",
+            shown(revision)
         ))
     } else {
         Ok(())

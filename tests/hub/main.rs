@@ -8,6 +8,7 @@
 
 mod cache;
 mod downloads;
+mod hostile;
 mod refusals;
 mod server;
 mod small_files;

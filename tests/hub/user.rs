@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::server::{Files, Reply, Request, Server, content, hub, sha256};
 
@@ -31,6 +32,9 @@ pub(crate) fn files() -> Files {
         others: Vec::new(),
     }
 }
+
+/// The slowest run takes seconds, where nothing else runs.
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// How a run ended, its standard error with what differs from run to run named.
 pub(crate) struct Said {
@@ -70,7 +74,21 @@ impl User {
     }
 
     pub(crate) fn classify(&self, case: &str, source: &str) -> Said {
-        let mut command = assert_cmd::Command::cargo_bin("senet").unwrap();
+        let command = assert_cmd::Command::cargo_bin("senet").unwrap();
+        self.classify_by(command, case, source)
+    }
+
+    /// As `classify` does, where no file may have more than so many KiB.
+    pub(crate) fn classify_with_small_files(&self, most: u64, case: &str, source: &str) -> Said {
+        let mut command = assert_cmd::Command::new("bash");
+        let limited = format!("trap '' XFSZ; ulimit -f {most}; exec \"$0\" \"$@\"");
+        command
+            .args(["-c", &limited])
+            .arg(assert_cmd::cargo::cargo_bin("senet"));
+        self.classify_by(command, case, source)
+    }
+
+    fn classify_by(&self, mut command: assert_cmd::Command, case: &str, source: &str) -> Said {
         for name in [
             "HF_HOME",
             "HF_HUB_CACHE",
@@ -93,6 +111,8 @@ impl User {
         let output = command
             .envs(&self.variables)
             .args(["classify", "--format", "ndjson", "--weights", source, CAT])
+            // Of one that waits for ever.
+            .timeout(LONGEST)
             .output()
             .unwrap();
         let named = String::from_utf8(output.stderr)

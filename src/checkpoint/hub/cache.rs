@@ -10,11 +10,16 @@
 //! ```
 
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::super::source::Repository;
+use super::content_hash::ContentHash;
 use crate::error::{Error, Result};
+use crate::files::{self, Pipes};
+
+/// Bytes of a file that notes a commit, which has 40 characters.
+const LONGEST_REF: u64 = 1000;
 
 /// A repository's part of the cache.
 #[derive(Debug)]
@@ -48,7 +53,8 @@ impl CacheFolder {
         if is_commit(revision) {
             return Some(revision.to_owned());
         }
-        let commit = fs::read_to_string(self.root.join("refs").join(revision)).ok()?;
+        let path = self.root.join("refs").join(revision);
+        let commit = files::read_text(&path, Pipes::Refused, LONGEST_REF).ok()?;
         let commit = commit.trim();
         is_commit(commit).then(|| commit.to_owned())
     }
@@ -57,6 +63,16 @@ impl CacheFolder {
     pub(super) fn file(&self, commit: &str, file: &str) -> Option<PathBuf> {
         let path = self.snapshot(commit, file);
         path.exists().then_some(path)
+    }
+
+    /// What the blob that `path` of a snapshot leads to is called, and the hash that this is. There
+    /// is none where the snapshot has a copy, as on systems without links.
+    pub(super) fn hash_of(path: &Path) -> Option<(String, ContentHash)> {
+        let blob = fs::read_link(path).ok()?;
+        let etag = blob.file_name()?.to_str()?;
+        let is_blob = blob.parent()?.file_name()? == "blobs";
+        let hash = ContentHash::of(etag).filter(|_| is_blob)?;
+        Some((etag.to_owned(), hash))
     }
 
     /// Whether the commit is known not to have such a file.
@@ -79,8 +95,7 @@ impl CacheFolder {
     pub(super) fn lock(&self, etag: &str, wait: impl FnOnce()) -> Result<File> {
         let path = self.locks.join(format!("{etag}.lock"));
         make_parent(&path)?;
-        let lock = File::options().create(true).append(true).open(&path);
-        let lock = lock.map_err(Error::file("write", &path))?;
+        let lock = files::append(&path).map_err(Error::file("write", &path))?;
         let taken = match lock.try_lock() {
             Ok(()) => Ok(()),
             Err(TryLockError::Error(error)) => Err(error),
@@ -134,7 +149,11 @@ impl CacheFolder {
         make_parent(&path)?;
         // Renamed into place, so that nobody reads half of it.
         let partial = path.with_added_extension(format!("{}.tmp", std::process::id()));
-        fs::write(&partial, commit).map_err(Error::file("write", &partial))?;
+        // Made anew: whatever has the name is of a process that is gone, or a link to elsewhere.
+        let _ = fs::remove_file(&partial);
+        File::create_new(&partial)
+            .and_then(|mut file| file.write_all(commit.as_bytes()))
+            .map_err(Error::file("write", &partial))?;
         fs::rename(&partial, &path).map_err(Error::file("write", &path))
     }
 

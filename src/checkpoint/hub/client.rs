@@ -12,6 +12,7 @@ use ureq::{Body, RequestBuilder};
 use super::super::source::Repository;
 use super::cache::is_commit;
 use super::settings::{Settings, Token};
+use crate::text::shown;
 
 /// The hub needs two; more than these are a circle.
 const MOST_REDIRECTS: usize = 8;
@@ -109,11 +110,11 @@ impl Client {
         file: &str,
     ) -> Result<Metadata, Failure> {
         let url = self.url(repository, revision, file);
-        let response = self.describe(url)?;
+        let (url, response) = self.describe(url)?;
         let headers = response.headers();
         let commit = header(headers, "x-repo-commit").filter(|commit| is_commit(commit));
         if !response.status().is_redirection() {
-            self.check(response.status(), headers, commit.as_deref())?;
+            self.check(&url, response.status(), headers, commit.as_deref())?;
         }
         let etag = header(headers, "x-linked-etag").or_else(|| header(headers, "etag"));
         let etag = etag.and_then(|etag| file_name(&etag));
@@ -138,24 +139,26 @@ impl Client {
         file: &str,
         start: u64,
     ) -> Result<Response<Body>, Failure> {
-        let first = self.url(repository, commit, file);
-        let mut url = first.clone();
+        let mut url = self.url(repository, commit, file);
+        let mut is_storage = false;
         for _ in 0..MOST_REDIRECTS {
-            let is_storage = url != first;
             let mut request = self.agent.get(&url);
             if start > 0 {
                 request = request.header("range", format!("bytes={start}-"));
             }
             let response = self.send(request, &url, is_storage)?;
             match redirection(&url, &response)? {
-                Some(next) => url = next,
+                Some(next) => {
+                    is_storage |= !moves_the_hub(&response);
+                    url = next;
+                }
                 // The bytes asked for do not exist: for the caller to judge.
                 None if response.status() == StatusCode::RANGE_NOT_SATISFIABLE => {
                     return Ok(response);
                 }
                 None if is_storage => return stored(response),
                 None => {
-                    self.check(response.status(), response.headers(), Some(commit))?;
+                    self.check(&url, response.status(), response.headers(), Some(commit))?;
                     return Ok(response);
                 }
             }
@@ -164,18 +167,19 @@ impl Client {
     }
 
     /// Follows redirects to the answer that describes the file, which, for a large one, is the
-    /// redirect away from the hub. A repository that was renamed is elsewhere on the hub itself.
-    fn describe(&self, mut url: String) -> Result<Response<Body>, Failure> {
+    /// redirect away from the hub; returns it with its address. A repository that was renamed is
+    /// elsewhere on the hub itself, and a mirror may send its readers to the hub that it mirrors.
+    fn describe(&self, mut url: String) -> Result<(String, Response<Body>), Failure> {
+        let mut is_storage = false;
         for _ in 0..MOST_REDIRECTS {
-            let is_storage = !same_origin(&url, &self.endpoint);
             let response = self.send(self.agent.head(&url), &url, is_storage)?;
-            let describes = ["x-repo-commit", "x-linked-etag"]
-                .iter()
-                .all(|name| response.headers().contains_key(*name));
             match redirection(&url, &response)? {
-                Some(next) if !describes => url = next,
-                None if is_storage => return stored(response),
-                _ => return Ok(response),
+                Some(next) if !describes(&response) => {
+                    is_storage |= !moves_the_hub(&response) && !same_origin(&url, &next);
+                    url = next;
+                }
+                None if is_storage => return Ok((url, stored(response)?)),
+                _ => return Ok((url, response)),
             }
         }
         Err(circle())
@@ -199,8 +203,10 @@ impl Client {
         })
     }
 
+    /// What an answer of the hub from `url` says.
     fn check(
         &self,
+        url: &str,
         status: StatusCode,
         headers: &HeaderMap,
         commit: Option<&str>,
@@ -210,7 +216,7 @@ impl Client {
         }
         let code = header(headers, "x-error-code");
         let message = header(headers, "x-error-message").unwrap_or_default();
-        let had_token = self.token.is_some();
+        let had_token = self.token.is_some() && same_origin(url, &self.endpoint);
         Err(match (code.as_deref(), status.as_u16()) {
             (Some("RevisionNotFound"), _) => Failure::NoRevision,
             (Some("EntryNotFound"), _) => Failure::NoFile {
@@ -231,6 +237,19 @@ impl Client {
             percent_encoded(revision)
         )
     }
+}
+
+/// Whether an answer says which content a file has.
+fn describes(response: &Response<Body>) -> bool {
+    ["x-repo-commit", "x-linked-etag"]
+        .iter()
+        .all(|name| response.headers().contains_key(*name))
+}
+
+/// Whether a redirect is to another address of the hub, whose refusals are the hub's, and not to
+/// where content is kept, which is for this time alone (302).
+fn moves_the_hub(response: &Response<Body>) -> bool {
+    matches!(response.status().as_u16(), 301 | 307 | 308) && !describes(response)
 }
 
 fn circle() -> Failure {
@@ -276,7 +295,8 @@ fn redirection(url: &str, response: &Response<Body>) -> Result<Option<String>, F
     match next {
         Some(next) => Ok(Some(next)),
         None => Err(Failure::Redirect(format!(
-            "to `{location}`, which is no address"
+            "to `{}`, which is no address",
+            shown(&location)
         ))),
     }
 }
@@ -316,8 +336,8 @@ fn reason(error: &ureq::Error) -> String {
         ureq::Error::HostNotFound => "its host is not found".to_owned(),
         ureq::Error::Timeout(_) => "it does not answer in time".to_owned(),
         // Without the `io: ` that ureq puts before it.
-        ureq::Error::Io(error) => error.to_string(),
-        error => error.to_string(),
+        ureq::Error::Io(error) => shown(&error.to_string()),
+        error => shown(&error.to_string()),
     }
 }
 
@@ -329,7 +349,8 @@ impl fmt::Display for Failure {
             Self::Storage(problem) => write!(f, "the host of its content {problem}"),
             Self::NoHub(endpoint) => write!(
                 f,
-                "`{endpoint}` answers, but not as the hub does: without a commit and an etag"
+                "`{}` answers, but not as the hub does: without a commit and an etag",
+                shown(endpoint)
             ),
             Self::Server(status) => write!(f, "the hub answers {status}"),
             Self::NoRepository { had_token: true } => f.write_str(

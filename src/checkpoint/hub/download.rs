@@ -14,6 +14,8 @@ use super::cache::{CacheFolder, make_parent};
 use super::client::{Client, Metadata};
 use super::content_hash::ContentHash;
 use crate::error::{Error, Result};
+use crate::files;
+use crate::text::shown;
 
 /// How often a connection is made again that broke before anything new had arrived.
 const ATTEMPTS: u32 = 3;
@@ -28,8 +30,8 @@ pub(super) struct Fetch<'a> {
     pub(super) repository: &'a Repository,
     pub(super) file: &'a str,
     pub(super) metadata: &'a Metadata,
-    /// The most bytes that it may have, where there is such a limit.
-    pub(super) limit: Option<u64>,
+    /// The most bytes that it may have.
+    pub(super) limit: u64,
 }
 
 impl Fetch<'_> {
@@ -76,8 +78,7 @@ impl Fetch<'_> {
 
     /// Brings `partial` to its full size.
     fn fill(&self, partial: &Path, observe: &mut dyn FnMut(Download)) -> Result<()> {
-        let file = File::options().create(true).append(true).open(partial);
-        let mut file = file.map_err(Error::file("write", partial))?;
+        let mut file = files::append(partial).map_err(Error::file("write", partial))?;
         let length = |file: &File| match file.metadata() {
             Ok(metadata) => Ok(metadata.len()),
             Err(error) => Err(Error::file("read", partial)(error)),
@@ -163,7 +164,7 @@ impl Fetch<'_> {
         if size.is_none() && ContentHash::of(&self.metadata.etag).is_none() {
             return Err(self.nothing_to_check());
         }
-        let most = size.or(self.limit);
+        let most = size.unwrap_or(self.limit);
         let mut reader = response.into_body().into_reader();
         let mut buffer = vec![0; BUFFER];
         loop {
@@ -180,9 +181,7 @@ impl Fetch<'_> {
                 Ok(0) => return Ok(Received::Everything),
                 Ok(count) => {
                     received += count as u64;
-                    if let Some(most) = most
-                        && received > most
-                    {
+                    if received > most {
                         // Nothing of it is worth going on with.
                         file.set_len(0).map_err(Error::file("write", path))?;
                         return Err(match size {
@@ -194,7 +193,7 @@ impl Fetch<'_> {
                         .map_err(Error::file("write", path))?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Ok(Received::Some(error.to_string())),
+                Err(error) => return Ok(Received::Some(shown(&error.to_string()))),
             }
         }
     }
@@ -225,8 +224,8 @@ impl Fetch<'_> {
     }
 
     fn check_limit(&self, size: Option<u64>) -> Result<()> {
-        match (size, self.limit) {
-            (Some(size), Some(limit)) if size > limit => Err(self.too_large(size, limit)),
+        match size {
+            Some(size) if size > self.limit => Err(self.too_large(size, self.limit)),
             _ => Ok(()),
         }
     }

@@ -23,9 +23,16 @@ use self::settings::Settings;
 use super::folder::{self, CONFIG, Files, INDEX, MOST_BYTES, PICKLED, WEIGHTS};
 use super::source::{Download, Repository};
 use crate::error::{Error, Result};
+use crate::files::{self, Pipes};
+use crate::text::shown_path;
 
 /// Bytes that are read at once.
 const BUFFER: usize = 1 << 16;
+
+/// The most bytes of weights that are downloaded. The largest network of the catalogue has 140
+/// million numbers, so that even in double precision with a copy beside them they have a fifth of
+/// this.
+const MOST_WEIGHTS: u64 = 10_000_000_000;
 
 /// Files of a repository, and what should be known of how they were found.
 pub(super) struct Fetched {
@@ -87,12 +94,12 @@ impl Hub<'_> {
         observe: &mut dyn FnMut(Download),
     ) -> Result<Found> {
         if is_commit(revision)
-            && let Some(found) = self.cached(file, revision)
+            && let Some(found) = self.cached(file, revision)?
         {
             return Ok(found);
         }
         let Some(client) = &self.client else {
-            return self.cached(file, revision).ok_or_else(|| {
+            return self.cached(file, revision)?.ok_or_else(|| {
                 self.not_cached(
                     file,
                     "the variable `HF_HUB_OFFLINE` keeps from asking the hub",
@@ -120,23 +127,55 @@ impl Hub<'_> {
             repository: self.repository,
             file,
             metadata: &metadata,
-            limit: (file == CONFIG).then_some(MOST_BYTES),
+            limit: match file {
+                CONFIG => MOST_BYTES,
+                _ => MOST_WEIGHTS,
+            },
         };
         let path = match self.cache.file(&metadata.commit, file) {
-            Some(path) => path,
+            Some(path) => self.intact(file, path)?,
             None => fetch.run(observe)?,
         };
         let commit = metadata.commit;
         Ok(Found::File { path, commit })
     }
 
-    fn cached(&self, file: &str, revision: &str) -> Option<Found> {
-        let commit = self.cache.commit(revision)?;
+    fn cached(&self, file: &str, revision: &str) -> Result<Option<Found>> {
+        let Some(commit) = self.cache.commit(revision) else {
+            return Ok(None);
+        };
         if let Some(path) = self.cache.file(&commit, file) {
-            return Some(Found::File { path, commit });
+            let path = self.intact(file, path)?;
+            return Ok(Some(Found::File { path, commit }));
         }
         let is_absent = self.cache.is_absent(&commit, file);
-        is_absent.then_some(Found::Absent { commit })
+        Ok(is_absent.then_some(Found::Absent { commit }))
+    }
+
+    /// `path` of the cache, if its content still is what its blob is called by. It may have been
+    /// changed since it was downloaded, and weights that are wrong in a few numbers answer like
+    /// right ones.
+    fn intact(&self, file: &str, path: PathBuf) -> Result<PathBuf> {
+        let Some((etag, hash)) = CacheFolder::hash_of(&path) else {
+            return Ok(path);
+        };
+        let content = files::open(&path, Pipes::Refused).map_err(Error::file("open", &path))?;
+        let size = content
+            .metadata()
+            .map_err(Error::file("read", &path))?
+            .len();
+        let found = hash
+            .compute(content, size)
+            .map_err(Error::file("read", &path))?;
+        if found.eq_ignore_ascii_case(&etag) {
+            return Ok(path);
+        }
+        let blob = shown_path(&self.cache.blob(&etag));
+        let problem = format!(
+            "was changed in the cache: the {hash} of its `{file}` is {found}, and was {etag}\nhint: \
+             remove `{blob}`, and it is downloaded again"
+        );
+        Err(self::problem(self.repository, problem))
     }
 
     /// Refuses an answer for another commit than the one asked for: config.json would be of
@@ -158,7 +197,7 @@ impl Hub<'_> {
     }
 
     fn without_answer(&mut self, file: &str, revision: &str, failure: &Failure) -> Result<Found> {
-        match self.cached(file, revision) {
+        match self.cached(file, revision)? {
             Some(found) if failure.leaves_the_cache() => {
                 let failure = failure.to_string();
                 let failure = failure.lines().next().unwrap_or_default();
@@ -175,7 +214,7 @@ impl Hub<'_> {
     }
 
     fn not_cached(&self, file: &str, reason: &str) -> Error {
-        let cache = self.cache.path().display();
+        let cache = shown_path(self.cache.path());
         let problem =
             format!("cannot be fetched, and its `{file}` is not in the cache `{cache}`: {reason}");
         self::problem(self.repository, problem)

@@ -6,11 +6,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::files::{self, Pipes};
+use crate::text::{shown, shown_path};
 
 const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 
 /// How long nothing at all may arrive: `huggingface_hub`'s own default.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of a file with a token; the hub's have some forty characters.
+const LONGEST_TOKEN: u64 = 10_000;
 
 /// Where the hub is, where its files are kept, and as whom it is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,15 +67,16 @@ impl Settings {
         let endpoint = endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT);
         if !endpoint.starts_with("https://") && !endpoint.starts_with("http://") {
             return Err(Error::Usage(format!(
-                "the variable `HF_ENDPOINT` is `{endpoint}`; expected an address such as \
-                 {DEFAULT_ENDPOINT}"
+                "the variable `HF_ENDPOINT` is `{}`; expected an address such as \
+                 {DEFAULT_ENDPOINT}",
+                shown(endpoint)
             )));
         }
         let home = environment.home()?;
-        let cache = environment
-            .path("HF_HUB_CACHE")
-            .or_else(|| environment.path("HUGGINGFACE_HUB_CACHE"))
-            .unwrap_or_else(|| home.join("hub"));
+        let cache = match environment.path("HF_HUB_CACHE")? {
+            None => environment.path("HUGGINGFACE_HUB_CACHE")?,
+            cache => cache,
+        };
         let offline = environment
             .text("HF_HUB_OFFLINE")
             .or_else(|| environment.text("TRANSFORMERS_OFFLINE"));
@@ -81,7 +87,7 @@ impl Settings {
             .map_or(DEFAULT_TIMEOUT, Duration::from_secs);
         Ok(Self {
             endpoint: endpoint.trim_end_matches('/').to_owned(),
-            cache,
+            cache: cache.unwrap_or_else(|| home.join("hub")),
             token: environment.token(&home)?,
             offline: is_true(offline.as_deref()),
             timeout,
@@ -110,29 +116,74 @@ impl Environment<'_> {
         self.value(name)?.into_string().ok()
     }
 
-    /// A path, a `~` at its start standing for the home folder.
-    fn path(&self, name: &str) -> Option<PathBuf> {
-        let path = PathBuf::from(self.value(name)?);
-        match (path.strip_prefix("~"), &self.home) {
-            (Ok(rest), Some(home)) => Some(home.join(rest)),
-            _ => Some(path),
+    /// A path, with `~` and variables in it replaced, as `huggingface_hub` does for each of its
+    /// variables: a shell leaves them where they are quoted or come from a file of settings.
+    fn path(&self, name: &str) -> Result<Option<PathBuf>> {
+        let Some(path) = self.value(name) else {
+            return Ok(None);
+        };
+        // Other bytes stay as they are.
+        let Some(text) = path.to_str() else {
+            return Ok(Some(PathBuf::from(path)));
+        };
+        let (start, rest) = match (text.strip_prefix('~'), &self.home) {
+            (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
+                (home.clone().into_os_string(), rest)
+            }
+            (Some(_), _) => {
+                return Err(Error::Usage(format!(
+                    "the variable `{name}` is `{}`, whose home folder is not known\nhint: write \
+                     the folder in full",
+                    shown(text)
+                )));
+            }
+            (None, _) => (OsString::new(), text),
+        };
+        Ok(Some(self.with_variables(start, rest).into()))
+    }
+
+    /// `start` and, behind it, `text` with `$NAME` and `${NAME}` replaced by what these variables
+    /// hold; those that are not set stay, as in Python's `expandvars`.
+    fn with_variables(&self, start: OsString, text: &str) -> OsString {
+        let mut expanded = start;
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('$') {
+            expanded.push(before);
+            let (name, behind) = match after.strip_prefix('{').map(|name| name.split_once('}')) {
+                Some(Some(parts)) => parts,
+                Some(None) => ("", after),
+                None => {
+                    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                    after.split_at(after.find(|c| !is_part(c)).unwrap_or(after.len()))
+                }
+            };
+            match (self.variable)(name).filter(|_| !name.is_empty()) {
+                Some(value) => expanded.push(value),
+                None => expanded.push(&rest[before.len()..rest.len() - behind.len()]),
+            }
+            rest = behind;
         }
+        expanded.push(rest);
+        expanded
     }
 
     /// Where everything of the hub's is kept.
     fn home(&self) -> Result<PathBuf> {
-        let default = || {
-            let cache = self.path("XDG_CACHE_HOME");
-            let cache = cache.or_else(|| Some(self.home.as_ref()?.join(".cache")));
-            Some(cache?.join("huggingface"))
+        if let Some(home) = self.path("HF_HOME")? {
+            return Ok(home);
+        }
+        let cache = match (self.path("XDG_CACHE_HOME")?, &self.home) {
+            (Some(cache), _) => cache,
+            (None, Some(home)) => home.join(".cache"),
+            (None, None) => {
+                return Err(Error::Usage(
+                    "there is no home folder to keep files of the hub in\nhint: name a folder \
+                     with the variable `HF_HOME`"
+                        .to_owned(),
+                ));
+            }
         };
-        self.path("HF_HOME").or_else(default).ok_or_else(|| {
-            Error::Usage(
-                "there is no home folder to keep files of the hub in\nhint: name a folder with \
-                 the variable `HF_HOME`"
-                    .to_owned(),
-            )
-        })
+        Ok(cache.join("huggingface"))
     }
 
     /// The token of a variable, else that of the file which `hf auth login` writes.
@@ -145,10 +196,10 @@ impl Environment<'_> {
                 return clean(&token, &format!("the variable `{name}`"));
             }
         }
-        let path = self.path("HF_TOKEN_PATH");
+        let path = self.path("HF_TOKEN_PATH")?;
         let path = path.unwrap_or_else(|| home.join("token"));
-        match std::fs::read_to_string(&path) {
-            Ok(token) => clean(&token, &format!("`{}`", path.display())),
+        match files::read_text(&path, Pipes::Inherited, LONGEST_TOKEN) {
+            Ok(token) => clean(&token, &format!("`{}`", shown_path(&path))),
             // Whoever has never logged in has no such file.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::file("read", &path)(error)),
@@ -217,6 +268,54 @@ mod tests {
         assert_eq!(cache(&[xdg, home, old]), Path::new("/old"));
         let new = ("HF_HUB_CACHE", "/new");
         assert_eq!(cache(&[xdg, home, old, new]), Path::new("/new"));
+    }
+
+    /// What Python's `expandvars(expanduser(…))` makes of the same texts.
+    #[test]
+    fn home_and_variables_are_replaced_in_every_path() {
+        let known = [("DATA", "/data"), ("a_1", "$DATA")];
+        for (text, expected) in [
+            ("~", "/home/x"),
+            ("~/hf", "/home/x/hf"),
+            ("/a/~", "/a/~"),
+            ("$DATA/hf", "/data/hf"),
+            ("${DATA}hf", "/datahf"),
+            ("~/$DATA", "/home/x//data"),
+            // What a variable holds is not looked at again.
+            ("/x$a_1", "/x$DATA"),
+            ("/$NONE/${NONE}/$/${DATA/$", "/$NONE/${NONE}/$/${DATA/$"),
+            ("/${}/é$DATA", "/${}/é/data"),
+        ] {
+            for name in [
+                "HF_HOME",
+                "HF_HUB_CACHE",
+                "HUGGINGFACE_HUB_CACHE",
+                "XDG_CACHE_HOME",
+            ] {
+                let variables = [&known[..], &[(name, text)]].concat();
+                let behind = match name {
+                    "HF_HOME" => "/hub",
+                    "XDG_CACHE_HOME" => "/huggingface/hub",
+                    _ => "",
+                };
+                let found = settings(&variables).unwrap().cache;
+                assert_eq!(
+                    found.to_str().unwrap(),
+                    format!("{expected}{behind}"),
+                    "{name}"
+                );
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("token"), "hf_a").unwrap();
+        let variables = [
+            ("DATA", folder.path().to_str().unwrap()),
+            ("HF_TOKEN_PATH", "$DATA/token"),
+        ];
+        let found = settings(&variables).unwrap().token;
+        assert_eq!(found, Some(Token("hf_a".to_owned())));
+        let error = settings(&[("HF_HOME", "~bob/hf")]).unwrap_err().to_string();
+        assert!(error.contains("`~bob/hf`, whose home folder"), "{error}");
     }
 
     #[test]
