@@ -16,9 +16,8 @@
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
-use senet::image::{
-    Damage, Decoded, Preprocessing, Request, decode_bytes, normalise, read, resize_and_crop,
-};
+use image::RgbImage;
+use senet::image::{Budget, Damage, ImageFile, Preprocessing, Request, normalise, resize_and_crop};
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,15 +35,15 @@ fn main() -> anyhow::Result<()> {
     for line in io::stdin().lock().lines() {
         let question: Question = serde_json::from_str(&line?)?;
         match answer(&question) {
-            Ok((image, values)) => {
-                let (width, height) = image.pixels.dimensions();
+            Ok(seen) => {
+                let (width, height) = seen.pixels.dimensions();
                 let mut header = serde_json::json!({"height": height, "width": width});
-                if let Some(damage) = image.damage {
+                if let Some(damage) = seen.damage {
                     header["damage"] = damage.into();
                 }
                 writeln!(output, "{header}")?;
-                output.write_all(&image.pixels)?;
-                let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
+                output.write_all(&seen.pixels)?;
+                let bytes: Vec<u8> = seen.values.into_iter().flat_map(f32::to_le_bytes).collect();
                 output.write_all(&bytes)?;
             }
             Err(error) => {
@@ -57,21 +56,32 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn answer(question: &Question) -> senet::Result<(Decoded, Vec<f32>)> {
+struct Seen {
+    pixels: RgbImage,
+    values: Vec<f32>,
+    damage: Option<String>,
+}
+
+fn answer(question: &Question) -> senet::Result<Seen> {
     let preprocessing = &question.preprocessing;
-    let request = Request {
-        preprocessing,
-        damage: if question.accept_damage {
-            Damage::Accept
-        } else {
-            Damage::Refuse
-        },
-    };
-    let image = decode_bytes(&read(&question.image)?, &request)?;
-    if question.decoded {
-        return Ok((image, Vec::new()));
+    let mut request = Request::new(preprocessing);
+    if question.accept_damage {
+        request.damage = Damage::Accept;
     }
-    let pixels = resize_and_crop(&image.pixels, preprocessing)?;
-    let values = normalise(&pixels, preprocessing);
-    Ok((Decoded { pixels, ..image }, values))
+    let budget = Budget::default();
+    let image = ImageFile::read(&question.image, &request, &budget)?.decode(&request)?;
+    let damage = image.damage().map(str::to_owned);
+    let decoded = image.into_rgb();
+    let (pixels, values) = if question.decoded {
+        (decoded, Vec::new())
+    } else {
+        let pixels = resize_and_crop(&decoded, preprocessing)?;
+        let values = normalise(&pixels, preprocessing);
+        (pixels, values)
+    };
+    Ok(Seen {
+        pixels,
+        values,
+        damage,
+    })
 }

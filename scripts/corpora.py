@@ -21,12 +21,14 @@ import argparse
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from command_line import errors_in_one_line, parse_count
 from odd_files import Made, made_files
 from pixels.comparison import MISTAKES, Outcome, compare, differences, format_of, reasons, table
-from pixels.decoder import Decoder, Limits, pillow, senet
+from pixels.decoder import Limits, pillow, scalar_pillow, senet
 
 import PIL
 from PIL import features
@@ -55,15 +57,33 @@ def files_in(folders: Iterable[Path]) -> Iterator[Path]:
             raise FileNotFoundError(f"`{folder}`: no such file or folder")
 
 
-def compared(files: Iterable[Path], ours: Decoder, theirs: Decoder) -> Iterator[Outcome]:
-    """What becomes of each file of a format that senet reads."""
-    for file in files:
+class Sides:
+    """The decoders, each of which is started by its first question."""
+
+    def __init__(self, program: Path, limits: Limits) -> None:
+        self.senet = senet(program, limits)
+        self.pillow = pillow(limits)
+        self.scalar = scalar_pillow(limits)
+
+    def close(self) -> None:
+        """End them."""
+        for decoder in (self.senet, self.pillow, self.scalar):
+            decoder.close()
+
+    def outcome(self, file: Path) -> Outcome | None:
+        """What becomes of a file, or none where it is of no format that senet reads."""
         kind = format_of(file)
         if kind is None:
-            continue
-        ours.ask(file)
-        theirs.ask(file)
-        yield compare(file, kind, ours.answer(), theirs.answer())
+            return None
+        self.senet.ask(file)
+        self.pillow.ask(file)
+        ours, theirs = self.senet.answer(), self.pillow.answer()
+        outcome = compare(file, kind, ours, theirs)
+        if outcome.outcome == "differs":
+            self.scalar.ask(file)
+            if compare(file, kind, ours, self.scalar.answer()).outcome == "same":
+                return replace(outcome, outcome="same scalar")
+        return outcome
 
 
 def unexpected(made: Made, outcome: Outcome) -> str | None:
@@ -75,18 +95,18 @@ def unexpected(made: Made, outcome: Outcome) -> str | None:
     return f"{made.name}: expected `{made.expected}`{why}, found `{found}`"
 
 
-def check_made(folder: Path, ours: Decoder, theirs: Decoder) -> tuple[list[Outcome], list[str]]:
+def check_made(folder: Path, sides: Sides) -> tuple[list[Outcome], list[str]]:
     """The outcome of every made file, and what should have been otherwise."""
     outcomes: list[Outcome] = []
     wrong: list[str] = []
     for made in made_files():
         file = folder / made.name
         file.write_bytes(made.data)
-        for outcome in compared([file], ours, theirs):
-            outcomes.append(outcome)
-            wrong.extend(filter(None, [unexpected(made, outcome)]))
-        if not outcomes or outcomes[-1].file != file:
+        outcome = sides.outcome(file)
+        if outcome is None:
             raise ValueError(f"{made.name} is of no format that is compared")
+        outcomes.append(outcome)
+        wrong.extend(filter(None, [unexpected(made, outcome)]))
     return outcomes, wrong
 
 
@@ -142,14 +162,14 @@ def main(words: list[str] | None = None) -> None:
     limits = Limits(arguments.seconds, arguments.memory << 20)
 
     wrong: list[str] = []
-    with errors_in_one_line(), senet(arguments.program, limits) as ours, pillow(limits) as theirs:
+    with errors_in_one_line(), closing(Sides(arguments.program, limits)) as sides:
         if arguments.made:
             with tempfile.TemporaryDirectory() as scratch:
-                outcomes, wrong = check_made(Path(scratch), ours, theirs)
+                outcomes, wrong = check_made(Path(scratch), sides)
             passed_over = 0
         else:
             files = list(files_in(arguments.folders))
-            outcomes = list(compared(files, ours, theirs))
+            outcomes = [outcome for outcome in map(sides.outcome, files) if outcome is not None]
             passed_over = len(files) - len(outcomes)
         if not outcomes:
             raise ValueError("no images found")

@@ -315,10 +315,10 @@ def lossless(height: int = 9, width: int = 11) -> bytes:
 def damaged() -> Iterator[Made]:
     """Files of which something is left."""
     whole = encode(noise_image(64, 64), "JPEG", quality=90)
-    begin = whole.index(b"\xff\xda") + 200
-    corrupt = bytearray(whole)
-    corrupt[begin : begin + 4] = b"\xff\0\xff\0"
-    yield Made("corrupt.jpg", bytes(corrupt), "same, damaged")
+    restarted = Jpeg(((2, 2), (1, 1), (1, 1)), restart=3).write()
+    second = restarted.index(b"\xff\xd1")
+    yield Made("lost_data.jpg", restarted[: second - 40] + restarted[second:], "same, damaged")
+    yield Made("lost_restart.jpg", restarted[:second] + restarted[restarted.index(b"\xff\xd2") :], "same, damaged")
     yield Made("truncated.jpg", whole[: len(whole) // 2], "neither")
     yield Made("no_end.jpg", whole[:-2], "neither")
     larger = bytearray(whole)

@@ -22,8 +22,13 @@ SIGNATURES = {
 }
 """The first bytes of what senet reads."""
 
-OUTCOMES = ("same", "differs", "neither", "only Pillow", "only senet", "failed", "Pillow failed")
-"""What can become of a file: of these "differs" and "failed", which is senet's crash or hang, are mistakes."""
+OUTCOMES = ("same", "same scalar", "differs", "neither", "only Pillow", "only senet", "failed", "Pillow failed")
+"""What can become of a file.
+
+"same scalar" is the same as Pillow without its vector instructions: those of libjpeg-turbo compute
+in 16 bits, and overflow on coefficients that no encoder writes, so that Pillow's own pixels depend on
+the processor. "failed" is senet's crash or hang.
+"""
 
 MISTAKES = ("differs", "failed")
 

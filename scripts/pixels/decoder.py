@@ -17,9 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
@@ -67,23 +67,26 @@ Answer = Pixels | Refused | Failed
 class Decoder:
     """One side of the comparison."""
 
-    def __init__(self, command: list[str | Path], limits: Limits, **question: object) -> None:
-        """`question` is what is asked of every image."""
+    def __init__(
+        self,
+        command: list[str | Path],
+        limits: Limits,
+        environment: Mapping[str, str] | None = None,
+        **question: object,
+    ) -> None:
+        """`question` is what is asked of every image, `environment` what is added to that of the program."""
         self.command = command
         self.limits = limits
+        self.environment = environment or {}
         self.question = question
-        # Closed with the decoder.
+        # Until `close`.
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115
         self.process: subprocess.Popen[bytes] | None = None
         self.unread = bytearray()
         self.deadline = 0.0
 
-    def __enter__(self) -> Decoder:
-        """The decoder itself; its program is started by the first question."""
-        return self
-
-    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
-        """End the program."""
+    def close(self) -> None:
+        """End the program for good."""
         self.stop()
         self.errors.close()
 
@@ -118,7 +121,13 @@ class Decoder:
         self.errors.seek(0)
         self.errors.truncate()
         self.unread.clear()
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
+        self.process = subprocess.Popen(
+            self.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            env={**os.environ, **self.environment},
+        )
         # It waits for a question by now, or will.
         resource.prlimit(self.process.pid, resource.RLIMIT_AS, (self.limits.memory, self.limits.memory))
         resource.prlimit(self.process.pid, resource.RLIMIT_CORE, (0, 0))
@@ -190,6 +199,18 @@ def senet(program: Path, limits: Limits) -> Decoder:
     return Decoder([program.resolve()], limits, preprocessing=preprocessing, decoded=True, accept_damage=True)
 
 
+PILLOW: list[str | Path] = [sys.executable, Path(__file__).with_name("pillow_pixels.py")]
+
+
+# What libjpeg-turbo reads, to leave out its vector instructions.
+SCALAR = {"JSIMD_FORCENONE": "1"}
+
+
 def pillow(limits: Limits) -> Decoder:
     """What timm makes of a file."""
-    return Decoder([sys.executable, Path(__file__).with_name("pillow_pixels.py")], limits)
+    return Decoder(PILLOW, limits)
+
+
+def scalar_pillow(limits: Limits) -> Decoder:
+    """The same with a libjpeg-turbo that leaves out its vector instructions."""
+    return Decoder(PILLOW, limits, SCALAR)

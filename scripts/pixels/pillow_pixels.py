@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+from pathlib import Path
 
 from PIL import Image
 
@@ -21,8 +22,10 @@ def main() -> None:
         pixels = b""
         header: dict[str, object]
         try:
-            with Image.open(json.loads(line)["image"]) as image:
-                rgb = image.convert("RGB")
+            # Opened as timm's reader does: of a path Pillow would map the samples of some files, and
+            # of gray TIFFs that lie on their side it then mixes up height and width.
+            with Path(json.loads(line)["image"]).open("rb") as file:
+                rgb = Image.open(file).convert("RGB")
             header = {"height": rgb.height, "width": rgb.width}
             pixels = rgb.tobytes()
         except Exception as error:
