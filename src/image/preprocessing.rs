@@ -117,6 +117,8 @@ pub enum SixteenBit {
 }
 
 /// What becomes of the orientation a camera noted (EXIF).
+///
+/// A TIFF is turned whatever is chosen: Pillow turns it as it reads it, and so does timm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Orientation {

@@ -123,14 +123,10 @@ fn a_file_beyond_1_gib_is_refused_unread() {
 
 #[test]
 fn floating_point_samples_are_refused() {
-    let expected = "unsupported TIFF: its samples are neither 8-bit nor 16-bit gray or RGB";
-    assert_eq!(error(&odd("float.tiff")), expected);
-
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("float_rgb.tiff");
-    let image = image::Rgb32FImage::new(4, 4);
-    image.save(&path).unwrap();
-    assert_eq!(error(&path), expected);
+    assert_eq!(
+        error(&odd("float.tiff")),
+        "unsupported TIFF: floating-point samples"
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod damage;
 mod decode;
 mod preprocessing;
 mod resize;
+mod tiff;
 
 use std::path::{Path, PathBuf};
 

@@ -139,24 +139,26 @@ impl Format {
         if bytes.is_empty() {
             return Err(Error::Image("not an image: the file is empty".to_owned()));
         }
+        let of = |name, header, decode| Self {
+            name,
+            header,
+            decode,
+        };
+        if tiff::is(bytes) {
+            return Ok(of("TIFF", tiff::header, tiff::decode));
+        }
         let format = image::guess_format(bytes).map_err(|_| {
             Error::Image(
                 "not an image: its first bytes are not those of a JPEG, PNG, WebP, BMP, GIF or TIFF"
                     .to_owned(),
             )
         })?;
-        let of = |name, header, decode| Self {
-            name,
-            header,
-            decode,
-        };
         Ok(match format {
             ImageFormat::Jpeg => of("JPEG", jpeg::header, jpeg::decode),
             ImageFormat::Png => of("PNG", png::header, png::decode),
             ImageFormat::WebP => of("WebP", webp::header, webp::decode),
             ImageFormat::Bmp => of("BMP", bmp::header, bmp::decode),
             ImageFormat::Gif => of("GIF", gif::header, gif::decode),
-            ImageFormat::Tiff => of("TIFF", tiff::header, tiff::decode),
             other => {
                 let name = other.extensions_str().first().copied().unwrap_or("such");
                 return Err(Error::Image(format!(

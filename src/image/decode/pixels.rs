@@ -69,7 +69,7 @@ fn scaled(sample: u16) -> u8 {
     saturated((u32::from(sample) + 128) / 257)
 }
 
-fn opaque([red, green, blue, opacity]: [u8; 4], alpha: Alpha) -> [u8; 3] {
+pub(super) fn opaque([red, green, blue, opacity]: [u8; 4], alpha: Alpha) -> [u8; 3] {
     let opacity = u32::from(opacity);
     [red, green, blue].map(|sample| match alpha {
         Alpha::Drop => sample,
