@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "its functions all belong to tests")]
 
+mod bmp;
 mod damage;
 mod decode;
 mod preprocessing;
@@ -12,8 +13,10 @@ mod tiff;
 
 use std::path::{Path, PathBuf};
 
+use image::RgbImage;
 use senet::image::{
-    Alpha, ChannelOrder, CropMode, Interpolation, Orientation, Preprocessing, SixteenBit,
+    Alpha, ChannelOrder, CropMode, Interpolation, Orientation, Preprocessing, Request, SixteenBit,
+    decode_bytes,
 };
 
 const RED: [u8; 3] = [220, 30, 30];
@@ -57,4 +60,34 @@ fn channel(value: u32) -> u8 {
 
 fn pattern(x: u32, y: u32) -> [u8; 3] {
     [30 * x, 40 * y, 255 - 20 * x - 15 * y].map(channel)
+}
+
+/// As [`plain`], but transparent pixels keep their colour.
+fn dropping() -> Preprocessing {
+    Preprocessing {
+        alpha: Alpha::Drop,
+        ..plain()
+    }
+}
+
+/// The pixels of a whole file.
+fn decoded(bytes: &[u8], preprocessing: &Preprocessing) -> RgbImage {
+    let decoded = decode_bytes(bytes, &Request::new(preprocessing)).unwrap();
+    assert_eq!(decoded.damage, None);
+    decoded.pixels
+}
+
+/// Why a file cannot be decoded.
+fn error_of(bytes: &[u8]) -> String {
+    let error = decode_bytes(bytes, &Request::new(&plain())).unwrap_err();
+    error.to_string()
+}
+
+/// Checks every pixel.
+fn assert_rows<const WIDTH: usize>(found: &RgbImage, expected: &[[[u8; 3]; WIDTH]]) {
+    let rows: Vec<Vec<[u8; 3]>> = found
+        .rows()
+        .map(|row| row.map(|pixel| pixel.0).collect())
+        .collect();
+    assert_eq!(rows, expected);
 }

@@ -89,7 +89,9 @@ pub struct Header {
 impl Header {
     /// Bytes of an image as RGB.
     pub(super) fn rgb(width: u32, height: u32) -> u64 {
-        3 * u64::from(width) * u64::from(height)
+        u64::from(width)
+            .saturating_mul(height.into())
+            .saturating_mul(3)
     }
 }
 

@@ -25,27 +25,40 @@ pub(super) fn to_rgb(
     let pixels = |pixel: &dyn Fn(u32, u32) -> [u8; 3]| {
         RgbImage::from_fn(width, height, |x, y| Rgb(pixel(x, y)))
     };
+    let narrow = |gray: bool, sample| {
+        if gray {
+            narrow_gray(sample, sixteen_bit)
+        } else {
+            narrow_colour(sample, sixteen_bit)
+        }
+    };
+    // None is converted on the way, which would take memory of its own.
     match image {
         DynamicImage::ImageLuma8(_) | DynamicImage::ImageRgb8(_) => Ok(image.into_rgb8()),
-        DynamicImage::ImageLumaA8(_) | DynamicImage::ImageRgba8(_) => {
-            let image = image.into_rgba8();
+        DynamicImage::ImageLumaA8(image) => Ok(pixels(&|x, y| {
+            let [gray, opacity] = image.get_pixel(x, y).0;
+            opaque([gray, gray, gray, opacity], alpha)
+        })),
+        DynamicImage::ImageRgba8(image) => {
             Ok(pixels(&|x, y| opaque(image.get_pixel(x, y).0, alpha)))
         }
         DynamicImage::ImageLuma16(image) => Ok(pixels(&|x, y| {
-            [narrow_gray(image.get_pixel(x, y).0[0], sixteen_bit); 3]
+            [narrow(true, image.get_pixel(x, y).0[0]); 3]
         })),
         DynamicImage::ImageRgb16(image) => Ok(pixels(&|x, y| {
-            let sample = |sample| narrow_colour(sample, sixteen_bit);
-            image.get_pixel(x, y).0.map(sample)
+            image.get_pixel(x, y).0.map(|sample| narrow(false, sample))
         })),
-        DynamicImage::ImageLumaA16(_) | DynamicImage::ImageRgba16(_) => {
-            let image = image.into_rgba16();
-            let narrow = if gray_key { narrow_gray } else { narrow_colour };
-            Ok(pixels(&|x, y| {
-                let sample = |sample| narrow(sample, sixteen_bit);
-                opaque(image.get_pixel(x, y).0.map(sample), alpha)
-            }))
-        }
+        DynamicImage::ImageLumaA16(image) => Ok(pixels(&|x, y| {
+            let [gray, opacity] = image
+                .get_pixel(x, y)
+                .0
+                .map(|sample| narrow(gray_key, sample));
+            opaque([gray, gray, gray, opacity], alpha)
+        })),
+        DynamicImage::ImageRgba16(image) => Ok(pixels(&|x, y| {
+            let rgba = image.get_pixel(x, y).0;
+            opaque(rgba.map(|sample| narrow(gray_key, sample)), alpha)
+        })),
         _ => Err(unsupported_samples(name)),
     }
 }
@@ -69,6 +82,7 @@ fn scaled(sample: u16) -> u8 {
     saturated((u32::from(sample) + 128) / 257)
 }
 
+/// A pixel's red, green, blue and opacity, without the last.
 pub(super) fn opaque([red, green, blue, opacity]: [u8; 4], alpha: Alpha) -> [u8; 3] {
     let opacity = u32::from(opacity);
     [red, green, blue].map(|sample| match alpha {
