@@ -7,6 +7,7 @@
 mod bmp;
 mod damage;
 mod decode;
+mod gif;
 mod preprocessing;
 mod resize;
 mod tiff;
