@@ -11,6 +11,7 @@ mod gif;
 mod preprocessing;
 mod resize;
 mod tiff;
+mod webp;
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,6 @@
 //! Samples of any kind become 8-bit RGB, as the preprocessing says.
 
+use image::metadata::Orientation as Turn;
 use image::{DynamicImage, Rgb, RgbImage};
 
 use super::problem::unsupported_samples;
@@ -91,6 +92,18 @@ pub(super) fn opaque([red, green, blue, opacity]: [u8; 4], alpha: Alpha) -> [u8;
             saturated((u32::from(sample) * opacity + 255 * (255 - opacity) + 127) / 255)
         }
     })
+}
+
+/// The pixels, turned as a camera noted.
+pub(super) fn turned(pixels: RgbImage, turn: Option<Turn>) -> RgbImage {
+    match turn {
+        None | Some(Turn::NoTransforms) => pixels,
+        Some(turn) => {
+            let mut image = DynamicImage::ImageRgb8(pixels);
+            image.apply_orientation(turn);
+            image.into_rgb8()
+        }
+    }
 }
 
 fn saturated(value: u32) -> u8 {
