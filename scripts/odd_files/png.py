@@ -61,13 +61,13 @@ def files() -> Iterator[Made]:
     yield Made("wrong_crc_ancillary.png", with_wrong_checksum(whole, b"pHYs"), "neither")
     end = whole.index(b"IEND") - 4
     yield Made("no_end.png", whole[:end])
-    yield Made("truncated.png", whole[: end - 200], "neither")
+    yield Made("truncated.png", whole[: end - 200], "only senet, damaged")
     yield Made("trailing.png", whole + b"whatever follows")
     parts = dict(chunks(whole))
     pixels = bytearray(zlib.decompress(parts[b"IDAT"]))
     header = chunk(b"IHDR", parts[b"IHDR"])
     wrong_sum = zlib.compress(bytes(pixels))[:-4] + b"\0\0\0\0"
-    yield Made("wrong_adler.png", SIGNATURE + header + chunk(b"IDAT", wrong_sum) + chunk(b"IEND", b""), "neither")
+    yield Made("wrong_adler.png", SIGNATURE + header + chunk(b"IDAT", wrong_sum) + chunk(b"IEND", b""), "only senet, damaged")
     split = parts[b"IDAT"]
     data = b"".join(chunk(b"IDAT", split[place : place + 100]) for place in range(0, len(split), 100))
     yield Made("split.png", SIGNATURE + header + data + chunk(b"IEND", b""))

@@ -33,20 +33,8 @@ pub(super) fn decode(
 ) -> Result<Decoded> {
     let image =
         decode_pixels(bytes, format, request).map_err(|error| of_image_crate(name, &error))?;
-    let pixels = to_rgb(
-        image,
-        name,
-        has_gray_key(bytes, format),
-        request.preprocessing,
-    )?;
+    let pixels = to_rgb(image, name, false, request.preprocessing)?;
     Ok(Decoded::whole(pixels))
-}
-
-/// Whether a PNG with transparency is 16-bit gray of which one value is transparent, rather
-/// than gray with a channel for opacity. Pillow saturates the one, but not the other.
-fn has_gray_key(bytes: &[u8], format: ImageFormat) -> bool {
-    // Bit depth and colour type, in the header that comes first.
-    format == ImageFormat::Png && bytes.get(24..26) == Some(&[16, 0])
 }
 
 fn decode_pixels(
