@@ -1,13 +1,12 @@
 //! What is wrong with an image, in words for people.
 
 use std::error::Error as StdError;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
 use image::ImageError;
 use image::error::UnsupportedErrorKind;
 
 use crate::error::Error;
-use crate::text::shown;
 
 /// A file that does not hold what it says it does.
 pub(super) fn damaged(name: &str, problem: &str) -> Error {
@@ -29,22 +28,25 @@ pub(in crate::image) fn too_large(problem: &str) -> Error {
     Error::Image(format!("image too large: {problem}"))
 }
 
-/// What the `image` crate says of a file of the format called `name`.
+/// What the `image` crate says of a file of the format called `name`, by its kind: decoders' own
+/// sentences are for those who write decoders.
 pub(super) fn of_image_crate(name: &str, error: &ImageError) -> Error {
     match error {
         ImageError::Limits(_) => too_large("decoding it takes more memory than its header says"),
         ImageError::Unsupported(error) => match error.kind() {
             UnsupportedErrorKind::Color(_) => unsupported_samples(name),
-            _ => unsupported(name, &shown(&error.to_string())),
+            _ => unsupported(name, "it is of a kind that the decoder does not know"),
         },
-        ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            damaged(name, "unexpected end of file")
-        }
-        error => damaged(name, &shown(&root_cause(error))),
+        error => match root_cause(error).downcast_ref::<io::Error>() {
+            Some(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                damaged(name, "the data stops early")
+            }
+            _ => damaged(name, "its data cannot be decoded"),
+        },
     }
 }
 
-/// What the decoder itself said, without the layers that repeat the format's name.
-fn root_cause(error: &dyn StdError) -> String {
-    error.source().map_or_else(|| error.to_string(), root_cause)
+/// What the decoder itself said, without the layers around it.
+fn root_cause<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    error.source().map_or(error, root_cause)
 }
