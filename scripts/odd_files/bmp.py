@@ -88,6 +88,11 @@ def samples() -> Iterator[Made]:
         yield Made(f"{name}.bmp", bmp(31, 21, 1, rows_of(31, 21, 1), palette=colours))
     few = bmp(31, 21, 8, (noise(21, 32, 1) % 7).tobytes(), palette=palette_of(7), colours=7)
     yield Made("few_colours.bmp", few)
+    for bits in (4, 8):
+        indices = noise(21, 32 * bits // 8, 1) & (0x11 if bits == 4 else 0x01)
+        why = "of a palette of black and white Pillow takes each index for bits"
+        file = bmp(31, 21, bits, indices.tobytes(), palette=black + white, colours=2)
+        yield Made(f"black_white_{bits}_bits.bmp", file, "differs", why)
     gray = bytes(level for index in range(256) for level in (index, index, index, 0))
     yield Made("gray_palette.bmp", bmp(31, 21, 8, rows_of(31, 21, 8), palette=gray))
 

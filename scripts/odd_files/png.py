@@ -67,7 +67,9 @@ def files() -> Iterator[Made]:
     pixels = bytearray(zlib.decompress(parts[b"IDAT"]))
     header = chunk(b"IHDR", parts[b"IHDR"])
     wrong_sum = zlib.compress(bytes(pixels))[:-4] + b"\0\0\0\0"
-    yield Made("wrong_adler.png", SIGNATURE + header + chunk(b"IDAT", wrong_sum) + chunk(b"IEND", b""), "only senet, damaged")
+    yield Made(
+        "wrong_adler.png", SIGNATURE + header + chunk(b"IDAT", wrong_sum) + chunk(b"IEND", b""), "only senet, damaged"
+    )
     split = parts[b"IDAT"]
     data = b"".join(chunk(b"IDAT", split[place : place + 100]) for place in range(0, len(split), 100))
     yield Made("split.png", SIGNATURE + header + data + chunk(b"IEND", b""))

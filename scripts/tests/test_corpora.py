@@ -250,7 +250,7 @@ def test_pillow_reads_and_refuses_the_made_files_as_they_say() -> None:
                 Image.open(io.BytesIO(made.data)).convert("RGB")
             except (OSError, ValueError, SyntaxError):
                 read = False
-            assert read == (made.expected not in ("neither", "only senet")), made.name
+            assert read != made.expected.startswith(("neither", "only senet")), made.name
     assert len(names) > 500
 
 
