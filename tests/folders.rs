@@ -406,13 +406,14 @@ fn hostile_headers_are_refused() {
         file_with_header(&path, header, &[0; 4]);
         let stderr = refusal(&path, &[]);
         assert!(
-            stderr.contains("is not a whole safetensors file"),
+            stderr.contains("is not a whole safetensors file (")
+                || stderr.contains("has a header that is not read: "),
             "{header}: {stderr}"
         );
     }
     let nested = "[".repeat(1 << 20);
     file_with_header(&path, &nested, &[]);
-    assert!(refusal(&path, &[]).contains("is not a whole safetensors file"));
+    assert!(refusal(&path, &[]).contains("has a header that is not read: "));
     for length in [u64::MAX, 1 << 40, 100_000_000, 25_000_001] {
         fs::write(&path, [&length.to_le_bytes()[..], b"{}"].concat()).unwrap();
         let expected = format!("its header would have {length} bytes, and may have 25000000");
