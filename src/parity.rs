@@ -9,6 +9,7 @@ use crate::checkpoint::Reference;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::network::Network;
+use crate::text::shown;
 
 /// How far apart two values may be: |a - b| <= `absolute` + `relative` * max |b|.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -176,7 +177,8 @@ fn compare_values(
     };
     if significant(&shape) != significant(theirs.dims()) {
         return Err(Error::Geometry(format!(
-            "`{name}`: this network computes {shape:?}, the reference has {:?}, both as NCHW",
+            "`{}`: this network computes {shape:?}, the reference has {:?}, both as NCHW",
+            shown(name),
             theirs.dims()
         )));
     }

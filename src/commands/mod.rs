@@ -18,6 +18,7 @@ mod timings;
 mod trace;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
@@ -159,7 +160,8 @@ fn check_memory(trace: &Trace) -> Result<()> {
 /// Says which tensors hold values that are no numbers: the results will not be either.
 fn warn_of_nonfinite(weights: &Weights, network: &Network) -> Result<()> {
     for (tensor, flaws) in weights.nonfinite(network)? {
-        let file = weights.file().name();
+        let file = text::shown_path(Path::new(weights.file().name()));
+        let tensor = text::shown(&tensor);
         let count = flaws.nan + flaws.infinite;
         let message = format!("`{file}`: {count} values of tensor `{tensor}` are NaN or infinite");
         complain("warning", &message);

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::network::trace::trace;
 use crate::parity::{Compared, Tolerance, compare};
 use crate::report::Parity;
+use crate::text::shown_path;
 
 pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
     let engines = Engines::choose(arguments.engine, arguments.device, EngineName::Cpu)?;
@@ -37,7 +38,7 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
             "nothing was compared: the engine {} folds every value that `{}` holds into others\n\
              hint: `--engine candle` has the value of every layer",
             engines.name.name(),
-            arguments.reference.display()
+            shown_path(&arguments.reference)
         ))
         .into());
     }

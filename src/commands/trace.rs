@@ -15,6 +15,7 @@ use crate::model::Model;
 use crate::network::trace::{LayerCost, Trace, trace};
 use crate::network::{Layers, Layout, Network, Shape};
 use crate::report::{TraceReport, TraceRow, Values};
+use crate::text::shown_path;
 
 pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     if arguments.image.is_none() && arguments.pixels.prepare_images() {
@@ -139,7 +140,7 @@ fn load(
 ) -> Result<(Vec<f32>, Shape)> {
     let preprocessing = super::pixels::preprocessing(network, weights, pixels)?;
     let values = image::load(path, &preprocessing).map_err(|error| match error {
-        Error::Image(problem) => Error::Image(format!("`{}`: {problem}", path.display())),
+        Error::Image(problem) => Error::Image(format!("`{}`: {problem}", shown_path(path))),
         error => error,
     })?;
     let shape = Shape {

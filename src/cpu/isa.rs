@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::text::shown;
 
 /// A set of kernels. All compute the same sums; their roundings differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -68,7 +69,7 @@ impl Isa {
         let Some(name) = name.filter(|name| !name.is_empty()) else {
             return Ok(Self::available().last().unwrap_or(Self::Scalar));
         };
-        let name = name.to_string_lossy();
+        let name = shown(&name.to_string_lossy());
         let isa = Self::ALL.into_iter().find(|isa| isa.name() == name);
         isa.ok_or_else(|| {
             Error::Device(format!(

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -7,7 +8,7 @@ use super::Report;
 use super::table::{self, Align, thousands};
 use crate::checkpoint::Mismatch;
 use crate::image::Preprocessing;
-use crate::text::shown;
+use crate::text::{shown, shown_path};
 
 /// The answer of `senet inspect`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -120,7 +121,7 @@ impl Report for Inspection {
             vec![
                 shown(&tensor.name),
                 tensor.dtype.clone(),
-                format!("{:?}", tensor.shape),
+                shown(&format!("{:?}", tensor.shape)),
                 thousands(tensor.bytes),
                 tensor.flaws(),
             ]
@@ -130,7 +131,7 @@ impl Report for Inspection {
         writeln!(out)?;
 
         let mut facts = vec![
-            vec!["file".to_owned(), shown(&self.file)],
+            vec!["file".to_owned(), shown_path(Path::new(&self.file))],
             vec![
                 "holds".to_owned(),
                 format!(

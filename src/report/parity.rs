@@ -79,7 +79,7 @@ impl Report for Parity {
         let tolerance = format!("atol {:e}, rtol {:e}", self.atol, self.rtol);
         match &self.first_divergence {
             None => writeln!(out, "equal ({tolerance})"),
-            Some(name) => writeln!(out, "different, first at `{name}` ({tolerance})"),
+            Some(name) => writeln!(out, "different, first at `{}` ({tolerance})", shown(name)),
         }
     }
 }
