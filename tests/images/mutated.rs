@@ -1,5 +1,5 @@
-//! Files changed at random, from a fixed seed: no panic, and no message that is long or steers a
-//! terminal.
+//! Files changed at random, from a fixed seed: no panic, and no message that is long, steers a
+//! terminal or shows a decoder's own types.
 
 use std::fs;
 
@@ -82,7 +82,7 @@ fn no_changed_file_panics_or_has_a_message_that_does_harm() {
                 refused += usize::from(!message.is_empty());
                 assert!(!message.contains("panicked"), "{name}, {number}: {message}");
                 assert!(message.len() <= 4096, "{name}, {number}: {message}");
-                let is_plain = |c: char| !c.is_control();
+                let is_plain = |c: char| !c.is_control() && !matches!(c, '{' | '}' | '"');
                 assert!(
                     message.chars().all(is_plain),
                     "{name}, {number}: {message:?}"

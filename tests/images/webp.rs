@@ -29,20 +29,20 @@ fn red_and_hidden_green() -> Vec<u8> {
     lossless(2, &[[255, 10, 20, 255], [30, 254, 40, 0]])
 }
 
-fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+fn chunk(name: [u8; 4], data: &[u8]) -> Vec<u8> {
     let size = u32::try_from(data.len()).unwrap().to_le_bytes();
     let padding = vec![0; data.len() % 2];
-    [name, &size[..], data, &padding].concat()
+    [&name[..], &size, data, &padding].concat()
 }
 
 fn riff(chunks: &[Vec<u8>]) -> Vec<u8> {
     let data = [&b"WEBP"[..], &chunks.concat()].concat();
-    chunk(b"RIFF", &data)
+    chunk(*b"RIFF", &data)
 }
 
 fn features(flags: u8, width: u8, height: u8) -> Vec<u8> {
     chunk(
-        b"VP8X",
+        *b"VP8X",
         &[flags, 0, 0, 0, width - 1, 0, 0, height - 1, 0, 0],
     )
 }
@@ -58,7 +58,7 @@ fn animated(flags: u8, blend: u8) -> Vec<u8> {
         let place_and_size = [column / 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0];
         let rest = [100, 0, 0, blend];
         chunk(
-            b"ANMF",
+            *b"ANMF",
             &[&place_and_size[..], &rest, &picture(file)].concat(),
         )
     };
@@ -66,7 +66,7 @@ fn animated(flags: u8, blend: u8) -> Vec<u8> {
     riff(&[
         features(flags | ANIMATED, 4, 2),
         // An opaque background, which libwebp does not use.
-        chunk(b"ANIM", &[1, 2, 3, 255, 0, 0]),
+        chunk(*b"ANIM", &[1, 2, 3, 255, 0, 0]),
         frame(&red_and_hidden_green(), 2),
         frame(&second, 0),
     ])
@@ -101,7 +101,7 @@ fn a_still_picture_is_read_with_and_without_a_canvas() {
     let without_exif = riff(&[features(OPACITY | EXIF, 2, 1), picture(&simple)]);
     let with_unknown = riff(&[
         features(OPACITY, 2, 1),
-        chunk(b"NEW!", &[1, 2, 3]),
+        chunk(*b"NEW!", &[1, 2, 3]),
         picture(&simple),
     ]);
     let trailing = [&simple[..], b"trailing"].concat();
@@ -118,7 +118,7 @@ fn orientation_is_that_of_the_exif_chunk() {
     let file = riff(&[
         features(OPACITY | EXIF, 2, 1),
         picture(&red_and_hidden_green()),
-        chunk(b"EXIF", exif),
+        chunk(*b"EXIF", exif),
     ]);
     assert_rows(&decoded(&file, &dropping()), &[[GREEN, RED]]);
     let ignore = Preprocessing {
@@ -162,7 +162,7 @@ fn the_memory_of_the_largest_picture_is_known_before_it_is_decoded() {
     // 16384x16384 pixels in 26 bytes.
     let bits = 0x3FFF_u32 | 0x3FFF << 14;
     let data = [&[0x2F][..], &bits.to_le_bytes()].concat();
-    let file = riff(&[chunk(b"VP8L", &data)]);
+    let file = riff(&[chunk(*b"VP8L", &data)]);
     let header = header(&file).unwrap();
     assert_eq!((header.width, header.height), (16384, 16384));
     // RGBA of the decoder, and RGB.

@@ -251,7 +251,7 @@ impl<'a> Bitmap<'a> {
 /// As Pillow has it: pixels are counted through all rows, a run ends with its row, and a
 /// line's end within no row does nothing.
 fn unrolled(bytes: &[u8], mut at: usize, nibbles: bool, width: usize, count: usize) -> Vec<u8> {
-    let mut indices: Vec<u8> = Vec::new();
+    let mut indices: Vec<u8> = Vec::with_capacity(count);
     // Columns of this row that are written, or more where a copy went beyond its end.
     let mut x = 0;
     while indices.len() < count {

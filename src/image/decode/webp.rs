@@ -14,7 +14,7 @@ use super::pixels::{opaque, turned};
 use super::problem::{damaged, too_large, unsupported};
 use super::{Decoded, Header, Request};
 use crate::error::{Error, Result};
-use crate::image::Orientation;
+use crate::image::{Alpha, Orientation};
 
 const NAME: &str = "WebP";
 
@@ -42,7 +42,7 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header> {
         width,
         height,
         // The picture as a file of its own, and its last part once more.
-        memory: (2 * bytes.len() as u64)
+        memory: (2 * bytes.len() as u64 + CODES)
             .saturating_add(decoder)
             .saturating_add(rgb)
             // What is turned is there twice.
@@ -50,34 +50,12 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header> {
     })
 }
 
+/// Tables of codes, as encoders make them.
+const CODES: u64 = 1 << 20;
+
 pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Decoded> {
     let picture = Picture::first(bytes)?;
-    let (width, height) = picture.canvas;
-    let file = picture.still();
-    let mut decoder = WebPDecoder::new(Cursor::new(&file)).map_err(problem)?;
-    if decoder.dimensions() != picture.size {
-        return Err(damaged(NAME, "its picture is not of the size that it says"));
-    }
-    let size = decoder.output_buffer_size().ok_or_else(out_of_reach)?;
-    let mut samples = vec![0; size];
-    decoder.read_image(&mut samples).map_err(problem)?;
-
-    let alpha = request.preprocessing.alpha;
-    // Outside of a frame is transparent black.
-    let outside = if picture.has_opacity { 0 } else { 255 };
-    let mut pixels = RgbImage::from_pixel(width, height, Rgb(opaque([0, 0, 0, outside], alpha)));
-    let channels = if decoder.has_alpha() { 4 } else { 3 };
-    let rows = samples.chunks_exact(channels * picture.size.0 as usize);
-    for (y, row) in (picture.place.1..).zip(rows) {
-        for (x, pixel) in (picture.place.0..).zip(row.chunks_exact(channels)) {
-            let opacity = match pixel.get(3) {
-                Some(&opacity) if picture.has_opacity => opacity,
-                _ => 255,
-            };
-            let rgb = opaque([pixel[0], pixel[1], pixel[2], opacity], alpha);
-            pixels.put_pixel(x, y, Rgb(rgb));
-        }
-    }
+    let pixels = picture.pixels(request.preprocessing.alpha)?;
     let turn = match request.preprocessing.orientation {
         Orientation::Apply => picture.exif.and_then(Turn::from_exif_chunk),
         Orientation::Ignore => None,
@@ -174,8 +152,7 @@ impl<'a> Picture<'a> {
                 (b"ALPH", data) if opacity.is_none() => opacity = Some(data),
                 (kind @ (b"VP8 " | b"VP8L"), data) => {
                     if picture_size(*kind, data)? != size {
-                        let problem = "its picture is not of the size that it says";
-                        return Err(damaged(NAME, problem));
+                        return Err(other_size());
                     }
                     return Ok(Self {
                         canvas,
@@ -197,6 +174,37 @@ impl<'a> Picture<'a> {
             }
         }
         Err(no_picture())
+    }
+
+    /// The canvas with the picture on it.
+    fn pixels(&self, alpha: Alpha) -> Result<RgbImage> {
+        let file = self.still();
+        let mut decoder = WebPDecoder::new(Cursor::new(&file)).map_err(problem)?;
+        if decoder.dimensions() != self.size {
+            return Err(other_size());
+        }
+        let size = decoder.output_buffer_size().ok_or_else(out_of_reach)?;
+        let mut samples = vec![0; size];
+        decoder.read_image(&mut samples).map_err(problem)?;
+
+        let (width, height) = self.canvas;
+        // Outside of a frame is transparent black.
+        let outside = if self.has_opacity { 0 } else { 255 };
+        let outside = Rgb(opaque([0, 0, 0, outside], alpha));
+        let mut pixels = RgbImage::from_pixel(width, height, outside);
+        let channels = if decoder.has_alpha() { 4 } else { 3 };
+        let rows = samples.chunks_exact(channels * self.size.0 as usize);
+        for (y, row) in (self.place.1..).zip(rows) {
+            for (x, pixel) in (self.place.0..).zip(row.chunks_exact(channels)) {
+                let opacity = match pixel.get(3) {
+                    Some(&opacity) if self.has_opacity => opacity,
+                    _ => 255,
+                };
+                let rgb = opaque([pixel[0], pixel[1], pixel[2], opacity], alpha);
+                pixels.put_pixel(x, y, Rgb(rgb));
+            }
+        }
+        Ok(pixels)
     }
 
     /// The picture alone, as a file.
@@ -302,6 +310,10 @@ fn cut_short() -> Error {
 
 fn no_picture() -> Error {
     damaged(NAME, "it has no picture")
+}
+
+fn other_size() -> Error {
+    damaged(NAME, "its picture is not of the size that it says")
 }
 
 fn out_of_reach() -> Error {
