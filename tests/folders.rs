@@ -76,6 +76,21 @@ fn refusal(weights: &Path, flags: &[&str]) -> String {
     stderr
 }
 
+/// 15 GB for one image, of which nothing is allocated.
+#[test]
+fn an_input_too_large_to_compute_is_refused_before_it_is_allocated() {
+    let folder = folder(|config| {
+        config["pretrained_cfg"]["input_size"] = json!([3, 8000, 8000]);
+        config["pretrained_cfg"]["fixed_input_size"] = json!(true);
+    });
+    for engine in ["cpu", "candle"] {
+        let problem = refusal(folder.path(), &["--engine", engine]);
+        let takes = "`seresnet20` takes ";
+        assert!(problem.contains(takes), "{problem}");
+        assert!(problem.contains("may take 4.0 GiB\nhint: "), "{problem}");
+    }
+}
+
 #[test]
 fn a_folder_answers_like_the_file_whose_metadata_says_the_same() {
     let folder = folder(|_| {});

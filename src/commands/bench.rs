@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 use candle_core::{Device, Tensor};
 
 use super::Outcome;
+use super::memory::{self, Together};
 use super::model::Engines;
 use super::pattern::test_pattern;
 use super::subject::Subject;
@@ -41,7 +42,14 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
     };
     let layers = network.layers();
     let trace = trace(&layers, shape)?;
-    super::check_memory(&trace)?;
+    memory::check(
+        &network,
+        &layers,
+        &trace,
+        &engines,
+        Together::Portions,
+        memory::MOST,
+    )?;
     let model = if let Some(weights) = &weights {
         weights.check_input(&network, &layers, &trace)?;
         engines.load(&network, weights, shape)?

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::Outcome;
 use super::images::{Loaded, Loader};
 use super::inputs::{self, Input};
+use super::memory;
 use super::model::Engines;
 use super::output::Output;
 use super::pixels::preprocessing;
@@ -60,7 +61,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         arguments.format,
         arguments.top_k.min(classifier.classes),
     )?;
-    let bar = progress_bar(inputs.len(), arguments.batch_size);
+    let bar = progress_bar(inputs.len(), classifier.batch_size);
     let request = Request {
         damage: arguments.damaged,
         ..Request::new(&classifier.preprocessing)
@@ -68,7 +69,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     let loader = Loader::new(request, arguments.memory, &stopwatch);
     let load_batch =
         |batch: &[Input]| -> Images { batch.par_iter().map(|input| loader.load(input)).collect() };
-    let batches = inputs.chunks(arguments.batch_size);
+    let batches = inputs.chunks(classifier.batch_size);
     let failed = if rayon::current_num_threads() == 1 {
         // In turn, so that one thread is busy and not two.
         let images = batches.clone().map(load_batch);
@@ -198,6 +199,8 @@ struct Classifier {
     labels: Option<Vec<String>>,
     classes: usize,
     top_k: usize,
+    /// Images that go through the network at once: as many as were asked for, or as fit.
+    batch_size: usize,
 }
 
 impl Classifier {
@@ -213,7 +216,16 @@ impl Classifier {
             spatial: Some(preprocessing.size),
             ..network.input.shape(1)
         };
-        weights.check_input(network, &layers, &trace(&layers, shape)?)?;
+        let one = trace(&layers, shape)?;
+        weights.check_input(network, &layers, &one)?;
+        let batch_size = memory::images_that_fit(
+            network,
+            &layers,
+            &one,
+            engines,
+            arguments.batch_size,
+            memory::MOST,
+        )?;
         let classes = layers.outputs();
         let (origin, labels) = match &arguments.labels {
             Some(path) => (path.display().to_string(), Some(read_labels(path)?)),
@@ -238,6 +250,7 @@ impl Classifier {
             labels,
             classes,
             top_k: arguments.top_k,
+            batch_size,
         })
     }
 

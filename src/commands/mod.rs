@@ -5,6 +5,7 @@ mod classify;
 mod images;
 mod inputs;
 mod inspect;
+mod memory;
 mod model;
 mod models;
 mod output;
@@ -29,13 +30,9 @@ use crate::checkpoint::{Source, Weights};
 use crate::cli::{Cli, Command, DeviceArgs, DeviceName, Precision, WidthArgs};
 use crate::error::{Error, Result};
 use crate::image::silence_decoders;
-use crate::network::trace::Trace;
-use crate::network::{Architecture, Layout, Network, SqueezeWidth, catalog};
+use crate::network::{Architecture, Network, SqueezeWidth, catalog};
 use crate::report::{Format, Report};
 use crate::text;
-
-/// A layer's value may have so many elements, 4 GiB; a few of them live at one time.
-const MAX_ELEMENTS: usize = 1 << 30;
 
 /// The answer that the exit status gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,21 +137,6 @@ fn network(name: Option<&str>, weights: Option<&Weights>, widths: WidthArgs) -> 
             network.name
         ))),
     }
-}
-
-/// Refuses to run what would take too much memory.
-fn check_memory(trace: &Trace) -> Result<()> {
-    let shapes = trace.layers.iter().map(|layer| layer.output);
-    for shape in shapes.chain([trace.input]) {
-        if shape.elements().is_none_or(|count| count > MAX_ELEMENTS) {
-            return Err(Error::Geometry(format!(
-                "a value of shape {:?} is too large to compute\nhint: `senet trace` shows shapes \
-                 without computing values",
-                shape.dims(Layout::Nchw)
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// Says which tensors hold values that are no numbers: the results will not be either.

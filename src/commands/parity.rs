@@ -1,4 +1,5 @@
 use super::Outcome;
+use super::memory::{self, Together};
 use super::model::Engines;
 use crate::checkpoint::Reference;
 use crate::cli::{EngineName, ParityArgs};
@@ -19,7 +20,16 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
     let reference = Reference::open(&arguments.reference)?;
     let layers = network.layers();
     let input = reference.shape()?;
-    weights.check_input(&network, &layers, &trace(&layers, input)?)?;
+    let trace = trace(&layers, input)?;
+    weights.check_input(&network, &layers, &trace)?;
+    memory::check(
+        &network,
+        &layers,
+        &trace,
+        &engines,
+        Together::Batch,
+        memory::MOST,
+    )?;
     let model = engines.load(&network, &weights, input)?;
     super::warn_of_nonfinite(&weights, &network)?;
 

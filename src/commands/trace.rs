@@ -4,6 +4,7 @@ use std::time::Duration;
 use candle_core::{DType, Device, Tensor};
 
 use super::Outcome;
+use super::memory::{self, Together};
 use super::model::Engines;
 use super::pattern::test_pattern;
 use super::subject::Subject;
@@ -75,15 +76,17 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     };
     let layers = network.layers();
     let trace = trace(&layers, shape)?;
+    let check_memory =
+        |together| memory::check(&network, &layers, &trace, &engines, together, memory::MOST);
     if arguments.plan {
-        super::check_memory(&trace)?;
+        check_memory(Together::Portions)?;
         let plan = super::plan::report(&network, &layers, &trace, &engines)?;
         super::print(&plan, arguments.format)?;
         return Ok(Outcome::Yes);
     }
     let measured = match &weights {
         Some(weights) if values_wanted => {
-            super::check_memory(&trace)?;
+            check_memory(Together::Batch)?;
             weights.check_input(&network, &layers, &trace)?;
             let input = image.map_or_else(|| test_pattern(shape), |(values, _)| values);
             let input = Tensor::from_vec(input, shape.dims(Layout::Nchw), &Device::Cpu)?;

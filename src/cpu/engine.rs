@@ -118,7 +118,7 @@ struct Place {
 const IMAGES: usize = 8;
 
 /// What of an input goes through at once.
-pub(super) fn portion(input: Shape) -> Shape {
+pub(crate) fn portion(input: Shape) -> Shape {
     Shape {
         batch: input.batch.min(IMAGES),
         ..input

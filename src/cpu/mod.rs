@@ -29,8 +29,8 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use engine::MOST_THREADS;
 pub use engine::{Engine, Options};
+pub(crate) use engine::{MOST_THREADS, portion};
 pub use isa::Isa;
 pub use peak::peak;
-pub use summary::{PlanSummary, StepSummary, plan};
+pub use summary::{PlanSummary, StepSummary, memory, plan};

@@ -64,6 +64,17 @@ pub fn plan(layers: &Layers, input: Shape, options: Options) -> Result<PlanSumma
     Ok(PlanSummary::of(&plan, layers, setting))
 }
 
+/// Bytes of memory that the values of `layers` take for inputs of this shape, all of which go
+/// through at once; what [`plan`] says, without making the plan, which of a large input is large.
+///
+/// # Errors
+///
+/// Those of [`plan`].
+pub fn memory(layers: &Layers, input: Shape, options: Options) -> Result<usize> {
+    let numbers = Plan::memory_for(&Graph::of(layers), layers, input, options.setting()?)?;
+    Ok(numbers.saturating_mul(size_of::<f32>()))
+}
+
 impl PlanSummary {
     pub(super) fn of(plan: &Plan, layers: &Layers, setting: Setting) -> Self {
         let steps = plan.steps.iter();

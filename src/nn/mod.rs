@@ -3,6 +3,7 @@
 
 mod batch_norm;
 mod conv_norm;
+mod memory;
 mod pool;
 mod relu;
 mod senet;
@@ -10,6 +11,7 @@ mod squeeze_excitation;
 
 pub use batch_norm::BatchNorm;
 pub use conv_norm::{Conv2d, ConvNorm};
+pub use memory::most_numbers;
 pub use pool::{AdaptiveAveragePool2d, AveragePool2d, MaxPool2d};
 pub use senet::SeNet;
 pub use squeeze_excitation::{SqueezeExcitation, Stage};

@@ -118,6 +118,37 @@ impl Plan {
         input: Shape,
         setting: Setting,
     ) -> Result<Self> {
+        Planning::new(graph, layers, input, setting)?.build()
+    }
+
+    /// Numbers of memory that such a run needs. The plan itself, which of a large input is large,
+    /// is not made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Plan::new`].
+    pub(super) fn memory_for(
+        graph: &Graph,
+        layers: &Layers,
+        input: Shape,
+        setting: Setting,
+    ) -> Result<usize> {
+        let placed = Planning::new(graph, layers, input, setting)?.placed()?;
+        Ok(placed.memory)
+    }
+}
+
+/// Where every buffer lies.
+struct Placed {
+    offsets: Vec<usize>,
+    memory: usize,
+    /// The nodes that sum up what they store; their buffers follow those of the rooms.
+    summing: Vec<usize>,
+}
+
+impl<'a> Planning<'a> {
+    /// Shapes, and which tensors share a buffer.
+    fn new(graph: &'a Graph, layers: &Layers, input: Shape, setting: Setting) -> Result<Self> {
         let trace = trace(layers, input)?;
         let shapes = trace.layers.iter().map(|cost| cost.output);
         for shape in shapes.chain([input]) {
@@ -131,7 +162,7 @@ impl Plan {
                 )));
             }
         }
-        let mut planning = Planning {
+        let mut planning = Self {
             graph,
             images: input.batch,
             setting,
@@ -146,7 +177,7 @@ impl Plan {
         planning.shapes()?;
         planning.halos();
         planning.homes();
-        planning.build()
+        Ok(planning)
     }
 }
 
@@ -259,7 +290,8 @@ impl Planning<'_> {
         }
     }
 
-    fn build(mut self) -> Result<Plan> {
+    /// Sizes of all buffers, and their places.
+    fn placed(&mut self) -> Result<Placed> {
         let mut buffers: Vec<Buffer> = self
             .rooms
             .iter()
@@ -276,7 +308,7 @@ impl Planning<'_> {
             )));
         }
         let nowhere = vec![0; buffers.len()];
-        let mut sums_buffers = Vec::new();
+        let mut summing = Vec::new();
         for (index, node) in self.graph.nodes.iter().enumerate() {
             if !matches!(node.work, Work::Mean) {
                 continue;
@@ -297,7 +329,7 @@ impl Planning<'_> {
                     place.lines = cut.lines();
                 }
                 self.sums[part] = Some(place);
-                sums_buffers.push(part);
+                summing.push(part);
                 buffers.push(Buffer {
                     numbers: self.images * place.lines * width,
                     used: [part, index],
@@ -315,7 +347,20 @@ impl Planning<'_> {
             });
         }
         let (offsets, memory) = place(&buffers);
-        for (part, offset) in sums_buffers.iter().zip(&offsets[self.rooms.len()..]) {
+        Ok(Placed {
+            offsets,
+            memory,
+            summing,
+        })
+    }
+
+    fn build(mut self) -> Result<Plan> {
+        let Placed {
+            offsets,
+            memory,
+            summing,
+        } = self.placed()?;
+        for (part, offset) in summing.iter().zip(&offsets[self.rooms.len()..]) {
             if let Some(place) = &mut self.sums[*part] {
                 place.start = *offset;
             }

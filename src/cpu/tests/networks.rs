@@ -255,6 +255,17 @@ fn networks_of_any_wiring_are_those_of_the_formulas() {
     }
 }
 
+#[test]
+fn the_memory_that_is_known_without_a_plan_is_that_of_the_plan() {
+    let mut random = Random(7);
+    for number in 0..100 {
+        let case = any(format!("network {number}"), &mut random);
+        let plan = super::plan(&case, super::Options::default());
+        let known = crate::cpu::memory(&case.layers, case.shape, super::Options::default());
+        assert_eq!(known.unwrap(), plan.memory, "{}", case.name);
+    }
+}
+
 /// Channels, width and groups of bottlenecks.
 pub(super) const BOTTLENECKS: [(usize, usize, usize); 4] =
     [(32, 16, 1), (24, 40, 1), (64, 32, 32), (48, 24, 8)];

@@ -1,0 +1,199 @@
+//! What a network's values take for an input, known before anything is allocated.
+
+use super::model::Engines;
+use crate::cli::EngineName;
+use crate::cpu;
+use crate::error::{Error, Result};
+use crate::network::trace::{Trace, trace};
+use crate::network::{Layers, Layout, Network, Shape};
+use crate::nn;
+use crate::text::shown_bytes;
+
+/// What the values of a network may take on a CPU, its input among them; weights are as large as
+/// their file.
+pub(super) const MOST: u64 = 4 << 30;
+
+/// A layer's value may have so many elements, on a GPU as well.
+const MOST_ELEMENTS: usize = 1 << 30;
+
+/// How many images go through the network together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Together {
+    /// As many as the engine takes at a time.
+    Portions,
+    /// The whole batch, so that every value of it can be seen.
+    Batch,
+}
+
+/// Refuses an input that takes more than `most` bytes.
+///
+/// # Errors
+///
+/// One that does, or that the engine cannot take.
+pub(super) fn check(
+    network: &Network,
+    layers: &Layers,
+    of_input: &Trace,
+    engines: &Engines,
+    together: Together,
+    most: u64,
+) -> Result<()> {
+    let shapes = of_input.layers.iter().map(|layer| layer.output);
+    for shape in shapes.chain([of_input.input]) {
+        if shape.elements().is_none_or(|count| count > MOST_ELEMENTS) {
+            return Err(Error::Geometry(format!(
+                "a value of shape {:?} is too large to compute\nhint: `senet trace` shows shapes \
+                 without computing values",
+                shape.dims(Layout::Nchw)
+            )));
+        }
+    }
+    let Some(needed) = needed(layers, of_input, engines, together)? else {
+        return Ok(());
+    };
+    if needed <= most {
+        return Ok(());
+    }
+    let input = of_input.input;
+    let smaller = match input.batch {
+        1 => "`--size`",
+        _ => "`--batch-size` or `--size`",
+    };
+    Err(Error::Geometry(format!(
+        "`{}` takes {} of memory for an input of {:?}, and may take {}\nhint: a smaller {smaller} \
+         takes less",
+        network.name,
+        shown_bytes(needed),
+        input.dims(Layout::Nchw),
+        shown_bytes(most)
+    )))
+}
+
+/// The most images, at least one and at most so many, that `most` bytes are enough for.
+///
+/// # Errors
+///
+/// Those of [`check`] for one image.
+pub(super) fn images_that_fit(
+    network: &Network,
+    layers: &Layers,
+    one: &Trace,
+    engines: &Engines,
+    images: usize,
+    most: u64,
+) -> Result<usize> {
+    check(network, layers, one, engines, Together::Portions, most)?;
+    let fits = |batch: usize| -> Result<bool> {
+        let shape = Shape { batch, ..one.input };
+        let of_batch = trace(layers, shape)?;
+        let checked = check(
+            network,
+            layers,
+            &of_batch,
+            engines,
+            Together::Portions,
+            most,
+        );
+        Ok(checked.is_ok())
+    };
+    let mut fitting = images;
+    while fitting > 1 && !fits(fitting)? {
+        fitting /= 2;
+    }
+    Ok(fitting)
+}
+
+/// Bytes that a run takes; `None` on a GPU, whose memory is not ours to count.
+fn needed(
+    layers: &Layers,
+    of_input: &Trace,
+    engines: &Engines,
+    together: Together,
+) -> Result<Option<u64>> {
+    const NUMBER: u64 = size_of::<f32>() as u64;
+
+    if !engines.device.is_cpu() {
+        return Ok(None);
+    }
+    let input = of_input.input;
+    let numbers = match engines.name {
+        EngineName::Candle => nn::most_numbers(layers, of_input),
+        EngineName::Cpu => {
+            let portion = match together {
+                Together::Portions => cpu::portion(input),
+                Together::Batch => input,
+            };
+            let values = cpu::memory(layers, portion, engines.options)?;
+            let input = input.elements().map(|count| count as u64);
+            input.and_then(|input| input.checked_add(values as u64 / NUMBER))
+        }
+    };
+    Ok(Some(numbers.map_or(u64::MAX, |numbers| {
+        numbers.saturating_mul(NUMBER)
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use super::*;
+    use crate::cli::{DeviceArgs, DeviceName, EngineArgs, Precision};
+    use crate::network::catalog;
+
+    fn engines(name: EngineName) -> Engines {
+        let engine = EngineArgs {
+            engine: Some(name),
+            exact: false,
+            threads: None,
+        };
+        let device = DeviceArgs {
+            device: DeviceName::Cpu,
+            dtype: Precision::F32,
+        };
+        Engines::choose(engine, device, name).unwrap()
+    }
+
+    #[test]
+    fn a_batch_is_as_large_as_fits_and_one_image_that_does_not_is_refused() {
+        let network = catalog::find("seresnet20").unwrap();
+        let layers = network.layers();
+        let one = trace(&layers, network.input.shape(1)).unwrap();
+        for name in [EngineName::Cpu, EngineName::Candle] {
+            let engines = engines(name);
+            let of_one = needed(&layers, &one, &engines, Together::Portions);
+            let of_one = of_one.unwrap().unwrap();
+            let fitting = |most| images_that_fit(network, &layers, &one, &engines, 16, most).ok();
+            assert_eq!(fitting(of_one - 1), None);
+            assert_eq!(fitting(of_one), Some(1));
+            assert_eq!(fitting(3 * of_one), Some(2));
+            assert_eq!(fitting(100 * of_one), Some(16));
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_it_takes_and_what_takes_less() {
+        let network = catalog::find("seresnet50").unwrap();
+        let layers = network.layers();
+        let shape = Shape {
+            spatial: Some([8000, 8000]),
+            ..network.input.shape(1)
+        };
+        let of_input = trace(&layers, shape).unwrap();
+        let engines = engines(EngineName::Cpu);
+        let refused = check(
+            network,
+            &layers,
+            &of_input,
+            &engines,
+            Together::Portions,
+            MOST,
+        );
+        let problem = refused.unwrap_err().to_string();
+        assert!(
+            problem.starts_with("`seresnet50` takes 9.") && problem.contains(" GiB of memory"),
+            "{problem}"
+        );
+        assert!(problem.ends_with("may take 4.0 GiB\nhint: a smaller `--size` takes less"));
+    }
+}

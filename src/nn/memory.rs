@@ -1,0 +1,87 @@
+//! What candle takes for the values of a network.
+
+use crate::network::trace::Trace;
+use crate::network::{Layers, Operation};
+
+/// Numbers that candle on the CPU has in memory at one time at most, weights aside: values that
+/// are still to be read, and what a layer needs besides them while it is computed. `None` where
+/// they exceed a `u64`.
+///
+/// A bound, not a count: a layer's inputs and output count three times, as candle pads and turns
+/// the one into another order, and makes a batch norm's output in several steps. A convolution in
+/// groups has its windows side by side, and again in another order.
+#[must_use]
+pub fn most_numbers(layers: &Layers, trace: &Trace) -> Option<u64> {
+    let list = layers.as_slice();
+    let numbers = |index: usize| -> Option<u64> {
+        let shape = match index.checked_sub(1) {
+            None => trace.input,
+            Some(layer) => trace.layers.get(layer)?.output,
+        };
+        u64::try_from(shape.elements()?).ok()
+    };
+    let mut last_read = vec![None; list.len() + 1];
+    for (index, layer) in list.iter().enumerate() {
+        for value in &layer.inputs {
+            last_read[value.index()] = Some(index);
+        }
+    }
+    let mut live = numbers(0)?;
+    let mut most = live;
+    for (index, layer) in list.iter().enumerate() {
+        let output = numbers(index + 1)?;
+        let mut touched = output;
+        for value in &layer.inputs {
+            touched = touched.checked_add(numbers(value.index())?)?;
+        }
+        let mut beside = touched.checked_mul(2)?;
+        if let Operation::Conv(conv) = layer.operation
+            && conv.groups > 1
+        {
+            let [rows, columns] = conv.window.kernel;
+            let windows = (rows * columns * conv.in_channels) as u64;
+            let positions = output / (conv.out_channels as u64).max(1);
+            let seen = windows.checked_mul(positions)?.checked_mul(2)?;
+            beside = beside.checked_add(seen)?;
+        }
+        live = live.checked_add(output)?;
+        most = most.max(live.checked_add(beside)?);
+        for (value, last) in last_read.iter().enumerate() {
+            if *last == Some(index) {
+                live = live.saturating_sub(numbers(value)?);
+            }
+        }
+    }
+    Some(most)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use super::*;
+    use crate::network::catalog;
+    use crate::network::trace::trace;
+
+    #[test]
+    fn values_count_until_they_are_read_for_the_last_time() {
+        let network = catalog::find("se_block").unwrap();
+        let layers = network.layers();
+        let of_input = trace(&layers, network.input.shape(1)).unwrap();
+        // The scale reads the input, 32 channels of 32x32, and 32 numbers of the gate: both and
+        // its output are live, and all three twice besides.
+        let map = 32 * 32 * 32;
+        assert_eq!(most_numbers(&layers, &of_input), Some(3 * (map + 32 + map)));
+    }
+
+    #[test]
+    fn a_bound_is_in_proportion_to_the_images() {
+        let network = catalog::find("seresnext50_32x4d").unwrap();
+        let layers = network.layers();
+        let of = |batch| {
+            let of_input = trace(&layers, network.input.shape(batch)).unwrap();
+            most_numbers(&layers, &of_input).unwrap()
+        };
+        assert_eq!(of(8), 8 * of(1));
+    }
+}
