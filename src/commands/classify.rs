@@ -24,7 +24,7 @@ use crate::model::Model;
 use crate::network::trace::trace;
 use crate::network::{Network, Shape};
 use crate::report::{Class, Classification, RowWriter};
-use crate::text::escaped;
+use crate::text::{escaped, shown_path};
 
 /// A batch's images, or why one is none.
 type Images = Vec<Result<Loaded, String>>;
@@ -228,7 +228,7 @@ impl Classifier {
         )?;
         let classes = layers.outputs();
         let (origin, labels) = match &arguments.labels {
-            Some(path) => (path.display().to_string(), Some(read_labels(path)?)),
+            Some(path) => (shown_path(path), Some(read_labels(path)?)),
             None => (weights.file().name().to_owned(), weights.labels.clone()),
         };
         if let Some(labels) = &labels
@@ -241,6 +241,13 @@ impl Classifier {
                     labels.len(),
                     network.name
                 ),
+            });
+        }
+        let nameless = labels.iter().flatten().position(String::is_empty);
+        if let (Some(path), Some(class)) = (&arguments.labels, nameless) {
+            return Err(Error::Checkpoint {
+                file: shown_path(path),
+                problem: format!("has no label in line {}", class + 1),
             });
         }
         let labels = labels.or_else(|| (classes == IMAGENET_CLASSES).then(imagenet_labels));
@@ -295,6 +302,7 @@ impl Classifier {
     }
 }
 
+/// The lines of a file, each a label; those of two classes may be the same, as of `ImageNet`'s are.
 fn read_labels(path: &Path) -> Result<Vec<String>> {
     /// A million classes, of 25 characters each.
     const MOST_BYTES: u64 = 25_000_000;
