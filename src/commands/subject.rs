@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::checkpoint::Source;
 use crate::error::{Error, Result};
+use crate::image::has_image_extension;
 use crate::network::catalog;
 use crate::text::shown;
 
@@ -50,6 +51,13 @@ impl Subject {
             None if weights.is_some() => {
                 return Err(Error::Usage(format!(
                     "two weights were asked for: `{}` and those of `--weights`",
+                    shown(&word.to_string_lossy())
+                )));
+            }
+            None if has_image_extension(Path::new(word)) => {
+                return Err(Error::Usage(format!(
+                    "`{}` is an image, neither a network nor its weights\nhint: `senet trace \
+                     --image FILE` runs a network on one",
                     shown(&word.to_string_lossy())
                 )));
             }
@@ -117,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_and_flags_may_say_the_same_or_different_things_but_not_one_thing_twice() {
+    fn a_word_that_says_something_else_than_the_flags_is_an_error() {
         let same = of("seresnet50", Some("seresnet50"), None).unwrap();
         assert_eq!(same.network.as_deref(), Some("seresnet50"));
         let both = of("seresnet50", None, Some("model.safetensors")).unwrap();
@@ -132,5 +140,7 @@ mod tests {
             of("src", None, Some("model.safetensors")).unwrap_err(),
             "two weights were asked for: `src` and those of `--weights`"
         );
+        let problem = of("tests/images/photos/cat.jpg", None, None).unwrap_err();
+        assert!(problem.contains("cat.jpg` is an image"), "{problem}");
     }
 }
