@@ -1,5 +1,7 @@
 //! Weights and images for any network of the catalogue, and how far an output is off.
 
+use std::collections::HashMap;
+
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use senet::checkpoint::drawn_weights;
@@ -20,6 +22,20 @@ pub(crate) fn image(network: &Network, batch: usize, spatial: [usize; 2]) -> Ten
 /// Weights under which every layer matters.
 pub(crate) fn lively(network: &Network, dtype: DType) -> VarBuilder<'static> {
     drawn_weights(network, dtype, &Device::Cpu)
+}
+
+/// The same, drawn once for all who read them.
+pub(crate) fn kept(network: &Network) -> HashMap<String, Tensor> {
+    let vb = lively(network, DType::F32);
+    let layers = network.layers();
+    let tensors = layers.as_slice().iter().flat_map(|layer| {
+        let parameters = layer.operation.parameters().into_iter();
+        parameters.map(|parameter| {
+            let name = format!("{}.{}", layer.name, parameter.name);
+            (name.clone(), vb.get(parameter.shape, &name).unwrap())
+        })
+    });
+    tensors.collect()
 }
 
 pub(crate) fn numbers(tensor: &Tensor) -> Vec<f64> {
