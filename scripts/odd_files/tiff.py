@@ -133,7 +133,7 @@ def meanings() -> Iterator[Made]:
     yield Made("fill_order_2_eight_bits.tiff", tiff(tags, [reversed_bits(eight)]))
     for extra in range(3):
         yield Made(f"extra_{extra}_rgba.tiff", plain(RGB, 4, 8, {EXTRA: extra}))
-        expected, why = ("neither", "Pillow cannot unmultiply gray") if extra == 1 else ("same", "")
+        expected, why = ("only senet", "Pillow cannot unmultiply gray") if extra == 1 else ("same", "")
         yield Made(f"extra_{extra}_gray.tiff", plain(BLACK_IS_ZERO, 2, 8, {EXTRA: extra}), expected, why)
     yield Made("extra_none_rgba.tiff", plain(RGB, 4, 8))
     yield Made("extra_two.tiff", plain(RGB, 5, 8, {EXTRA: [0, 0]}))
@@ -149,7 +149,7 @@ def kinds() -> Iterator[Made]:
     for order, name in (("<", "little"), (">", "big")):
         yield Made(f"gray_16_bits_{name}.tiff", plain(BLACK_IS_ZERO, 1, 16, order=order))
         yield Made(f"rgb_16_bits_{name}.tiff", plain(RGB, 3, 16, order=order))
-        expected, why = ("same", "") if order == "<" else ("neither", "Pillow takes this order for a small TIFF")
+        expected, why = ("same", "") if order == "<" else ("only senet", "Pillow takes this order for a small TIFF")
         yield Made(f"bigtiff_{name}.tiff", plain(RGB, 3, 8, order=order, big=True), expected, why)
     yield Made("gray_12_bits.tiff", plain(BLACK_IS_ZERO, 1, 12))
     yield Made("rgba_16_bits.tiff", plain(RGB, 4, 16, {EXTRA: 2}))
@@ -159,15 +159,17 @@ def kinds() -> Iterator[Made]:
     for bits in (1, 2, 4, 8):
         yield Made(f"palette_{bits}_bits.tiff", plain(INDEXED, 1, bits, {PALETTE: palette_of(bits)}))
     yield Made("palette_alpha.tiff", plain(INDEXED, 2, 8, {PALETTE: palette_of(8), EXTRA: 2}))
-    yield Made("lab.tiff", plain(CIE_LAB, 3, 8))
+    yield Made("lab.tiff", plain(CIE_LAB, 3, 8), "only Pillow", "its RGB depends on profiles of colour")
     yield Made("gray_signed.tiff", plain(BLACK_IS_ZERO, 1, 8, {SAMPLE_FORMAT: 2}))
-    yield Made("gray_16_bits_signed.tiff", plain(BLACK_IS_ZERO, 1, 16, {SAMPLE_FORMAT: 2}))
+    signed = plain(BLACK_IS_ZERO, 1, 16, {SAMPLE_FORMAT: 2})
+    yield Made("gray_16_bits_signed.tiff", signed, "only Pillow", "what number is white is unsaid")
     floating = Image.fromarray(np.linspace(-20, 300, 37 * 53, dtype=np.float32).reshape(37, 53))
     yield Made(
         "float.tiff", encode(floating, "TIFF"), "only Pillow", "what range of numbers is black to white is unsaid"
     )
     for horizontal, vertical in ((1, 1), (2, 1), (2, 2)):
-        yield Made(f"ycbcr_{horizontal}x{vertical}.tiff", ycbcr(horizontal, vertical))
+        made = ycbcr(horizontal, vertical)
+        yield Made(f"ycbcr_{horizontal}x{vertical}.tiff", made, "only Pillow", "read in JPEG alone")
 
 
 def ycbcr(horizontal: int, vertical: int, height: int = 36, width: int = 52) -> bytes:
@@ -211,11 +213,13 @@ def layouts() -> Iterator[Made]:
 def compressions() -> Iterator[Made]:
     """Every compression that Pillow writes, and the old form of JPEG."""
     image = noise_image(37, 53)
-    for name in ("tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "zstd", "lzma"):
+    for name in ("tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "zstd"):
         yield Made(f"{name}.tiff", encode(image, "TIFF", compression=name))
+    yield Made("lzma.tiff", encode(image, "TIFF", compression="lzma"), "only Pillow", "refused by name")
     yield Made("jpeg.tiff", encode(image, "TIFF", compression="jpeg"))
     yield Made("jpeg_gray.tiff", encode(image.convert("L"), "TIFF", compression="jpeg"))
-    yield Made("jpeg_cmyk.tiff", encode(image.convert("CMYK"), "TIFF", compression="jpeg"))
+    inks = encode(image.convert("CMYK"), "TIFF", compression="jpeg")
+    yield Made("jpeg_cmyk.tiff", inks, "only Pillow", "refused by name")
     bilevel = image.convert("1")
     for name in ("tiff_ccitt", "group3", "group4"):
         yield Made(f"{name}.tiff", encode(bilevel, "TIFF", compression=name))
@@ -224,7 +228,8 @@ def compressions() -> Iterator[Made]:
     tags: Tags = {WIDTH: subsampled.width, HEIGHT: subsampled.height, COMPRESSION: OLD_JPEG, PHOTOMETRIC: YCBCR}
     tags |= {BITS: [8] * 3, CHANNELS: 3, ROWS: subsampled.height, SUBSAMPLING: [2, 2]}
     # One part is the whole file, which begins behind the header of 8 bytes.
-    yield Made("old_jpeg.tiff", tiff(tags | {OLD_JPEG_START: 8, OLD_JPEG_LENGTH: len(file)}, [file]))
+    tags |= {OLD_JPEG_START: 8, OLD_JPEG_LENGTH: len(file)}
+    yield Made("old_jpeg.tiff", tiff(tags, [file]), "only Pillow", "refused by name")
 
 
 def files() -> Iterator[Made]:

@@ -1,7 +1,16 @@
 //! A pixel's samples become red, green and blue, in the arithmetic of Pillow.
 
 use super::super::pixels::opaque;
+use super::compression::Compression;
+use super::directory::Directory;
+use super::samples::Samples;
+use super::{NAME, damaged, unsupported};
+use crate::error::Result;
 use crate::image::{Alpha, Preprocessing, SixteenBit};
+
+pub(super) const PHOTOMETRIC_INTERPRETATION: u16 = 262;
+const COLOUR_MAP: u16 = 320;
+const EXTRA_SAMPLES: u16 = 338;
 
 /// What the samples of a pixel mean.
 pub(super) struct Colours {
@@ -27,24 +36,75 @@ pub(super) enum Opacity {
 }
 
 impl Colours {
-    pub(super) fn gray(white_is_zero: bool, opacity: Option<(usize, Opacity)>) -> Self {
-        let kind = Kind::Gray { white_is_zero };
-        Self { kind, opacity }
-    }
-
-    pub(super) fn palette(colours: Vec<[u8; 3]>, opacity: Option<(usize, Opacity)>) -> Self {
-        let kind = Kind::Palette(colours);
-        Self { kind, opacity }
-    }
-
-    pub(super) fn rgb(opacity: Option<(usize, Opacity)>) -> Self {
-        let kind = Kind::Rgb;
-        Self { kind, opacity }
-    }
-
-    pub(super) fn cmyk(opacity: Option<(usize, Opacity)>) -> Self {
-        let kind = Kind::Cmyk;
-        Self { kind, opacity }
+    pub(super) fn read(
+        directory: &Directory,
+        samples: Samples,
+        compression: Compression,
+    ) -> Result<Self> {
+        let Samples {
+            bits,
+            count,
+            planar,
+            ..
+        } = samples;
+        let interpretation = directory.first(PHOTOMETRIC_INTERPRETATION)?.unwrap_or(0);
+        let name = match interpretation {
+            0..=3 | 5 => None,
+            4 => Some("a transparency mask"),
+            // JPEG makes RGB of them.
+            6 if compression == Compression::Jpeg && !planar => None,
+            6 => Some("YCbCr colours without JPEG compression"),
+            8..=10 => Some("CIE L*a*b* colours"),
+            32803 => Some("the samples of a colour filter array"),
+            32844 | 32845 => Some("CIE LogLuv colours"),
+            34892 => Some("linear raw samples"),
+            _ => Some("colours of an unknown kind"),
+        };
+        if let Some(name) = name {
+            return Err(unsupported(NAME, name));
+        }
+        let in_jpeg = matches!((interpretation, count), (0 | 1, 1) | (2 | 6, 3)) && bits == 8;
+        if compression == Compression::Jpeg && !in_jpeg {
+            return Err(unsupported(
+                NAME,
+                "JPEG compression of other than 8-bit gray, RGB or YCbCr",
+            ));
+        }
+        let colour_samples = match interpretation {
+            2 | 6 => 3,
+            5 => 4,
+            _ => 1,
+        };
+        let Some(extra) = count.checked_sub(colour_samples) else {
+            let problem = format!("{count} samples where its colours need {colour_samples}");
+            return Err(damaged(NAME, &problem));
+        };
+        let kinds = directory.find(EXTRA_SAMPLES)?;
+        let opacity = match (extra, kinds) {
+            (0, _) => None,
+            // Pillow takes a fourth sample beside RGB for opacity; libtiff's planes it does not.
+            (1, None) if interpretation == 2 && !planar => Some((0, Opacity::Separate)),
+            (_, None) => return Err(unsupported(NAME, "more samples than its colours need")),
+            (_, Some(kinds)) => {
+                let mut opacities = kinds.iter().take(extra).enumerate();
+                opacities.find_map(|(place, kind)| match kind {
+                    1 => Some((place, Opacity::Multiplied)),
+                    // 999 is what Corel Draw writes.
+                    2 | 999 => Some((place, Opacity::Separate)),
+                    _ => None,
+                })
+            }
+        };
+        let opacity = opacity.map(|(place, kind)| (colour_samples + place, kind));
+        let kind = match interpretation {
+            0 | 1 => Kind::Gray {
+                white_is_zero: interpretation == 0,
+            },
+            2 | 6 => Kind::Rgb,
+            5 => Kind::Cmyk,
+            _ => Kind::Palette(palette(directory, bits)?),
+        };
+        Ok(Self { kind, opacity })
     }
 
     /// Whether a sample of this number is a colour or the opacity.
@@ -86,6 +146,30 @@ impl Colours {
             }
         }
     }
+}
+
+/// The colours under each number of a palette.
+fn palette(directory: &Directory, bits: u32) -> Result<Vec<[u8; 3]>> {
+    if bits > 8 {
+        return Err(unsupported(NAME, &format!("a palette of {bits} bits")));
+    }
+    let Some(map) = directory.find(COLOUR_MAP)? else {
+        return Err(damaged(NAME, "it has no palette"));
+    };
+    // All reds come first, and blues last.
+    let count = map.len() / 3;
+    if count < 1 << bits {
+        return Err(damaged(NAME, "its palette is too small"));
+    }
+    if map.iter().all(|sample| sample < 256) && map.iter().any(|sample| sample > 0) {
+        return Err(unsupported(NAME, "a palette of 8-bit colours"));
+    }
+    let upper = |index: usize| {
+        let sample = map.get(index).unwrap_or(0) / 256;
+        u8::try_from(sample).unwrap_or(u8::MAX)
+    };
+    let colour = |index: usize| [0, 1, 2].map(|channel| upper(channel * count + index));
+    Ok((0..1 << bits).map(colour).collect())
 }
 
 fn narrow_gray(sample: u16, white_is_zero: bool, bits: u32, rule: SixteenBit) -> u8 {

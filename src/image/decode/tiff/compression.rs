@@ -1,6 +1,10 @@
 //! How a TIFF's strips and tiles are compressed, and their bytes once they are not.
 
+use std::io::{ErrorKind, Read};
+
 use flate2::{Decompress, FlushDecompress, Status};
+use ruzstd::decoding::errors::FrameDecoderError;
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use weezl::{BitOrder, LzwStatus, decode};
 
 use super::fax::{Coding, Fax};
@@ -12,7 +16,10 @@ pub(super) enum Compression {
     PackBits,
     Lzw,
     Deflate,
+    Zstandard,
     Fax(Coding),
+    /// Each strip or tile is an image of its own, which is decoded elsewhere.
+    Jpeg,
 }
 
 impl Compression {
@@ -28,11 +35,12 @@ impl Compression {
             }
             4 => return Ok(Self::Fax(Coding::Group4)),
             5 => return Ok(Self::Lzw),
+            7 => return Ok(Self::Jpeg),
             8 | 32946 => return Ok(Self::Deflate),
             32771 => return Ok(Self::Fax(Coding::Rows { align: 16 })),
             32773 => return Ok(Self::PackBits),
+            50000 => return Ok(Self::Zstandard),
             6 => "old-style JPEG",
-            7 => "JPEG",
             9 | 10 | 34661 => "JBIG",
             32766 => "NeXT",
             32809 => "ThunderScan",
@@ -41,7 +49,6 @@ impl Compression {
             34887 => "LERC",
             34892 => "lossy DNG",
             34925 => "LZMA",
-            50000 => "Zstandard",
             50001 => "WebP",
             50002 => "JPEG XL",
             _ => return Err(format!("compression of an unknown kind, {number}")),
@@ -51,7 +58,7 @@ impl Compression {
 
     /// Whether a predictor may have been at work before the compression.
     pub(super) fn has_predictor(self) -> bool {
-        matches!(self, Self::Lzw | Self::Deflate)
+        matches!(self, Self::Lzw | Self::Deflate | Self::Zstandard)
     }
 }
 
@@ -69,6 +76,7 @@ enum State {
         old_decoder: decode::Decoder,
     },
     Deflate(Decompress),
+    Zstandard(Box<FrameDecoder>),
     Fax(Fax),
 }
 
@@ -76,9 +84,11 @@ impl Decompressor {
     /// The most bytes that one for rows of `width` samples takes.
     pub(super) fn memory(compression: Compression, width: u32) -> u64 {
         match compression {
-            Compression::None | Compression::PackBits => 0,
+            Compression::None | Compression::PackBits | Compression::Jpeg => 0,
             // Tables of codes, and the window of what they may repeat.
             Compression::Lzw | Compression::Deflate => 1 << 18,
+            // The window and a block, in a buffer that may have doubled.
+            Compression::Zstandard => 4 * LARGEST_WINDOW,
             Compression::Fax(_) => Fax::memory(width),
         }
     }
@@ -86,13 +96,18 @@ impl Decompressor {
     /// One for rows of `width` samples: facsimile compression is by rows.
     pub(super) fn new(compression: Compression, width: u32) -> Self {
         let state = match compression {
-            Compression::None => State::None,
+            Compression::None | Compression::Jpeg => State::None,
             Compression::PackBits => State::PackBits,
             Compression::Lzw => State::Lzw {
                 decoder: decode::Decoder::with_tiff_size_switch(BitOrder::Msb, 8),
                 old_decoder: decode::Decoder::new(BitOrder::Lsb, 8),
             },
             Compression::Deflate => State::Deflate(Decompress::new(true)),
+            Compression::Zstandard => {
+                let mut decoder = FrameDecoder::new();
+                decoder.set_max_window_size(LARGEST_WINDOW);
+                State::Zstandard(Box::new(decoder))
+            }
             Compression::Fax(coding) => State::Fax(Fax::new(coding, width)),
         };
         Self { state }
@@ -126,10 +141,15 @@ impl Decompressor {
                 decoder.reset(true);
                 inflate(decoder, data, whole)
             }
+            State::Zstandard(decoder) => decompress_zstandard(decoder, data, whole),
             State::Fax(decoder) => decoder.fill(data, whole),
         }
     }
 }
+
+/// The largest window that a Zstandard decoder should have, as RFC 8878 recommends: those of all
+/// levels but the three highest.
+const LARGEST_WINDOW: u64 = 8 << 20;
 
 /// Of data that ends before a strip or tile is whole.
 pub(super) const TOO_SHORT: &str = "the data of a strip or tile ends before it is whole";
@@ -200,4 +220,24 @@ fn inflate(
         }
     }
     Ok(())
+}
+
+fn decompress_zstandard(
+    decoder: &mut FrameDecoder,
+    data: &[u8],
+    whole: &mut [u8],
+) -> Result<(), &'static str> {
+    let mut stream = StreamingDecoder::new_with_decoder(data, decoder).map_err(|error| {
+        if matches!(error, FrameDecoderError::WindowSizeTooBig { .. }) {
+            "its Zstandard data needs a window of more than 8 MiB"
+        } else {
+            "its Zstandard data is damaged"
+        }
+    })?;
+    stream
+        .read_exact(whole)
+        .map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => TOO_SHORT,
+            _ => "its Zstandard data is damaged",
+        })
 }

@@ -2,34 +2,29 @@
 
 use std::borrow::Cow;
 
-use super::colours::{Colours, Opacity};
+use super::colours::{Colours, PHOTOMETRIC_INTERPRETATION};
 use super::compression::Compression;
-use super::directory::{ByteOrder, Directory, Values, part};
+use super::directory::{Directory, Values, part};
+use super::jpeg::Part;
+use super::orientation;
+use super::samples::Samples;
 use super::{NAME, damaged, unsupported};
 use crate::error::Result;
 
 const IMAGE_WIDTH: u16 = 256;
 const IMAGE_LENGTH: u16 = 257;
-const BITS_PER_SAMPLE: u16 = 258;
 const COMPRESSION: u16 = 259;
-const PHOTOMETRIC_INTERPRETATION: u16 = 262;
 const FILL_ORDER: u16 = 266;
 const STRIP_OFFSETS: u16 = 273;
-const ORIENTATION: u16 = 274;
-const SAMPLES_PER_PIXEL: u16 = 277;
 const ROWS_PER_STRIP: u16 = 278;
 const STRIP_BYTE_COUNTS: u16 = 279;
-const PLANAR_CONFIGURATION: u16 = 284;
 const GROUP3_OPTIONS: u16 = 292;
 const PREDICTOR: u16 = 317;
-const COLOUR_MAP: u16 = 320;
 const TILE_WIDTH: u16 = 322;
 const TILE_LENGTH: u16 = 323;
 const TILE_OFFSETS: u16 = 324;
 const TILE_BYTE_COUNTS: u16 = 325;
-const EXTRA_SAMPLES: u16 = 338;
-const SAMPLE_FORMAT: u16 = 339;
-const XMP: u16 = 700;
+const JPEG_TABLES: u16 = 347;
 
 /// Everything about an image but its pixels.
 pub(super) struct Layout<'a> {
@@ -39,6 +34,10 @@ pub(super) struct Layout<'a> {
     pub(super) samples: Samples,
     pub(super) colours: Colours,
     pub(super) compression: Compression,
+    /// What the images in all strips or tiles have in common.
+    pub(super) jpeg_tables: &'a [u8],
+    /// Whether JPEG makes RGB of brightness and colour.
+    pub(super) ycbcr: bool,
     /// Whether samples are stored as differences to their left neighbours.
     pub(super) differences: bool,
     /// Whether a byte's lowest bit comes first.
@@ -46,31 +45,6 @@ pub(super) struct Layout<'a> {
     pub(super) chunks: Chunks<'a>,
     /// How the image is to be turned, as EXIF counts.
     pub(super) orientation: u8,
-}
-
-/// How pixels are made of samples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Samples {
-    /// Bits of each, from 1 to 16.
-    pub(super) bits: u32,
-    /// Samples of a pixel, those that are of no use among them.
-    pub(super) count: usize,
-    /// Whether the first samples of all pixels come before the second ones.
-    pub(super) planar: bool,
-    pub(super) order: ByteOrder,
-}
-
-impl Samples {
-    /// Samples of a pixel that stand side by side.
-    pub(super) fn together(self) -> usize {
-        if self.planar { 1 } else { self.count }
-    }
-
-    /// Bytes of a row of `width` pixels, or of one plane of it.
-    fn row_bytes(self, width: u32) -> u64 {
-        let bits = u64::from(width) * self.together() as u64 * u64::from(self.bits);
-        bits.div_ceil(8)
-    }
 }
 
 /// The strips or tiles of an image: strips are tiles as wide as the image.
@@ -118,14 +92,19 @@ impl<'a> Layout<'a> {
         let compression = directory.first(COMPRESSION)?.unwrap_or(1);
         let compression = Compression::of(compression, group3_options)
             .map_err(|name| unsupported(NAME, &name))?;
-        let samples = samples(&directory)?;
+        let samples = Samples::read(&directory)?;
         let layout = Self {
             file,
             width,
             height,
             samples,
-            colours: colours(&directory, samples)?,
+            colours: Colours::read(&directory, samples, compression)?,
             compression,
+            jpeg_tables: match directory.find(JPEG_TABLES)? {
+                Some(tables) if compression == Compression::Jpeg => tables.bytes(),
+                _ => &[],
+            },
+            ycbcr: directory.first(PHOTOMETRIC_INTERPRETATION)? == Some(6),
             differences: differences(&directory, compression, samples.bits)?,
             reversed: match directory.first(FILL_ORDER)?.unwrap_or(1) {
                 1 => false,
@@ -133,10 +112,26 @@ impl<'a> Layout<'a> {
                 other => return Err(damaged(NAME, &format!("its fill order is {other}"))),
             },
             chunks: chunks(&directory, width, height, compression)?,
-            orientation: orientation(&directory)?,
+            orientation: orientation::read(&directory)?,
         };
         layout.check()?;
         Ok(layout)
+    }
+
+    /// What the JPEG in a strip or tile of this row of them is to be.
+    pub(super) fn jpeg(&self, down: u32) -> Part {
+        let height = self.chunks.height;
+        Part {
+            width: self.chunks.width,
+            rows: if self.chunks.tiled {
+                height
+            } else {
+                self.rows(down)
+            },
+            height,
+            samples: self.samples.together(),
+            ycbcr: self.ycbcr,
+        }
     }
 
     /// The planes that are of use; all samples stand in one where they are not planar.
@@ -180,7 +175,8 @@ impl<'a> Layout<'a> {
     /// The bytes of a strip or tile, or of one plane of it, as they are compressed.
     pub(super) fn compressed(&self, chunk: Chunk) -> Result<Cow<'a, [u8]>> {
         let bytes = self.stored(chunk)?;
-        Ok(if self.reversed {
+        // JPEG has an order of its own.
+        Ok(if self.reversed && self.compression != Compression::Jpeg {
             bytes.iter().map(|byte| byte.reverse_bits()).collect()
         } else {
             Cow::Borrowed(bytes)
@@ -244,9 +240,9 @@ impl<'a> Layout<'a> {
                         down,
                         across,
                     };
-                    let stored = self.stored(chunk)?.len() as u64;
+                    let stored = self.stored(chunk)?.len() + self.jpeg_tables.len();
                     bound = bound.saturating_add(self.chunk_bytes(down));
-                    bound = bound.checked_sub(stored).ok_or_else(|| {
+                    bound = bound.checked_sub(stored as u64).ok_or_else(|| {
                         unsupported(
                             NAME,
                             "its strips or tiles share more data than the file has",
@@ -266,143 +262,6 @@ fn required(directory: &Directory, tag: u16, name: &str) -> Result<u32> {
         Ok(value) if value > 0 => Ok(value),
         _ => Err(damaged(NAME, &format!("its {name} is {value}"))),
     }
-}
-
-fn samples(directory: &Directory) -> Result<Samples> {
-    let count = directory.first(SAMPLES_PER_PIXEL)?.unwrap_or(1);
-    let count = u16::try_from(count).unwrap_or(0);
-    if count == 0 {
-        return Err(damaged(NAME, "its number of samples is out of range"));
-    }
-    let count = usize::from(count);
-    let bits = match directory.find(BITS_PER_SAMPLE)? {
-        None => 1,
-        Some(values) => {
-            let first = values.get(0).unwrap_or(1);
-            // One number may stand for all.
-            if values.len() > 1 && values.len() < count {
-                return Err(damaged(
-                    NAME,
-                    "it does not give the bits of all its samples",
-                ));
-            }
-            if values.iter().take(count).any(|bits| bits != first) {
-                return Err(unsupported(NAME, "samples of different sizes"));
-            }
-            first
-        }
-    };
-    if let Some(formats) = directory.find(SAMPLE_FORMAT)? {
-        let gray = directory.first(PHOTOMETRIC_INTERPRETATION)? == Some(1);
-        for format in formats.iter().take(count) {
-            let kind = match format {
-                1 => continue,
-                // Pillow takes these for unsigned ones.
-                2 if bits == 8 && gray => continue,
-                2 => "signed samples",
-                3 => "floating-point samples",
-                5 | 6 => "complex samples",
-                _ => "samples of an unknown format",
-            };
-            return Err(unsupported(NAME, kind));
-        }
-    }
-    match u32::try_from(bits) {
-        Ok(bits @ 1..=16) => Ok(Samples {
-            bits,
-            count,
-            planar: match directory.first(PLANAR_CONFIGURATION)?.unwrap_or(1) {
-                1 => false,
-                2 => count > 1,
-                other => {
-                    let problem = format!("its planar configuration is {other}");
-                    return Err(damaged(NAME, &problem));
-                }
-            },
-            order: directory.order,
-        }),
-        _ => Err(unsupported(NAME, &format!("samples of {bits} bits"))),
-    }
-}
-
-fn colours(directory: &Directory, samples: Samples) -> Result<Colours> {
-    let Samples {
-        bits,
-        count,
-        planar,
-        ..
-    } = samples;
-    let interpretation = directory.first(PHOTOMETRIC_INTERPRETATION)?.unwrap_or(0);
-    let name = match interpretation {
-        0..=3 | 5 => None,
-        4 => Some("a transparency mask"),
-        6 => Some("YCbCr colours"),
-        8..=10 => Some("CIE L*a*b* colours"),
-        32803 => Some("the samples of a colour filter array"),
-        32844 | 32845 => Some("CIE LogLuv colours"),
-        34892 => Some("linear raw samples"),
-        _ => Some("colours of an unknown kind"),
-    };
-    if let Some(name) = name {
-        return Err(unsupported(NAME, name));
-    }
-    let colour_samples = match interpretation {
-        2 => 3,
-        5 => 4,
-        _ => 1,
-    };
-    let Some(extra) = count.checked_sub(colour_samples) else {
-        let problem = format!("{count} samples where its colours need {colour_samples}");
-        return Err(damaged(NAME, &problem));
-    };
-    let kinds = directory.find(EXTRA_SAMPLES)?;
-    let opacity = match (extra, kinds) {
-        (0, _) => None,
-        // Pillow takes a fourth sample beside RGB for opacity; libtiff's planes it does not.
-        (1, None) if interpretation == 2 && !planar => Some((0, Opacity::Separate)),
-        (_, None) => return Err(unsupported(NAME, "more samples than its colours need")),
-        (_, Some(kinds)) => {
-            let mut opacities = kinds.iter().take(extra).enumerate();
-            opacities.find_map(|(place, kind)| match kind {
-                1 => Some((place, Opacity::Multiplied)),
-                // 999 is what Corel Draw writes.
-                2 | 999 => Some((place, Opacity::Separate)),
-                _ => None,
-            })
-        }
-    };
-    let opacity = opacity.map(|(place, kind)| (colour_samples + place, kind));
-    Ok(match interpretation {
-        0 => Colours::gray(true, opacity),
-        1 => Colours::gray(false, opacity),
-        2 => Colours::rgb(opacity),
-        5 => Colours::cmyk(opacity),
-        _ => Colours::palette(palette(directory, bits)?, opacity),
-    })
-}
-
-/// The colours under each number of a palette.
-fn palette(directory: &Directory, bits: u32) -> Result<Vec<[u8; 3]>> {
-    if bits > 8 {
-        return Err(unsupported(NAME, &format!("a palette of {bits} bits")));
-    }
-    let Some(map) = directory.find(COLOUR_MAP)? else {
-        return Err(damaged(NAME, "it has no palette"));
-    };
-    // All reds come first, and blues last.
-    let count = map.len() / 3;
-    if count < 1 << bits {
-        return Err(damaged(NAME, "its palette is too small"));
-    }
-    if map.iter().all(|sample| sample < 256) && map.iter().any(|sample| sample > 0) {
-        return Err(unsupported(NAME, "a palette of 8-bit colours"));
-    }
-    let upper = |index: usize| {
-        let sample = map.get(index).unwrap_or(0) / 256;
-        u8::try_from(sample).unwrap_or(u8::MAX)
-    };
-    let colour = |index: usize| [0, 1, 2].map(|channel| upper(channel * count + index));
-    Ok((0..1 << bits).map(colour).collect())
 }
 
 fn differences(directory: &Directory, compression: Compression, bits: u32) -> Result<bool> {
@@ -467,29 +326,4 @@ fn chunks<'a>(
         offsets,
         byte_counts,
     })
-}
-
-/// How the image is to be turned, as EXIF counts. Pillow looks for it in the XMP metadata, too.
-fn orientation(directory: &Directory) -> Result<u8> {
-    let digit = match directory.first(ORIENTATION)? {
-        Some(number) => u8::try_from(number).ok(),
-        None => directory
-            .find(XMP)?
-            .and_then(|values| orientation_in_xmp(values.bytes())),
-    };
-    Ok(digit.filter(|digit| (1..=8).contains(digit)).unwrap_or(1))
-}
-
-/// The digit of the first `tiff:Orientation="6"` or `<tiff:Orientation>6<`.
-fn orientation_in_xmp(xmp: &[u8]) -> Option<u8> {
-    const KEY: &[u8] = b"tiff:Orientation";
-    let places = xmp.windows(KEY.len()).enumerate();
-    places
-        .filter(|(_, window)| *window == KEY)
-        .find_map(|(place, _)| match xmp.get(place + KEY.len()..)? {
-            [b'=', b'"', digit @ b'0'..=b'9', ..] | [b'>', digit @ b'0'..=b'9', ..] => {
-                Some(digit - b'0')
-            }
-            _ => None,
-        })
 }

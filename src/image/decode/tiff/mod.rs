@@ -7,7 +7,9 @@ mod colours;
 mod compression;
 mod directory;
 mod fax;
+mod jpeg;
 mod layout;
+mod orientation;
 mod samples;
 
 use std::borrow::Cow;
@@ -21,7 +23,6 @@ use self::samples::{add_differences, unpack};
 use super::problem::{damaged, too_large, unsupported};
 use super::{Decoded, Header, Request};
 use crate::error::Result;
-use crate::image::Preprocessing;
 
 const NAME: &str = "TIFF";
 
@@ -44,14 +45,14 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header> {
 
 pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Decoded> {
     let layout = Layout::read(bytes)?;
-    let image = pixels(&layout, request.preprocessing)?;
+    let Decoded { pixels, damage } = pixels(&layout, request)?;
+    let mut image = DynamicImage::ImageRgb8(pixels);
     // Whatever the preprocessing says: Pillow turns a TIFF as it reads it.
-    let Some(turn) = Orientation::from_exif(layout.orientation) else {
-        return Ok(Decoded::whole(image));
-    };
-    let mut image = DynamicImage::ImageRgb8(image);
-    image.apply_orientation(turn);
-    Ok(Decoded::whole(image.into_rgb8()))
+    if let Some(turn) = Orientation::from_exif(layout.orientation) {
+        image.apply_orientation(turn);
+    }
+    let pixels = image.into_rgb8();
+    Ok(Decoded { pixels, damage })
 }
 
 /// The most that decoding takes at a time: the image, a copy of it that is turned, the planes of
@@ -66,13 +67,14 @@ fn memory(layout: &Layout) -> u64 {
         .saturating_add(planes.saturating_mul(layout.chunk_bytes(0)))
         .saturating_add(layout.reversed_bytes())
         .saturating_add(row)
-        .saturating_add(Decompressor::memory(
-            layout.compression,
-            layout.chunks.width,
-        ))
+        .saturating_add(match layout.compression {
+            Compression::Jpeg => layout.jpeg(0).memory(),
+            other => Decompressor::memory(other, layout.chunks.width),
+        })
 }
 
-fn pixels(layout: &Layout, preprocessing: &Preprocessing) -> Result<RgbImage> {
+fn pixels(layout: &Layout, request: &Request) -> Result<Decoded> {
+    let mut damage = None;
     let mut image = RgbImage::new(layout.width, layout.height);
     let mut decompressor = Decompressor::new(layout.compression, layout.chunks.width);
     let count = layout.samples.count;
@@ -86,6 +88,13 @@ fn pixels(layout: &Layout, preprocessing: &Preprocessing) -> Result<RgbImage> {
                     down,
                     across,
                 };
+                if layout.compression == Compression::Jpeg {
+                    let data = layout.compressed(chunk)?;
+                    let part = layout.jpeg(down);
+                    let (samples, passed) = part.decode(layout.jpeg_tables, &data, request)?;
+                    damage = damage.take().or(passed);
+                    return Ok((plane, Cow::Owned(samples)));
+                }
                 let samples = decompress(layout, &mut decompressor, chunk)?;
                 Ok((plane, samples))
             });
@@ -100,13 +109,19 @@ fn pixels(layout: &Layout, preprocessing: &Preprocessing) -> Result<RgbImage> {
                 }
                 let width = layout.chunks.width.min(layout.width - left);
                 for (x, pixel) in (left..left + width).zip(row.chunks_exact(count)) {
-                    let colour = layout.colours.of(pixel, layout.samples.bits, preprocessing);
+                    let colour =
+                        layout
+                            .colours
+                            .of(pixel, layout.samples.bits, request.preprocessing);
                     image.put_pixel(x, top + y, Rgb(colour));
                 }
             }
         }
     }
-    Ok(image)
+    Ok(Decoded {
+        pixels: image,
+        damage,
+    })
 }
 
 /// The packed samples of a strip or tile, or of one plane of it.

@@ -1,7 +1,96 @@
 //! Samples of 1 to 16 bits, as they are packed into the rows of a strip or tile.
 
-use super::directory::ByteOrder;
-use super::layout::Samples;
+use super::colours::PHOTOMETRIC_INTERPRETATION;
+use super::directory::{ByteOrder, Directory};
+use super::{NAME, damaged, unsupported};
+use crate::error::Result;
+
+const BITS_PER_SAMPLE: u16 = 258;
+const SAMPLES_PER_PIXEL: u16 = 277;
+const PLANAR_CONFIGURATION: u16 = 284;
+const SAMPLE_FORMAT: u16 = 339;
+
+/// How pixels are made of samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Samples {
+    /// Bits of each, from 1 to 16.
+    pub(super) bits: u32,
+    /// Samples of a pixel, those that are of no use among them.
+    pub(super) count: usize,
+    /// Whether the first samples of all pixels come before the second ones.
+    pub(super) planar: bool,
+    pub(super) order: ByteOrder,
+}
+
+impl Samples {
+    pub(super) fn read(directory: &Directory) -> Result<Self> {
+        let count = directory.first(SAMPLES_PER_PIXEL)?.unwrap_or(1);
+        let count = u16::try_from(count).unwrap_or(0);
+        if count == 0 {
+            return Err(damaged(NAME, "its number of samples is out of range"));
+        }
+        let count = usize::from(count);
+        let bits = match directory.find(BITS_PER_SAMPLE)? {
+            None => 1,
+            Some(values) => {
+                let first = values.get(0).unwrap_or(1);
+                // One number may stand for all.
+                if values.len() > 1 && values.len() < count {
+                    return Err(damaged(
+                        NAME,
+                        "it does not give the bits of all its samples",
+                    ));
+                }
+                if values.iter().take(count).any(|bits| bits != first) {
+                    return Err(unsupported(NAME, "samples of different sizes"));
+                }
+                first
+            }
+        };
+        if let Some(formats) = directory.find(SAMPLE_FORMAT)? {
+            let gray = directory.first(PHOTOMETRIC_INTERPRETATION)? == Some(1);
+            for format in formats.iter().take(count) {
+                let kind = match format {
+                    1 => continue,
+                    // Pillow takes these for unsigned ones.
+                    2 if bits == 8 && gray => continue,
+                    2 => "signed samples",
+                    3 => "floating-point samples",
+                    5 | 6 => "complex samples",
+                    _ => "samples of an unknown format",
+                };
+                return Err(unsupported(NAME, kind));
+            }
+        }
+        match u32::try_from(bits) {
+            Ok(bits @ 1..=16) => Ok(Self {
+                bits,
+                count,
+                planar: match directory.first(PLANAR_CONFIGURATION)?.unwrap_or(1) {
+                    1 => false,
+                    2 => count > 1,
+                    other => {
+                        let problem = format!("its planar configuration is {other}");
+                        return Err(damaged(NAME, &problem));
+                    }
+                },
+                order: directory.order,
+            }),
+            _ => Err(unsupported(NAME, &format!("samples of {bits} bits"))),
+        }
+    }
+
+    /// Samples of a pixel that stand side by side.
+    pub(super) fn together(self) -> usize {
+        if self.planar { 1 } else { self.count }
+    }
+
+    /// Bytes of a row of `width` pixels, or of one plane of it.
+    pub(super) fn row_bytes(self, width: u32) -> u64 {
+        let bits = u64::from(width) * self.together() as u64 * u64::from(self.bits);
+        bits.div_ceil(8)
+    }
+}
 
 /// Takes the samples of a packed row apart: of one plane, every `step`-th of `row`.
 ///
