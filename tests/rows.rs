@@ -198,6 +198,56 @@ fn an_output_that_is_a_device_stays_one() {
         .code(2);
 }
 
+/// A copy of the program in `folder`, to be run by a user who may not do everything.
+#[cfg(unix)]
+fn by_nobody(folder: &Path) -> std::process::Command {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = folder.join("senet");
+    std::fs::copy(assert_cmd::cargo::cargo_bin!("senet"), &program).unwrap();
+    let mut command = std::process::Command::new(&program);
+    command.arg("classify").current_dir(folder);
+    if program.metadata().unwrap().uid() == 0 {
+        // Nothing stops root.
+        command.uid(65534);
+    }
+    command
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn fewer_threads_than_cores_are_enough() {
+    use std::os::unix::process::CommandExt;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(PHOTOS[0].0, folder.path().join("cat.jpg")).unwrap();
+    for processes in 1..8 {
+        let mut command = by_nobody(folder.path());
+        command.args(["cat.jpg", "--top-k", "1", "--threads", "4"]);
+        // SAFETY: the call may be made between fork and exec.
+        #[allow(unsafe_code, reason = "the standard library sets no limits")]
+        unsafe {
+            command.pre_exec(move || {
+                let limit = libc::rlimit {
+                    rlim_cur: processes,
+                    rlim_max: processes,
+                };
+                match libc::setrlimit(libc::RLIMIT_NPROC, &raw const limit) {
+                    0 => Ok(()),
+                    _ => Err(std::io::Error::last_os_error()),
+                }
+            });
+        }
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{processes}: {stderr}");
+        assert_eq!(output.stdout, b" 82.7 %  cat  cat.jpg\n");
+        let warned = stderr.starts_with("warning: the system grants ");
+        // With one process allowed there is no thread but the first.
+        assert!(warned || processes > 1, "{stderr}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn names_that_are_not_utf8_are_read_and_told_apart() {

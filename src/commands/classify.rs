@@ -70,37 +70,29 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     let load_batch =
         |batch: &[Input]| -> Images { batch.par_iter().map(|input| loader.load(input)).collect() };
     let batches = inputs.chunks(classifier.batch_size);
-    let failed = if rayon::current_num_threads() == 1 {
-        // In turn, so that one thread is busy and not two.
-        let images = batches.clone().map(load_batch);
-        classify_all(
-            &classifier,
-            batches.zip(images),
-            &mut rows,
-            &bar,
-            &stopwatch,
-        )?
-    } else {
-        let (sender, images) = sync_channel(BATCHES_AHEAD);
-        std::thread::scope(|scope| {
-            let ahead = batches.clone();
-            scope.spawn(move || {
-                for batch in ahead {
-                    // The receiver is gone when writing failed: nothing is left to read for.
-                    if sender.send(load_batch(batch)).is_err() {
-                        break;
-                    }
+    let failed = std::thread::scope(|scope| {
+        let (sender, ahead) = sync_channel(BATCHES_AHEAD);
+        let loaded = batches.clone().map(load_batch);
+        let load_ahead = move || {
+            for images in loaded {
+                // The receiver is gone when writing failed: nothing is left to read for.
+                if sender.send(images).is_err() {
+                    break;
                 }
-            });
-            classify_all(
-                &classifier,
-                batches.zip(images),
-                &mut rows,
-                &bar,
-                &stopwatch,
-            )
-        })?
-    };
+            }
+        };
+        let builder = std::thread::Builder::new().name("senet-batches".to_owned());
+        let is_ahead =
+            rayon::current_num_threads() > 1 && builder.spawn_scoped(scope, load_ahead).is_ok();
+        let images: &mut dyn Iterator<Item = Images> = if is_ahead {
+            &mut ahead.into_iter()
+        } else {
+            // In turn, so that one thread is busy and not two, or as there is no other.
+            &mut batches.clone().map(load_batch)
+        };
+        let batches = batches.zip(images);
+        classify_all(&classifier, batches, &mut rows, &bar, &stopwatch)
+    })?;
     bar.finish_and_clear();
     stopwatch.time(Stage::Write, || -> anyhow::Result<()> {
         Ok(rows.finish().context(ROWS)?.finish()?)

@@ -6,6 +6,7 @@ use crate::network::{Network, catalog};
 use crate::report::{Differences, InspectedTensor, Inspection};
 
 pub(super) fn run(arguments: &InspectArgs) -> anyhow::Result<Outcome> {
+    super::threads::start(None)?;
     let (weights, problem) = match (super::weights(&arguments.weights), &arguments.weights) {
         (Ok(weights), _) => (weights, None),
         // What a file says of itself may be wrong: a look at its tensors is still worth something.

@@ -15,6 +15,7 @@ mod pixels;
 mod plan;
 mod progress;
 mod subject;
+mod threads;
 mod timings;
 mod trace;
 

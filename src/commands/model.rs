@@ -52,12 +52,7 @@ impl Engines {
             ));
         }
         let (device, dtype) = super::device(device)?;
-        if let Some(threads) = threads {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build_global()
-                .map_err(|error| Error::Device(format!("cannot start the threads: {error}")))?;
-        }
+        super::threads::start(threads)?;
         Ok(Self {
             name,
             device,

@@ -169,7 +169,7 @@ impl Engine {
             vb,
             setting,
             state: Mutex::new(State {
-                team: Team::new(setting.threads)?,
+                team: Team::new(setting.threads),
                 plans: HashMap::new(),
                 packed: HashMap::new(),
                 memory: Pages::zeroed(0)?,

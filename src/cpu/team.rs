@@ -48,7 +48,6 @@ use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use super::view::share;
-use crate::error::{Error, Result};
 
 /// How long a thread spins before it sleeps: several times what waking it takes, and little
 /// enough that an idle engine costs nothing.
@@ -106,12 +105,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Team {
-    /// A team of so many, the caller included.
-    ///
-    /// # Errors
-    ///
-    /// Threads that the system refuses to start.
-    pub(super) fn new(threads: usize) -> Result<Self> {
+    /// A team of so many, the caller included, or of as many as the system grants: what they
+    /// compute does not depend on that.
+    pub(super) fn new(threads: usize) -> Self {
         let mut team = Self {
             shared: Arc::new(Shared {
                 work: UnsafeCell::new(None),
@@ -130,13 +126,13 @@ impl Team {
         };
         for number in 1..threads {
             let shared = team.shared.clone();
-            let worker = thread::Builder::new()
-                .name(format!("senet-{number}"))
-                .spawn(move || shared.serve(number))
-                .map_err(|error| Error::Device(format!("cannot start a thread: {error}")))?;
+            let builder = thread::Builder::new().name(format!("senet-{number}"));
+            let Ok(worker) = builder.spawn(move || shared.serve(number)) else {
+                break;
+            };
             team.workers.push(worker);
         }
-        Ok(team)
+        team
     }
 
     /// Has every chunk computed once, and returns when all are.

@@ -62,7 +62,7 @@ fn phases(team: &mut Team, random: &mut Random, count: usize) {
 fn teams(seed: u64, teams: usize, most: usize) {
     let mut random = Random(seed);
     for _ in 0..teams {
-        let mut team = Team::new(1 + random.below(7)).unwrap();
+        let mut team = Team::new(1 + random.below(7));
         let count = random.below(most);
         phases(&mut team, &mut random, count);
         if random.below(4) == 0 {
@@ -73,7 +73,7 @@ fn teams(seed: u64, teams: usize, most: usize) {
 
 #[test]
 fn a_thread_begins_with_its_own_share() {
-    let team = Team::new(3).unwrap();
+    let team = Team::new(3);
     let chosen = [1, 1, 2, 1, 0, 0, 0, 0].map(|thread| team.shared.choose(thread, 7));
     // Shares of 2, 2 and 3: thread 1 helps thread 2 when its own are gone.
     let expected = [2, 3, 4, 5, 0, 1, 6].map(Some);
@@ -121,7 +121,7 @@ fn what_panics_carry_may_panic_itself() {
             assert!(thread::panicking(), "dropped");
         }
     }
-    let mut team = Team::new(3).unwrap();
+    let mut team = Team::new(3);
     for _ in 0..50 {
         let count = AtomicUsize::new(0);
         let panic = catch_unwind(AssertUnwindSafe(|| {
@@ -139,7 +139,7 @@ fn what_panics_carry_may_panic_itself() {
 #[test]
 fn every_chunk_is_computed_once() {
     for threads in [1, 2, 3, 7] {
-        let mut team = Team::new(threads).unwrap();
+        let mut team = Team::new(threads);
         for phase in 0..2000_usize {
             let chunks = phase * 7 % 23;
             let counts: Vec<AtomicUsize> = (0..chunks).map(|_| AtomicUsize::new(0)).collect();
@@ -155,7 +155,7 @@ fn every_chunk_is_computed_once() {
 #[test]
 fn a_sleeping_team_wakes_and_one_at_rest_is_dropped() {
     for _ in 0..20 {
-        let mut team = Team::new(3).unwrap();
+        let mut team = Team::new(3);
         let count = AtomicUsize::new(0);
         for _ in 0..3 {
             thread::sleep(PATIENCE * 3);
@@ -171,7 +171,7 @@ fn a_sleeping_team_wakes_and_one_at_rest_is_dropped() {
 
 #[test]
 fn a_panic_in_a_chunk_reaches_the_caller_and_leaves_the_team_usable() {
-    let mut team = Team::new(3).unwrap();
+    let mut team = Team::new(3);
     for bad in 0..8 {
         let count = AtomicUsize::new(0);
         let panic = catch_unwind(AssertUnwindSafe(|| {
