@@ -215,6 +215,29 @@ fn by_nobody(folder: &Path) -> std::process::Command {
     command
 }
 
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_read_has_its_row() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = by_nobody(folder.path());
+    let images = folder.path().join("images");
+    for name in ["photos", "photos.2024"] {
+        let closed = images.join(name);
+        std::fs::create_dir_all(&closed).unwrap();
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0)).unwrap();
+    }
+    std::fs::copy(PHOTOS[0].0, images.join("cat.jpg")).unwrap();
+    let output = command.args(["images", "--top-k", "1"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let rows = String::from_utf8(output.stdout).unwrap();
+    let refused = "  error: cannot open it: Permission denied (os error 13)\n";
+    let expected = format!(
+        " 82.7 %  cat  images/cat.jpg\nimages/photos\n{refused}images/photos.2024\n{refused}"
+    );
+    assert_eq!(rows, expected);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn fewer_threads_than_cores_are_enough() {
@@ -254,7 +277,7 @@ fn names_that_are_not_utf8_are_read_and_told_apart() {
     use std::os::unix::ffi::OsStrExt;
     let folder = tempfile::tempdir().unwrap();
     let mut list = Vec::new();
-    for name in [b"\xff.jpg", b"\xfe.jpg"] {
+    for name in [&b"\xff.jpg"[..], b"\xfe.jpg", b"\\xff.jpg"] {
         let path = folder.path().join(std::ffi::OsStr::from_bytes(name));
         std::fs::copy(PHOTOS[0].0, &path).unwrap();
         list.extend_from_slice(path.as_os_str().as_bytes());
@@ -272,6 +295,12 @@ fn names_that_are_not_utf8_are_read_and_told_apart() {
         .collect();
     assert!(names[0]["input"].as_str().unwrap().ends_with("/\\xff.jpg"));
     assert!(names[1]["input"].as_str().unwrap().ends_with("/\\xfe.jpg"));
+    assert!(
+        names[2]["input"]
+            .as_str()
+            .unwrap()
+            .ends_with("/\\\\xff.jpg")
+    );
 }
 
 #[test]

@@ -92,6 +92,9 @@ pub struct ClassifyArgs {
     /// Image files, folders (searched recursively), or `-` for a list of paths on standard input
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
+    /// The list on standard input has NUL bytes between its paths, as `find -print0` writes it
+    #[arg(short = '0', long)]
+    pub null: bool,
     #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::Outcome;
 use super::images::{Loaded, Loader};
-use super::inputs::{self, Input};
+use super::inputs::{self, Found, Input};
 use super::memory;
 use super::model::Engines;
 use super::output::Output;
@@ -45,8 +45,11 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     let stopwatch = Stopwatch::start();
     let engines = Engines::choose(arguments.engine, arguments.device, EngineName::Cpu)?;
     let (weights, classifier) = stopwatch.time(Stage::Load, || prepare(arguments, &engines))?;
-    let expand = || inputs::expand(&arguments.inputs, &mut io::stdin().lock());
-    let inputs = stopwatch.time(Stage::List, expand)?;
+    let expand = || inputs::expand(&arguments.inputs, arguments.null, &mut io::stdin().lock());
+    let Found {
+        inputs,
+        passed_over,
+    } = stopwatch.time(Stage::List, expand)?;
     if inputs.is_empty() {
         anyhow::bail!("no input: standard input named no image");
     }
@@ -101,6 +104,9 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         let timings = stopwatch.read(inputs.len());
         // Where standard error is closed there is nobody left to tell.
         let _ = timings.write_table(&mut io::stderr().lock());
+    }
+    for warning in passed_over.warnings() {
+        super::complain("warning", &warning);
     }
     if failed > 0 {
         let message = format!("{failed} of {} inputs failed", inputs.len());

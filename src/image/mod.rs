@@ -21,7 +21,7 @@ mod transform;
 use std::path::Path;
 
 pub use self::budget::{Budget, DEFAULT_MEMORY, Share};
-pub use self::decode::{Damage, Decoded, Header, Request, decode_bytes, header};
+pub use self::decode::{Damage, Decoded, Header, Request, decode_bytes, format_name, header};
 pub use self::guard::silence_decoders;
 pub use self::load::{ImageFile, Pixels, decode, load};
 pub use self::preprocessing::{
@@ -35,14 +35,26 @@ pub const EXTENSIONS: &[&str] = &[
     "bmp", "gif", "jfif", "jpeg", "jpg", "png", "tif", "tiff", "webp",
 ];
 
+/// The extensions, in lower case, of images that are not read.
+const UNREAD: &[&str] = &[
+    "arw", "avif", "cr2", "cr3", "dng", "exr", "heic", "heif", "hif", "ico", "j2k", "jp2", "jpx",
+    "jxl", "nef", "pbm", "pgm", "pnm", "ppm", "psd", "qoi", "svg", "tga",
+];
+
 /// Whether a walk through a folder should take `path` for an image, going by its name alone.
 #[must_use]
 pub fn has_image_extension(path: &Path) -> bool {
-    path.extension()
-        .and_then(|extension| extension.to_str())
-        .is_some_and(|extension| {
-            EXTENSIONS
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(extension))
-        })
+    extension_among(EXTENSIONS, path).is_some()
+}
+
+/// The extension, in lower case, of what is an image by its name, but none that is read.
+#[must_use]
+pub fn unread_image_extension(path: &Path) -> Option<&'static str> {
+    extension_among(UNREAD, path)
+}
+
+fn extension_among(extensions: &[&'static str], path: &Path) -> Option<&'static str> {
+    let extension = path.extension()?.to_str()?;
+    let mut known = extensions.iter().copied();
+    known.find(|known| known.eq_ignore_ascii_case(extension))
 }

@@ -126,6 +126,12 @@ pub fn header(bytes: &[u8]) -> Result<Header> {
     Format::of(bytes)?.header(bytes)
 }
 
+/// What an image file is called that begins so; none where it is not one that is read.
+#[must_use]
+pub fn format_name(start: &[u8]) -> Option<&'static str> {
+    Format::of(start).ok().map(|format| format.name)
+}
+
 /// A format that is read.
 #[derive(Clone, Copy)]
 struct Format {
