@@ -91,40 +91,6 @@ fn a_finished_file_leaves_no_partial_one() {
 }
 
 #[test]
-fn an_interrupted_run_keeps_its_rows_beside_an_untouched_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let output = folder.path().join("rows.ndjson");
-    let partial = folder.path().join("rows.ndjson.partial");
-    std::fs::write(&output, "before\n").unwrap();
-    let images = folder.path().join("images");
-    std::fs::create_dir(&images).unwrap();
-    for index in 0..5000 {
-        std::fs::hard_link(PHOTOS[0].0, images.join(format!("{index}.jpg")))
-            .or_else(|_| {
-                std::fs::copy(PHOTOS[0].0, images.join(format!("{index}.jpg"))).map(|_| ())
-            })
-            .unwrap();
-    }
-    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("senet"))
-        .args(["classify", "--format", "ndjson", "--output"])
-        .args([&output, &images])
-        .spawn()
-        .unwrap();
-    // Until the first rows are there; the run as a whole takes far longer.
-    while std::fs::metadata(&partial).map_or(0, |metadata| metadata.len()) == 0 {
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "the run ended before it was interrupted"
-        );
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(!rows(&partial).is_empty());
-    assert_eq!(std::fs::read_to_string(&output).unwrap(), "before\n");
-}
-
-#[test]
 fn an_empty_list_on_standard_input_is_an_error() {
     senet()
         .args(["classify", "-"])
@@ -301,6 +267,37 @@ fn names_that_are_not_utf8_are_read_and_told_apart() {
             .unwrap()
             .ends_with("/\\\\xff.jpg")
     );
+}
+
+#[test]
+fn the_extension_of_the_output_chooses_the_format() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, flags, first) in [
+        ("rows.csv", &[][..], "input,class_1"),
+        ("rows.CSV", &[], "input,class_1"),
+        ("rows.json", &[], "[\n {\"input\""),
+        ("rows.ndjson", &[], "{\"input\""),
+        ("rows.jsonl", &[], "{\"input\""),
+        ("rows.txt", &[], "tests/images"),
+        ("rows", &[], "tests/images"),
+        ("table.csv", &["--format", "table"], "tests/images"),
+    ] {
+        let output = folder.path().join(name);
+        senet()
+            .args(["classify", PHOTOS[0].0, "--output"])
+            .arg(&output)
+            .args(flags)
+            .assert()
+            .success()
+            .stdout("");
+        let text = std::fs::read_to_string(&output).unwrap();
+        assert!(text.starts_with(first), "{name}: {text}");
+    }
+    let standard = senet()
+        .args(["classify", PHOTOS[0].0, "--output", "-"])
+        .assert()
+        .success();
+    assert!(standard.get_output().stdout.starts_with(b"tests/images"));
 }
 
 #[test]

@@ -129,15 +129,19 @@ pub struct ClassifyArgs {
     /// Memory that all images in hand may take together, such as 512MiB or 4GiB
     #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = memory)]
     pub memory: u64,
-    /// How to write the rows
-    #[arg(short, long, value_enum, default_value_t = RowFormat::Table)]
-    pub format: RowFormat,
+    /// How to write the rows [default: as the extension of --output says, else table]
+    #[arg(short, long, value_enum)]
+    pub format: Option<RowFormat>,
     /// Say on standard error in the end where the time went
     #[arg(long)]
     pub timings: bool,
-    /// Write the rows to FILE; while it runs they are in FILE.partial, which is begun anew
+    /// Write the rows to FILE, or standard output where it is `-`; while it runs they are in
+    /// FILE.partial, which takes the place of FILE in the end
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Begin anew where a run that did not end left rows in FILE.partial
+    #[arg(long, requires = "output")]
+    pub overwrite: bool,
     #[command(flatten)]
     #[expect(
         missing_docs,

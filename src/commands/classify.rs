@@ -23,7 +23,7 @@ use crate::image::{Preprocessing, Request};
 use crate::model::Model;
 use crate::network::trace::trace;
 use crate::network::{Network, Shape};
-use crate::report::{Class, Classification, RowWriter};
+use crate::report::{Class, Classification, RowFormat, RowWriter};
 use crate::text::{escaped, shown_path};
 
 /// A batch's images, or why one is none.
@@ -57,14 +57,15 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     let read = read
         .chain(weights.paths().iter().map(PathBuf::as_path))
         .chain(arguments.labels.as_deref());
-    let output = Output::open(arguments.output.as_deref(), read)?;
-
-    let mut rows = RowWriter::new(
-        output,
-        arguments.format,
-        arguments.top_k.min(classifier.classes),
-    )?;
+    let path = arguments.output.as_deref();
+    let format = arguments.format.or_else(|| RowFormat::of(path?));
+    let format = format.unwrap_or(RowFormat::Table);
+    let output = Output::open(path, format, arguments.overwrite, read)?;
     let bar = progress_bar(inputs.len(), classifier.batch_size);
+    output.heed_signals(inputs.len(), &bar);
+
+    let top_k = arguments.top_k.min(classifier.classes);
+    let mut rows = RowWriter::new(output, format, top_k)?;
     let request = Request {
         damage: arguments.damaged,
         ..Request::new(&classifier.preprocessing)
@@ -98,7 +99,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     })?;
     bar.finish_and_clear();
     stopwatch.time(Stage::Write, || -> anyhow::Result<()> {
-        Ok(rows.finish().context(ROWS)?.finish()?)
+        rows.finish().context(ROWS)?.finish()
     })?;
     if arguments.timings {
         let timings = stopwatch.read(inputs.len());
@@ -186,7 +187,7 @@ fn write_batch(
         rows.write(&Classification { input, top, error })
             .context(ROWS)?;
     }
-    rows.flush().context(ROWS)?;
+    rows.get_mut().commit(inputs.len())?;
     Ok(failed)
 }
 

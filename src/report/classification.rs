@@ -91,13 +91,9 @@ impl<W: Write> RowWriter<W> {
         Ok(())
     }
 
-    /// Passes on what is buffered.
-    ///
-    /// # Errors
-    ///
-    /// Those of the output.
-    pub fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+    /// What the rows are written to; none is half written.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.out
     }
 
     /// Ends the output.
@@ -106,9 +102,7 @@ impl<W: Write> RowWriter<W> {
     ///
     /// Those of the output.
     pub fn finish(mut self) -> io::Result<W> {
-        if self.format == RowFormat::Json {
-            writeln!(self.out, "\n]")?;
-        }
+        self.out.write_all(self.format.ending().as_bytes())?;
         self.out.flush()?;
         Ok(self.out)
     }

@@ -11,6 +11,7 @@ mod timings;
 mod trace;
 
 use std::io::{self, Write};
+use std::path::Path;
 
 pub use bench::{Bench, Kind, Spread};
 use clap::ValueEnum;
@@ -42,6 +43,29 @@ pub enum RowFormat {
     Json,
     /// One object a line.
     Ndjson,
+}
+
+impl RowFormat {
+    /// What a file's extension stands for, in upper or lower case.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        match extension.as_str() {
+            "csv" => Some(Self::Csv),
+            "json" => Some(Self::Json),
+            "ndjson" | "jsonl" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
+
+    /// What makes a whole document of the rows so far.
+    #[must_use]
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Json => "\n]\n",
+            Self::Table | Self::Csv | Self::Ndjson => "",
+        }
+    }
 }
 
 /// How the list of networks is written.

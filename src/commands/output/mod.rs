@@ -1,0 +1,219 @@
+//! Where the rows of a run go, and what is left of them when it is cut short.
+
+mod interruption;
+mod partial;
+
+use std::fs::{File, Metadata};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::Context;
+use indicatif::ProgressBar;
+
+use self::partial::Partial;
+use crate::error::{Error, Result};
+use crate::report::RowFormat;
+use crate::text::shown_path;
+
+/// Where rows go: standard output, or a file that appears when it is whole.
+///
+/// What is written waits here until [`Output::commit`] passes it on, so that no row is torn.
+pub(super) struct Output {
+    target: Target,
+    waiting: Vec<u8>,
+}
+
+enum Target {
+    Standard(io::Stdout),
+    Device(File, PathBuf),
+    File {
+        partial: Arc<Mutex<Partial>>,
+        path: PathBuf,
+    },
+}
+
+impl Output {
+    /// Opens standard output, also where `path` is `-`, or `FILE.partial` beside the file asked
+    /// for; a device or pipe is written as it is.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be written, one that is among those `read`, or, unless asked to
+    /// `overwrite` them, rows that an earlier run left; nothing has been computed yet.
+    pub(super) fn open<'a>(
+        path: Option<&Path>,
+        format: RowFormat,
+        overwrite: bool,
+        read: impl Iterator<Item = &'a Path>,
+    ) -> Result<Self> {
+        let target = match path {
+            Some(path) if path.as_os_str() != "-" => Target::open(path, format, overwrite, read)?,
+            _ => Target::Standard(io::stdout()),
+        };
+        Ok(Self {
+            target,
+            waiting: Vec::new(),
+        })
+    }
+
+    /// From now on whoever interrupts the run is told where the rows of its `inputs` are.
+    pub(super) fn heed_signals(&self, inputs: usize, bar: &ProgressBar) {
+        if let Target::File { partial, .. } = &self.target {
+            interruption::heed(partial.clone(), inputs, bar.clone());
+        }
+    }
+
+    /// Passes on what was written: so many rows, each whole.
+    ///
+    /// # Errors
+    ///
+    /// A write that fails, saying which rows were written before.
+    pub(super) fn commit(&mut self, rows: usize) -> anyhow::Result<()> {
+        let bytes = std::mem::take(&mut self.waiting);
+        match &mut self.target {
+            Target::Standard(out) => {
+                let written = out.write_all(&bytes).and_then(|()| out.flush());
+                written.context("cannot write `standard output`")
+            }
+            Target::Device(out, path) => {
+                let written = out.write_all(&bytes).map_err(Error::file("write", path));
+                Ok(written?)
+            }
+            Target::File { partial, .. } => {
+                let mut partial = locked(partial);
+                let added = partial.add(&bytes, rows);
+                added.with_context(|| {
+                    let (path, rows) = (shown_path(partial.path()), partial.rows());
+                    format!("cannot write `{path}`, which holds {rows} whole rows")
+                })
+            }
+        }
+    }
+
+    /// Passes on the end of the output, and makes the partial file the one asked for.
+    ///
+    /// # Errors
+    ///
+    /// A last write or the renaming that fails; the partial file is left.
+    pub(super) fn finish(mut self) -> anyhow::Result<()> {
+        self.commit(0)?;
+        if let Target::File { partial, path } = &self.target {
+            let mut partial = locked(partial);
+            partial.become_file(path).with_context(|| {
+                let (path, partial) = (shown_path(path), shown_path(partial.path()));
+                format!("cannot write `{path}`, and all rows are in `{partial}`")
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Output {
+    /// A run that failed leaves a whole document of what rows it has.
+    fn drop(&mut self) {
+        if let Target::File { partial, .. } = &self.target {
+            locked(partial).end_early();
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.waiting.write(bytes)
+    }
+
+    /// Does nothing: where a row ends is said by [`Output::commit`].
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Target {
+    fn open<'a>(
+        path: &Path,
+        format: RowFormat,
+        overwrite: bool,
+        read: impl Iterator<Item = &'a Path>,
+    ) -> Result<Self> {
+        if path.is_dir() {
+            let directory = io::Error::from(io::ErrorKind::IsADirectory);
+            return Err(Error::file("write", path)(directory));
+        }
+        if path.exists() && !path.is_file() {
+            let device = File::options().write(true).open(path);
+            let device = device.map_err(Error::file("write", path))?;
+            return Ok(Self::Device(device, path.to_path_buf()));
+        }
+        // Through a link, so that the file it names is replaced, and not the link.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let mut partial_path = path.as_os_str().to_owned();
+        partial_path.push(".partial");
+        let partial_path = PathBuf::from(partial_path);
+        refuse_inputs([&path, &partial_path], read)?;
+        let partial = Partial::open(partial_path, format.ending(), overwrite)?;
+        Ok(Self::File {
+            partial: Arc::new(Mutex::new(partial)),
+            path,
+        })
+    }
+}
+
+/// Nothing is left half-changed while this is held.
+fn locked(partial: &Mutex<Partial>) -> MutexGuard<'_, Partial> {
+    partial.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Refuses to write what is to be `read`, be it by name or as standard input.
+fn refuse_inputs<'a>(
+    written: [&PathBuf; 2],
+    mut read: impl Iterator<Item = &'a Path>,
+) -> Result<()> {
+    let refused = |read: String| {
+        Err(Error::Usage(format!(
+            "`--output {}` would overwrite {read}, which is to be read",
+            shown_path(written[0])
+        )))
+    };
+    if let Some(stdin) = standard_input()
+        && let mut written = written.iter().filter_map(|path| path.metadata().ok())
+        && written.any(|written| is_same(&written, &stdin))
+    {
+        return refused("standard input".to_owned());
+    }
+    let is_written = |read: &&Path| {
+        written.iter().any(|written| {
+            written.file_name() == read.file_name()
+                && written.canonicalize().ok() == read.canonicalize().ok()
+                && written.exists()
+        })
+    };
+    match read.find(is_written) {
+        Some(read) => refused(format!("`{}`", shown_path(read))),
+        None => Ok(()),
+    }
+}
+
+/// What standard input is.
+#[cfg(unix)]
+fn standard_input() -> Option<Metadata> {
+    use std::os::fd::AsFd;
+    let stdin = io::stdin().as_fd().try_clone_to_owned().ok()?;
+    File::from(stdin).metadata().ok()
+}
+
+#[cfg(unix)]
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn standard_input() -> Option<Metadata> {
+    None
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &Metadata, _: &Metadata) -> bool {
+    false
+}

@@ -1,0 +1,286 @@
+//! `FILE.partial`: the rows of a run that has not ended.
+
+use std::fs::{File, Metadata, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::commands::complain;
+use crate::error::{Error, Result};
+use crate::text::shown_path;
+
+/// What this run alone writes. At every moment but that of a write it holds whole rows.
+pub(in crate::commands) struct Partial {
+    file: File,
+    path: PathBuf,
+    /// Bytes of whole rows.
+    length: u64,
+    rows: usize,
+    /// What makes the rows that are there a whole document.
+    ending: &'static str,
+    ended: bool,
+}
+
+impl Partial {
+    /// Takes the file at `path` for this run.
+    ///
+    /// # Errors
+    ///
+    /// One that cannot be written, that is no file or has another name too, that another run
+    /// writes, or, unless asked to `overwrite` it, one that holds something.
+    pub(super) fn open(path: PathBuf, ending: &'static str, overwrite: bool) -> Result<Self> {
+        let mut file = take(&path)?;
+        if !overwrite && let Some(held) = held(&mut file).map_err(Error::file("read", &path))? {
+            return Err(Error::Usage(format!(
+                "`{}` holds {held} of a run that did not end\nhint: `--overwrite` begins anew \
+                 without them; to keep them, give that file another name",
+                shown_path(&path)
+            )));
+        }
+        let emptied = file.set_len(0).and_then(|()| file.rewind());
+        emptied.map_err(Error::file("write", &path))?;
+        Ok(Self {
+            file,
+            path,
+            length: 0,
+            rows: 0,
+            ending,
+            ended: false,
+        })
+    }
+
+    pub(in crate::commands) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many rows it holds.
+    pub(in crate::commands) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Adds so many whole rows.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file; it holds the rows before these then.
+    pub(super) fn add(&mut self, bytes: &[u8], rows: usize) -> io::Result<()> {
+        if let Err(error) = self.file.write_all(bytes) {
+            self.end_early();
+            return Err(error);
+        }
+        self.length += bytes.len() as u64;
+        self.rows += rows;
+        Ok(())
+    }
+
+    /// Makes it the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system; it stays where it is then.
+    pub(super) fn become_file(&mut self, path: &Path) -> io::Result<()> {
+        self.ended = true;
+        std::fs::rename(&self.path, path)
+    }
+
+    /// Makes a whole document of the rows that are there; false where that was done before.
+    pub(in crate::commands) fn end_early(&mut self) -> bool {
+        if self.ended {
+            return false;
+        }
+        self.ended = true;
+        // Where a disk is full or broken, what it takes is all that can be had.
+        let _ = self.cut().and_then(|()| {
+            let ending = self.ending.as_bytes();
+            self.file.write_all(ending).or_else(|_| self.cut())
+        });
+        true
+    }
+
+    /// Cuts off what is behind the last whole row.
+    fn cut(&mut self) -> io::Result<()> {
+        self.file.set_len(self.length)?;
+        self.file.seek(SeekFrom::Start(self.length)).map(drop)
+    }
+}
+
+/// Opens the file at `path` as nobody else's, created where there is none.
+fn take(path: &Path) -> Result<File> {
+    loop {
+        if let Ok(metadata) = path.symlink_metadata() {
+            refuse_others(path, &metadata)?;
+        }
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        // Whatever takes its place meanwhile is neither followed nor waited for.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt;
+            options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        }
+        let file = options.open(path).map_err(Error::file("write", path))?;
+        let metadata = file.metadata().map_err(Error::file("write", path))?;
+        refuse_others(path, &metadata)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Usage(format!(
+                    "another run is writing `{}`\nhint: wait until it ends, or choose another \
+                     `--output`",
+                    shown_path(path)
+                )));
+            }
+            Err(TryLockError::Error(error)) => {
+                let path = shown_path(path);
+                let message = format!(
+                    "cannot lock `{path}`: {error}; another run with this `--output` would mix \
+                     its rows with these"
+                );
+                complain("warning", &message);
+            }
+        }
+        // The run that had it may have ended meanwhile: then it is that run's result by now.
+        if is_at(&metadata, path) {
+            return Ok(file);
+        }
+    }
+}
+
+/// Refuses what is not a file of its own: to write it would change something else.
+fn refuse_others(path: &Path, metadata: &Metadata) -> Result<()> {
+    let kind = metadata.file_type();
+    let problem = if kind.is_symlink() {
+        "is a symbolic link"
+    } else if kind.is_dir() {
+        "is a folder"
+    } else if !kind.is_file() {
+        "is no regular file"
+    } else if has_other_names(metadata) {
+        "has another name too, a hard link"
+    } else {
+        return Ok(());
+    };
+    Err(Error::Usage(format!(
+        "`{}`, where rows are written first, {problem}\nhint: remove it, or choose another \
+         `--output`",
+        shown_path(path)
+    )))
+}
+
+#[cfg(unix)]
+fn has_other_names(metadata: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(metadata) > 1
+}
+
+#[cfg(not(unix))]
+fn has_other_names(_: &Metadata) -> bool {
+    false
+}
+
+#[cfg(unix)]
+fn is_at(metadata: &Metadata, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let is_same = |there: Metadata| (there.dev(), there.ino()) == (metadata.dev(), metadata.ino());
+    path.symlink_metadata().is_ok_and(is_same)
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &Metadata, path: &Path) -> bool {
+    path.exists()
+}
+
+/// What would be lost with the content of a file, in words; none where that is no more than what
+/// a run writes before its first row.
+fn held(file: &mut File) -> io::Result<Option<String>> {
+    let bytes = file.metadata()?.len();
+    let mut start = Vec::new();
+    file.take(8).read_to_end(&mut start)?;
+    file.rewind()?;
+    let (count, unit) = match start.first() {
+        None => return Ok(None),
+        Some(b'[') => (count(file, b"\n {")?, "rows"),
+        Some(b'{') => (count(file, b"\n")?, "rows"),
+        Some(_) if start == b"input,cl" => (count(file, b"\n")?.saturating_sub(1), "rows"),
+        Some(_) => match count(file, b"\n")? {
+            0 => (bytes, "bytes"),
+            lines => (lines, "lines"),
+        },
+    };
+    Ok((count > 0).then(|| format!("{count} {unit}")))
+}
+
+/// How often `pattern`, which is to begin with what it holds only once, occurs in what is left of
+/// `file`.
+fn count(file: &mut File, pattern: &[u8]) -> io::Result<u64> {
+    let mut found = 0;
+    let mut matched = 0;
+    for byte in io::BufReader::with_capacity(1 << 16, file).bytes() {
+        let byte = byte?;
+        if byte != pattern[matched] {
+            matched = 0;
+        }
+        if byte == pattern[matched] {
+            matched += 1;
+        }
+        if matched == pattern.len() {
+            found += 1;
+            matched = 0;
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held_of(content: &str) -> Option<String> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(content.as_bytes()).unwrap();
+        file.rewind().unwrap();
+        held(&mut file).unwrap()
+    }
+
+    #[test]
+    fn rows_of_every_format_are_counted() {
+        for (content, expected) in [
+            ("[\n {\"input\":\"a\"},\n {\"input\":\"b\"}", Some("2 rows")),
+            ("[\n {\"input\":\"a\"}\n]\n", Some("1 rows")),
+            ("{\"input\":\"a\"}\n{\"input\":\"b\"}\n", Some("2 rows")),
+            ("input,class_1,error\na,3,\nb,3,\nc,", Some("2 rows")),
+            (" 82.7 %  cat  a\n 82.7 %  cat  b\n", Some("2 lines")),
+            ("no line", Some("7 bytes")),
+            ("", None),
+            ("[", None),
+            ("[\n]\n", None),
+            ("input,class_1,error\n", None),
+        ] {
+            assert_eq!(held_of(content).as_deref(), expected, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_does_not_fit_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.json.partial");
+        let mut partial = Partial::open(path.clone(), "\n]\n", false).unwrap();
+        partial.add(b"[\n {\"input\":\"a\"}", 1).unwrap();
+        // Half of a row, as a full disk leaves it.
+        partial.file.write_all(b",\n {\"inp").unwrap();
+        assert!(partial.end_early());
+        assert!(!partial.end_early());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "[\n {\"input\":\"a\"}\n]\n");
+    }
+
+    #[test]
+    fn a_second_run_is_refused_until_the_first_has_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv.partial");
+        let first = Partial::open(path.clone(), "", false).unwrap();
+        let second = Partial::open(path.clone(), "", true);
+        let error = second.err().unwrap().to_string();
+        assert!(error.starts_with("another run is writing `"), "{error}");
+        drop(first);
+        assert!(Partial::open(path, "", false).is_ok());
+    }
+}
