@@ -130,8 +130,8 @@ fn a_closed_pipe_changes_no_answer() {
         unread(&[&parity[..], &["--rtol", "1e-20", "--atol", "0"]].concat()),
         Some(1)
     );
-    // Rows that could not be written are not done.
-    assert_eq!(unread(&["classify", PHOTOS[0].0]), Some(1));
+    // Rows that could not be written are not done, but no input failed.
+    assert_eq!(unread(&["classify", PHOTOS[0].0]), Some(141));
 }
 
 #[test]
@@ -162,6 +162,76 @@ fn an_output_that_is_a_device_stays_one() {
         .args(["classify", PHOTOS[0].0, "--output", "/dev/full"])
         .assert()
         .code(2);
+}
+
+/// Runs a command by a shell, `"$@"` in its `script`.
+#[cfg(unix)]
+fn by_shell(script: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = std::process::Command::new("sh")
+        .args(["-c", script])
+        .arg(assert_cmd::cargo::cargo_bin!("senet"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), stderr)
+}
+
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_written_is_never_taken_for_done() {
+    let commands: [&[&str]; 5] = [
+        &["classify", PHOTOS[0].0],
+        &["models"],
+        &["trace"],
+        &["--help"],
+        &["--version"],
+    ];
+    let says = |script: &str, arguments: &[&str], expected: &str| {
+        let (status, stderr) = by_shell(script, arguments);
+        assert_eq!(status, Some(2), "{arguments:?}: {stderr}");
+        let expected = format!("error: cannot write `standard output`: {expected}");
+        assert!(stderr.starts_with(&expected), "{arguments:?}: {stderr}");
+    };
+    for arguments in commands {
+        says(r#""$0" "$@" >&-"#, arguments, "it is closed\n");
+        says(
+            r#""$0" "$@" >/dev/full"#,
+            arguments,
+            "No space left on device",
+        );
+        // What somebody chose to throw away, opened for writing or as Rust's runtime would.
+        for script in [r#""$0" "$@" >/dev/null"#, r#""$0" "$@" 1<>/dev/null"#] {
+            assert_eq!(by_shell(script, arguments), (Some(0), String::new()));
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("rows.csv");
+    let arguments = [
+        "classify",
+        PHOTOS[0].0,
+        "--output",
+        output.to_str().unwrap(),
+    ];
+    assert_eq!(
+        by_shell(r#""$0" "$@" >&-"#, &arguments),
+        (Some(0), String::new())
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_standard_error_that_takes_nothing_changes_no_answer() {
+    for script in [r#""$0" "$@" 2>&-"#, r#""$0" "$@" 2>/dev/full"#] {
+        let status = |arguments: &[&str]| by_shell(script, arguments).0;
+        assert_eq!(status(&["classify", PHOTOS[0].0, "no-such.jpg"]), Some(1));
+        assert_eq!(status(&["classify", PHOTOS[0].0, "--timings"]), Some(0));
+        assert_eq!(status(&["classify", "--no-such-flag"]), Some(2));
+        assert_eq!(
+            status(&["classify", "--weights", "no-such", PHOTOS[0].0]),
+            Some(2)
+        );
+    }
 }
 
 /// A copy of the program in `folder`, to be run by a user who may not do everything.

@@ -32,8 +32,15 @@ pub struct Cli {
     pub command: Command,
 }
 
-const EXIT_STATUS: &str = "Exit status: 0 done; 1 it ran and the answer is no (parity differs, \
-                           an input failed, a file fits no network); 2 it could not run.";
+/// In lines that stay whole on a terminal of 80 columns.
+const EXIT_STATUS: &str = "\
+Exit status:
+    0  done
+    1  it ran and the answer is no: parity differs, an input failed, a file
+       fits no network
+    2  it could not run, or could not write what it found
+  130  interrupted (SIGINT); 143 ended (SIGTERM)
+  141  whoever read the rows of `classify` closed the pipe before the last";
 
 const WEIGHTS: &str = "Safetensors file, folder with model.safetensors, or hf:OWNER/NAME[@REVISION] \
                        [default: the weights inside this program]";
@@ -84,6 +91,19 @@ pub enum Command {
     /// List the networks
     #[command(after_help = examples::MODELS)]
     Models(ModelsArgs),
+}
+
+impl Command {
+    /// Whether what it answers goes to standard output.
+    #[must_use]
+    pub fn writes_to_stdout(&self) -> bool {
+        match self {
+            Self::Classify(ClassifyArgs { output, .. }) => {
+                output.as_ref().is_none_or(|path| path.as_os_str() == "-")
+            }
+            _ => true,
+        }
+    }
 }
 
 /// `senet classify`.

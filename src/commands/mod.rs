@@ -93,6 +93,19 @@ fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Re
     }
 }
 
+/// Prints the help or version that was asked for.
+///
+/// # Errors
+///
+/// Standard output that cannot be written.
+pub fn print_help(help: &clap::Error) -> anyhow::Result<Outcome> {
+    to_stdout(|out| {
+        help.print()?;
+        out.flush()
+    })?;
+    Ok(Outcome::Yes)
+}
+
 /// Whether whoever reads our output went away.
 #[must_use]
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
