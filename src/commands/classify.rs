@@ -98,6 +98,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         classify_all(&classifier, batches, &mut rows, &bar, &stopwatch)
     })?;
     bar.finish_and_clear();
+    let formulas = rows.formulas();
     stopwatch.time(Stage::Write, || -> anyhow::Result<()> {
         rows.finish().context(ROWS)?.finish()
     })?;
@@ -105,6 +106,13 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         let timings = stopwatch.read(inputs.len());
         // Where standard error is closed there is nobody left to tell.
         let _ = timings.write_table(&mut io::stderr().lock());
+    }
+    if formulas > 0 {
+        let message = format!(
+            "names and labels that a spreadsheet takes for formulas, as they begin with `=`, `+`, \
+             `-` or `@`: {formulas}\nhint: have it import the columns as text"
+        );
+        super::complain("warning", &message);
     }
     for warning in passed_over.warnings() {
         super::complain("warning", &warning);

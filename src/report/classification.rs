@@ -35,6 +35,7 @@ pub struct RowWriter<W: Write> {
     format: RowFormat,
     top_k: usize,
     rows: usize,
+    formulas: usize,
 }
 
 impl<W: Write> RowWriter<W> {
@@ -62,6 +63,7 @@ impl<W: Write> RowWriter<W> {
             format,
             top_k,
             rows: 0,
+            formulas: 0,
         })
     }
 
@@ -74,6 +76,9 @@ impl<W: Write> RowWriter<W> {
         match self.format {
             RowFormat::Table => self.write_table(row)?,
             RowFormat::Csv => {
+                let texts = row.top.iter().map(|class| &class.label).chain([&row.input]);
+                let formulas = texts.filter(|text| text.starts_with(['=', '+', '-', '@']));
+                self.formulas += formulas.count();
                 let cells = self.csv(row);
                 write_csv(&mut self.out, &cells)?;
             }
@@ -89,6 +94,14 @@ impl<W: Write> RowWriter<W> {
         }
         self.rows += 1;
         Ok(())
+    }
+
+    /// How many cells of CSV a spreadsheet may take for formulas.
+    ///
+    /// They are written as they are all the same, as most programs do: a mark before them would
+    /// change the names for every other reader.
+    pub fn formulas(&self) -> usize {
+        self.formulas
     }
 
     /// What the rows are written to; none is half written.
@@ -128,23 +141,82 @@ impl<W: Write> RowWriter<W> {
     }
 
     fn csv(&self, row: &Classification) -> Vec<String> {
-        let mut cells = vec![row.input.clone()];
+        let mut cells = vec![one_line(&row.input)];
         for class in &row.top {
             cells.extend([
                 class.class.to_string(),
-                class.label.clone(),
+                one_line(&class.label),
                 class.probability.to_string(),
                 class.logit.to_string(),
             ]);
         }
         cells.resize(1 + 4 * self.top_k, String::new());
-        cells.push(row.error.clone().unwrap_or_default());
+        cells.push(row.error.as_deref().map(one_line).unwrap_or_default());
         cells
     }
+}
+
+/// A text without control characters, escaped as in the table, so that a row is a line.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => line.extend(c.escape_debug()),
+            false => line.push(c),
+        }
+    }
+    line
 }
 
 fn write_csv(out: &mut impl Write, cells: &[String]) -> io::Result<()> {
     let mut line = csv::Writer::from_writer(Vec::new());
     line.write_record(cells)?;
     out.write_all(&line.into_inner().map_err(csv::IntoInnerError::into_error)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(input: &str, label: &str) -> Classification {
+        Classification {
+            input: input.to_owned(),
+            top: vec![Class {
+                class: 1,
+                label: label.to_owned(),
+                probability: 0.5,
+                logit: -1.5,
+            }],
+            error: None,
+        }
+    }
+
+    fn csv(rows: &[Classification]) -> (String, usize) {
+        let mut writer = RowWriter::new(Vec::new(), RowFormat::Csv, 1).unwrap();
+        rows.iter().for_each(|row| writer.write(row).unwrap());
+        let formulas = writer.formulas();
+        let bytes = writer.finish().unwrap();
+        (String::from_utf8(bytes).unwrap(), formulas)
+    }
+
+    #[test]
+    fn a_row_of_csv_is_a_line_without_control_characters() {
+        let (text, _) = csv(&[row("a\nb\u{1b}\u{9b},é\u{200d}", "\"c\"\r")]);
+        let (_, line) = text.split_once('\n').unwrap();
+        let expected = "\"a\\nb\\u{1b}\\u{9b},é\u{200d}\",1,\"\"\"c\"\"\\r\",0.5,-1.5,\n";
+        assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn names_and_labels_that_are_formulas_are_counted_and_kept_but_numbers_are_none() {
+        let (text, formulas) = csv(&[
+            row("=1+1", "@a"),
+            row("+a", "b"),
+            row("-a", "b=c"),
+            row("a", "-"),
+            row("./=a", "b"),
+        ]);
+        assert_eq!(formulas, 5);
+        assert!(text.contains("\n=1+1,1,@a,0.5,-1.5,\n"), "{text}");
+    }
 }
