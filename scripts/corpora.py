@@ -10,9 +10,9 @@ crashes or takes more time or memory than it may.
     cargo build --release --example pixels
     python scripts/corpora.py FOLDER...
 
-With `--made` there is no need of a folder: the files are made, one for each
-odd case that is known to have been read wrongly by somebody, and each must come
-out as Pillow's or be among those that senet is known to refuse.
+`--made` needs no folder: it makes files, one for each odd case that decoders
+are known to get wrong (`odd_files/`), and each must come out as Pillow's, or in
+another way that is stated beside it with its reason.
 """
 
 from __future__ import annotations
@@ -180,6 +180,8 @@ def main(words: list[str] | None = None) -> None:
     if not arguments.made:
         mistakes = [outcome for outcome in outcomes if outcome.outcome in MISTAKES]
         wrong = [f"{len(mistakes)} of {len(outcomes)} files differ or failed"] if mistakes else []
+    if arguments.made and not wrong and arguments.format == "text":
+        print(f"\nall {len(outcomes)} made files come out as they should")
     if wrong:
         raise SystemExit("\n".join(f"error: {line}" for line in wrong))
 
