@@ -8,6 +8,7 @@ mod bmp;
 mod damage;
 mod decode;
 mod gif;
+mod jpeg;
 mod mutated;
 mod png;
 mod preprocessing;

@@ -4,7 +4,6 @@
 //! decoding will take is known before anything is allocated.
 
 mod bmp;
-mod generic;
 mod gif;
 mod jpeg;
 mod pixels;
@@ -61,7 +60,8 @@ pub enum Damage {
 pub struct Decoded {
     /// 8-bit RGB.
     pub pixels: RgbImage,
-    /// What is wrong with the file, where [`Damage::Accept`] let it pass.
+    /// What is wrong with the file though it was read: what [`Damage::Accept`] let pass, or what
+    /// whole files often have, such as a JPEG's bytes of no known meaning.
     pub damage: Option<String>,
 }
 
