@@ -82,10 +82,13 @@ fn send(signal: i32, child: &Child) {
     assert_eq!(sent, 0);
 }
 
-/// The rows of NDJSON, each of which must be whole.
-fn ndjson(path: &Path) -> Vec<Value> {
+/// The rows of JSON or NDJSON, each of which must be whole.
+fn rows_in(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
     assert!(text.is_empty() || text.ends_with('\n'));
+    if text.starts_with('[') {
+        return serde_json::from_str(&text).unwrap();
+    }
     let rows = text.lines().map(|line| serde_json::from_str(line).unwrap());
     rows.collect()
 }
@@ -102,12 +105,7 @@ fn an_interrupted_run_says_where_its_whole_rows_are() {
         let ended = child.wait_with_output().unwrap();
         // As a program ends that does not handle the signal: 130 and 143 in a shell.
         assert_eq!(ended.status.signal(), Some(signal));
-        let rows = if name.ends_with(".json") {
-            let text = fs::read(partial(&output)).unwrap();
-            serde_json::from_slice(&text).unwrap()
-        } else {
-            ndjson(&partial(&output))
-        };
+        let rows = rows_in(&partial(&output));
         assert!(!rows.is_empty());
         assert_eq!(
             stderr(&ended),
@@ -129,7 +127,7 @@ fn a_killed_run_leaves_its_rows_to_whoever_begins_again() {
     child.kill().unwrap();
     child.wait().unwrap();
     let left = fs::read(partial(&output)).unwrap();
-    let rows = ndjson(&partial(&output)).len();
+    let rows = rows_in(&partial(&output)).len();
 
     let refusal = refusal(&output, &[]);
     let expected = format!(
@@ -141,7 +139,7 @@ fn a_killed_run_leaves_its_rows_to_whoever_begins_again() {
 
     let again = classify(&output, &["--overwrite"]);
     assert!(again.status.success(), "{}", stderr(&again));
-    assert_eq!(ndjson(&output).len(), 1);
+    assert_eq!(rows_in(&output).len(), 1);
     assert!(!partial(&output).exists());
 }
 
@@ -237,11 +235,7 @@ fn a_full_disk_leaves_whole_rows() {
         }
         let ended = command.output().unwrap();
         assert_eq!(ended.status.code(), Some(2), "{}", stderr(&ended));
-        let rows = if name.ends_with(".json") {
-            serde_json::from_slice(&fs::read(partial(&output)).unwrap()).unwrap()
-        } else {
-            ndjson(&partial(&output))
-        };
+        let rows = rows_in(&partial(&output));
         assert!(!rows.is_empty());
         let expected = format!(
             "error: cannot write `{}`, which holds {} whole rows: File too large",

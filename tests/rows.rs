@@ -261,7 +261,7 @@ fn a_folder_that_cannot_be_read_has_its_row() {
     for name in ["photos", "photos.2024"] {
         let closed = images.join(name);
         std::fs::create_dir_all(&closed).unwrap();
-        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).unwrap();
     }
     std::fs::copy(PHOTOS[0].0, images.join("cat.jpg")).unwrap();
     let output = command.args(["images", "--top-k", "1"]).output().unwrap();

@@ -76,9 +76,9 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     let batches = inputs.chunks(classifier.batch_size);
     let failed = std::thread::scope(|scope| {
         let (sender, ahead) = sync_channel(BATCHES_AHEAD);
-        let loaded = batches.clone().map(load_batch);
+        let every = batches.clone().map(load_batch);
         let load_ahead = move || {
-            for images in loaded {
+            for images in every {
                 // The receiver is gone when writing failed: nothing is left to read for.
                 if sender.send(images).is_err() {
                     break;

@@ -160,9 +160,10 @@ impl<W: Write> RowWriter<W> {
 fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
-        match c.is_control() {
-            true => line.extend(c.escape_debug()),
-            false => line.push(c),
+        if c.is_control() {
+            line.extend(c.escape_debug());
+        } else {
+            line.push(c);
         }
     }
     line
@@ -193,7 +194,9 @@ mod tests {
 
     fn csv(rows: &[Classification]) -> (String, usize) {
         let mut writer = RowWriter::new(Vec::new(), RowFormat::Csv, 1).unwrap();
-        rows.iter().for_each(|row| writer.write(row).unwrap());
+        for row in rows {
+            writer.write(row).unwrap();
+        }
         let formulas = writer.formulas();
         let bytes = writer.finish().unwrap();
         (String::from_utf8(bytes).unwrap(), formulas)
