@@ -41,18 +41,16 @@ fn inspect(weights: &Weights, asked: Option<&str>, problem: Option<String>) -> R
         });
     }
     let numbers = |tensor: &InspectedTensor| tensor.shape.iter().product::<usize>() as u64;
-    let stated = asked.map(str::to_owned).or_else(|| weights.network.clone());
+    let asked = asked.map(super::named).transpose()?;
+    let stated = asked.map(|network| network.name.to_owned());
+    let stated = stated.or_else(|| weights.network.clone());
     let Fit {
         networks,
         differences,
         problem,
     } = match (asked, &stated) {
         // Of what was asked for, unlike of what the file says, the user can make sense.
-        (Some(asked), _) => compare(
-            weights,
-            &weights.with_classes(catalog::find(asked)?),
-            problem,
-        ),
+        (Some(asked), _) => compare(weights, &weights.with_classes(asked), problem),
         (None, Some(stated)) => match catalog::find(stated) {
             Ok(network) => compare(weights, &weights.with_classes(network), problem),
             Err(error) => Fit {

@@ -31,6 +31,7 @@ use crate::checkpoint::{Source, Weights};
 use crate::cli::{Cli, Command, DeviceArgs, DeviceName, Precision, WidthArgs};
 use crate::error::{Error, Result};
 use crate::image::silence_decoders;
+use crate::network::catalog::Named;
 use crate::network::{Architecture, Network, SqueezeWidth, catalog};
 use crate::report::{Format, Report};
 use crate::text;
@@ -128,11 +129,20 @@ fn weights(source: &Source) -> Result<Weights> {
     Ok(weights)
 }
 
+/// The network of this name; says how the name was understood where it is not the catalogue's own.
+fn named(name: &str) -> Result<&'static Network> {
+    let Named { network, note } = catalog::understand(name)?;
+    if let Some(note) = note {
+        complain("note", &note);
+    }
+    Ok(network)
+}
+
 /// The network asked for by name, else that of the weights.
 fn network(name: Option<&str>, weights: Option<&Weights>, widths: WidthArgs) -> Result<Network> {
     let network = match (name, weights) {
-        (Some(name), Some(weights)) => weights.with_classes(catalog::find(name)?),
-        (Some(name), None) => catalog::find(name)?.clone(),
+        (Some(name), Some(weights)) => weights.with_classes(named(name)?),
+        (Some(name), None) => named(name)?.clone(),
         (None, Some(weights)) => weights.network()?,
         (None, None) => Weights::embedded()?.network()?,
     };

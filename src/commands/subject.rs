@@ -81,9 +81,11 @@ fn name(word: &OsStr) -> Result<Option<&str>> {
         return Ok(None);
     };
     match catalog::find(name) {
+        Ok(network) if network.name == name => Ok(Some(name)),
+        // A file goes before another spelling of a name, and one that is not there is a better
+        // answer to a path than a network's name.
+        _ if path.exists() || is_safetensors(path) => Ok(None),
         Ok(_) => Ok(Some(name)),
-        // A file that is not there is a better answer to a path than a network's name.
-        Err(_) if path.exists() || is_safetensors(path) => Ok(None),
         Err(error) => Err(error),
     }
 }

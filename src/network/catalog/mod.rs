@@ -4,17 +4,18 @@ mod blocks;
 mod cadene;
 mod inception;
 mod keras;
+mod lookup;
 mod timm;
 mod vgg;
 
 pub use blocks::{SE_BLOCK, SE_BOTTLENECK};
+pub use lookup::{Named, find, understand};
 
 use super::architecture::{
     Architecture, Block, Bottleneck, ResNet, Shortcut, SqueezeWidth, Stem, StemConvs, StemPool,
     Strided,
 };
 use super::{Convention, Input, Network, Published, Top1};
-use crate::error::{Error, Result};
 use crate::image::{IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing};
 
 const FAMILIES: &[&[Network]] = &[
@@ -161,53 +162,5 @@ impl Network {
             ..self.published
         };
         Self { published, ..self }
-    }
-}
-
-/// The network called `name`.
-///
-/// # Errors
-///
-/// An unknown name, with the nearest known one as a hint.
-pub fn find(name: &str) -> Result<&'static Network> {
-    networks()
-        .find(|network| network.name == name)
-        .ok_or_else(|| Error::UnknownNetwork {
-            name: name.to_owned(),
-            hint: nearest(name),
-        })
-}
-
-fn nearest(name: &str) -> String {
-    let distance = |network: &Network| strsim::damerau_levenshtein(name, network.name);
-    match networks().min_by_key(|network| distance(network)) {
-        // Further apart than that, two names share little more than their length.
-        Some(network) if distance(network) <= network.name.len() / 3 => {
-            format!("did you mean `{}`?", network.name)
-        }
-        Some(network) => format!(
-            "the nearest name is `{}`; `senet models` lists them all",
-            network.name
-        ),
-        None => "`senet models` lists the networks there are".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unknown_name_gets_the_nearest_as_a_hint() {
-        let error = find("seresnet21").unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "unknown network `seresnet21`\nhint: did you mean `seresnet20`?"
-        );
-        let error = find("zzz").unwrap_err().to_string();
-        assert!(
-            error.ends_with("; `senet models` lists them all"),
-            "{error}"
-        );
     }
 }

@@ -1,0 +1,423 @@
+//! From what people and other programs call a network to the catalogue's name for it.
+
+use std::cmp::Reverse;
+
+use super::{Network, networks};
+use crate::error::{Error, Result};
+use crate::text::shown;
+
+/// The names that timm has given up, and what it calls the same now.
+const DEPRECATED: &str = include_str!("timm_deprecated.tsv");
+
+/// Longer than any name of timm's, tag included; what is longer is compared with none.
+const LONGEST_NAME: usize = 100;
+
+/// A network, and how its name was understood.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Named {
+    /// The network.
+    pub network: &'static Network,
+    /// How, where the name is not the catalogue's own: a sentence.
+    pub note: Option<String>,
+}
+
+/// The network called `name`: by the catalogue, by timm with a tag (`seresnet50.ra2_in1k`) or as
+/// a repository (`timm/seresnet50.ra2_in1k`), by a name that timm has given up, or by one of
+/// these with other capitals and separators (`SE-ResNet-50`).
+///
+/// ```
+/// use senet::network::catalog;
+///
+/// let named = catalog::understand("gluon_senet154")?;
+/// assert_eq!(named.network.name, "senet154");
+/// assert!(named.note.is_some_and(|note| note.contains("`senet154.gluon_in1k`")));
+/// # Ok::<(), senet::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// An unknown name, with the likeliest known one as a hint where one is near; a name that means
+/// one network in one code base and another elsewhere.
+pub fn understand(name: &str) -> Result<Named> {
+    if let Some(network) = networks().find(|network| network.name == name) {
+        return Ok(Named {
+            network,
+            note: None,
+        });
+    }
+    let unknown = |hint: String| Error::UnknownNetwork {
+        name: name.to_owned(),
+        hint,
+    };
+    if name.len() > LONGEST_NAME {
+        return Err(unknown(format!(
+            "a name has at most {LONGEST_NAME} bytes, this one {}; {LIST}",
+            name.len()
+        )));
+    }
+    let (bare, tag) = split(name);
+    if tag.is_some_and(|tag| EXTENSIONS.contains(&tag)) {
+        return Err(unknown("`--weights` takes a file".to_owned()));
+    }
+    if let Some((_, present)) = deprecated().find(|(former, _)| *former == bare) {
+        let (network, tag) = split(present);
+        return match networks().find(|other| other.name == network) {
+            Some(network) => Ok(Named {
+                network,
+                note: Some(format!(
+                    "`{}` is what timm called `{present}` formerly{}",
+                    shown(name),
+                    weights_of(network, tag)
+                )),
+            }),
+            None if present.is_empty() => Err(unknown(format!("timm has removed it; {LIST}"))),
+            None => Err(unknown(format!(
+                "timm calls it `{present}` now, and this program has no `{network}`; {LIST}"
+            ))),
+        };
+    }
+    if let Some((cadene, timm)) = of_two_code_bases(bare) {
+        return Err(unknown(format!(
+            "pretrained-models.pytorch has a network of this name, `{cadene}` here, which computes \
+             something else than timm's `{timm}`; name one of the two"
+        )));
+    }
+    let folded = fold(bare);
+    let is_spelling = bare
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_ ()".contains(c));
+    match networks().find(|network| fold(network.name) == folded) {
+        Some(network) if is_spelling => Ok(Named {
+            network,
+            note: Some(format!(
+                "`{}` is read as `{}`{}",
+                shown(name),
+                network.name,
+                weights_of(network, tag)
+            )),
+        }),
+        _ => Err(unknown(likeliest(bare))),
+    }
+}
+
+/// [`understand`] without the note.
+///
+/// # Errors
+///
+/// Those of [`understand`].
+pub fn find(name: &str) -> Result<&'static Network> {
+    understand(name).map(|named| named.network)
+}
+
+/// Behind a dot, what files end in and no tag of timm's is.
+const EXTENSIONS: [&str; 8] = [
+    "safetensors",
+    "pth",
+    "pt",
+    "bin",
+    "h5",
+    "keras",
+    "onnx",
+    "json",
+];
+
+/// What to do about a name that is like none.
+const LIST: &str = "`senet models` lists the networks there are";
+
+/// Without the owner in front, as timm and the hub write it, and the tag behind the first dot.
+fn split(name: &str) -> (&str, Option<&str>) {
+    let name = ["hf:", "hf-hub:", "hf_hub:"]
+        .iter()
+        .find_map(|prefix| name.strip_prefix(prefix))
+        .unwrap_or(name);
+    let name = name.strip_prefix("timm/").unwrap_or(name);
+    match name.split_once('.') {
+        Some((name, tag)) => (name, Some(tag)),
+        None => (name, None),
+    }
+}
+
+/// Former names with the present ones.
+fn deprecated() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = DEPRECATED.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once('\t'))
+}
+
+/// Where the weights of a tag are, if they are known to be on the hub.
+fn weights_of(network: &Network, tag: Option<&str>) -> String {
+    match tag {
+        Some(tag) if network.published.tags.contains(&tag) => {
+            format!("; its weights are `hf:timm/{}.{tag}`", network.name)
+        }
+        _ => String::new(),
+    }
+}
+
+/// The networks that `se_resnet50` and its like may mean: pretrained-models.pytorch writes so
+/// what timm calls `legacy_seresnet50`.
+fn of_two_code_bases(name: &str) -> Option<(&'static str, &'static str)> {
+    let rest = name.strip_prefix("se_")?;
+    let called = |name: String| {
+        let network = networks().find(|network| network.name == name)?;
+        Some(network.name)
+    };
+    Some((
+        called(format!("legacy_se{rest}"))?,
+        called(format!("se{rest}"))?,
+    ))
+}
+
+/// Letters and digits alone, in lower case.
+fn fold(name: &str) -> String {
+    let kept = name.chars().filter(char::is_ascii_alphanumeric);
+    kept.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// The network that `name` is likeliest meant for, as a hint.
+///
+/// Of two that are as far, the one that begins alike for longer, then one that has published
+/// weights.
+fn likeliest(name: &str) -> String {
+    let folded = fold(name);
+    let nearest = networks().min_by_key(|network| {
+        (
+            distance(name, &folded, network.name),
+            Reverse(alike(&folded, &fold(network.name))),
+            network.published.tags.is_empty(),
+        )
+    });
+    match nearest {
+        // Further apart than that, two names share little more than their length.
+        Some(network)
+            if distance(name, &folded, network.name) <= EDIT * fold(network.name).len() / 3 =>
+        {
+            format!("did you mean `{}`?", network.name)
+        }
+        _ => LIST.to_owned(),
+    }
+}
+
+/// How many characters both begin with.
+fn alike(a: &str, b: &str) -> usize {
+    a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count()
+}
+
+/// A character more, less or another, or two that changed places.
+const EDIT: usize = 4;
+/// A character that looks like another.
+const LOOK_ALIKE: usize = 1;
+/// A name that leaves out what follows an underscore: `seresnext50`.
+const SHORTENED: usize = 2;
+
+/// How far a name, and the same folded, is from one of the catalogue's.
+fn distance(name: &str, folded: &str, known: &str) -> usize {
+    let rest = known.strip_prefix(name);
+    if rest.is_some_and(|rest| rest.starts_with('_')) {
+        return SHORTENED;
+    }
+    edits(folded.as_bytes(), fold(known).as_bytes())
+}
+
+/// The least weight of edits from `a` to `b`, no character being edited twice.
+fn edits(a: &[u8], b: &[u8]) -> usize {
+    let width = b.len() + 1;
+    let mut least = vec![0; (a.len() + 1) * width];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            least[i * width + j] = match (i, j) {
+                (0, _) => j * EDIT,
+                (_, 0) => i * EDIT,
+                _ => {
+                    let before =
+                        |rows: usize, columns: usize| least[(i - rows) * width + j - columns];
+                    let replaced = before(1, 1) + replacement(a[i - 1], b[j - 1]);
+                    let added_or_left_out = before(1, 0).min(before(0, 1)) + EDIT;
+                    let swapped = (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                        .then(|| before(2, 2) + EDIT);
+                    replaced
+                        .min(added_or_left_out)
+                        .min(swapped.unwrap_or(usize::MAX))
+                }
+            };
+        }
+    }
+    least[a.len() * width + b.len()]
+}
+
+fn replacement(a: u8, b: u8) -> usize {
+    const ALIKE: [&[u8]; 3] = [b"o0", b"l1i", b"s5"];
+    if a == b {
+        0
+    } else if ALIKE.iter().any(|set| set.contains(&a) && set.contains(&b)) {
+        LOOK_ALIKE
+    } else {
+        EDIT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(name: &str) -> String {
+        find(name).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn no_two_networks_are_one_when_folded() {
+        let mut folded: Vec<String> = networks().map(|network| fold(network.name)).collect();
+        let count = folded.len();
+        folded.sort_unstable();
+        folded.dedup();
+        assert_eq!(folded.len(), count);
+        assert!(networks().all(|network| network.name.len() <= LONGEST_NAME));
+    }
+
+    #[test]
+    fn the_catalogues_own_names_need_no_note() {
+        for network in networks() {
+            let named = understand(network.name).unwrap();
+            assert_eq!((named.network.name, named.note), (network.name, None));
+        }
+    }
+
+    #[test]
+    fn other_spellings_are_understood_and_said() {
+        for (name, expected) in [
+            ("SEResNet50", "seresnet50"),
+            ("se-resnet50", "seresnet50"),
+            ("SE-ResNeXt-50 (32x4d)", "seresnext50_32x4d"),
+            ("seresnet50.ra2_in1k", "seresnet50"),
+            ("timm/seresnet50.ra2_in1k", "seresnet50"),
+            ("hf:timm/seresnet50.ra2_in1k", "seresnet50"),
+            ("seresnet50.of_my_own", "seresnet50"),
+            ("inceptionresnetv2", "inception_resnet_v2"),
+        ] {
+            let named = understand(name).unwrap();
+            assert_eq!(named.network.name, expected, "{name}");
+            let note = named.note.unwrap();
+            let said = format!("`{name}` is read as `{expected}`");
+            let weights = "; its weights are `hf:timm/seresnet50.ra2_in1k`";
+            let expected = if name.ends_with("ra2_in1k") {
+                said + weights
+            } else {
+                said
+            };
+            assert_eq!(note, expected);
+        }
+    }
+
+    #[test]
+    fn names_that_timm_gave_up_are_those_of_today() {
+        for (name, network, present) in [
+            ("gluon_seresnext50_32x4d", "seresnext50_32x4d", "gluon_in1k"),
+            ("tv_resnet50", "resnet50", "tv_in1k"),
+            ("ssl_resnet18", "resnet18", "fb_ssl_yfcc100m_ft_in1k"),
+            (
+                "swsl_resnext101_32x8d",
+                "resnext101_32x8d",
+                "fb_swsl_ig1b_ft_in1k",
+            ),
+            ("gluon_resnet50_v1b", "resnet50", "gluon_in1k"),
+            ("timm/gluon_senet154", "senet154", "gluon_in1k"),
+        ] {
+            let named = understand(name).unwrap();
+            assert_eq!(named.network.name, network, "{name}");
+            let expected = format!(
+                "`{name}` is what timm called `{network}.{present}` formerly; its weights are \
+                 `hf:timm/{network}.{present}`"
+            );
+            assert_eq!(named.note.unwrap(), expected);
+        }
+        let untagged = understand("seresnext26tn_32x4d").unwrap();
+        assert_eq!(
+            untagged.note.unwrap(),
+            "`seresnext26tn_32x4d` is what timm called `seresnext26t_32x4d` formerly"
+        );
+    }
+
+    #[test]
+    fn every_former_name_is_understood_or_says_what_it_is_now() {
+        let mut understood = 0;
+        for (former, present) in deprecated() {
+            let (network, _) = split(present);
+            match understand(former) {
+                Ok(named) => {
+                    understood += 1;
+                    assert_eq!(named.network.name, network);
+                }
+                Err(error) => {
+                    let expected = format!(
+                        "unknown network `{former}`\nhint: timm calls it `{present}` now, and \
+                         this program has no `{network}`; {LIST}"
+                    );
+                    assert_eq!(error.to_string(), expected);
+                }
+            }
+        }
+        assert!(understood >= 30, "{understood}");
+        assert!(refusal("gluon_resnet50_v1s").contains("`resnet50s.gluon_in1k`"));
+    }
+
+    #[test]
+    fn a_name_that_is_another_network_elsewhere_is_not_guessed() {
+        let error = refusal("se_resnet50");
+        assert!(
+            error.contains("`legacy_seresnet50` here") && error.contains("timm's `seresnet50`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_gets_the_likeliest_as_a_hint() {
+        for (name, likeliest) in [
+            ("seresnet5O", "seresnet50"),
+            ("SERESNET5O", "seresnet50"),
+            ("seresnetl8", "seresnet18"),
+            ("seresnet21", "seresnet20"),
+            ("sereesnet34", "seresnet34"),
+            ("serenset152", "seresnet152"),
+            ("resent18", "resnet18"),
+            ("seresnext50", "seresnext50_32x4d"),
+            ("seresnext50_32x4b", "seresnext50_32x4d"),
+            ("legacy_seresnet5O", "legacy_seresnet50"),
+            ("senet145", "senet154"),
+            ("seresnet5O.ra2_in1k", "seresnet50"),
+        ] {
+            let expected = format!("unknown network `{name}`\nhint: did you mean `{likeliest}`?");
+            assert_eq!(refusal(name), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_like_none_gets_no_other_as_a_hint() {
+        for name in ["zzz", "", "efficientnet_b0", "vit_base_patch16_224", "猫"] {
+            let expected = format!("unknown network `{name}`\nhint: {LIST}");
+            assert_eq!(refusal(name), expected);
+        }
+    }
+
+    #[test]
+    fn a_path_is_no_spelling_of_a_name() {
+        for path in [
+            "./resnet18",
+            "/resnet18",
+            "../resnet18",
+            "resnet18/",
+            "nets/resnet18",
+            "resnet18.safetensors",
+            "resnet18.pth",
+            "resnet18\0",
+            "resnet18\n",
+        ] {
+            assert!(find(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_megabytes_is_compared_with_none_and_not_repeated() {
+        let error = refusal(&"seresnet50 ".repeat(2_200_000));
+        assert!(error.contains("this one 24200000; "), "{error}");
+        assert!(error.len() < 500);
+    }
+}
