@@ -329,6 +329,15 @@ fn folders_without_safetensors_say_what_is_there_instead() {
     let folder = tempfile::tempdir().unwrap();
     let said = || refusal(folder.path(), &[]);
     assert!(said().ends_with("has no `model.safetensors`\n"));
+    fs::write(folder.path().join("net.weights.h5"), "").unwrap();
+    assert!(said().contains("has no `model.safetensors`, but `net.weights.h5`: HDF5"));
+    fs::write(folder.path().join("net.keras"), "").unwrap();
+    assert!(said().contains("but `net.keras`: a model of Keras\nhint: `python scripts/export.py"));
+    fs::write(folder.path().join("saved_model.pb"), "").unwrap();
+    assert!(said().contains("but `saved_model.pb`: a SavedModel of TensorFlow\nhint: "));
+    fs::remove_file(folder.path().join("saved_model.pb")).unwrap();
+    fs::remove_file(folder.path().join("net.keras")).unwrap();
+    fs::remove_file(folder.path().join("net.weights.h5")).unwrap();
     fs::write(folder.path().join("weights.pth"), "").unwrap();
     assert!(said().contains("has no `model.safetensors`, but `weights.pth`: pickled Python"));
     fs::write(folder.path().join("pytorch_model.bin"), "").unwrap();

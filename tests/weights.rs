@@ -219,11 +219,52 @@ fn nan_in_the_first_layer_reaches_the_answer() {
 fn a_pickle_is_told_from_a_damaged_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pytorch_model.bin");
-    std::fs::write(&path, b"PK\x03\x04 and so on").unwrap();
+    std::fs::write(
+        &path,
+        b"PK\x03\x04\x14\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\0\0\0archive/data.pkl",
+    )
+    .unwrap();
     let output = senet(&["classify", "--weights", path.to_str().unwrap(), CAT]);
     assert_eq!(output.status.code(), Some(2));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.contains("pickled Python objects"), "{stderr}");
+}
+
+#[test]
+fn files_of_other_kinds_are_named_with_a_next_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights");
+    for (bytes, is, hint) in [
+        (&b"\x89HDF\r\n\x1a\n\0\0\0\0"[..], "HDF5", ".keras"),
+        (b"\x08\x08\x12\x07pytorch", "an ONNX network", "save_file"),
+        (b"GGUF\x03\0\0\0", "GGUF", "save_file"),
+        (b"<html>", "a page of the web", "download"),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        for flag in ["--weights", "--reference"] {
+            let arguments = match flag {
+                "--weights" => vec!["classify", flag, path.to_str().unwrap(), CAT],
+                _ => vec!["parity", "--weights", SHIPPED, flag, path.to_str().unwrap()],
+            };
+            let output = senet(&arguments);
+            assert_eq!(output.status.code(), Some(2));
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            let expected = said(
+                &path,
+                &format!("error: `FILE` is no safetensors file, but {is}"),
+            );
+            assert!(stderr.starts_with(&expected), "{stderr}");
+            let (_, said) = stderr.split_once("\nhint: ").unwrap();
+            assert!(said.contains(hint), "{stderr}");
+        }
+    }
+    let output = senet(&["classify", "--weights", CAT, CAT]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let expected = format!(
+        "error: `{CAT}` is no safetensors file, but a JPEG image, and no weights\nhint: images \
+         are named without a flag, as in `senet classify cat.jpg`\n"
+    );
+    assert_eq!(stderr, expected);
 }
 
 #[test]

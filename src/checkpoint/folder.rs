@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::kind::Kind;
 use crate::error::{Error, Result};
+use crate::text::shown_path;
 
 /// What every published repository and folder calls its weights.
 pub(super) const WEIGHTS: &str = "model.safetensors";
@@ -12,6 +14,8 @@ pub(super) const CONFIG: &str = "config.json";
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 /// What was published before safetensors: pickled Python, which runs code when it is read.
 pub(super) const PICKLED: &str = "pytorch_model.bin";
+/// TensorFlow's network in a folder, beside its weights.
+const SAVED_MODEL: &str = "saved_model.pb";
 
 /// The most that a file which describes weights may have, before memory is spent on it: what the
 /// hub itself reads of a header. The longest of timm's `config.json` has 1 kB.
@@ -36,7 +40,7 @@ pub(super) fn find(path: &Path) -> Result<Files> {
         let weights = path.join(WEIGHTS);
         if !weights.exists() {
             return Err(Error::Checkpoint {
-                file: path.display().to_string(),
+                file: shown_path(path),
                 problem: format!("has no `{WEIGHTS}`{}", instead(path)),
             });
         }
@@ -52,47 +56,61 @@ pub(super) fn find(path: &Path) -> Result<Files> {
 
 /// What a folder has in place of weights, and what to do about it.
 fn instead(folder: &Path) -> String {
+    /// Files that are looked at: a folder without weights may hold a million photographs.
+    const LOOKED_AT: usize = 10_000;
     if folder.join(INDEX).exists() {
         return sharded();
     }
     if folder.join(PICKLED).exists() {
-        return pickled(PICKLED);
+        return pickled();
     }
-    let mut names: Vec<PathBuf> = match std::fs::read_dir(folder) {
-        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+    if folder.join(SAVED_MODEL).exists() {
+        return but(SAVED_MODEL, Kind::SavedModel);
+    }
+    let mut paths: Vec<PathBuf> = match std::fs::read_dir(folder) {
+        Ok(entries) => entries
+            .take(LOOKED_AT)
+            .flatten()
+            .map(|entry| entry.path())
+            .collect(),
         Err(_) => Vec::new(),
     };
-    names.sort_unstable();
-    let with_extension = |extensions: &[&str]| {
-        names.iter().find(|path| {
-            let extension = path.extension().and_then(|extension| extension.to_str());
-            extension.is_some_and(|extension| extensions.contains(&extension))
-        })
+    paths.sort_unstable();
+    let is_safetensors = |path: &&PathBuf| {
+        path.extension()
+            .is_some_and(|extension| extension == "safetensors")
     };
-    if let Some(file) = with_extension(&["safetensors"]) {
-        format!("\nhint: name the file itself: `{}`", file.display())
-    } else if let Some(file) = with_extension(&["bin", "pth", "pt"]) {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        pickled(&name)
-    } else {
-        String::new()
+    let mut files = paths.iter().filter(is_safetensors);
+    if let Some(file) = files.next() {
+        let more = match files.count() {
+            0 => String::new(),
+            more => format!(", one of {}", more + 1),
+        };
+        return format!("\nhint: name the file itself: `{}`{more}", shown_path(file));
+    }
+    let mut others = paths
+        .iter()
+        .filter_map(|path| Some((path, Kind::of_name(path)?)));
+    match others.next() {
+        Some((path, kind)) => {
+            let name = path.file_name().unwrap_or_default();
+            but(&shown_path(Path::new(name)), kind)
+        }
+        None => String::new(),
     }
 }
 
 /// Said of a folder or repository whose weights are split.
 pub(super) fn sharded() -> String {
-    format!(
-        ", but `{INDEX}`: its weights are split over several files, which this program does not \
-         read\nhint: in Python, load it with timm and save it with `timm.models.save_for_hf(model, \
-         folder, safe_serialization=True)`"
-    )
+    but(INDEX, Kind::Index)
 }
 
 /// Said of a folder or repository that holds pickled weights alone.
-pub(super) fn pickled(name: &str) -> String {
-    format!(
-        ", but `{name}`: pickled Python objects, which this program does not read, as reading \
-         them can run any code\nhint: in Python, load it with timm and save it with \
-         `timm.models.save_for_hf(model, folder, safe_serialization=True)`"
-    )
+pub(super) fn pickled() -> String {
+    but(PICKLED, Kind::Pickle)
+}
+
+/// Said of a folder or repository that has a file of this name in place of weights.
+fn but(name: &str, kind: Kind) -> String {
+    format!(", but `{name}`: {}", kind.explained())
 }

@@ -15,7 +15,8 @@ use serde::Deserialize;
 use serde::de::value::StrDeserializer;
 use serde::de::{self, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-use super::folder::{MOST_BYTES, pickled};
+use super::folder::MOST_BYTES;
+use super::kind::{FIRST_BYTES, Kind};
 use crate::text::shown;
 
 /// The most tensors of a file; the largest network of the catalogue reads some two thousand.
@@ -45,14 +46,14 @@ pub(super) fn read(file: &mut impl Read, length: u64) -> Result<(usize, Metadata
     if length == 0 {
         return Err("is empty; expected a safetensors file".to_owned());
     }
-    let mut beginning = Vec::new();
-    file.take(LENGTH)
-        .read_to_end(&mut beginning)
+    let mut first = Vec::new();
+    file.take(FIRST_BYTES)
+        .read_to_end(&mut first)
         .map_err(cannot)?;
-    if let Some(problem) = other_format(&beginning) {
-        return Err(problem);
+    if let Some(kind) = Kind::of(&first) {
+        return Err(format!("is no safetensors file, but {}", kind.explained()));
     }
-    let Some(header) = beginning.first_chunk() else {
+    let Some((header, behind)) = first.split_first_chunk() else {
         return Err(broken("it ends within the length of its header"));
     };
     let header = u64::from_le_bytes(*header);
@@ -67,7 +68,11 @@ pub(super) fn read(file: &mut impl Read, length: u64) -> Result<(usize, Metadata
         return Err(broken(&format!("its header would have {header}")));
     }
     let mut text = Vec::new();
-    file.take(header).read_to_end(&mut text).map_err(cannot)?;
+    behind
+        .chain(file)
+        .take(header)
+        .read_to_end(&mut text)
+        .map_err(cannot)?;
     if text.len() as u64 != header {
         return Err(broken("it was shortened while it was read"));
     }
@@ -83,13 +88,6 @@ pub(super) fn read(file: &mut impl Read, length: u64) -> Result<(usize, Metadata
         Some(end) => Err(broken(&format!("its tensors end at byte {end}"))),
         None => Err(broken("its tensors end beyond any file")),
     }
-}
-
-/// What a file is that begins like this, and is no safetensors file.
-fn other_format(beginning: &[u8]) -> Option<Problem> {
-    // How zip archives begin, and what pickles of Python begin with.
-    let is_pickled = beginning.starts_with(b"PK\x03\x04") || beginning.starts_with(b"\x80\x02");
-    is_pickled.then(|| format!("is no safetensors file{}", pickled("pickled weights")))
 }
 
 /// The header from its JSON.

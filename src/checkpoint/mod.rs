@@ -8,6 +8,7 @@ mod header;
 mod hub;
 mod imagenet;
 mod keys;
+mod kind;
 mod origin;
 mod recognition;
 mod reference;

@@ -24,8 +24,8 @@ fn what_a_repository_lacks_is_named() {
         (
             "weights in several files",
             no_weights(&["model.safetensors.index.json"]),
-            "has no `model.safetensors`, but `model.safetensors.index.json`: its weights are \
-             split over several files, which this program does not read\nhint: in Python, load \
+            "has no `model.safetensors`, but `model.safetensors.index.json`: the index of \
+             weights that are split over several files, which this program does not read\nhint: in Python, load \
              it with timm and save it with `timm.models.save_for_hf(model, folder, \
              safe_serialization=True)`",
         ),

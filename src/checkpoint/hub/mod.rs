@@ -229,7 +229,7 @@ impl Hub<'_> {
         let instead = if has(INDEX) {
             folder::sharded()
         } else if has(PICKLED) {
-            folder::pickled(PICKLED)
+            folder::pickled()
         } else {
             String::new()
         };
