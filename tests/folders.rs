@@ -211,6 +211,39 @@ fn an_unknown_architecture_gets_the_nearest_as_a_hint() {
 }
 
 #[test]
+fn an_architecture_of_another_spelling_is_understood_and_said() {
+    let plain = folder(|_| {});
+    let folder = folder(|config| config["architecture"] = json!("SE-ResNet-20"));
+    let output = classify(folder.path(), &[]);
+    assert_eq!(rows(&output), rows(&classify(plain.path(), &[])));
+    let expected = format!(
+        "note: `{}`: `SE-ResNet-20` is read as `seresnet20`\n",
+        folder.path().join("model.safetensors").display()
+    );
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), expected);
+}
+
+#[test]
+fn a_name_that_timm_gave_up_is_compared_as_todays() {
+    let folder = folder(|config| config["architecture"] = json!("gluon_seresnext50_32x4d"));
+    let stderr = refusal(folder.path(), &[]);
+    for expected in [
+        "`gluon_seresnext50_32x4d` is what timm called `seresnext50_32x4d.gluon_in1k` formerly",
+        "does not fit network `seresnext50_32x4d`",
+    ] {
+        assert!(stderr.contains(expected), "{stderr}");
+    }
+}
+
+#[test]
+fn a_name_at_length_in_the_config_is_refused() {
+    let folder = folder(|config| config["architecture"] = json!("x".repeat(1_000_000)));
+    let stderr = refusal(folder.path(), &[]);
+    let expected = "has `architecture` of 1000000 bytes; expected a name of at most 200\n";
+    assert!(stderr.ends_with(expected), "{}", stderr.len());
+}
+
+#[test]
 fn a_count_of_classes_that_the_classifier_has_not_is_refused() {
     let folder = folder(|config| {
         config["num_classes"] = json!(3);

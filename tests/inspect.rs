@@ -76,6 +76,96 @@ network  none of the catalogue; closest to seresnet18
     assert_eq!((status, said.as_str()), (1, expected));
 }
 
+/// The same tensors with a prefix.
+fn prefixed(tensors: &Tensors, prefix: &str) -> Tensors {
+    let tensors = tensors.iter();
+    tensors
+        .map(|(name, tensor)| (format!("{prefix}{name}"), tensor.clone()))
+        .collect()
+}
+
+#[test]
+fn a_prefix_of_every_tensor_is_shown_and_not_read() {
+    let tensors = prefixed(&timm("resnet18"), "module.");
+    let output = inspect(tensors.clone(), &["--format", "json"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.ends_with("is read without the prefix `module.`\n"),
+        "{stderr}"
+    );
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["prefix"], "module.");
+    assert_eq!(report["networks"], serde_json::json!(["resnet18"]));
+    let note = report["notes"][0].as_str().unwrap();
+    assert!(
+        note.ends_with("is read without the prefix `module.`"),
+        "{note}"
+    );
+    assert_eq!(report["tensors"][0]["name"], "module.bn1.bias");
+
+    let table = String::from_utf8(inspect(tensors, &[]).stdout).unwrap();
+    let line = table.lines().find(|line| line.starts_with("note "));
+    assert!(
+        line.unwrap().ends_with("without the prefix `module.`"),
+        "{table}"
+    );
+}
+
+#[test]
+fn the_average_beside_weights_is_looked_at_where_it_is_asked_for() {
+    let mut tensors = prefixed(&timm("resnet18"), "model.");
+    tensors.extend(prefixed(&timm("resnet18"), "model_ema."));
+    for (flags, prefix) in [(&[][..], "model."), (&["--ema"], "model_ema.")] {
+        let flags = [&["--format", "json"], flags].concat();
+        let output = inspect(tensors.clone(), &flags);
+        assert_eq!(output.status.code(), Some(0));
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["prefix"], prefix);
+        assert_eq!(report["networks"], serde_json::json!(["resnet18"]));
+    }
+    let output = inspect(timm("resnet18"), &["--ema"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn tensors_of_other_names_are_near_no_network() {
+    let zeros = Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap();
+    let foreign = Tensors::from([("blocks.0.attn.qkv.bias".to_owned(), zeros)]);
+    let expected = "network  none of the catalogue has tensors of such names\n";
+    for tensors in [Tensors::new(), foreign] {
+        assert_eq!(verdict(tensors, &[]), (1, expected.to_owned()));
+    }
+}
+
+#[test]
+fn a_problem_of_several_lines_is_shown_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let metadata = HashMap::from([("network".to_owned(), "seresnet5O".to_owned())]);
+    safetensors::serialize_to_file(timm("resnet18"), Some(metadata), &path).unwrap();
+    let mut command = assert_cmd::Command::cargo_bin("senet").unwrap();
+    let output = command.arg("inspect").arg(&path).output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let expected = "problem    unknown network `seresnet5O`\n           \
+                    hint: did you mean `seresnet50`?\n";
+    assert!(stdout.contains(expected), "{stdout}");
+}
+
+#[test]
+fn a_dump_is_said_to_be_one() {
+    let mut command = assert_cmd::Command::cargo_bin("senet").unwrap();
+    let dump = "tests/fixtures/se_block/reference.safetensors";
+    let output = command.arg("inspect").arg(dump).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let mut lines = stdout.lines();
+    let said = "is a dump of activations, not weights";
+    let problem = lines.find(|line| line.starts_with("problem") && line.ends_with(said));
+    assert!(problem.is_some(), "{stdout}");
+    let hint = lines.next().unwrap().trim_start();
+    assert!(hint.starts_with("hint: `senet parity"), "{stdout}");
+}
+
 #[test]
 fn a_file_can_be_compared_with_a_network_of_choice() {
     let (status, said) = verdict(timm("resnet18"), &["--network", "seresnet18"]);

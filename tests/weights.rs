@@ -34,17 +34,37 @@ fn shipped() -> (HashMap<String, Tensor>, HashMap<String, String>) {
 fn classify_with(
     change: impl FnOnce(&mut HashMap<String, Tensor>, &mut HashMap<String, String>),
 ) -> (Option<i32>, String, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("weights.safetensors");
-    let (mut tensors, mut metadata) = shipped();
-    change(&mut tensors, &mut metadata);
-    safetensors::serialize_to_file(tensors, Some(metadata), &path).unwrap();
-    let output = senet(&["classify", "--weights", path.to_str().unwrap(), CAT]);
+    let (output, path) = classify_changed(change, &[]);
     (
         output.status.code(),
         String::from_utf8(output.stderr).unwrap(),
         path,
     )
+}
+
+/// The same with flags, and with the rows that classify writes.
+fn classify_changed(
+    change: impl FnOnce(&mut HashMap<String, Tensor>, &mut HashMap<String, String>),
+    flags: &[&str],
+) -> (Output, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let (mut tensors, mut metadata) = shipped();
+    change(&mut tensors, &mut metadata);
+    safetensors::serialize_to_file(tensors, Some(metadata), &path).unwrap();
+    let weights = ["classify", "--weights", path.to_str().unwrap(), CAT];
+    (senet(&[&weights, flags].concat()), path)
+}
+
+/// The same tensors under other names.
+fn renamed(
+    tensors: &HashMap<String, Tensor>,
+    name: impl Fn(&str) -> String,
+) -> HashMap<String, Tensor> {
+    let tensors = tensors.iter();
+    tensors
+        .map(|(old, tensor)| (name(old), tensor.clone()))
+        .collect()
 }
 
 fn said(path: &Path, text: &str) -> String {
@@ -149,6 +169,157 @@ fn weights_that_fit_no_network_are_compared_with_the_closest() {
     let expected = "error: `FILE` does not say which network it is for, and fits none; the \
                     closest is `seresnet20`:\n  1 missing: `bn1.gamma` of shape [16]\n";
     assert_eq!(stderr, said(&path, expected));
+}
+
+#[test]
+fn weights_of_other_names_than_any_networks_are_not_compared_with_one() {
+    let (status, stderr, path) = classify_with(|tensors, metadata| {
+        metadata.remove("network").unwrap();
+        *tensors = renamed(tensors, |name| {
+            let (layer, parameter) = name.rsplit_once('.').unwrap();
+            format!(
+                "{}.blocks.{}\u{202e}.{parameter}",
+                layer.len(),
+                layer.replace('.', "-")
+            )
+        });
+    });
+    assert_eq!(status, Some(2));
+    let expected = said(
+        &path,
+        "error: `FILE` does not say which network it is for, and no network of the catalogue has \
+         tensors of such names: `12.blocks.layer1-0-bn1\\u{202e}.beta`, ",
+    );
+    assert!(stderr.starts_with(&expected), "{stderr}");
+    assert!(
+        stderr.contains("more\nhint: `senet models` lists"),
+        "{stderr}"
+    );
+
+    let (status, stderr, path) = classify_with(|tensors, metadata| {
+        metadata.remove("network").unwrap();
+        tensors.clear();
+        let count = Tensor::zeros((), DType::I64, &Device::Cpu).unwrap();
+        tensors.insert("bn1.num_batches_tracked".to_owned(), count);
+    });
+    assert_eq!(status, Some(2));
+    let expected = "error: `FILE` holds no tensors that a network reads\n";
+    assert_eq!(stderr, said(&path, expected));
+}
+
+#[test]
+fn a_prefix_of_every_tensor_is_said_and_not_read() {
+    let embedded = senet(&["classify", CAT]);
+    for (prefix, ending, expected) in [
+        ("module.", "", "the prefix `module.`"),
+        ("module._orig_mod.", "", "the prefix `module._orig_mod.`"),
+        ("", ":0", "the ending `:0`"),
+        ("net/", ":0", "the prefix `net/` and the ending `:0`"),
+    ] {
+        for is_named in [true, false] {
+            let (output, path) = classify_changed(
+                |tensors, metadata| {
+                    *tensors = renamed(tensors, |name| format!("{prefix}{name}{ending}"));
+                    if !is_named {
+                        metadata.remove("network").unwrap();
+                    }
+                },
+                &[],
+            );
+            assert_eq!(output.stdout, embedded.stdout, "{prefix}");
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            let expected = format!("note: `FILE` is read without {expected}\n");
+            assert_eq!(stderr, said(&path, &expected));
+        }
+    }
+    let (status, stderr, _) = classify_with(|tensors, _| {
+        *tensors = renamed(tensors, |name| {
+            let prefix = if name.starts_with("fc") {
+                ""
+            } else {
+                "module."
+            };
+            format!("{prefix}{name}")
+        });
+    });
+    assert_eq!(status, Some(2));
+    assert!(
+        stderr.starts_with("error: ") && stderr.contains("missing"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn of_weights_and_their_average_the_plain_ones_are_read_unless_the_others_are_asked_for() {
+    let both = |tensors: &mut HashMap<String, Tensor>, _: &mut HashMap<String, String>| {
+        let mut averaged = renamed(tensors, |name| format!("state_dict_ema.{name}"));
+        let bias = averaged.get_mut("state_dict_ema.fc.bias").unwrap();
+        *bias = Tensor::new(&[0_f32, 0., 0., 0., 0., 0., 0., 0., 0., 99.], &Device::Cpu).unwrap();
+        *tensors = renamed(tensors, |name| format!("state_dict.{name}"));
+        tensors.extend(averaged);
+    };
+    let first_label = |output: &Output| {
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        stdout.lines().nth(1).unwrap_or_default().trim().to_owned()
+    };
+    let two = "note: `FILE` holds its weights twice, plain with the prefix `state_dict.` and as \
+               a running average with the prefix `state_dict_ema.`: ";
+    for (flags, label, read) in [
+        (
+            &[][..],
+            "cat",
+            "the plain ones are read; `--ema` reads the averaged ones\n",
+        ),
+        (&["--ema"], "truck", "the averaged ones are read\n"),
+    ] {
+        let (output, path) = classify_changed(both, flags);
+        let stderr = String::from_utf8(output.stderr.clone()).unwrap();
+        assert_eq!(stderr, said(&path, &format!("{two}{read}")));
+        assert!(first_label(&output).ends_with(label), "{output:?}");
+    }
+    let (output, path) = classify_changed(|_, _| {}, &["--ema"]);
+    assert_eq!(output.status.code(), Some(2));
+    let expected = "error: `FILE` holds its weights once, without a running average beside them\n\
+                    hint: leave `--ema` out\n";
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        said(&path, expected)
+    );
+}
+
+#[test]
+fn metadata_that_names_a_network_at_length_is_refused_at_once() {
+    let (status, stderr, path) = classify_with(|_, metadata| {
+        metadata.insert("network".to_owned(), "seresnet".repeat(200_000));
+    });
+    assert_eq!(status, Some(2));
+    let expected = "error: `FILE` has metadata `network` of 1600000 bytes; expected a name of at \
+                    most 200\n";
+    assert_eq!(stderr, said(&path, expected));
+}
+
+#[test]
+fn weights_and_dumps_are_told_from_each_other() {
+    const CASE: &str = "tests/fixtures/se_block";
+    let [weights, dump] = ["weights", "reference"].map(|name| format!("{CASE}/{name}.safetensors"));
+    for (weights, reference, expected) in [
+        (
+            &weights,
+            &weights,
+            "holds weights, and is no dump of activations\nhint: `scripts/dump",
+        ),
+        (
+            &dump,
+            &dump,
+            "is a dump of activations, not weights\nhint: `senet parity",
+        ),
+    ] {
+        let output = senet(&["parity", "--weights", weights, "--reference", reference]);
+        assert_eq!(output.status.code(), Some(2));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let expected = format!("error: `{weights}` {expected}");
+        assert!(stderr.starts_with(&expected), "{stderr}");
+    }
 }
 
 #[test]

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 
 use super::origin::{Arrangement, Origin, canonical_separators};
+use super::wrapping::{Shapes, Wrapping};
 #[cfg(test)]
 use crate::network::Network;
 use crate::network::{Layer, Layers, Operation};
+use crate::text::shown;
 
 /// Where a parameter is found in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,22 +50,24 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// Takes a file's tensors, names with their shapes.
-    pub(super) fn new(shapes: BTreeMap<String, Vec<usize>>) -> Self {
+    /// Takes a file's tensors, without the `wrapping` around their names; those that are wrapped
+    /// otherwise are passed over.
+    pub(super) fn new(shapes: &Shapes, wrapping: &Wrapping) -> Self {
+        let names = shapes.keys().filter_map(|name| wrapping.strip(name));
         let mut found = Self {
-            origin: Origin::of(shapes.keys().map(String::as_str)),
-            counts_batches: shapes.keys().any(|name| counts_batches(name)),
+            origin: Origin::of(names.clone()),
+            counts_batches: names.clone().any(counts_batches),
             tensors: HashMap::new(),
             twice: Vec::new(),
         };
         for (name, shape) in shapes {
-            if is_not_read(&name) {
+            let Some(stripped) = wrapping.strip(name).filter(|name| !is_not_read(name)) else {
                 continue;
-            }
-            let canonical = canonical_separators(&name);
-            let tensor = (name.clone(), shape);
+            };
+            let canonical = canonical_separators(stripped);
+            let tensor = (name.clone(), shape.clone());
             if found.tensors.insert(canonical, tensor).is_some() {
-                found.twice.push(name);
+                found.twice.push(name.clone());
             }
         }
         found
@@ -78,16 +82,34 @@ impl Found {
     pub(super) fn shape(&self, name: &str) -> Option<&[usize]> {
         self.tensors.get(name).map(|(_, shape)| shape.as_slice())
     }
+
+    /// All names, as the file has them, in their order.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self
+            .tensors
+            .values()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        names.sort_unstable();
+        names
+    }
 }
 
 fn counts_batches(name: &str) -> bool {
     name.ends_with("num_batches_tracked")
 }
 
-/// Whether a tensor is none that a network reads: `PyTorch` counts batches in every batch norm,
-/// and torchvision's Inception keeps the second classifier that helped its training.
-fn is_not_read(name: &str) -> bool {
-    counts_batches(name) || name.starts_with("AuxLogits.")
+/// Whether a tensor is none that a network reads: `PyTorch` counts batches in every batch norm
+/// and the networks that it averaged, and torchvision's Inception keeps the second classifier
+/// that helped its training.
+pub(super) fn is_not_read(name: &str) -> bool {
+    counts_batches(name) || name.ends_with("n_averaged") || name.starts_with("AuxLogits.")
+}
+
+/// What the parameters of `layers` are called in a file of this origin.
+pub(super) fn names(layers: &Layers, origin: Origin) -> impl Iterator<Item = String> {
+    let each = layers.as_slice().iter();
+    each.flat_map(move |layer| expected(layer, layers, origin).map(|expected| expected.name))
 }
 
 /// Finds every parameter of `layers` among the tensors of a file.
@@ -132,7 +154,9 @@ pub(super) fn resolve(layers: &Layers, found: &Found) -> Result<Sources, Mismatc
             let alike = arrangements.iter().find(same_rank);
             let expected = alike.map_or(usual, |alike| alike.shape.as_slice());
             mismatch.misshapen.push(format!(
-                "`{found_name}`: expected shape {expected:?}, found {found_shape:?}"
+                "`{}`: expected shape {expected:?}, found {}",
+                shown(found_name),
+                shown(&format!("{found_shape:?}"))
             ));
         }
     }
@@ -140,7 +164,7 @@ pub(super) fn resolve(layers: &Layers, found: &Found) -> Result<Sources, Mismatc
         .into_values()
         .map(|(name, _)| name)
         .chain(&found.twice)
-        .map(|name| format!("`{}`", name.escape_debug()))
+        .map(|name| format!("`{}`", shown(name)))
         .collect();
     mismatch.unexpected.sort_unstable();
     if mismatch.is_empty() {
@@ -237,7 +261,7 @@ mod tests {
         layers: &Layers,
         shapes: &BTreeMap<String, Vec<usize>>,
     ) -> Result<Sources, Mismatch> {
-        super::resolve(layers, &Found::new(shapes.clone()))
+        super::resolve(layers, &Found::new(shapes, &Wrapping::default()))
     }
 
     use crate::network::catalog;

@@ -1,5 +1,6 @@
 //! Where weights come from, and what a file calls them.
 
+mod backend;
 mod drawn;
 mod file;
 mod folder;
@@ -9,12 +10,14 @@ mod hub;
 mod imagenet;
 mod keys;
 mod kind;
+mod labels;
 mod origin;
 mod recognition;
 mod reference;
 mod source;
 mod timm_config;
 mod weights;
+mod wrapping;
 
 pub use drawn::drawn_weights;
 pub use file::{NonFinite, TensorFile};

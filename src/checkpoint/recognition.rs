@@ -2,10 +2,11 @@
 
 use rayon::prelude::*;
 
-use super::keys::{Found, Mismatch, Sources, resolve};
+use super::keys::{self, Found, Mismatch, Sources, resolve};
 use super::origin::Origin;
 use crate::network::convention::{CADENE, TIMM};
 use crate::network::{Network, catalog};
+use crate::text::shown_list;
 
 /// What the names and shapes of a file's tensors say.
 #[derive(Debug, Clone)]
@@ -14,13 +15,16 @@ pub enum Recognition {
     One(Network),
     /// Several do, which share every name and shape but compute differently.
     Ambiguous(Vec<Network>),
-    /// None does.
+    /// None does, but at least one knows half of the file's tensors by their names, and half of
+    /// its own are in the file.
     Unknown {
-        /// The network that differs least.
+        /// Of these networks the one that differs least.
         nearest: Network,
         /// How.
         mismatch: Mismatch,
     },
+    /// No network is even that near.
+    Foreign,
 }
 
 /// Finds the networks of the catalogue that read exactly the tensors `found`.
@@ -72,14 +76,15 @@ fn fitting_networks(found: &Found) -> Vec<(Network, Sources)> {
     fitting.collect()
 }
 
-/// The network that differs least from the tensors `found`; of two that differ as much, that of
-/// the convention that their names tell.
+/// The network that differs least from the tensors `found`, of those that are near; of two that
+/// differ as much, that of the convention that their names tell.
 fn nearest_network(found: &Found, told: Option<&str>) -> Recognition {
     let networks: Vec<&Network> = catalog::networks().collect();
-    let differing = networks.into_par_iter().map(|network| {
+    let differing = networks.into_par_iter().filter_map(|network| {
+        shared_names(network, found)?;
         let network = with_classes_of(network, found);
         let mismatch = resolve(&network.layers(), found).err().unwrap_or_default();
-        (network, mismatch)
+        Some((network, mismatch))
     });
     let nearest = differing
         .collect::<Vec<_>>()
@@ -89,8 +94,47 @@ fn nearest_network(found: &Found, told: Option<&str>) -> Recognition {
         });
     match nearest {
         Some((nearest, mismatch)) => Recognition::Unknown { nearest, mismatch },
-        None => Recognition::Ambiguous(Vec::new()),
+        None => Recognition::Foreign,
     }
+}
+
+/// Of the names that a network or the file has, the share that both have: that of the network
+/// where it is largest, of those that are near; 1 where the names are all the same.
+pub(super) fn likeness(found: &Found) -> Option<f64> {
+    let networks: Vec<&Network> = catalog::networks().collect();
+    let shares = networks
+        .into_par_iter()
+        .filter_map(|network| shared_names(network, found));
+    shares.max_by(f64::total_cmp)
+}
+
+/// The share of names that `network` and the file have both; nothing where either has fewer than
+/// half of the other's.
+fn shared_names(network: &Network, found: &Found) -> Option<f64> {
+    let layers = network.layers();
+    let (mut all, mut shared) = (0, 0);
+    for name in keys::names(&layers, found.origin) {
+        all += 1;
+        shared += usize::from(found.shape(&name).is_some());
+    }
+    let is_near = shared > 0 && 2 * shared >= all && 2 * shared >= found.count();
+    is_near.then(|| shared as f64 / (all + found.count() - shared) as f64)
+}
+
+/// Said of tensors that no network knows, in words that follow the file's name.
+pub(super) fn foreign(found: &Found) -> String {
+    /// Enough to see what kind of file it is.
+    const SHOWN: usize = 4;
+    let names = found.names();
+    if names.is_empty() {
+        return "holds no tensors that a network reads".to_owned();
+    }
+    format!(
+        "does not say which network it is for, and no network of the catalogue has tensors of \
+         such names: {}\nhint: `senet models` lists the networks whose weights are read, \
+         `senet inspect` all that a file holds",
+        shown_list(&names, SHOWN)
+    )
 }
 
 /// `network` with as many classes as the bias of the file's last layer has numbers.
@@ -116,9 +160,10 @@ mod tests {
 
     use super::*;
     use crate::checkpoint::keys::names_and_shapes;
+    use crate::checkpoint::wrapping::Wrapping;
 
     fn recognise(tensors: &BTreeMap<String, Vec<usize>>) -> Recognition {
-        super::recognise(&Found::new(tensors.clone()))
+        super::recognise(&Found::new(tensors, &Wrapping::default()))
     }
 
     /// The names of the networks that fit, or of the nearest behind a question mark.
@@ -129,6 +174,7 @@ mod tests {
                 networks.iter().map(|network| network.name).collect()
             }
             Recognition::Unknown { nearest, .. } => vec!["?", nearest.name],
+            Recognition::Foreign => Vec::new(),
         }
     }
 
@@ -209,6 +255,39 @@ mod tests {
         assert_eq!(
             (found.name, found.classes),
             ("seresnext50_32x4d", Some(11_821))
+        );
+    }
+
+    #[test]
+    fn a_file_of_other_names_is_near_no_network() {
+        let of = |names: &[&str]| -> BTreeMap<String, Vec<usize>> {
+            let names = names.iter().map(|name| (*name).to_owned());
+            names.map(|name| (name, vec![16])).collect()
+        };
+        let nothing: [&str; 0] = [];
+        for names in [
+            &[][..],
+            &["weight"],
+            &[
+                "blocks.0.attn.qkv.weight",
+                "blocks.0.attn.qkv.bias",
+                "norm.weight",
+            ],
+            // Names that a network has, but few of its own and few of the file's.
+            &[
+                "conv1.weight",
+                "bn1.weight",
+                "features.denseblock1.denselayer1.norm1.weight",
+            ],
+            &["fc1.weight"],
+            &["fc1.weight", "fc2.bias", "a", "b", "c"],
+        ] {
+            assert_eq!(recognised(&of(names)), nothing, "{names:?}");
+        }
+        // Half of the block's four, and half of the file's.
+        assert_eq!(
+            recognised(&of(&["fc1.weight", "fc2.bias", "a", "b"])),
+            ["?", "se_block"]
         );
     }
 

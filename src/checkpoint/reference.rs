@@ -5,6 +5,7 @@ use candle_core::{DType, Tensor};
 use super::file::TensorFile;
 use crate::error::Result;
 use crate::network::{Layers, Layout, Network, Shape};
+use crate::text::shown;
 
 /// A dump of what another framework computed: `input`, `output` and any number of layers
 /// or groups by canonical name.
@@ -22,11 +23,17 @@ impl Reference {
     /// A file that cannot be read, is not safetensors, or does not say its layout.
     pub fn open(path: &Path) -> Result<Self> {
         let file = TensorFile::open(path)?;
-        let layout = match file.metadata("layout") {
-            Some("nchw") => Layout::Nchw,
-            Some("nhwc") => Layout::Nhwc,
-            found => {
-                let found = found.map_or("none".to_owned(), |layout| format!("`{layout}`"));
+        let layout = match (layout(&file), file.metadata("layout")) {
+            (Some(layout), _) => layout,
+            (None, None) if has_weights(&file) => {
+                return Err(file.problem(
+                    "holds weights, and is no dump of activations\nhint: \
+                     `scripts/dump_activations.py` runs weights and writes the dump"
+                        .to_owned(),
+                ));
+            }
+            (None, found) => {
+                let found = found.map_or("none".to_owned(), |found| format!("`{}`", shown(found)));
                 return Err(file.problem(format!(
                     "needs metadata `layout` of `nhwc` or `nchw`, found {found}: is it a dump?\n\
                      hint: `scripts/dump_activations.py` makes dumps"
@@ -78,7 +85,8 @@ impl Reference {
             && found != network.name
         {
             return Err(self.file.problem(format!(
-                "was made with network `{found}`, but `{}` is compared",
+                "was made with network `{}`, but `{}` is compared",
+                shown(found),
                 network.name
             )));
         }
@@ -95,9 +103,11 @@ impl Reference {
             };
             let position = position.ok_or_else(|| {
                 self.file.problem(format!(
-                    "names `{name}`, which network `{}` lacks\nhint: `senet trace --network {}` \
+                    "names `{}`, which network `{}` lacks\nhint: `senet trace --network {}` \
                      lists its layers and groups",
-                    network.name, network.name
+                    shown(&name),
+                    network.name,
+                    network.name
                 ))
             })?;
             values.push((name, position));
@@ -125,4 +135,30 @@ impl Reference {
             _ => Ok(tensor),
         }
     }
+}
+
+/// The order of dimensions that a dump says it has.
+fn layout(file: &TensorFile) -> Option<Layout> {
+    match file.metadata("layout")? {
+        "nchw" => Some(Layout::Nchw),
+        "nhwc" => Some(Layout::Nhwc),
+        _ => None,
+    }
+}
+
+/// Whether a file of tensors is a dump: it says its layout, and has what went in or came out.
+pub(super) fn is_dump(file: &TensorFile) -> bool {
+    let has = |name: &str| file.tensors().contains_key(name);
+    layout(file).is_some() && (has("input") || has("output"))
+}
+
+/// Whether a file of tensors has some that are called as weights are, and no input.
+fn has_weights(file: &TensorFile) -> bool {
+    const WEIGHTS: [&str; 5] = ["weight", "bias", "kernel", "running_mean", "moving_mean"];
+    let is_weight = |name: &String| {
+        let last = name.rsplit(['.', '/']).next().unwrap_or_default();
+        WEIGHTS.contains(&last.trim_end_matches(":0"))
+    };
+    let tensors = file.tensors();
+    !tensors.contains_key("input") && tensors.keys().any(is_weight)
 }

@@ -4,7 +4,6 @@
 //! `resolve_data_config`. Two forms exist: entries about the weights in a `pretrained_cfg` of
 //! their own, and, written before 2023, everything in one flat object.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -12,9 +11,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::folder::MOST_BYTES;
+use super::labels::{LabelNames, MOST_CLASSES, labels};
 use crate::error::{Error, Result};
 use crate::files::{self, Pipes};
 use crate::image::{CropMode, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing};
+use crate::text::{shown, shown_path};
 
 /// What a `config.json` says of the weights beside it.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,8 +46,8 @@ pub(super) struct Background {
     pub(super) classes: usize,
 }
 
-/// Above those of any classifier, and few enough to name them all: 21,843 in ImageNet-21k.
-const MOST_CLASSES: usize = 1_000_000;
+/// The most layers that `classifier` may name; timm's networks have up to two.
+const MOST_CLASSIFIERS: usize = 8;
 
 impl TimmConfig {
     /// Reads the file at `path`.
@@ -56,7 +57,7 @@ impl TimmConfig {
     /// A file that cannot be read, is not of timm's form, or asks for what this program has not.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let problem = |problem| Error::Checkpoint {
-            file: path.display().to_string(),
+            file: shown_path(path),
             problem,
         };
         let text = files::read_text(path, Pipes::Refused, MOST_BYTES)
@@ -65,8 +66,8 @@ impl TimmConfig {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let root: Map<String, Value> =
-            serde_json::from_str(text).map_err(|error| format!("is not a JSON object: {error}"))?;
+        let root: Map<String, Value> = serde_json::from_str(text)
+            .map_err(|error| format!("is not a JSON object: {}", shown(&error.to_string())))?;
         let root = Fields(&root);
         let nested: Option<Map<String, Value>> = root.get("pretrained_cfg")?;
         let flat = nested.is_none();
@@ -167,7 +168,8 @@ fn check_model(root: &Fields, weights: &Fields, classes: Option<usize>) -> Resul
         && let Some(custom) = weights.get::<Value>("custom_load")?
     {
         return Err(format!(
-            "has `custom_load` {custom}: its weights are in a layout of their own"
+            "has `custom_load` {}: its weights are in a layout of their own",
+            shown(&custom.to_string())
         ));
     }
     let arguments: Map<String, Value> = root.get("model_args")?.unwrap_or_default();
@@ -190,6 +192,7 @@ fn check_model(root: &Fields, weights: &Fields, classes: Option<usize>) -> Resul
     let pools: [Option<Value>; 2] = [root.get("global_pool")?, arguments.get("global_pool")?];
     for pool in pools.into_iter().flatten() {
         if pool != "avg" {
+            let pool = shown(&pool.to_string());
             return Err(format!("has `global_pool` {pool}; expected \"avg\""));
         }
     }
@@ -197,8 +200,9 @@ fn check_model(root: &Fields, weights: &Fields, classes: Option<usize>) -> Resul
         let known = TRAINING.contains(&name.as_str()) || READ.contains(&name.as_str());
         if !known && !value.is_null() {
             return Err(format!(
-                "has `{name}` {value} in `model_args`, which makes it another network than the \
-                 one it names"
+                "has `{}` {} in `model_args`, which makes it another network than the one it names",
+                shown(name),
+                shown(&value.to_string())
             ));
         }
     }
@@ -207,23 +211,19 @@ fn check_model(root: &Fields, weights: &Fields, classes: Option<usize>) -> Resul
 
 fn background(weights: &Fields) -> Result<Option<Background>, String> {
     let classes = weights.get("label_offset")?.unwrap_or(0);
-    let layers = match weights.get("classifier")? {
+    let layers: Vec<String> = match weights.get("classifier")? {
         Some(OneOrMore::One(layer)) => vec![layer],
         Some(OneOrMore::More(layers)) => layers,
         None => Vec::new(),
     };
+    if layers.len() > MOST_CLASSIFIERS {
+        return Err(format!(
+            "has `classifier` of {} layers; expected at most {MOST_CLASSIFIERS}",
+            layers.len()
+        ));
+    }
     // timm, too, passes over an offset where no classifier is named.
     Ok((classes > 0 && !layers.is_empty()).then_some(Background { layers, classes }))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected a list, or an object from numbers to names"
-)]
-enum LabelNames {
-    List(Vec<String>),
-    ByClass(BTreeMap<String, String>),
 }
 
 #[derive(Debug, Deserialize)]
@@ -233,49 +233,6 @@ enum OneOrMore<T> {
     More(Vec<T>),
 }
 
-/// Each class's description, else its name, else its number.
-fn labels(
-    names: LabelNames,
-    descriptions: Option<&BTreeMap<String, String>>,
-    classes: Option<usize>,
-) -> Result<Vec<String>, String> {
-    let describe = |name: String| match descriptions {
-        Some(descriptions) => descriptions
-            .get(&name)
-            .cloned()
-            .ok_or_else(|| format!("has no `label_descriptions` of the label `{name}`")),
-        None => Ok(name),
-    };
-    let by_class = match names {
-        LabelNames::List(names) => match classes {
-            Some(classes) if classes != names.len() => {
-                return Err(format!(
-                    "has {} `label_names`, and `num_classes` {classes}",
-                    names.len()
-                ));
-            }
-            _ => return names.into_iter().map(describe).collect(),
-        },
-        LabelNames::ByClass(by_class) => by_class,
-    };
-    // A class without a name gets its number.
-    let classes = classes.unwrap_or(by_class.len());
-    let mut labels: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
-    for (key, name) in by_class {
-        let label = key
-            .parse()
-            .ok()
-            .and_then(|class: usize| labels.get_mut(class));
-        *label.ok_or_else(|| {
-            format!(
-                "has `label_names` of `{key}`; expected a class from 0 to {}",
-                classes.saturating_sub(1)
-            )
-        })? = describe(name)?;
-    }
-    Ok(labels)
-}
-
 /// An object whose entries have types; `null` is as good as no entry.
 struct Fields<'a>(&'a Map<String, Value>);
 
@@ -283,9 +240,10 @@ impl Fields<'_> {
     fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, String> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => T::deserialize(value)
-                .map(Some)
-                .map_err(|error| format!("has `{name}` that cannot be used: {error}")),
+            Some(value) => T::deserialize(value).map(Some).map_err(|error| {
+                let error = shown(&error.to_string());
+                format!("has `{name}` that cannot be used: {error}")
+            }),
         }
     }
 
@@ -421,6 +379,10 @@ mod tests {
             classes: 1,
         };
         assert_eq!(config.background, Some(background));
+        let many =
+            with(r#"{"pretrained_cfg": {"classifier": ["", "", "", "", "", "", "", "", ""]}}"#);
+        let problem = many.unwrap_err();
+        assert_eq!(problem, "has `classifier` of 9 layers; expected at most 8");
     }
 
     #[test]
@@ -524,6 +486,23 @@ mod tests {
                 .unwrap_err()
                 .contains("is not a JSON object")
         );
+    }
+
+    #[test]
+    fn no_text_of_the_file_makes_an_error_long_or_steers_a_terminal() {
+        let long = "\u{202e}".repeat(100_000);
+        for changes in [
+            format!(r#"{{"global_pool": "{long}"}}"#),
+            format!(r#"{{"num_classes": "{long}"}}"#),
+            format!(r#"{{"model_args": {{"{long}": "{long}"}}}}"#),
+            format!(r#"{{"pretrained_cfg": {{"custom_load": "{long}"}}}}"#),
+            format!(r#"{{"pretrained_cfg": {{"crop_mode": "{long}"}}}}"#),
+            format!(r#"{{"label_names": {{"{long}": "x"}}}}"#),
+            format!(r#"{{"num_classes": null, "label_names": ["{long}"], "model_args": {{}}}}"#),
+        ] {
+            let error = with(&changes).unwrap_err();
+            assert!(error.len() < 4096 && !error.contains('\u{202e}'), "{error}");
+        }
     }
 
     #[test]

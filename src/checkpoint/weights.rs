@@ -1,29 +1,35 @@
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Shape, Tensor};
-use candle_nn::var_builder::SimpleBackend;
-use candle_nn::{Init, VarBuilder};
+use candle_core::{DType, Device};
+use candle_nn::VarBuilder;
 use rayon::prelude::*;
 
+use super::backend::Backend;
 use super::file::{NonFinite, TensorFile};
 use super::folder::{self, Files};
-use super::keys::{self, Found, Mismatch, Sources, resolve};
+use super::keys::{Found, Mismatch, Sources, resolve};
+use super::labels;
 use super::origin::Origin;
-use super::recognition::{Recognition, recognise, with_classes_of};
+use super::recognition::{Recognition, foreign, recognise, with_classes_of};
+use super::reference::is_dump;
 use super::source::{Download, Repository, Source};
 use super::timm_config::{Background, TimmConfig};
+use super::wrapping::{Copies, Shapes, Wrapping};
 use crate::error::{Error, Result};
 use crate::image::Preprocessing;
 use crate::network::trace::Trace;
 use crate::network::{Layers, Network, Operation, catalog};
+use crate::text::{shown, shown_path};
 
 /// A network's weights, and what is said of them: by the metadata of their file, or by timm's
 /// `config.json` beside it, which wins.
 #[derive(Debug, Clone)]
 pub struct Weights {
     file: Arc<TensorFile>,
+    copies: Copies,
+    /// Which of the copies is read.
+    is_averaged: bool,
     found: Found,
     /// The files that they were read from; none where they are part of the program.
     paths: Vec<PathBuf>,
@@ -40,7 +46,9 @@ pub struct Weights {
     /// Whether the network takes images of that size alone.
     pub fixed_size: bool,
     /// What should be known of how they were found, a sentence each.
-    pub notes: Vec<String>,
+    pub warnings: Vec<String>,
+    /// How the name of their network was understood, where it is not the catalogue's own.
+    note: Option<String>,
     background: Option<Background>,
 }
 
@@ -93,7 +101,7 @@ impl Weights {
                 Some(Ok(repository)) if !path.exists() => Err(Error::Usage(format!(
                     "cannot open `{}`: there is no such file or folder\nhint: a repository of \
                      the hub is written `{repository}`",
-                    path.display()
+                    shown_path(path)
                 ))),
                 _ => Self::open(path),
             },
@@ -105,7 +113,7 @@ impl Weights {
     fn from_hub(repository: &Repository, observe: &mut dyn FnMut(Download)) -> Result<Self> {
         let fetched = super::hub::fetch(repository, observe)?;
         let mut weights = Self::from_files(fetched.files)?;
-        weights.notes = fetched.notes;
+        weights.warnings = fetched.notes;
         Ok(weights)
     }
 
@@ -127,21 +135,41 @@ impl Weights {
     }
 
     fn from_file(file: TensorFile) -> Result<Self> {
+        if is_dump(&file) {
+            return Err(file.problem(format!(
+                "is a dump of activations, not weights\nhint: `senet parity --weights WEIGHTS \
+                 --reference {}` compares with it",
+                shown(file.name())
+            )));
+        }
         let preprocessing: Option<Preprocessing> = file.json_metadata("preprocessing")?;
         if let Some(preprocessing) = &preprocessing {
             preprocessing
                 .validate()
                 .map_err(|error| file.problem(format!("has metadata `preprocessing`: {error}")))?;
         }
+        let labels: Option<Vec<String>> = file.json_metadata("labels")?;
+        if let Some(labels) = &labels {
+            labels::check(labels)
+                .map_err(|problem| file.problem(format!("has metadata `labels` {problem}")))?;
+        }
+        let named = file.metadata("network").map(|name| {
+            understood(name)
+                .map_err(|error| file.problem(format!("has metadata `network` {error}")))
+        });
+        let (network, note) = named.transpose()?.unzip();
         Ok(Self {
-            network: file.metadata("network").map(str::to_owned),
-            labels: file.json_metadata("labels")?,
+            network,
+            note: note.flatten(),
+            labels,
             preprocessing,
             ..Self::nothing_known(file)
         })
     }
 
     fn nothing_known(file: TensorFile) -> Self {
+        let shapes = shapes(&file);
+        let copies = Copies::of(&shapes);
         Self {
             paths: Vec::new(),
             network: None,
@@ -150,37 +178,99 @@ impl Weights {
             preprocessing: None,
             test_preprocessing: None,
             fixed_size: false,
-            notes: Vec::new(),
+            warnings: Vec::new(),
+            note: None,
             background: None,
-            found: Found::new(shapes(&file, None)),
+            found: Found::new(&shapes, &copies.plain),
+            copies,
+            is_averaged: false,
             file: Arc::new(file),
         }
     }
 
     /// Takes over what `config`, read from `path`, says.
     fn describe(&mut self, config: TimmConfig, path: &Path) -> Result<()> {
+        let problem = |problem| Error::Checkpoint {
+            file: shown_path(path),
+            problem,
+        };
+        let (architecture, note) = understood(&config.architecture)
+            .map_err(|error| problem(format!("has `architecture` {error}")))?;
         if let Some(network) = &self.network
-            && *network != config.architecture
+            && *network != architecture
         {
-            return Err(Error::Checkpoint {
-                file: path.display().to_string(),
-                problem: format!(
-                    "is of `{}`, but the metadata of the weights beside it says `{network}`",
-                    config.architecture
-                ),
-            });
+            return Err(problem(format!(
+                "is of `{}`, but the metadata of the weights beside it says `{}`",
+                shown(&architecture),
+                shown(network)
+            )));
         }
-        self.network = Some(config.architecture);
+        self.network = Some(architecture);
+        self.note = note;
         self.classes = config.classes;
         self.labels = config.labels.or(self.labels.take());
         self.preprocessing = Some(config.preprocessing);
         self.test_preprocessing = config.test_preprocessing;
         self.fixed_size = config.fixed_size;
         if let Some(background) = config.background {
-            self.found = Found::new(shapes(&self.file, Some(&background)));
             self.background = Some(background);
+            self.find();
         }
         Ok(())
+    }
+
+    /// Looks for the tensors anew.
+    fn find(&mut self) {
+        let mut shapes = shapes(&self.file);
+        if let Some(background) = &self.background {
+            background.hide(&mut shapes, self.wrapping());
+        }
+        self.found = Found::new(&shapes, self.wrapping());
+    }
+
+    /// What is around the names of the tensors that are read.
+    fn wrapping(&self) -> &Wrapping {
+        self.copies.read(self.is_averaged)
+    }
+
+    /// The running average of the weights that training kept beside them, in place of the plain
+    /// ones: a second copy whose names begin with `ema`, `state_dict_ema`, `model_ema` and the
+    /// like. Weights of which there is that copy alone stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// A file without such a copy.
+    pub fn averaged(mut self) -> Result<Self> {
+        if self.copies.averaged.is_some() {
+            self.is_averaged = true;
+            self.find();
+            Ok(self)
+        } else if self.wrapping().is_average() {
+            Ok(self)
+        } else {
+            Err(self.file.problem(
+                "holds its weights once, without a running average beside them\nhint: leave \
+                 `--ema` out"
+                    .to_owned(),
+            ))
+        }
+    }
+
+    /// The prefix that the names of the tensors have in the file, and that is not read.
+    #[must_use]
+    pub fn prefix(&self) -> Option<&str> {
+        let prefix = self.wrapping().prefix.as_str();
+        (!prefix.is_empty()).then_some(prefix)
+    }
+
+    /// What should be known of how the file was understood, a sentence each.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let file = shown(self.file.name());
+        let named = self.note.as_ref().map(|note| format!("`{file}`: {note}"));
+        let wrapped = self.copies.note(self.is_averaged);
+        let wrapped = wrapped.map(|note| format!("`{file}` {note}"));
+        named.into_iter().chain(wrapped).collect()
     }
 
     /// The files that they were read from, and that nothing may be written over.
@@ -205,9 +295,10 @@ impl Weights {
     pub fn network(&self) -> Result<Network> {
         if let Some(name) = &self.network {
             let network = catalog::find(name).map_err(|error| match error {
-                Error::UnknownNetwork { name, hint } => self
-                    .file
-                    .problem(format!("is for the unknown network `{name}`\nhint: {hint}")),
+                Error::UnknownNetwork { name, hint } => self.file.problem(format!(
+                    "is for the unknown network `{}`\nhint: {hint}",
+                    shown(&name)
+                )),
                 error => error,
             })?;
             return Ok(self.with_classes(network));
@@ -229,6 +320,7 @@ impl Weights {
                 "does not say which network it is for, and fits none; the closest is `{}`:{mismatch}",
                 nearest.name
             ))),
+            Recognition::Foreign => Err(self.file.problem(foreign(&self.found))),
         }
     }
 
@@ -257,7 +349,8 @@ impl Weights {
         let convention = network.convention.name;
         match self.file.metadata("convention") {
             Some(found) if found != convention => Err(self.file.problem(format!(
-                "was made under the convention `{found}`; `{}` follows `{convention}`",
+                "was made under the convention `{}`; `{}` follows `{convention}`",
+                shown(found),
                 network.name
             ))),
             _ => Ok(()),
@@ -319,6 +412,7 @@ impl Weights {
         let backend = Backend {
             file: Arc::clone(&self.file),
             sources,
+            wrapping: self.wrapping().clone(),
             background: self.background.clone(),
         };
         Ok(VarBuilder::from_backend(
@@ -349,7 +443,7 @@ impl Weights {
         resolve(&network.layers(), &self.found).map_err(|mismatch| {
             let hint = match (&self.network, self.classes) {
                 (Some(name), _) if name != network.name => {
-                    format!("\nhint: the file says it is for `{name}`")
+                    format!("\nhint: the file says it is for `{}`", shown(name))
                 }
                 (_, Some(classes)) if !mismatch.misshapen.is_empty() => {
                     format!("\nhint: its config.json says `num_classes` {classes}")
@@ -364,111 +458,27 @@ impl Weights {
     }
 }
 
-/// The tensors of a file with their shapes, those without the classes in front of the first.
-fn shapes(file: &TensorFile, background: Option<&Background>) -> BTreeMap<String, Vec<usize>> {
+/// The tensors of a file with their shapes.
+fn shapes(file: &TensorFile) -> Shapes {
     let tensors = file.tensors().into_iter();
-    let mut shapes = tensors
+    tensors
         .map(|(name, info)| (name, info.shape.clone()))
-        .collect();
-    if let Some(background) = background {
-        background.hide(&mut shapes);
-    }
-    shapes
+        .collect()
 }
 
-impl Background {
-    /// Whether `tensor` computes these classes too.
-    fn is_in(&self, tensor: &str) -> bool {
-        let layer = tensor.rsplit_once('.').map_or(tensor, |(layer, _)| layer);
-        self.layers.iter().any(|name| name == layer)
+/// The catalogue's name for what a file says its network is, and how it was understood; the
+/// file's own where the catalogue has none.
+fn understood(name: &str) -> Result<(String, Option<String>), String> {
+    /// Longer than a name that anything else than a fault has written.
+    const LONGEST: usize = 200;
+    if name.len() > LONGEST {
+        return Err(format!(
+            "of {} bytes; expected a name of at most {LONGEST}",
+            name.len()
+        ));
     }
-
-    /// Makes the shapes `found` what they are without these classes.
-    fn hide(&self, found: &mut BTreeMap<String, Vec<usize>>) {
-        for (name, shape) in found {
-            if self.is_in(name)
-                && let Some(classes) = shape.first_mut()
-            {
-                *classes = classes.saturating_sub(self.classes);
-            }
-        }
-    }
-}
-
-/// A foreign file as candle sees it.
-struct Backend {
-    file: Arc<TensorFile>,
-    sources: Sources,
-    background: Option<Background>,
-}
-
-impl Backend {
-    fn source(&self, name: &str) -> candle_core::Result<&keys::Source> {
-        self.sources.get(name).ok_or_else(|| {
-            candle_core::Error::CannotFindTensor {
-                path: name.to_owned(),
-            }
-            .bt()
-        })
-    }
-}
-
-impl SimpleBackend for Backend {
-    fn get(
-        &self,
-        shape: Shape,
-        name: &str,
-        _: Init,
-        dtype: DType,
-        device: &Device,
-    ) -> candle_core::Result<Tensor> {
-        let tensor = self.get_unchecked(name, dtype, device)?;
-        if *tensor.shape() != shape {
-            let file = self.file.name().to_owned();
-            let problem = format!(
-                "has tensor `{name}` of shape {:?}; expected {:?}",
-                tensor.dims(),
-                shape.dims()
-            );
-            return Err(candle_core::Error::wrap(Error::Checkpoint {
-                file,
-                problem,
-            }));
-        }
-        Ok(tensor)
-    }
-
-    fn get_unchecked(
-        &self,
-        name: &str,
-        dtype: DType,
-        device: &Device,
-    ) -> candle_core::Result<Tensor> {
-        let keys::Source {
-            name,
-            arrangement,
-            shape,
-        } = self.source(name)?;
-        let tensor = self.file.tensor(name);
-        let mut tensor = tensor.map_err(candle_core::Error::wrap)?;
-        if let Some(background) = &self.background
-            && background.is_in(name)
-        {
-            let classes = tensor.dim(0)? - background.classes;
-            tensor = tensor.narrow(0, background.classes, classes)?;
-        }
-        // Each tensor is read once, and copied where its axes are in another order or its type is
-        // another, as nothing is done to what is in place.
-        tensor
-            .reshape(arrangement.view.as_slice())?
-            .permute(arrangement.permutation)?
-            .contiguous()?
-            .reshape(shape.as_slice())?
-            .to_dtype(dtype)?
-            .to_device(device)
-    }
-
-    fn contains_tensor(&self, name: &str) -> bool {
-        self.sources.contains_key(name)
-    }
+    Ok(match catalog::understand(name) {
+        Ok(named) => (named.network.name.to_owned(), named.note),
+        Err(_) => (name.to_owned(), None),
+    })
 }

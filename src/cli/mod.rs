@@ -108,6 +108,7 @@ impl Command {
 
 /// `senet classify`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct ClassifyArgs {
     /// Image files, folders (searched recursively), or `-` for a list of paths on standard input
     #[arg(required = true, value_name = "INPUT")]
@@ -118,6 +119,9 @@ pub struct ClassifyArgs {
     #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,
+    /// Where the file has both, use the running average of the weights (EMA), not the plain ones
+    #[arg(long, requires = "weights")]
+    pub ema: bool,
     /// The network that the weights are for [default: what their file says]
     #[arg(short, long, value_name = "NAME")]
     pub network: Option<String>,
@@ -182,6 +186,9 @@ pub struct TraceArgs {
     #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,
+    /// Where the file has both, use the running average of the weights (EMA), not the plain ones
+    #[arg(long)]
+    pub ema: bool,
     #[command(flatten)]
     #[expect(
         missing_docs,
@@ -235,6 +242,9 @@ pub struct ParityArgs {
     #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_TO_NAME, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Source,
+    /// Where the file has both, use the running average of the weights (EMA), not the plain ones
+    #[arg(long)]
+    pub ema: bool,
     /// Dump of what the other framework computed
     #[arg(short, long, value_name = "FILE")]
     pub reference: PathBuf,
@@ -282,6 +292,9 @@ pub struct BenchArgs {
     #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_OR_DRAWN, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,
+    /// Where the file has both, use the running average of the weights (EMA), not the plain ones
+    #[arg(long)]
+    pub ema: bool,
     /// Height and width of the input, such as 224x224 or 224 [default: the network's own]
     #[arg(short, long, alias = "input-size", value_name = "HxW")]
     pub size: Option<ImageSize>,
@@ -314,6 +327,9 @@ pub struct InspectArgs {
     #[arg(value_name = "SOURCE", value_parser = source(), help = WEIGHTS_TO_NAME, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Source,
+    /// Where the file has both, use the running average of the weights (EMA), not the plain ones
+    #[arg(long)]
+    pub ema: bool,
     /// Compare with this network [default: what the file says, else the one its tensors fit]
     #[arg(short, long, value_name = "NAME")]
     pub network: Option<String>,

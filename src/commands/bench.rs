@@ -27,8 +27,7 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
         arguments.network.as_ref(),
         arguments.weights.as_ref(),
     )?;
-    let weights = subject.weights.as_ref().map(super::weights);
-    let weights = weights.transpose()?;
+    let weights = super::named_weights(subject.weights.as_ref(), arguments.ema)?;
     let no_widths = WidthArgs {
         channels: None,
         squeeze: None,

@@ -126,7 +126,10 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
 }
 
 fn prepare(arguments: &ClassifyArgs, engines: &Engines) -> Result<(Weights, Classifier)> {
-    let weights = super::weights(arguments.weights.as_ref().unwrap_or(&Source::Embedded))?;
+    let weights = super::weights(
+        arguments.weights.as_ref().unwrap_or(&Source::Embedded),
+        arguments.ema,
+    )?;
     let no_widths = WidthArgs {
         channels: None,
         squeeze: None,

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::Outcome;
 use crate::checkpoint::{Recognition, Source, Weights};
 use crate::cli::InspectArgs;
@@ -7,10 +9,13 @@ use crate::report::{Differences, InspectedTensor, Inspection};
 
 pub(super) fn run(arguments: &InspectArgs) -> anyhow::Result<Outcome> {
     super::threads::start(None)?;
-    let (weights, problem) = match (super::weights(&arguments.weights), &arguments.weights) {
+    let (weights, problem) = match (
+        super::weights(&arguments.weights, arguments.ema),
+        &arguments.weights,
+    ) {
         (Ok(weights), _) => (weights, None),
         // What a file says of itself may be wrong: a look at its tensors is still worth something.
-        (Err(error), Source::Path(path)) => match Weights::undescribed(path) {
+        (Err(error), Source::Path(path)) => match undescribed(path, arguments.ema) {
             Ok(weights) => (weights, Some(error.to_string())),
             Err(_) => return Err(error.into()),
         },
@@ -23,6 +28,12 @@ pub(super) fn run(arguments: &InspectArgs) -> anyhow::Result<Outcome> {
     } else {
         Outcome::No
     })
+}
+
+/// The tensors alone; with `ema` those of their running average.
+fn undescribed(path: &Path, ema: bool) -> Result<Weights> {
+    let weights = Weights::undescribed(path)?;
+    if ema { weights.averaged() } else { Ok(weights) }
 }
 
 fn inspect(weights: &Weights, asked: Option<&str>, problem: Option<String>) -> Result<Inspection> {
@@ -68,6 +79,8 @@ fn inspect(weights: &Weights, asked: Option<&str>, problem: Option<String>) -> R
         bytes: tensors.iter().map(|tensor| tensor.bytes).sum(),
         numbers: tensors.iter().map(numbers).sum(),
         metadata: file.all_metadata().into_iter().collect(),
+        prefix: weights.prefix().map(str::to_owned),
+        notes: weights.notes(),
         origin: weights.origin(),
         stated,
         networks,
@@ -114,6 +127,7 @@ fn recognise(weights: &Weights) -> Fit {
             let network = nearest.name.to_owned();
             (Vec::new(), Some(Differences { network, mismatch }))
         }
+        Recognition::Foreign => (Vec::new(), None),
     };
     Fit {
         networks: networks

@@ -117,16 +117,34 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     kinds.any(|kind| kind == io::ErrorKind::BrokenPipe)
 }
 
-/// Loads the weights, and says what should be known of how that went.
-fn weights(source: &Source) -> Result<Weights> {
+/// Loads the weights, or with `ema` their running average, and says what should be known of how
+/// that went.
+fn weights(source: &Source, ema: bool) -> Result<Weights> {
     let mut downloads = Downloads::default();
     let weights = Weights::load(source, &mut |download| downloads.show(download));
     downloads.clear();
-    let weights = weights?;
-    for note in &weights.notes {
-        complain("warning", note);
+    let mut weights = weights?;
+    if ema {
+        weights = weights.averaged()?;
+    }
+    for warning in &weights.warnings {
+        complain("warning", warning);
+    }
+    for note in weights.notes() {
+        complain("note", &note);
     }
     Ok(weights)
+}
+
+/// [`weights`] where some are named.
+fn named_weights(source: Option<&Source>, ema: bool) -> Result<Option<Weights>> {
+    match source {
+        Some(source) => weights(source, ema).map(Some),
+        None if ema => Err(Error::Usage(
+            "`--ema` chooses among the weights of a file, and none is named".to_owned(),
+        )),
+        None => Ok(None),
+    }
 }
 
 /// The network of this name; says how the name was understood where it is not the catalogue's own.
@@ -169,7 +187,10 @@ fn warn_of_nonfinite(weights: &Weights, network: &Network) -> Result<()> {
         let file = text::shown_path(Path::new(weights.file().name()));
         let tensor = text::shown(&tensor);
         let count = flaws.nan + flaws.infinite;
-        let message = format!("`{file}`: {count} values of tensor `{tensor}` are NaN or infinite");
+        let message = format!(
+            "`{file}`: {count} values of tensor `{}` are NaN or infinite",
+            text::shown(&tensor)
+        );
         complain("warning", &message);
     }
     Ok(())

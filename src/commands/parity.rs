@@ -11,7 +11,7 @@ use crate::text::shown_path;
 
 pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
     let engines = Engines::choose(arguments.engine, arguments.device, EngineName::Cpu)?;
-    let weights = super::weights(&arguments.weights)?;
+    let weights = super::weights(&arguments.weights, arguments.ema)?;
     let network = super::network(
         arguments.network.as_deref(),
         Some(&weights),

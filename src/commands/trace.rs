@@ -49,8 +49,7 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         arguments.network.as_ref(),
         arguments.weights.as_ref(),
     )?;
-    let weights = subject.weights.as_ref().map(super::weights);
-    let weights = weights.transpose()?;
+    let weights = super::named_weights(subject.weights.as_ref(), arguments.ema)?;
     let network = super::network(
         subject.network.as_deref(),
         weights.as_ref(),

@@ -8,7 +8,7 @@ use super::Report;
 use super::table::{self, Align, thousands};
 use crate::checkpoint::Mismatch;
 use crate::image::Preprocessing;
-use crate::text::{shown, shown_path};
+use crate::text::{shown, shown_message, shown_path};
 
 /// The answer of `senet inspect`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,6 +23,10 @@ pub struct Inspection {
     pub tensors: Vec<InspectedTensor>,
     /// What the file says of itself.
     pub metadata: BTreeMap<String, String>,
+    /// What the names of the tensors begin with, and that is not read.
+    pub prefix: Option<String>,
+    /// How the file was understood, a sentence each.
+    pub notes: Vec<String>,
     /// The code base whose names the tensors have.
     pub origin: &'static str,
     /// The network that was asked for, or that the file names.
@@ -89,7 +93,7 @@ impl Inspection {
             ([], None, Some(differences)) => {
                 format!("none of the catalogue; closest to {}", differences.network)
             }
-            ([], None, None) => "none of the catalogue".to_owned(),
+            ([], None, None) => "none of the catalogue has tensors of such names".to_owned(),
             (several, ..) => format!(
                 "ambiguous: {}, which compute differently; `--network` chooses",
                 several.join(", ")
@@ -163,8 +167,13 @@ impl Report for Inspection {
             let prepared = serde_json::to_string(preprocessing).map_err(io::Error::other)?;
             facts.push(vec!["images".to_owned(), prepared]);
         }
-        if let Some(problem) = &self.problem {
-            facts.push(vec!["problem".to_owned(), shown(problem)]);
+        for note in &self.notes {
+            facts.push(vec!["note".to_owned(), shown_message(note)]);
+        }
+        let problem = shown_message(self.problem.as_deref().unwrap_or_default());
+        for (index, line) in problem.lines().enumerate() {
+            let name = if index == 0 { "problem" } else { "" };
+            facts.push(vec![name.to_owned(), line.to_owned()]);
         }
         facts.push(vec!["network".to_owned(), self.verdict()]);
         if let Some(differences) = &self.differences {
