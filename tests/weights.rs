@@ -288,6 +288,53 @@ fn of_weights_and_their_average_the_plain_ones_are_read_unless_the_others_are_as
 }
 
 #[test]
+fn one_output_is_two_classes_by_its_sigmoid() {
+    let one = |tensors: &mut HashMap<String, Tensor>, metadata: &mut HashMap<String, String>| {
+        // Of the cat's logit.
+        for (name, dim) in [("fc.kernel", 1), ("fc.bias", 0)] {
+            let cat = tensors[name].narrow(dim, 3, 1).unwrap().contiguous();
+            tensors.insert(name.to_owned(), cat.unwrap());
+        }
+        metadata.insert("labels".to_owned(), r#"["none", "cat"]"#.to_owned());
+    };
+    let rows =
+        |output: &Output| -> serde_json::Value { serde_json::from_slice(&output.stdout).unwrap() };
+    let ten = rows(&senet(&["classify", "--format", "ndjson", CAT]));
+    let logit = ten["top"][0]["logit"].as_f64().unwrap();
+    let (output, path) = classify_changed(one, &["--format", "ndjson"]);
+    let two = rows(&output);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let expected = said(&path, "note: `FILE` has one output: its sigmoid is ");
+    assert!(stderr.starts_with(&expected), "{stderr}");
+    let sigmoid = 1. / (1. + (-logit).exp());
+    for (place, label, probability) in [(0, "cat", sigmoid), (1, "none", 1. - sigmoid)] {
+        let class = &two["top"][place];
+        assert_eq!(class["label"], label);
+        assert_eq!(class["class"], 1 - place);
+        // Single precision, of a number below 1.
+        let found = class["probability"].as_f64().unwrap();
+        assert!((found - probability).abs() < 1e-6, "{found} {probability}");
+    }
+    assert_eq!(two["top"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_classifier_without_classes_is_refused() {
+    let (status, stderr, _) = classify_with(|tensors, metadata| {
+        metadata.remove("labels").unwrap();
+        for (name, shape) in [("fc.kernel", &[64, 0][..]), ("fc.bias", &[0])] {
+            let nothing = Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+            tensors.insert(name.to_owned(), nothing);
+        }
+    });
+    assert_eq!(status, Some(2));
+    assert!(
+        stderr.contains("expected shape [10], found [0]"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn metadata_that_names_a_network_at_length_is_refused_at_once() {
     let (status, stderr, path) = classify_with(|_, metadata| {
         metadata.insert("network".to_owned(), "seresnet".repeat(200_000));

@@ -46,7 +46,8 @@ pub(super) enum LabelNames {
     ByClass(BTreeMap<String, String>),
 }
 
-/// Each class's description, else its name, else its number.
+/// Each class's description, else its name, else its number. A network with one output tells two
+/// classes apart, and may come with the names of both.
 ///
 /// # Errors
 ///
@@ -67,7 +68,7 @@ pub(super) fn labels(
     };
     let by_class = match names {
         LabelNames::List(names) => match classes {
-            Some(classes) if classes != names.len() => {
+            Some(classes) if classes != names.len() && (classes, names.len()) != (1, 2) => {
                 return Err(format!(
                     "has {} `label_names`, and `num_classes` {classes}",
                     names.len()
@@ -116,5 +117,16 @@ mod tests {
         assert_eq!(check(&many[1..]), Ok(()));
         let problem = check(&many).unwrap_err();
         assert_eq!(problem, "of 1000001 classes; expected at most 1000000");
+    }
+
+    #[test]
+    fn one_output_may_have_the_names_of_two_classes() {
+        let list = |names: &[&str]| {
+            LabelNames::List(names.iter().map(|name| (*name).to_owned()).collect())
+        };
+        let both = labels(list(&["cat", "dog"]), None, Some(1));
+        assert_eq!(both, Ok(vec!["cat".to_owned(), "dog".to_owned()]));
+        assert!(labels(list(&["cat", "dog", "hen"]), None, Some(1)).is_err());
+        assert!(labels(list(&["cat", "dog"]), None, Some(3)).is_err());
     }
 }

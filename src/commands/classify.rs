@@ -24,7 +24,7 @@ use crate::model::Model;
 use crate::network::trace::trace;
 use crate::network::{Network, Shape};
 use crate::report::{Class, Classification, RowFormat, RowWriter};
-use crate::text::{escaped, shown_path};
+use crate::text::{escaped, shown, shown_path};
 
 /// A batch's images, or why one is none.
 type Images = Vec<Result<Loaded, String>>;
@@ -236,7 +236,20 @@ impl Classifier {
             arguments.batch_size,
             memory::MOST,
         )?;
-        let classes = layers.outputs();
+        let outputs = layers.outputs();
+        let classes = if outputs == 1 {
+            let file = shown(weights.file().name());
+            super::complain(
+                "note",
+                &format!(
+                    "`{file}` has one output: its sigmoid is taken as the probability of class 1 \
+                     of two, which it is not where the network was trained for another number"
+                ),
+            );
+            2
+        } else {
+            outputs
+        };
         let (origin, labels) = match &arguments.labels {
             Some(path) => (shown_path(path), Some(read_labels(path)?)),
             None => (weights.file().name().to_owned(), weights.labels.clone()),
@@ -282,7 +295,11 @@ impl Classifier {
         let logits = self.model.run(&input)?.to_vec2::<f32>()?;
         let answer = |logits: &Vec<f32>| {
             if logits.iter().all(|logit| logit.is_finite()) {
-                Ok(self.top(logits))
+                // The softmax of 0 and a number is its sigmoid; of one number alone it is 1.
+                Ok(match logits[..] {
+                    [logit] => self.top(&[0., logit]),
+                    _ => self.top(logits),
+                })
             } else {
                 Err("the network's output is NaN or infinite".to_owned())
             }
