@@ -53,6 +53,7 @@ fn a_gif_gives_its_first_frame() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "libjpeg"), ignore = "refused without libjpeg")]
 fn a_baseline_and_a_progressive_jpeg_give_the_same_image() {
     for name in ["quadrants.jpg", "progressive.jpg"] {
         println!("{name}");
@@ -188,6 +189,7 @@ fn orientation_can_be_ignored() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "libjpeg"), ignore = "refused without libjpeg")]
 fn a_jpegs_thumbnail_and_trailing_bytes_are_harmless() {
     assert_eq!(pixels("thumbnail.jpg").dimensions(), (64, 64));
     let mut bytes = fs::read(odd("quadrants.jpg")).unwrap();

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use image::RgbImage;
 use safetensors::SafeTensors;
 use senet::image::{Damage, Decoded, Request, decode_bytes, header};
 
@@ -35,29 +34,14 @@ fn read(bytes: &[u8], damage: Damage) -> senet::Result<Decoded> {
     decode_bytes(bytes, &request)
 }
 
-fn pixels(bytes: &[u8]) -> RgbImage {
-    read(bytes, Damage::Refuse).unwrap().pixels
-}
-
 /// Why a file is refused.
 fn refusal(bytes: &[u8]) -> String {
     read(bytes, Damage::Refuse).unwrap_err().to_string()
 }
 
-/// What is wrong with a file that is read all the same.
-fn accepted(bytes: &[u8]) -> String {
-    read(bytes, Damage::Accept).unwrap().damage.unwrap()
-}
-
 /// A number in two bytes, as JPEG writes it.
 fn two_bytes(number: u16) -> [u8; 2] {
     number.to_be_bytes()
-}
-
-/// Where the segment of a marker begins.
-fn place(bytes: &[u8], marker: u8) -> usize {
-    let found = bytes.windows(2).position(|pair| pair == [0xFF, marker]);
-    found.unwrap()
 }
 
 /// A file that claims another size than its data has.
@@ -189,9 +173,25 @@ mod without_libjpeg {
 
 #[cfg(feature = "libjpeg")]
 mod with_libjpeg {
+    use image::RgbImage;
     use sha2::{Digest, Sha256};
 
     use super::*;
+
+    fn pixels(bytes: &[u8]) -> RgbImage {
+        read(bytes, Damage::Refuse).unwrap().pixels
+    }
+
+    /// What is wrong with a file that is read all the same.
+    fn accepted(bytes: &[u8]) -> String {
+        read(bytes, Damage::Accept).unwrap().damage.unwrap()
+    }
+
+    /// Where the segment of a marker begins.
+    fn place(bytes: &[u8], marker: u8) -> usize {
+        let found = bytes.windows(2).position(|pair| pair == [0xFF, marker]);
+        found.unwrap()
+    }
 
     #[test]
     fn pixels_are_pillows_for_every_kind_of_file() {

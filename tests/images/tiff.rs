@@ -825,6 +825,7 @@ fn jpeg_in_a_tiff_is_what_it_is_alone() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "libjpeg"), ignore = "refused without libjpeg")]
 fn the_tiff_says_of_which_colours_a_jpeg_in_it_is() {
     // Of a flat gray image brightness is that gray, and colours are 128, whatever the JFIF
     // marker says of them.

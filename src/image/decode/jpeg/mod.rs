@@ -57,7 +57,7 @@ fn swaps_sides(turn: Turn) -> bool {
     )
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "libjpeg"))]
 mod tests {
     /// The files of `scripts/jpeg_files.py`, by name.
     pub(super) fn files() -> Vec<(String, Vec<u8>)> {
