@@ -3,7 +3,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::RowFormat;
-use crate::text::escaped;
+use crate::text::{escaped, shown};
 
 /// The answer for one input of `senet classify`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -128,7 +128,7 @@ impl<W: Write> RowWriter<W> {
         }
         let class = |class: &Class| {
             let percent = f64::from(class.probability) * 100.;
-            format!("{percent:5.1} %  {}", escaped(&class.label))
+            format!("{percent:5.1} %  {}", shown(&class.label))
         };
         if let (1, [only]) = (self.top_k, row.top.as_slice()) {
             return writeln!(self.out, "{}  {input}", class(only));
