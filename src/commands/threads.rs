@@ -2,6 +2,7 @@
 
 use std::io;
 use std::num::NonZero;
+use std::sync::Once;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
@@ -18,13 +19,19 @@ type Seat = (Sender<ThreadBuilder>, JoinHandle<()>);
 ///
 /// Left to itself rayon does so late, and panics where the system refuses a thread, as it does a
 /// user with too many processes. Here fewer start then, with a warning, and half of those that
-/// could are left for the network's own.
+/// could are left for the network's own. A process has one pool: a second call changes nothing.
 ///
 /// # Errors
 ///
-/// Threads that were started before.
+/// A pool that somebody else has started before.
 pub(super) fn start(wanted: Option<usize>) -> Result<()> {
-    let wanted = wanted.unwrap_or_else(usual);
+    static STARTED: Once = Once::new();
+    let mut started = Ok(());
+    STARTED.call_once(|| started = build(wanted.unwrap_or_else(usual)));
+    started
+}
+
+fn build(wanted: usize) -> Result<()> {
     let mut seats = Vec::with_capacity(wanted);
     for number in 0..wanted {
         match seat(number) {
