@@ -59,6 +59,8 @@ fn swaps_sides(turn: Turn) -> bool {
 
 #[cfg(all(test, feature = "libjpeg"))]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
     /// The files of `scripts/jpeg_files.py`, by name.
     pub(super) fn files() -> Vec<(String, Vec<u8>)> {
         let path = concat!(
