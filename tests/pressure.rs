@@ -39,7 +39,9 @@ fn an_image_beyond_the_memory_is_a_row_with_an_error() {
     assert_eq!((before, after), (None, None));
     let error = error.unwrap();
     assert!(
-        error.contains("all images together may take 16.0 MiB"),
+        error.ends_with(
+            "all images together may take 16.0 MiB; `senet classify --memory` changes that"
+        ),
         "{error}"
     );
 }

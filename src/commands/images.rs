@@ -46,7 +46,8 @@ impl<'a> Loader<'a> {
         }
         self.load_file(input).map_err(|error| match error {
             Error::File { action, source, .. } => format!("cannot {action} it: {source}"),
-            error => error.to_string(),
+            // A row has a line for it.
+            error => error.to_string().replace("\nhint: ", "; "),
         })
     }
 

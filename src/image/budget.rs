@@ -111,7 +111,7 @@ impl Budget {
         }
         Err(Error::Image(format!(
             "image too large: it takes {} of memory; all images together may take {}\n\
-             hint: `--memory` changes that",
+             hint: `senet classify --memory` changes that",
             shown_bytes(bytes),
             shown_bytes(self.total)
         )))
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "image too large: it takes 3.0 GiB of memory; all images together may take 1.0 GiB\n\
-             hint: `--memory` changes that"
+             hint: `senet classify --memory` changes that"
         );
     }
 

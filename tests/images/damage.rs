@@ -106,8 +106,9 @@ fn hostile_dimensions_are_refused_before_they_are_allocated() {
     let error = error(&odd("huge.png"));
     assert!(
         error.starts_with("image too large: it takes ")
-            && error
-                .ends_with("all images together may take 2.0 GiB\nhint: `--memory` changes that"),
+            && error.ends_with(
+                "all images together may take 2.0 GiB\nhint: `senet classify --memory` changes that"
+            ),
         "{error}"
     );
 }
