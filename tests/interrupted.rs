@@ -97,13 +97,17 @@ fn rows_in(path: &Path) -> Vec<Value> {
 fn an_interrupted_run_says_where_its_whole_rows_are() {
     let folder = tempfile::tempdir().unwrap();
     let images = many_images(folder.path());
-    for (name, signal) in [("rows.ndjson", libc::SIGINT), ("rows.json", libc::SIGTERM)] {
+    for (name, signal) in [
+        ("rows.ndjson", libc::SIGINT),
+        ("rows.json", libc::SIGTERM),
+        ("closed.json", libc::SIGHUP),
+    ] {
         let output = folder.path().join(name);
         fs::write(&output, "before\n").unwrap();
         let child = begun(&output, &images);
         send(signal, &child);
         let ended = child.wait_with_output().unwrap();
-        // As a program ends that does not handle the signal: 130 and 143 in a shell.
+        // As a program ends that does not handle the signal: 130, 143 and 129 in a shell.
         assert_eq!(ended.status.signal(), Some(signal));
         let rows = rows_in(&partial(&output));
         assert!(!rows.is_empty());

@@ -39,7 +39,7 @@ Exit status:
     1  it ran and the answer is no: parity differs, an input failed, a file
        fits no network
     2  it could not run, or could not write what it found
-  130  interrupted (SIGINT); 143 ended (SIGTERM)
+  130  interrupted (SIGINT); 143 ended (SIGTERM); 129 hung up (SIGHUP)
   141  whoever read the rows of `classify` closed the pipe before the last";
 
 const WEIGHTS: &str = "Safetensors file, folder with model.safetensors, or hf:OWNER/NAME[@REVISION] \

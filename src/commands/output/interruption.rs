@@ -1,4 +1,4 @@
-//! Last words of a run that `SIGINT` or `SIGTERM` ends.
+//! Last words of a run that `SIGHUP`, `SIGINT` or `SIGTERM` ends.
 
 #![cfg_attr(
     unix,
@@ -17,25 +17,23 @@ use super::partial::Partial;
 pub(super) fn heed(partial: Arc<Mutex<Partial>>, inputs: usize, bar: ProgressBar) {
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
     use signal_hook::{flag, low_level};
 
-    let heeded = [SIGINT, SIGTERM].into_iter().filter(|&it| !is_ignored(it));
-    let heeded: Vec<i32> = heeded.collect();
+    let mut heeded = vec![SIGHUP, SIGINT, SIGTERM];
+    heeded.retain(|&signal| !is_ignored(signal));
     // The handlers only wake this thread. Where it cannot be started signals do what they do
     // without any of this.
     let wait = move || {
-        let is_second = Arc::new(AtomicBool::new(false));
-        for &signal in &heeded {
-            if flag::register_conditional_default(signal, is_second.clone()).is_err() {
-                return;
-            }
-        }
         let Ok(mut signals) = Signals::new(&heeded) else {
-            is_second.store(true, Ordering::SeqCst);
             return;
         };
+        let is_second = Arc::new(AtomicBool::new(false));
+        for &signal in &heeded {
+            // Where it fails, a second signal waits until the rows are whole.
+            let _ = flag::register_conditional_default(signal, is_second.clone());
+        }
         if let Some(signal) = signals.forever().next() {
             is_second.store(true, Ordering::SeqCst);
             // Held until the process has ended, so that nothing is written behind the end.
