@@ -57,7 +57,7 @@ impl Partial {
         self.rows
     }
 
-    /// Adds so many whole rows.
+    /// Adds so many whole rows, or with none the end of the document.
     ///
     /// # Errors
     ///
@@ -67,7 +67,10 @@ impl Partial {
             self.end_early();
             return Err(error);
         }
-        self.length += bytes.len() as u64;
+        // An end is written anew by whatever comes before the file is renamed.
+        if rows > 0 {
+            self.length += bytes.len() as u64;
+        }
         self.rows += rows;
         Ok(())
     }
@@ -195,17 +198,20 @@ fn held(file: &mut File) -> io::Result<Option<String>> {
     let mut start = Vec::new();
     file.take(8).read_to_end(&mut start)?;
     file.rewind()?;
-    let (count, unit) = match start.first() {
-        None => return Ok(None),
-        Some(b'[') => (count(file, b"\n {")?, "rows"),
-        Some(b'{') => (count(file, b"\n")?, "rows"),
-        Some(_) if start == b"input,cl" => (count(file, b"\n")?.saturating_sub(1), "rows"),
-        Some(_) => match count(file, b"\n")? {
-            0 => (bytes, "bytes"),
-            lines => (lines, "lines"),
+    let (count, unit) = match &start[..] {
+        b"" | b"[" | b"[\n]\n" => return Ok(None),
+        b"input,cl" => match count(file, b"\n")? {
+            0 | 1 => return Ok(None),
+            lines => (lines - 1, "rows"),
         },
+        [b'[', ..] => (count(file, b"\n {")?, "rows"),
+        [b'{', ..] => (count(file, b"\n")?, "rows"),
+        _ => (count(file, b"\n")?, "lines"),
     };
-    Ok((count > 0).then(|| format!("{count} {unit}")))
+    Ok(Some(match count {
+        0 => format!("{bytes} bytes"),
+        count => format!("{count} {unit}"),
+    }))
 }
 
 /// How often `pattern`, which is to begin with what it holds only once, occurs in what is left of
@@ -249,6 +255,9 @@ mod tests {
             ("input,class_1,error\na,3,\nb,3,\nc,", Some("2 rows")),
             (" 82.7 %  cat  a\n 82.7 %  cat  b\n", Some("2 lines")),
             ("no line", Some("7 bytes")),
+            // Of somebody else, or torn.
+            ("[1, 2]", Some("6 bytes")),
+            ("{\"inp", Some("5 bytes")),
             ("", None),
             ("[", None),
             ("[\n]\n", None),
@@ -268,6 +277,18 @@ mod tests {
         partial.file.write_all(b",\n {\"inp").unwrap();
         assert!(partial.end_early());
         assert!(!partial.end_early());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "[\n {\"input\":\"a\"}\n]\n");
+    }
+
+    #[test]
+    fn a_document_is_closed_once_by_a_run_that_is_interrupted_at_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.json.partial");
+        let mut partial = Partial::open(path.clone(), "\n]\n", false).unwrap();
+        partial.add(b"[\n {\"input\":\"a\"}", 1).unwrap();
+        partial.add(b"\n]\n", 0).unwrap();
+        assert!(partial.end_early());
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text, "[\n {\"input\":\"a\"}\n]\n");
     }
