@@ -11,7 +11,7 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use super::header;
 use crate::error::{Error, Result};
 use crate::files::{self, Pipes};
-use crate::text::shown;
+use crate::text::{shown, shown_path};
 
 /// A safetensors file whose header has been checked against its length.
 #[derive(Debug)]
@@ -82,10 +82,16 @@ impl TensorFile {
         }
     }
 
-    /// What to call it in messages.
+    /// Its path, or what to call the weights inside this program.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What to call it in a message.
+    #[must_use]
+    pub fn shown_name(&self) -> String {
+        shown_path(Path::new(&self.name))
     }
 
     /// An entry of `__metadata__`.

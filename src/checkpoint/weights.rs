@@ -139,7 +139,7 @@ impl Weights {
             return Err(file.problem(format!(
                 "is a dump of activations, not weights\nhint: `senet parity --weights WEIGHTS \
                  --reference {}` compares with it",
-                shown(file.name())
+                file.shown_name()
             )));
         }
         let preprocessing: Option<Preprocessing> = file.json_metadata("preprocessing")?;
@@ -266,7 +266,7 @@ impl Weights {
     /// What should be known of how the file was understood, a sentence each.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        let file = shown(self.file.name());
+        let file = self.file.shown_name();
         let named = self.note.as_ref().map(|note| format!("`{file}`: {note}"));
         let wrapped = self.copies.note(self.is_averaged);
         let wrapped = wrapped.map(|note| format!("`{file}` {note}"));

@@ -24,7 +24,7 @@ use crate::model::Model;
 use crate::network::trace::trace;
 use crate::network::{Network, Shape};
 use crate::report::{Class, Classification, RowFormat, RowWriter};
-use crate::text::{escaped, shown, shown_path};
+use crate::text::{escaped, shown_path};
 
 /// A batch's images, or why one is none.
 type Images = Vec<Result<Loaded, String>>;
@@ -238,7 +238,7 @@ impl Classifier {
         )?;
         let outputs = layers.outputs();
         let classes = if outputs == 1 {
-            let file = shown(weights.file().name());
+            let file = weights.file().shown_name();
             super::complain(
                 "note",
                 &format!(

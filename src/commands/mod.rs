@@ -20,7 +20,6 @@ mod timings;
 mod trace;
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
@@ -184,8 +183,7 @@ fn network(name: Option<&str>, weights: Option<&Weights>, widths: WidthArgs) -> 
 /// Says which tensors hold values that are no numbers: the results will not be either.
 fn warn_of_nonfinite(weights: &Weights, network: &Network) -> Result<()> {
     for (tensor, flaws) in weights.nonfinite(network)? {
-        let file = text::shown_path(Path::new(weights.file().name()));
-        let tensor = text::shown(&tensor);
+        let file = weights.file().shown_name();
         let count = flaws.nan + flaws.infinite;
         let message = format!(
             "`{file}`: {count} values of tensor `{}` are NaN or infinite",

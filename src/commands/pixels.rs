@@ -46,7 +46,7 @@ pub(super) fn preprocessing(
         Some(Preprocessing { size, .. }) if weights.fixed_size && chosen.size != *size => {
             Err(Error::Usage(format!(
                 "the config.json of `{}` fixes the size at {}x{}; {}x{} was asked for",
-                weights.file().name(),
+                weights.file().shown_name(),
                 size[0],
                 size[1],
                 chosen.size[0],
@@ -68,7 +68,7 @@ pub(super) fn recommended(weights: &Weights, for_tests: bool) -> Option<&Preproc
     }
     let message = format!(
         "the weights in `{}` recommend no size for tests; `--test-size` changes nothing",
-        weights.file().name()
+        weights.file().shown_name()
     );
     super::complain("warning", &message);
     weights.preprocessing.as_ref()
