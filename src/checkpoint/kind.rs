@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::folder::MOST_BYTES;
+use crate::image;
 
 /// So many of a file's first bytes tell what it is.
 pub(super) const FIRST_BYTES: u64 = 1 << 16;
@@ -46,17 +47,11 @@ impl Kind {
     /// they are those of safetensors or unknown.
     pub(super) fn of(first: &[u8]) -> Option<Self> {
         /// Beginnings that nothing else has.
-        const BEGINNINGS: [(&[u8], Kind); 10] = [
+        const BEGINNINGS: [(&[u8], Kind); 4] = [
             (b"\x89HDF\r\n\x1a\n", Kind::Hdf5),
             (b"\x93NUMPY", Kind::Numpy),
             (b"GGUF", Kind::Gguf),
             (b"version https://git-lfs.", Kind::GitLfsPointer),
-            (b"\xff\xd8\xff", Kind::Image("a JPEG")),
-            (b"\x89PNG\r\n\x1a\n", Kind::Image("a PNG")),
-            (b"GIF87a", Kind::Image("a GIF")),
-            (b"GIF89a", Kind::Image("a GIF")),
-            (b"II*\0", Kind::Image("a TIFF")),
-            (b"MM\0*", Kind::Image("a TIFF")),
         ];
         if is_safetensors(first) {
             return None;
@@ -67,12 +62,10 @@ impl Kind {
         } else if let [0x80, 2..=5, 1..=255, ..] = first {
             // A pickle, of protocols 2 to 5. A header's length has zeros from the third byte on.
             Some(Self::Pickle)
-        } else if let [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] = first {
-            Some(Self::Image("a BMP"))
         } else if at(4, b"TFL3").is_some() {
             Some(Self::TfLite)
-        } else if first.starts_with(b"RIFF") && at(8, b"WEBP").is_some() {
-            Some(Self::Image("a WebP"))
+        } else if let Some(format) = of_image(first) {
+            Some(Self::Image(format))
         } else if let Some((_, kind)) = BEGINNINGS
             .iter()
             .find(|(bytes, _)| first.starts_with(bytes))
@@ -101,7 +94,7 @@ impl Kind {
 
     /// What it is, in words that follow `is` or a colon, and what to do about it.
     pub(super) fn explained(self) -> String {
-        let what = match self {
+        let what: &str = match self {
             Self::Keras => "a model of Keras",
             Self::Hdf5 => "HDF5, as Keras wrote models and writes weights",
             Self::Pickle => {
@@ -121,9 +114,7 @@ impl Kind {
             Self::Json => "JSON, and no weights",
             Self::GitLfsPointer => "what git has in place of a large file",
             Self::WebPage => "a page of the web",
-            Self::Image(format) => {
-                return format!("{format} image, and no weights\nhint: {IMAGES}");
-            }
+            Self::Image(format) => &format!("a {format} image, and no weights"),
         };
         let hint = match self {
             Self::Keras => KERAS,
@@ -152,13 +143,12 @@ impl Kind {
             }
             Self::GitLfsPointer => "`git lfs pull` fetches the file",
             Self::WebPage => "it may say why the file could not be had; download it anew",
-            Self::Image(_) => IMAGES,
+            Self::Image(_) => "images are named without a flag, as in `senet classify cat.jpg`",
         };
         format!("{what}\nhint: {hint}")
     }
 }
 
-const IMAGES: &str = "images are named without a flag, as in `senet classify cat.jpg`";
 const KERAS: &str = "`python scripts/export.py MODEL.keras --output model.safetensors` makes \
                      safetensors of a network that `scripts/reference.py` has";
 const TIMM: &str = "in Python, load it with timm and save it with `timm.models.save_for_hf(model, \
@@ -170,6 +160,13 @@ fn is_safetensors(first: &[u8]) -> bool {
         .first_chunk()
         .map(|length| u64::from_le_bytes(*length));
     length.is_some_and(|length| length <= MOST_BYTES) && first.get(8) == Some(&b'{')
+}
+
+/// The format of an image that this program reads.
+fn of_image(first: &[u8]) -> Option<&'static str> {
+    // Many texts begin with the two letters of a BMP, whose header has zeros behind its size.
+    let is_text = first.starts_with(b"BM") && first.get(6..10) != Some(&[0; 4]);
+    image::format_name(first).filter(|_| !is_text)
 }
 
 /// A zip, by the names of its first files: each stands behind a header of its own.
@@ -287,18 +284,15 @@ mod tests {
                 Kind::GitLfsPointer,
             ),
             (b"\n<!DOCTYPE html><html>".to_vec(), Kind::WebPage),
-            (
-                b"\xff\xd8\xff\xe0\0\x10JFIF".to_vec(),
-                Kind::Image("a JPEG"),
-            ),
+            (b"\xff\xd8\xff\xe0\0\x10JFIF".to_vec(), Kind::Image("JPEG")),
             (
                 b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec(),
-                Kind::Image("a PNG"),
+                Kind::Image("PNG"),
             ),
-            (b"GIF89a\x01\0\x01\0".to_vec(), Kind::Image("a GIF")),
-            (b"RIFF\x24\0\0\0WEBPVP8 ".to_vec(), Kind::Image("a WebP")),
-            (b"II*\0\x08\0\0\0".to_vec(), Kind::Image("a TIFF")),
-            (b"BMF\0\0\0\0\0\0\x006\0".to_vec(), Kind::Image("a BMP")),
+            (b"GIF89a\x01\0\x01\0".to_vec(), Kind::Image("GIF")),
+            (b"RIFF\x24\0\0\0WEBPVP8 ".to_vec(), Kind::Image("WebP")),
+            (b"II*\0\x08\0\0\0".to_vec(), Kind::Image("TIFF")),
+            (b"BMF\0\0\0\0\0\0\x006\0".to_vec(), Kind::Image("BMP")),
         ] {
             let shown = bytes.escape_ascii();
             assert_eq!(Kind::of(&bytes), Some(expected), "{shown}");
