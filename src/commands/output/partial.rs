@@ -85,7 +85,8 @@ impl Partial {
         std::fs::rename(&self.path, path)
     }
 
-    /// Makes a whole document of the rows that are there; false where that was done before.
+    /// Makes a whole document of the rows that are there, and nothing of none; false where that
+    /// was done before.
     pub(in crate::commands) fn end_early(&mut self) -> bool {
         if self.ended {
             return false;
@@ -93,8 +94,10 @@ impl Partial {
         self.ended = true;
         // Where a disk is full or broken, what it takes is all that can be had.
         let _ = self.cut().and_then(|()| {
-            let ending = self.ending.as_bytes();
-            self.file.write_all(ending).or_else(|_| self.cut())
+            let ending = if self.rows > 0 { self.ending } else { "" };
+            self.file
+                .write_all(ending.as_bytes())
+                .or_else(|_| self.cut())
         });
         true
     }
@@ -291,6 +294,17 @@ mod tests {
         assert!(partial.end_early());
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text, "[\n {\"input\":\"a\"}\n]\n");
+    }
+
+    #[test]
+    fn a_run_without_a_row_leaves_nothing_that_keeps_another_from_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.json.partial");
+        let mut partial = Partial::open(path.clone(), "\n]\n", false).unwrap();
+        assert!(partial.end_early());
+        drop(partial);
+        assert_eq!(std::fs::read(&path).unwrap(), b"");
+        assert!(Partial::open(path, "\n]\n", false).is_ok());
     }
 
     #[test]
