@@ -306,6 +306,14 @@ fn fewer_threads_than_cores_are_enough() {
     }
 }
 
+#[test]
+fn a_variable_that_asks_for_billions_of_threads_is_passed_over() {
+    let mut command = senet();
+    command.args(["classify", PHOTOS[0].0, "--top-k", "1"]);
+    command.env("RAYON_NUM_THREADS", "99999999999");
+    command.assert().success().stderr("");
+}
+
 #[cfg(unix)]
 #[test]
 fn names_that_are_not_utf8_are_read_and_told_apart() {

@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use rayon::{ThreadBuilder, ThreadPoolBuilder};
 
 use super::complain;
+use crate::cpu::MOST_THREADS;
 use crate::error::{Error, Result};
 
 /// A thread that waits to be told what it is.
@@ -64,11 +65,11 @@ fn build(wanted: usize) -> Result<()> {
         .map_err(|error| Error::Device(format!("cannot start the threads: {error}")))
 }
 
-/// How many threads rayon has if nobody says.
+/// How many threads rayon has if nobody says, but for a number that `--threads` does not take.
 fn usual() -> usize {
     let set = std::env::var("RAYON_NUM_THREADS").ok();
     let set = set.and_then(|text| text.parse().ok());
-    set.filter(|&threads| threads > 0)
+    set.filter(|threads| (1..=MOST_THREADS).contains(threads))
         .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get))
 }
 
