@@ -106,6 +106,10 @@ fn a_blob_that_was_changed_in_the_cache_is_refused() {
         server::sha256(&weights)
     );
     user.classify("changed", SOURCE).is_refused_with(&expected);
+    // As where a branch moves to a commit with the same weights.
+    fs::remove_dir_all(user.folder().join("snapshots")).unwrap();
+    user.classify("changed, of another commit", SOURCE)
+        .is_refused_with(&expected);
     let user = user.with("HF_HUB_OFFLINE", "1");
     user.classify("changed, offline", SOURCE)
         .is_refused_with(&expected);

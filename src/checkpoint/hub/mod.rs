@@ -132,8 +132,11 @@ impl Hub<'_> {
                 _ => MOST_WEIGHTS,
             },
         };
+        // Another commit may have had the same content.
+        let had_content = self.cache.blob(&metadata.etag).exists();
         let path = match self.cache.file(&metadata.commit, file) {
             Some(path) => self.intact(file, path)?,
+            None if had_content => self.intact(file, fetch.run(observe)?)?,
             None => fetch.run(observe)?,
         };
         let commit = metadata.commit;
