@@ -55,11 +55,14 @@ pub(super) fn stands_alone(marker: u8) -> bool {
 }
 
 /// The first marker that has a segment, with it, and what follows.
-pub(super) fn next_segment(bytes: &[u8]) -> Option<(Segment<'_>, &[u8])> {
-    let (marker, rest) = next_marker(bytes)?;
-    if stands_alone(marker) {
-        return next_segment(rest);
-    }
+pub(super) fn next_segment(mut bytes: &[u8]) -> Option<(Segment<'_>, &[u8])> {
+    let (marker, rest) = loop {
+        let (marker, rest) = next_marker(bytes)?;
+        if !stands_alone(marker) {
+            break (marker, rest);
+        }
+        bytes = rest;
+    };
     let length = usize::from(u16::from_be_bytes(*rest.first_chunk()?));
     let content = rest.get(2..length)?;
     Some((Segment { marker, content }, &rest[length..]))
@@ -74,5 +77,26 @@ pub(super) fn unusual_compression(marker: u8) -> Option<&'static str> {
         0xF7 => Some("JPEG-LS compression"),
         0xC8 | 0xF0..=0xF6 | 0xF8..=0xFD => Some("an extension of the format"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A call for each would end the stack.
+    #[test]
+    fn a_segment_is_found_behind_a_million_markers_without_one() {
+        let mut file = [0xFF, RST0].repeat(1 << 20);
+        file.extend([0xFF, APP1, 0, 2]);
+        let found: Vec<_> = segments(&file).collect();
+        let content: &[u8] = &[];
+        assert_eq!(
+            found,
+            [Segment {
+                marker: APP1,
+                content
+            }]
+        );
     }
 }
