@@ -94,6 +94,17 @@ pub(super) fn opaque([red, green, blue, opacity]: [u8; 4], alpha: Alpha) -> [u8;
     })
 }
 
+/// What cyan, magenta, yellow and black leave of white, as in Pillow.
+pub(super) fn of_cmyk([cyan, magenta, yellow, black]: [u8; 4]) -> [u8; 3] {
+    let light = 255 - black;
+    [cyan, magenta, yellow].map(|ink| {
+        let product = u32::from(ink) * u32::from(light) + 128;
+        // Divided by 255 and rounded.
+        let taken = ((product >> 8) + product) >> 8;
+        light.saturating_sub(u8::try_from(taken).unwrap_or(u8::MAX))
+    })
+}
+
 /// The pixels, turned as a camera noted.
 pub(super) fn turned(pixels: RgbImage, turn: Option<Turn>) -> RgbImage {
     match turn {

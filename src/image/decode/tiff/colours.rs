@@ -1,6 +1,6 @@
 //! A pixel's samples become red, green and blue, in the arithmetic of Pillow.
 
-use super::super::pixels::opaque;
+use super::super::pixels::{of_cmyk, opaque};
 use super::compression::Compression;
 use super::directory::Directory;
 use super::samples::Samples;
@@ -206,15 +206,4 @@ fn divided(sample: u8, opacity: u8) -> u8 {
     let sample = 255 * u32::from(sample);
     let divided = sample.checked_div(opacity.into()).unwrap_or(0);
     u8::try_from(divided).unwrap_or(u8::MAX)
-}
-
-/// What cyan, magenta, yellow and black leave of white.
-fn of_cmyk([cyan, magenta, yellow, black]: [u8; 4]) -> [u8; 3] {
-    let light = 255 - black;
-    [cyan, magenta, yellow].map(|ink| {
-        let product = u32::from(ink) * u32::from(light) + 128;
-        // Divided by 255 and rounded.
-        let taken = ((product >> 8) + product) >> 8;
-        light.saturating_sub(u8::try_from(taken).unwrap_or(u8::MAX))
-    })
 }

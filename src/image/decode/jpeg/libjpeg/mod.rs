@@ -8,6 +8,7 @@ use image::RgbImage;
 use self::decompressor::{Component, Decompressor, Frame, Limits, Output};
 use self::fault::Fault;
 use crate::error::{Error, Result};
+use crate::image::decode::pixels::of_cmyk;
 use crate::image::decode::problem::too_large;
 use crate::image::decode::{Damage, Header};
 
@@ -31,10 +32,12 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header> {
         .map_err(Fault::error)?
         .frame();
     let rgb = Header::rgb(frame.width, frame.height);
+    // As it comes out.
+    let row = 4 * u64::from(frame.width);
     Ok(Header {
         width: frame.width,
         height: frame.height,
-        memory: memory(&frame).saturating_add(rgb),
+        memory: memory(&frame).saturating_add(row).saturating_add(rgb),
     })
 }
 
@@ -55,7 +58,13 @@ pub(super) fn decode(bytes: &[u8], damage: Damage) -> Result<(RgbImage, Option<S
     let passed = decompressor
         .rows(output, limits, |row| match output {
             Output::Rgb => pixels.extend_from_slice(row),
-            Output::Cmyk => pixels.extend(row.as_chunks().0.iter().flat_map(|&ink| rgb(ink))),
+            // Stored as Adobe does it: inverted.
+            Output::Cmyk => pixels.extend(
+                row.as_chunks()
+                    .0
+                    .iter()
+                    .flat_map(|inks| of_cmyk(inks.map(|sample| 255 - sample))),
+            ),
         })
         .map_err(Fault::error)?;
     let pixels = RgbImage::from_raw(frame.width, frame.height, pixels).ok_or_else(no_memory)?;
@@ -103,16 +112,6 @@ fn memory(frame: &Frame) -> u64 {
         strips + coefficients
     };
     FIXED_MEMORY + frame.components.iter().map(of_component).sum::<u64>()
-}
-
-/// Pillow's RGB of a pixel in cyan, magenta, yellow and black, stored as Adobe does it: inverted.
-fn rgb([cyan, magenta, yellow, black]: [u8; 4]) -> [u8; 3] {
-    [cyan, magenta, yellow].map(|sample| {
-        let white = u32::from(black);
-        let product = u32::from(255 - sample) * white + 128;
-        let ink = ((product >> 8) + product) >> 8;
-        u8::try_from(white.saturating_sub(ink)).unwrap_or(u8::MAX)
-    })
 }
 
 #[cfg(test)]
