@@ -132,7 +132,8 @@ impl Image {
     fn into_pixels(self, request: &Request) -> Result<image::RgbImage> {
         let (width, height) = self.size;
         let samples = self.samples;
-        let wide = |samples: &[u8]| -> Vec<u16> {
+        // Takes them, so that they are gone when the image is turned.
+        let wide = |samples: Vec<u8>| -> Vec<u16> {
             let pairs = samples.chunks_exact(2);
             pairs
                 .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
@@ -140,16 +141,16 @@ impl Image {
         };
         let image = match self.kind {
             (ColorType::Grayscale, BitDepth::Sixteen) => {
-                ImageBuffer::from_raw(width, height, wide(&samples)).map(DynamicImage::ImageLuma16)
+                ImageBuffer::from_raw(width, height, wide(samples)).map(DynamicImage::ImageLuma16)
             }
             (ColorType::GrayscaleAlpha, BitDepth::Sixteen) => {
-                ImageBuffer::from_raw(width, height, wide(&samples)).map(DynamicImage::ImageLumaA16)
+                ImageBuffer::from_raw(width, height, wide(samples)).map(DynamicImage::ImageLumaA16)
             }
             (ColorType::Rgb, BitDepth::Sixteen) => {
-                ImageBuffer::from_raw(width, height, wide(&samples)).map(DynamicImage::ImageRgb16)
+                ImageBuffer::from_raw(width, height, wide(samples)).map(DynamicImage::ImageRgb16)
             }
             (ColorType::Rgba, BitDepth::Sixteen) => {
-                ImageBuffer::from_raw(width, height, wide(&samples)).map(DynamicImage::ImageRgba16)
+                ImageBuffer::from_raw(width, height, wide(samples)).map(DynamicImage::ImageRgba16)
             }
             (ColorType::Grayscale, _) => {
                 ImageBuffer::from_raw(width, height, samples).map(DynamicImage::ImageLuma8)
