@@ -906,6 +906,7 @@ fn what_is_not_read_is_refused_by_name() {
         (SAMPLE_FORMAT, 2, "signed samples"),
         (SAMPLE_FORMAT, 3, "floating-point samples"),
         (SAMPLES, 5, "more samples than its colours need"),
+        (SAMPLES, 7, "7 samples a pixel, expected at most 6"),
     ] {
         let tiff = Tiff::rgb().tag(BITS, &[8]).tag(tag, &[value]);
         assert_eq!(error(&tiff), format!("unsupported TIFF: {name}"));
@@ -1007,6 +1008,12 @@ fn a_header_says_what_decoding_takes() {
     assert!(memory(&tiled) > 3 << 32);
     let message = error(&tiled);
     assert!(message.starts_with("image too large: "), "{message}");
+    // A JPEG is copied, with whatever follows it.
+    let followed = |by: usize| {
+        let strip = [jpeg(), vec![0; by]].concat();
+        Tiff::rgb().chunks(vec![strip]).tag(COMPRESSION, &[7])
+    };
+    assert_eq!(memory(&followed(1 << 20)), memory(&followed(0)) + (1 << 20));
 }
 
 #[test]

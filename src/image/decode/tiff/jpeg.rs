@@ -12,6 +12,9 @@ const START_OF_IMAGE: u8 = 0xD8;
 const END_OF_IMAGE: u8 = 0xD9;
 const START_OF_SCAN: u8 = 0xDA;
 
+/// Bytes that a stream begins with.
+pub(super) const STREAM_START: usize = 18;
+
 /// What a strip's or tile's image is to be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
@@ -76,10 +79,12 @@ impl Part {
 
     /// The whole stream, and what its frame says.
     fn stream(self, tables: &[u8], data: &[u8]) -> Result<(Vec<u8>, Frame)> {
-        let mut stream = vec![0xFF, START_OF_IMAGE];
+        let mut stream = Vec::with_capacity(STREAM_START + tables.len() + data.len());
+        stream.extend([0xFF, START_OF_IMAGE]);
         // What Adobe's programs write: colours are as they are, or YCbCr.
         stream.extend(b"\xFF\xEE\x00\x0EAdobe\x00\x64\x00\x00\x00\x00");
         stream.push(self.ycbcr.into());
+        debug_assert_eq!(stream.len(), STREAM_START);
         let mut frame = None;
         copy_segments(tables, &mut stream, &mut frame)?;
         let scans = copy_segments(data, &mut stream, &mut frame)?;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::colours::{Colours, PHOTOMETRIC_INTERPRETATION};
 use super::compression::Compression;
 use super::directory::{Directory, Values, part};
-use super::jpeg::Part;
+use super::jpeg::{Part, STREAM_START};
 use super::orientation;
 use super::samples::Samples;
 use super::{NAME, damaged, unsupported};
@@ -190,6 +190,12 @@ impl<'a> Layout<'a> {
         } else {
             0
         }
+    }
+
+    /// The most bytes that an image takes which is put together from a strip or tile and the
+    /// common tables.
+    pub(super) fn jpeg_stream_bytes(&self) -> u64 {
+        (self.file.len() + self.jpeg_tables.len() + STREAM_START) as u64
     }
 
     fn stored(&self, chunk: Chunk) -> Result<&'a [u8]> {

@@ -68,7 +68,10 @@ fn memory(layout: &Layout) -> u64 {
         .saturating_add(layout.reversed_bytes())
         .saturating_add(row)
         .saturating_add(match layout.compression {
-            Compression::Jpeg => layout.jpeg(0).memory(),
+            Compression::Jpeg => layout
+                .jpeg(0)
+                .memory()
+                .saturating_add(layout.jpeg_stream_bytes()),
             other => Decompressor::memory(other, layout.chunks.width),
         })
 }

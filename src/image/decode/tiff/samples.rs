@@ -10,6 +10,9 @@ const SAMPLES_PER_PIXEL: u16 = 277;
 const PLANAR_CONFIGURATION: u16 = 284;
 const SAMPLE_FORMAT: u16 = 339;
 
+/// Of a pixel, as in Pillow. A file of a few bytes may claim 65,535, and work grows with them.
+const MOST_SAMPLES: u16 = 6;
+
 /// How pixels are made of samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Samples {
@@ -28,6 +31,10 @@ impl Samples {
         let count = u16::try_from(count).unwrap_or(0);
         if count == 0 {
             return Err(damaged(NAME, "its number of samples is out of range"));
+        }
+        if count > MOST_SAMPLES {
+            let kind = format!("{count} samples a pixel, expected at most {MOST_SAMPLES}");
+            return Err(unsupported(NAME, &kind));
         }
         let count = usize::from(count);
         let bits = match directory.find(BITS_PER_SAMPLE)? {
