@@ -90,7 +90,6 @@ fn images() -> Vec<(PathBuf, Vec<u8>)> {
         for format in [
             ImageFormat::Png,
             ImageFormat::Jpeg,
-            ImageFormat::Tiff,
             ImageFormat::Bmp,
             ImageFormat::WebP,
             ImageFormat::Gif,
