@@ -3,7 +3,7 @@
 //! Names, metadata, labels, paths and other programs' words go through here on their way into a
 //! message or a table. JSON and CSV have their own quoting and keep a text whole.
 
-use std::path::Path;
+use std::path::{MAIN_SEPARATOR, Path};
 
 /// The most characters of a text that are shown; a cut is marked by ` …`.
 pub const SHOWN: usize = 200;
@@ -29,20 +29,25 @@ pub fn shown(text: &str) -> String {
     cut(text, SHOWN)
 }
 
-/// The beginning of a path, as [`shown`] has it; bytes that are not UTF-8 are escaped.
+/// The beginning of a path, as [`shown`] has [`path_text`].
 #[must_use]
 pub fn shown_path(path: &Path) -> String {
-    match path.to_str() {
-        Some(text) => cut(text, SHOWN_PATH),
-        None => cut(
-            &path
-                .as_os_str()
-                .as_encoded_bytes()
-                .escape_ascii()
-                .to_string(),
-            SHOWN_PATH,
-        ),
+    cut(&path_text(path), SHOWN_PATH)
+}
+
+/// A path as text. Bytes that are not UTF-8 are escaped, as `\xff`, and so is a backslash that is
+/// part of a name, as `\\`: two names never look alike.
+#[must_use]
+pub fn path_text(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        match MAIN_SEPARATOR {
+            '\\' => text += chunk.valid(),
+            _ => text += &chunk.valid().replace('\\', "\\\\"),
+        }
+        text += &chunk.invalid().escape_ascii().to_string();
     }
+    text
 }
 
 /// At most the first `most` of `names`, each as [`shown`] has it, between backquotes.

@@ -73,7 +73,7 @@ impl SimpleBackend for Backend {
         if let Some(background) = &self.background
             && background.is_in(name, &self.wrapping)
         {
-            let classes = tensor.dim(0)? - background.classes;
+            let classes = tensor.dim(0)?.saturating_sub(background.classes);
             tensor = tensor.narrow(0, background.classes, classes)?;
         }
         // Each tensor is read once, and copied where its axes are in another order or its type is

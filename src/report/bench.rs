@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Report;
 use super::table::{self, Align, counted, thousands};
 use crate::cpu::Isa;
-use crate::text::shown;
+use crate::text::escaped;
 
 /// The answer of `senet bench`. Times are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -160,7 +160,7 @@ impl Report for Bench {
         table::write(out, &align[..columns], &rows)?;
         writeln!(out)?;
         let mut facts = Vec::new();
-        let weights = self.weights.as_deref().map_or("drawn".to_owned(), shown);
+        let weights = self.weights.as_deref().map_or("drawn".to_owned(), escaped);
         facts.push(("weights", weights));
         let threads = counted(self.threads, "thread");
         let isa = self.isa.map_or(String::new(), |isa| format!(", {isa}"));

@@ -5,10 +5,10 @@ mod list;
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
-use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use crate::error::Result;
-use crate::text::{shown, shown_list, shown_path};
+use crate::text::{path_text, shown, shown_list, shown_path};
 
 /// An image to classify, or why there is none under this name.
 pub(super) struct Input {
@@ -17,18 +17,8 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// The path as text. Bytes that are not UTF-8 are escaped, as `\xff`, and so is a backslash
-    /// that is part of a name, as `\\`: two names never look alike.
     pub(super) fn name(&self) -> String {
-        let mut name = String::new();
-        for chunk in self.path.as_os_str().as_encoded_bytes().utf8_chunks() {
-            match MAIN_SEPARATOR {
-                '\\' => name += chunk.valid(),
-                _ => name += &chunk.valid().replace('\\', "\\\\"),
-            }
-            name += &chunk.invalid().escape_ascii().to_string();
-        }
-        name
+        path_text(&self.path)
     }
 
     fn image(path: PathBuf) -> Self {

@@ -146,7 +146,11 @@ impl Target {
             return Ok(Self::Device(device, path.to_path_buf()));
         }
         // Through a link, so that the file it names is replaced, and not the link.
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let path = match path.canonicalize() {
+            Err(error) if path.is_symlink() => return Err(Error::file("write", path)(error)),
+            Err(_) => path.to_path_buf(),
+            Ok(path) => path,
+        };
         let mut partial_path = path.as_os_str().to_owned();
         partial_path.push(".partial");
         let partial_path = PathBuf::from(partial_path);
