@@ -123,6 +123,110 @@ fn decoding_takes_no_more_than_the_header_says() {
     assert!(decoded >= 40, "{decoded} images");
 }
 
+/// Bits, the lowest of a byte first.
+#[derive(Clone, Default)]
+struct Bits(Vec<bool>);
+
+impl Bits {
+    fn put(&mut self, value: u32, count: u32) {
+        self.0.extend((0..count).map(|bit| value >> bit & 1 == 1));
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let byte = |bits: &[bool]| {
+            let bits = bits.iter().enumerate();
+            bits.fold(0, |byte, (place, &bit)| byte | u8::from(bit) << place)
+        };
+        self.0.chunks(8).map(byte).collect()
+    }
+}
+
+/// A lossless WebP of 16x16 pixels that names so many groups of codes, each of five tables as
+/// large as a table can be, from few bytes. RFC 9649, section 3.
+fn webp_of_many_codes(groups: u32) -> Vec<u8> {
+    /// The order in which lengths of the codes of lengths are stored.
+    const ORDER: [u32; 14] = [17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10];
+    // Of lengths 1 to 6 the code has 3 bits, of 7 to 10 it has 4: canonical codes, highest bit
+    // first.
+    let length_code = |length: u32| match length {
+        1..=6 => (length - 1, 3),
+        _ => (5 + length, 4),
+    };
+    let mut table = Bits::default();
+    table.put(0, 1);
+    table.put(14 - 4, 4);
+    for symbol in ORDER {
+        table.put(
+            if (1..=10).contains(&symbol) {
+                length_code(symbol).1
+            } else {
+                0
+            },
+            3,
+        );
+    }
+    // Eleven symbols have codes, up to the 10 bits that a table is looked up by.
+    table.put(1, 1);
+    table.put(1, 3);
+    table.put(11 - 2, 4);
+    for length in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10] {
+        let (code, bits) = length_code(length);
+        table.put(code.reverse_bits() >> (32 - bits), bits);
+    }
+    let single = |bits: &mut Bits, symbol: u32| {
+        bits.put(0b101, 3);
+        bits.put(symbol, 8);
+    };
+    let mut bits = Bits::default();
+    bits.put(0x2f, 8);
+    bits.put(15, 14);
+    bits.put(15, 14);
+    // No alpha, version 0, no transform, no colour cache, groups for blocks of 16 pixels.
+    bits.put(0, 1 + 3 + 1 + 1);
+    bits.put(1, 1);
+    bits.put(2, 3);
+    // The image of groups: no colour cache, every pixel the last group.
+    bits.put(0, 1);
+    let last = groups - 1;
+    for symbol in [last & 255, last >> 8, 0, 0, 0] {
+        single(&mut bits, symbol);
+    }
+    for _ in 0..5 * groups {
+        bits.0.extend(&table.0);
+    }
+    bits.put(0, 24);
+    let mut data = bits.bytes();
+    data.extend(vec![0; 250 + data.len() % 2]);
+    let length = |bytes: usize| u32::try_from(bytes).unwrap().to_le_bytes();
+    [
+        &b"RIFF"[..],
+        &length(data.len() + 12),
+        b"WEBPVP8L",
+        &length(data.len()),
+        &data,
+    ]
+    .concat()
+}
+
+#[test]
+fn tables_of_codes_take_no_more_than_their_bytes_allow() {
+    let _turn = TURN.lock();
+    let preprocessing = timm([224, 224]);
+    let request = Request::new(&preprocessing);
+    for groups in [16, 256, 4096] {
+        let webp = webp_of_many_codes(groups);
+        let said = header(&webp).unwrap().memory;
+        let (found, most) = most_bytes(|| senet::image::decode_bytes(&webp, &request));
+        assert!(found.is_ok(), "{found:?}");
+        // That the file does what it is made for.
+        assert!(
+            most > 5 * 4096 * u64::from(groups),
+            "{groups}: {most} bytes"
+        );
+        assert!(most <= said + FIXED, "{groups}: {most} bytes, {said} said");
+    }
+}
+
 #[test]
 fn an_image_takes_no_more_than_its_share() {
     let _turn = TURN.lock();

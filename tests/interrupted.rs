@@ -52,9 +52,23 @@ fn many_images(folder: &Path) -> PathBuf {
     images
 }
 
-/// A run over many images, whose first rows are written.
+/// A run over many images, whose first rows are written, and which dies of `SIGINT` whatever
+/// these tests were started to do.
 fn begun(output: &Path, images: &Path) -> Child {
+    begun_with(libc::SIG_DFL, output, images)
+}
+
+/// The same with a disposition of `SIGINT`.
+fn begun_with(interrupt: libc::sighandler_t, output: &Path, images: &Path) -> Child {
     let mut command = senet();
+    // SAFETY: the call may be made between fork and exec.
+    #[allow(unsafe_code, reason = "the standard library sets no dispositions")]
+    unsafe {
+        command.pre_exec(move || match libc::signal(libc::SIGINT, interrupt) {
+            libc::SIG_ERR => Err(std::io::Error::last_os_error()),
+            _ => Ok(()),
+        });
+    }
     command.arg("classify").arg(images).arg("--output");
     let mut child = command.arg(output).stderr(Stdio::piped()).spawn().unwrap();
     let partial = partial(output);
@@ -121,6 +135,19 @@ fn an_interrupted_run_says_where_its_whole_rows_are() {
         );
         assert_eq!(fs::read_to_string(&output).unwrap(), "before\n");
     }
+}
+
+#[test]
+fn a_signal_that_a_run_was_started_to_ignore_stays_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("rows.ndjson");
+    let images = many_images(folder.path());
+    // As `nohup` and the `&` of a shell's script have it.
+    let child = begun_with(libc::SIG_IGN, &output, &images);
+    send(libc::SIGINT, &child);
+    send(libc::SIGTERM, &child);
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.signal(), Some(libc::SIGTERM));
 }
 
 #[test]

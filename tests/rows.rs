@@ -241,7 +241,13 @@ fn by_nobody(folder: &Path) -> std::process::Command {
     use std::os::unix::process::CommandExt;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
     let program = folder.join("senet");
-    std::fs::copy(assert_cmd::cargo::cargo_bin!("senet"), &program).unwrap();
+    // By another process: a program that this one writes cannot be started while a test beside
+    // this one has forked with the file open.
+    let copied = std::process::Command::new("cp")
+        .arg(assert_cmd::cargo::cargo_bin!("senet"))
+        .arg(&program)
+        .status();
+    assert!(copied.unwrap().success());
     let mut command = std::process::Command::new(&program);
     command.arg("classify").current_dir(folder);
     if program.metadata().unwrap().uid() == 0 {

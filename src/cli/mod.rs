@@ -146,8 +146,8 @@ pub struct ClassifyArgs {
         reason = "clap would show it as the help of the whole group"
     )]
     pub engine: EngineArgs,
-    /// What becomes of an image whose data is damaged: an error, or what is left of it and a
-    /// warning
+    /// What becomes of a JPEG or PNG whose data is damaged: an error, or what is left of it and a
+    /// warning; in other formats damage is always an error
     #[arg(long, value_enum, default_value_t = Damage::Refuse)]
     pub damaged: Damage,
     /// Memory that all images in hand may take together, such as 512MiB or 4GiB

@@ -139,21 +139,19 @@ fn needed(
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+    use candle_core::{DType, Device};
+
     use super::*;
-    use crate::cli::{DeviceArgs, DeviceName, EngineArgs, Precision};
+    use crate::cpu::Options;
     use crate::network::catalog;
 
     fn engines(name: EngineName) -> Engines {
-        let engine = EngineArgs {
-            engine: Some(name),
-            exact: false,
-            threads: None,
-        };
-        let device = DeviceArgs {
-            device: DeviceName::Cpu,
-            dtype: Precision::F32,
-        };
-        Engines::choose(engine, device, name).unwrap()
+        Engines {
+            name,
+            device: Device::Cpu,
+            dtype: DType::F32,
+            options: Options::default(),
+        }
     }
 
     #[test]

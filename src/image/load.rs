@@ -156,7 +156,14 @@ pub fn load(path: &Path, preprocessing: &Preprocessing) -> Result<Vec<f32>> {
 fn memory(bytes: &[u8], preprocessing: &Preprocessing) -> Result<u64> {
     let header = header(bytes)?;
     let pixels = Header::rgb(header.width, header.height);
-    let resized = transform_memory([header.height, header.width], preprocessing)?;
+    // It may be turned when it is decoded. What cannot be resized one way alone is refused later.
+    let stored = transform_memory([header.height, header.width], preprocessing);
+    let turned = transform_memory([header.width, header.height], preprocessing);
+    let resized = match (stored, turned) {
+        (Ok(stored), Ok(turned)) => stored.max(turned),
+        (Ok(one), Err(_)) | (Err(_), Ok(one)) => one,
+        (Err(as_stored), Err(_)) => return Err(as_stored),
+    };
     Ok(header.memory.max(pixels.saturating_add(resized)))
 }
 

@@ -256,7 +256,7 @@ mod tests {
             ("[\n {\"input\":\"a\"}\n]\n", Some("1 rows")),
             ("{\"input\":\"a\"}\n{\"input\":\"b\"}\n", Some("2 rows")),
             ("input,class_1,error\na,3,\nb,3,\nc,", Some("2 rows")),
-            (" 82.7 %  cat  a\n 82.7 %  cat  b\n", Some("2 lines")),
+            (" 83.0 %  cat  a\n 83.0 %  cat  b\n", Some("2 lines")),
             ("no line", Some("7 bytes")),
             // Of somebody else, or torn.
             ("[1, 2]", Some("6 bytes")),

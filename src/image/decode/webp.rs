@@ -23,6 +23,7 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header> {
         canvas: (width, height),
         size: (columns, rows),
         coding,
+        data,
         ..
     } = Picture::first(bytes)?;
     let area = u64::from(columns).saturating_mul(rows.into());
@@ -37,12 +38,16 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header> {
         // RGBA; blocks of 16 pixels have transforms and a choice of codes.
         Coding::Lossless => area.saturating_mul(4 + 1),
     };
+    let coded = match coding {
+        Coding::Lossy { opacity } => opacity.unwrap_or_default(),
+        Coding::Lossless => data,
+    };
     let rgb = Header::rgb(width, height);
     Ok(Header {
         width,
         height,
         // The picture as a file of its own, and its last part once more.
-        memory: (2 * bytes.len() as u64 + CODES)
+        memory: (2 * bytes.len() as u64 + codes(coded.len()))
             .saturating_add(decoder)
             .saturating_add(rgb)
             // What is turned is there twice.
@@ -50,8 +55,19 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header> {
     })
 }
 
-/// Tables of codes, as encoders make them.
-const CODES: u64 = 1 << 20;
+/// The most that the tables of codes take which so many bytes of lossless data hold. A few bytes
+/// may ask for a table, and there is no telling how many do before the data is unpacked: a file
+/// made to do harm takes 358 bytes for each of its own, up to all groups of codes that there are.
+fn codes(length: usize) -> u64 {
+    const OF_A_BYTE: u64 = 360;
+    /// Those of a picture without groups.
+    const FEWEST: u64 = 1 << 20;
+    /// 65,536 groups of 5 codes, a table of 1,024 numbers each.
+    const MOST: u64 = (1 << 16) * 5 * (4096 + 64);
+    (length as u64)
+        .saturating_mul(OF_A_BYTE)
+        .clamp(FEWEST, MOST)
+}
 
 pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Decoded> {
     let picture = Picture::first(bytes)?;

@@ -10,8 +10,11 @@ const XMP: u16 = 700;
 pub(super) fn read(directory: &Directory) -> Result<u8> {
     let digit = match directory.first(ORIENTATION)? {
         Some(number) => u8::try_from(number).ok(),
+        // Metadata that is broken costs nothing but itself.
         None => directory
-            .find(XMP)?
+            .find(XMP)
+            .ok()
+            .flatten()
             .and_then(|values| in_xmp(values.bytes())),
     };
     Ok(digit.filter(|digit| (1..=8).contains(digit)).unwrap_or(1))
