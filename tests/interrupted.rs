@@ -52,8 +52,8 @@ fn many_images(folder: &Path) -> PathBuf {
     images
 }
 
-/// A run over many images, whose first rows are written, and which dies of `SIGINT` whatever
-/// these tests were started to do.
+/// A run over many images, whose first rows are written, and which heeds the signals that these
+/// tests may have been started to ignore.
 fn begun(output: &Path, images: &Path) -> Child {
     begun_with(libc::SIG_DFL, output, images)
 }
@@ -64,9 +64,17 @@ fn begun_with(interrupt: libc::sighandler_t, output: &Path, images: &Path) -> Ch
     // SAFETY: the call may be made between fork and exec.
     #[allow(unsafe_code, reason = "the standard library sets no dispositions")]
     unsafe {
-        command.pre_exec(move || match libc::signal(libc::SIGINT, interrupt) {
-            libc::SIG_ERR => Err(std::io::Error::last_os_error()),
-            _ => Ok(()),
+        command.pre_exec(move || {
+            for (signal, disposition) in [
+                (libc::SIGINT, interrupt),
+                (libc::SIGTERM, libc::SIG_DFL),
+                (libc::SIGHUP, libc::SIG_DFL),
+            ] {
+                if libc::signal(signal, disposition) == libc::SIG_ERR {
+                    return Err(std::io::Error::last_os_error());
+                }
+            }
+            Ok(())
         });
     }
     command.arg("classify").arg(images).arg("--output");
