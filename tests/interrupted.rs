@@ -244,6 +244,24 @@ fn a_list_that_is_read_is_never_overwritten() {
 }
 
 #[test]
+fn standard_output_under_another_name_keeps_what_is_in_its_file() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let mut log = fs::File::create(&path).unwrap();
+    log.write_all(b"header\n").unwrap();
+    let mut command = senet();
+    command.args(["classify", CAT, "--top-k", "1", "--output", "/dev/stdout"]);
+    let status = command.stdout(log).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(
+        text.starts_with("header\n") && text.ends_with("cat.jpg\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_full_disk_leaves_whole_rows() {
     let folder = tempfile::tempdir().unwrap();
     let images = many_images(folder.path());

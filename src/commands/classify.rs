@@ -135,6 +135,18 @@ fn prepare(arguments: &ClassifyArgs, engines: &Engines) -> Result<(Weights, Clas
         squeeze: None,
     };
     let network = super::network(arguments.network.as_deref(), Some(&weights), no_widths)?;
+    // Of a network that takes no images that is said first.
+    if arguments.weights.is_none()
+        && network.input.channels == 3
+        && let Some(embedded) = &weights.network
+        && network.name != embedded
+    {
+        return Err(Error::Usage(format!(
+            "`{}` needs weights, and those inside this program are of `{embedded}`\n\
+             hint: `--weights` names a file, a folder or a repository of the hub",
+            network.name
+        )));
+    }
     let classifier = Classifier::new(arguments, engines, &network, &weights)?;
     super::warn_of_nonfinite(&weights, &network)?;
     Ok((weights, classifier))
@@ -158,7 +170,8 @@ fn classify_all<'a>(
             .map(|image| image.values.as_slice())
             .collect();
         let answers = stopwatch.time(Stage::Run, || classifier.classify(&pixels))?;
-        let write = || write_batch(inputs, &images, answers, rows);
+        // Rows and warnings may go to the terminal that the bar is drawn on.
+        let write = || bar.suspend(|| write_batch(inputs, &images, answers, rows));
         failed += stopwatch.time(Stage::Write, write)?;
         bar.inc(inputs.len() as u64);
     }

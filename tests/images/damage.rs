@@ -95,10 +95,18 @@ fn text_and_nothing_at_all_are_not_images() {
 
 #[test]
 fn an_image_format_without_a_decoder_is_named() {
-    assert_eq!(
-        error_of_bytes(b"\0\0\0\x20ftypavif\0\0\0\0"),
-        "avif images are not supported; expected JPEG, PNG, WebP, BMP, GIF or TIFF"
-    );
+    for (start, name) in [
+        (&b"\0\0\0\x20ftypavif\0\0\0\0"[..], "AVIF"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
+        (b"\xff\x0a\xfa\x1f", "JPEG XL"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+        (b"qoif\0\0\0\x01", "qoi"),
+    ] {
+        assert_eq!(
+            error_of_bytes(start),
+            format!("{name} images are not supported; expected JPEG, PNG, WebP, BMP, GIF or TIFF")
+        );
+    }
 }
 
 #[test]

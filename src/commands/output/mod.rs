@@ -140,6 +140,11 @@ impl Target {
             let directory = io::Error::from(io::ErrorKind::IsADirectory);
             return Err(Error::file("write", path)(directory));
         }
+        // As `/dev/stdout` is where a shell redirected that to a file: what is in the file already,
+        // and what others write there, stays.
+        if is_standard_output(path) {
+            return Ok(Self::Standard(io::stdout()));
+        }
         if path.exists() && !path.is_file() {
             let device = File::options().write(true).open(path);
             let device = device.map_err(Error::file("write", path))?;
@@ -204,6 +209,23 @@ fn standard_input() -> Option<Metadata> {
     use std::os::fd::AsFd;
     let stdin = io::stdin().as_fd().try_clone_to_owned().ok()?;
     File::from(stdin).metadata().ok()
+}
+
+/// Whether a path is another name of what standard output is redirected to.
+#[cfg(unix)]
+fn is_standard_output(path: &Path) -> bool {
+    use std::os::fd::AsFd;
+    let stdout = io::stdout().as_fd().try_clone_to_owned().ok();
+    let stdout = stdout.and_then(|stdout| File::from(stdout).metadata().ok());
+    let named = path.metadata().ok();
+    named
+        .zip(stdout)
+        .is_some_and(|(named, stdout)| stdout.is_file() && is_same(&named, &stdout))
+}
+
+#[cfg(not(unix))]
+fn is_standard_output(_: &Path) -> bool {
+    false
 }
 
 #[cfg(unix)]

@@ -132,6 +132,22 @@ pub fn format_name(start: &[u8]) -> Option<&'static str> {
     Format::of(start).ok().map(|format| format.name)
 }
 
+/// What photographs of cameras and phones are called that are not read, by their first bytes.
+fn unread_format(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => match brand.get(..4)? {
+            b"avif" | b"avis" => Some("AVIF"),
+            b"heic" | b"heix" | b"hevc" | b"heim" | b"heis" | b"mif1" | b"msf1" => Some("HEIC"),
+            _ => None,
+        },
+        [0xFF, 0x0A, ..] | [0, 0, 0, 12, b'J', b'X', b'L', b' ', ..] => Some("JPEG XL"),
+        [0xFF, 0x4F, 0xFF, 0x51, ..] | [0, 0, 0, 12, b'j', b'P', b' ', b' ', ..] => {
+            Some("JPEG 2000")
+        }
+        _ => None,
+    }
+}
+
 /// A format that is read.
 #[derive(Clone, Copy)]
 struct Format {
@@ -155,6 +171,14 @@ impl Format {
         if tiff::is(bytes) {
             return Ok(of("TIFF", tiff::header, tiff::decode));
         }
+        let not_read = |name: &str| {
+            Error::Image(format!(
+                "{name} images are not supported; expected JPEG, PNG, WebP, BMP, GIF or TIFF"
+            ))
+        };
+        if let Some(name) = unread_format(bytes) {
+            return Err(not_read(name));
+        }
         let format = image::guess_format(bytes).map_err(|_| {
             Error::Image(
                 "not an image: its first bytes are not those of a JPEG, PNG, WebP, BMP, GIF or TIFF"
@@ -169,9 +193,7 @@ impl Format {
             ImageFormat::Gif => of("GIF", gif::header, gif::decode),
             other => {
                 let name = other.extensions_str().first().copied().unwrap_or("such");
-                return Err(Error::Image(format!(
-                    "{name} images are not supported; expected JPEG, PNG, WebP, BMP, GIF or TIFF"
-                )));
+                return Err(not_read(name));
             }
         })
     }
