@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::cores;
 use super::fuse::{Graph, Work};
 use super::isa::Isa;
-use super::job::Scene;
+use super::job::RunContext;
 use super::kernels::Memory;
 use super::matrix::{Source, rounded};
 use super::pack::{Order, Packed};
@@ -312,7 +312,7 @@ impl Engine {
     ) -> Result<Vec<f32>> {
         let State { team, memory, .. } = state;
         // SAFETY: chunks of a phase run at once, phases do not. Each chunk writes the outputs and
-        // sums of its own panels and lines, which no other chunk has (`Grid::chunk` cuts both
+        // sums of its own panels and lines, which no other chunk has (`ChunkGrid::chunk` cuts both
         // without overlap), and reads tensors that the phase does not write: their buffers are
         // in use at the same node, so `place` keeps them apart. A pass may write the very numbers
         // it reads, which are of its own rows. A chunk that clears a border writes outside of all
@@ -320,7 +320,7 @@ impl Engine {
         let memory = unsafe { Memory::new(memory.numbers_mut()) };
         let packed = planned.packed.iter().map(Place::packed);
         let packed: Vec<Packed<'_>> = packed.collect();
-        let scene = Scene {
+        let scene = RunContext {
             isa: self.setting.isa,
             memory,
             input,

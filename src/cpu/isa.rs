@@ -99,22 +99,22 @@ impl Isa {
     }
 
     /// Pixels that are computed at once at most: as many as the registers hold the sums of.
-    pub(super) fn rows(self) -> usize {
+    pub(super) fn max_mr(self) -> usize {
         match self {
             // With SSE's vectors of 4, 2 pixels by 16 channels take 8 registers of 16.
             Self::Scalar | Self::Portable => 2,
             Self::Avx2 => 6,
-            Self::Avx512 => super::kernels::MAX_ROWS,
+            Self::Avx512 => super::kernels::MAX_MR,
         }
     }
 
     /// Blocks of output channels whose weights lie together. AVX2's are those of a register tile,
     /// so that its weights are read end to end: every other cache line of a panel would have but
     /// every other place of the cache, and half of it would be lost.
-    pub(super) fn blocks(self) -> usize {
+    pub(super) fn nr_blocks(self) -> usize {
         match self {
             Self::Avx2 => 1,
-            Self::Scalar | Self::Portable | Self::Avx512 => super::kernels::MAX_BLOCKS,
+            Self::Scalar | Self::Portable | Self::Avx512 => super::kernels::MAX_NR_BLOCKS,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::kernels::{BLOCK, Side};
+use super::kernels::{BLOCK, WinogradTile};
 use super::matrix::{Matrix, round};
 
 /// What a matrix multiplies: its shape as a convolution.
@@ -31,13 +31,13 @@ const FEWEST_TILES: usize = 9;
 /// The order of a node's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Order {
-    /// For [`super::kernels::product`].
+    /// For [`super::kernels::gemm`].
     Panels(Form),
-    /// For [`super::kernels::narrow`].
-    Narrow(Form),
+    /// For [`super::kernels::small_group`].
+    SmallGroup(Form),
     /// For the products of Winograd's tiles.
-    Winograd(Form, Side),
-    /// For [`super::kernels::pointwise`]: a batch norm that no convolution could take.
+    Winograd(Form, WinogradTile),
+    /// For [`super::kernels::elementwise`]: a batch norm that no convolution could take.
     Norm { channels: usize },
 }
 
@@ -65,9 +65,9 @@ impl Order {
     pub(super) fn counts(&self) -> [usize; 2] {
         match self {
             Self::Panels(form) => [form.panels().weights(), form.biases()],
-            Self::Narrow(form) => [9 * form.share() * form.biases(), form.biases()],
-            Self::Winograd(form, side) => {
-                let numbers = side.numbers() * side.numbers();
+            Self::SmallGroup(form) => [9 * form.share() * form.biases(), form.biases()],
+            Self::Winograd(form, tile) => {
+                let numbers = tile.input_side() * tile.input_side();
                 [numbers * form.pointwise().panels().weights(), form.biases()]
             }
             Self::Norm { channels } => [channels.next_multiple_of(BLOCK); 2],
@@ -75,7 +75,7 @@ impl Order {
     }
 }
 
-/// How [`super::kernels::product`] goes through a matrix.
+/// How [`super::kernels::gemm`] goes through a matrix.
 #[derive(Debug, Clone)]
 pub(super) struct Panels {
     pub(super) list: Vec<Panel>,
@@ -99,9 +99,9 @@ pub(super) struct Panel {
     pub(super) weights: usize,
 }
 
-/// Where the inputs of a block of output channels are, as [`super::kernels::narrow`] needs it.
+/// Where the inputs of a block of output channels are, as [`super::kernels::small_group`] needs it.
 #[derive(Debug, Clone)]
-pub(super) struct NarrowBlock {
+pub(super) struct SmallGroupBlock {
     /// Of the source.
     pub(super) block: usize,
     /// For each input of a group, the lane that each output channel's has.
@@ -161,7 +161,12 @@ impl Form {
     /// Winograd's tiles for an output of this height and width, if they are worth their
     /// transforms: enough channels to spread those over, and enough tiles to spread the weights
     /// over. `exact` leaves out the larger.
-    pub(super) fn tiles(&self, size: [usize; 2], stride: usize, exact: bool) -> Option<Side> {
+    pub(super) fn tiles(
+        &self,
+        size: [usize; 2],
+        stride: usize,
+        exact: bool,
+    ) -> Option<WinogradTile> {
         let [inputs, outputs] = [self.share(), self.outputs_of_group()];
         let fewest = if self.groups > 1 {
             FEWEST_CHANNELS_OF_GROUP
@@ -174,18 +179,18 @@ impl Form {
         if self.groups > 1 && !self.keeps_to_groups() {
             return None;
         }
-        let count = |side: Side| -> usize {
-            let tiles = size.map(|size| size.div_ceil(side.outputs()));
+        let count = |tile: WinogradTile| -> usize {
+            let tiles = size.map(|size| size.div_ceil(tile.output_side()));
             tiles.iter().product()
         };
-        [Side::Four, Side::Two]
+        [WinogradTile::F4x4, WinogradTile::F2x2]
             .into_iter()
-            .filter(|&side| !exact || side == Side::Two)
-            .find(|&side| count(side) >= FEWEST_TILES)
+            .filter(|&tile| !exact || tile == WinogradTile::F2x2)
+            .find(|&tile| count(tile) >= FEWEST_TILES)
     }
 
-    /// Whether [`super::kernels::narrow`] computes it at these strides.
-    pub(super) fn is_narrow(&self, stride: usize) -> bool {
+    /// Whether [`super::kernels::small_group`] computes it at these strides.
+    pub(super) fn is_small_group(&self, stride: usize) -> bool {
         let (share, outputs) = (self.share(), self.outputs_of_group());
         self.groups > 1
             && !self.planes
@@ -215,8 +220,8 @@ impl Form {
             .collect()
     }
 
-    /// Where [`super::kernels::narrow`] finds the inputs of each block of outputs.
-    pub(super) fn narrow_blocks(&self) -> Vec<NarrowBlock> {
+    /// Where [`super::kernels::small_group`] finds the inputs of each block of outputs.
+    pub(super) fn small_group_blocks(&self) -> Vec<SmallGroupBlock> {
         let (share, outputs) = (self.share(), self.outputs_of_group());
         let blocks = 0..self.outputs.div_ceil(BLOCK);
         blocks
@@ -229,7 +234,7 @@ impl Form {
                         u32::try_from(channel - source * BLOCK).unwrap_or_default()
                     })
                 });
-                NarrowBlock {
+                SmallGroupBlock {
                     block: source,
                     lanes: inputs.collect(),
                 }
@@ -316,8 +321,8 @@ impl Order {
     pub(super) fn pack(&self, matrix: &Matrix<'_>, weights: &mut [f32]) {
         match self {
             Self::Panels(form) => panels(form, matrix, weights),
-            Self::Narrow(form) => narrow(form, matrix, weights),
-            Self::Winograd(form, side) => winograd(form, *side, matrix, weights),
+            Self::SmallGroup(form) => small_group(form, matrix, weights),
+            Self::Winograd(form, tile) => winograd(form, *tile, matrix, weights),
             Self::Norm { .. } => {}
         }
     }
@@ -325,8 +330,8 @@ impl Order {
 
 /// For each of a tile's numbers what [`panels`] gives for a 1x1 convolution of the weights that it
 /// stands for.
-fn winograd(form: &Form, side: Side, matrix: &Matrix<'_>, weights: &mut [f32]) {
-    let transform = side.of_weights();
+fn winograd(form: &Form, tile: WinogradTile, matrix: &Matrix<'_>, weights: &mut [f32]) {
+    let transform = tile.of_weights();
     let panels = form.pointwise().panels();
     // For each panel, its place among those of each number.
     let mut places: Vec<Vec<&mut [f32]>> = panels.list.iter().map(|_| Vec::new()).collect();
@@ -397,7 +402,7 @@ fn panels(form: &Form, matrix: &Matrix<'_>, weights: &mut [f32]) {
 }
 
 /// For each block of outputs `[kernel row][input][kernel column][16]`.
-fn narrow(form: &Form, matrix: &Matrix<'_>, weights: &mut [f32]) {
+fn small_group(form: &Form, matrix: &Matrix<'_>, weights: &mut [f32]) {
     let mut rows = weights.chunks_exact_mut(BLOCK);
     for first in (0..form.outputs).step_by(BLOCK) {
         let kernels = form.kernels(matrix, first, BLOCK);

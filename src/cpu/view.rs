@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::kernels::{BLOCK, MAX_ROWS, Offsets};
+use super::kernels::{BLOCK, MAX_MR, PixelOffsets};
 
 /// A tensor's place in memory. Offsets count numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,40 +51,42 @@ impl View {
     }
 
     /// Where pixels lie that are numbered row by row.
-    pub(super) fn offsets(&self, pixels: Range<usize>) -> Offsets {
+    pub(super) fn offsets(&self, pixels: Range<usize>) -> PixelOffsets {
         let (row, column) = (self.row, self.pixel);
-        Offsets::new(pixels.map(|pixel| pixel / self.width * row + pixel % self.width * column))
+        PixelOffsets::new(
+            pixels.map(|pixel| pixel / self.width * row + pixel % self.width * column),
+        )
     }
 }
 
-/// How the pixels of an output are cut: spots of pixels an even step apart in the source, and lines
-/// of spots, for each of which sums are taken.
+/// How the pixels of an output are cut: micro-tiles of pixels an even step apart in the source, and lines
+/// of micro-tiles, for each of which sums are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Cut {
-    spots: Vec<Range<usize>>,
+pub(super) struct MTiling {
+    micro_tiles: Vec<Range<usize>>,
     lines: Vec<Range<usize>>,
 }
 
 /// Pixels of a line, about: enough that what is done once for each is little beside them.
-const PIXELS_OF_LINE: usize = 4 * MAX_ROWS;
+const PIXELS_OF_LINE: usize = 4 * MAX_MR;
 
-impl Cut {
+impl MTiling {
     /// Spots of at most `rows` pixels of a map that is `height` by `width`, or of all its pixels
     /// in one row. Near-equal shares of a row leave none nearly empty.
     pub(super) fn new(height: usize, width: usize, even: bool, rows: usize) -> Self {
         if even {
-            let spots: Vec<_> = shares(height * width, rows).collect();
-            let lines = shares(spots.len(), PIXELS_OF_LINE / rows).collect();
-            return Self { spots, lines };
+            let micro_tiles: Vec<_> = shares(height * width, rows).collect();
+            let lines = shares(micro_tiles.len(), PIXELS_OF_LINE / rows).collect();
+            return Self { micro_tiles, lines };
         }
         let of_row = width.div_ceil(rows);
-        let spots = (0..height).flat_map(|row| {
+        let micro_tiles = (0..height).flat_map(|row| {
             let first = row * width;
             shares(width, rows).map(move |share| first + share.start..first + share.end)
         });
         let lines = shares(height, (PIXELS_OF_LINE / width.max(1)).max(1));
         Self {
-            spots: spots.collect(),
+            micro_tiles: micro_tiles.collect(),
             lines: lines
                 .map(|line| line.start * of_row..line.end * of_row)
                 .collect(),
@@ -96,14 +98,14 @@ impl Cut {
         self.lines.len()
     }
 
-    /// The numbers of a line's spots.
+    /// The numbers of a line's micro-tiles.
     pub(super) fn line(&self, line: usize) -> Range<usize> {
         self.lines[line].clone()
     }
 
-    /// The pixels of each spot.
+    /// The pixels of each micro-tile.
     pub(super) fn pixels(&self) -> impl Iterator<Item = Range<usize>> {
-        self.spots.iter().cloned()
+        self.micro_tiles.iter().cloned()
     }
 }
 
@@ -121,7 +123,7 @@ pub(super) fn share(count: usize, parts: usize, part: usize) -> Range<usize> {
 /// Work of so many panels by so many lines, cut into chunks, of which each
 /// thread begins with its share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Grid {
+pub(super) struct ChunkGrid {
     panels: usize,
     lines: usize,
     panel_parts: usize,
@@ -131,7 +133,7 @@ pub(super) struct Grid {
 /// Chunks for each thread: enough that one held up by another process does not hold up the rest.
 const CHUNKS_OF_THREAD: usize = 6;
 
-impl Grid {
+impl ChunkGrid {
     /// Work on rows alone.
     pub(super) fn of_rows(rows: usize, threads: usize) -> Self {
         Self {
@@ -191,16 +193,16 @@ pub(super) fn blocks(channels: usize) -> usize {
 const SETS: usize = 64;
 
 /// The least distance of planes of so many blocks of 16 channels, each of them a line of the
-/// cache, at which a spot's pixels in many planes spread over all sets: planes of 56x56 pixels
+/// cache, at which a micro-tile's pixels in many planes spread over all sets: planes of 56x56 pixels
 /// end to end put all of them into the same few, out of which they push each other.
 pub(super) fn spread(lines: usize) -> usize {
     // Smaller planes lie in the cache as a whole.
     if lines < SETS / 2 {
         return lines;
     }
-    // An odd distance comes by all sets; a spot's own pixels should not overlap the next plane's.
+    // An odd distance comes by all sets; a micro-tile's own pixels should not overlap the next plane's.
     let apart =
-        |lines: &usize| lines % 2 == 1 && (MAX_ROWS..=SETS - MAX_ROWS).contains(&(lines % SETS));
+        |lines: &usize| lines % 2 == 1 && (MAX_MR..=SETS - MAX_MR).contains(&(lines % SETS));
     (lines..lines + SETS).find(apart).unwrap_or(lines)
 }
 
@@ -208,16 +210,16 @@ pub(super) fn spread(lines: usize) -> usize {
 mod tests {
     use super::*;
 
-    /// Maps of few pixels and many, and the most pixels of a spot.
-    fn cuts() -> impl Iterator<Item = ([usize; 2], bool, usize, Cut)> {
+    /// Maps of few pixels and many, and the most pixels of a micro-tile.
+    fn cuts() -> impl Iterator<Item = ([usize; 2], bool, usize, MTiling)> {
         let sizes = [1, 2, 5, 7, 13, 14, 15, 28, 56, 57, 113];
         let maps = sizes
             .into_iter()
             .flat_map(move |height| sizes.map(|width| [height, width]));
-        let of_rows = maps.flat_map(|map| [2, 6, MAX_ROWS].map(|rows| (map, rows)));
+        let of_rows = maps.flat_map(|map| [2, 6, MAX_MR].map(|rows| (map, rows)));
         let even = of_rows.flat_map(|of| [false, true].map(|even| (of, even)));
         even.map(|(([height, width], rows), even)| {
-            let cut = Cut::new(height, width, even, rows);
+            let cut = MTiling::new(height, width, even, rows);
             ([height, width], even, rows, cut)
         })
     }
@@ -228,12 +230,15 @@ mod tests {
             let name = format!("{height}x{width}, {rows}, {even}: {cut:?}");
             let pixels: Vec<_> = cut.pixels().flatten().collect();
             assert!(pixels.into_iter().eq(0..height * width), "{name}");
-            let spots: Vec<_> = (0..cut.lines()).flat_map(|line| cut.line(line)).collect();
-            assert!(spots.into_iter().eq(0..cut.pixels().count()), "{name}");
-            for spot in cut.pixels() {
-                assert!((1..=rows).contains(&spot.len()), "{name}");
-                // Only where all pixels are a step apart may a spot go on in the next row.
-                let of_one_row = spot.start / width == (spot.end - 1) / width;
+            let micro_tiles: Vec<_> = (0..cut.lines()).flat_map(|line| cut.line(line)).collect();
+            assert!(
+                micro_tiles.into_iter().eq(0..cut.pixels().count()),
+                "{name}"
+            );
+            for micro_tile in cut.pixels() {
+                assert!((1..=rows).contains(&micro_tile.len()), "{name}");
+                // Only where all pixels are a step apart may a micro-tile go on in the next row.
+                let of_one_row = micro_tile.start / width == (micro_tile.end - 1) / width;
                 assert!(even || of_one_row, "{name}");
             }
         }
@@ -244,7 +249,7 @@ mod tests {
         for [panels, lines] in [[1, 1], [1, 100], [3, 7], [16, 56], [128, 1]] {
             for sizes in [[0, 1], [1, 0], [9000, 50_000]] {
                 for threads in [1, 2, 7] {
-                    let grid = Grid::of_panels(panels, lines, sizes, threads);
+                    let grid = ChunkGrid::of_panels(panels, lines, sizes, threads);
                     let mut times = vec![0; panels * lines];
                     for chunk in 0..grid.chunks() {
                         let [panels, of_chunk] = grid.chunk(chunk);
@@ -260,11 +265,11 @@ mod tests {
         }
     }
 
-    /// Lines in the fullest set, of a spot's pixels in so many planes that are so far apart.
+    /// Lines in the fullest set, of a micro-tile's pixels in so many planes that are so far apart.
     fn fullest(distance: usize, planes: usize) -> usize {
         let mut sets = [0; SETS];
         for plane in 0..planes {
-            for pixel in 0..MAX_ROWS {
+            for pixel in 0..MAX_MR {
                 sets[(plane * distance + pixel) % SETS] += 1;
             }
         }

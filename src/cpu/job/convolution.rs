@@ -2,31 +2,33 @@
 
 use std::ops::Range;
 
-use super::{Ending, Scene};
+use super::{Ending, RunContext};
 use crate::cpu::fuse::Activation;
-use crate::cpu::kernels::{self, BLOCK, Epilogue, MAX_BLOCKS, Narrow, Place, Product, Runs, Spot};
-use crate::cpu::pack::{NarrowBlock, Panels};
-use crate::cpu::view::{Cut, View};
+use crate::cpu::kernels::{
+    self, BLOCK, Epilogue, Gemm, KOffsets, MAX_NR_BLOCKS, MicroTile, Place, SmallGroup,
+};
+use crate::cpu::pack::{Panels, SmallGroupBlock};
+use crate::cpu::view::{MTiling, View};
 
 /// A convolution's output, by panels or blocks of its channels and lines of its pixels.
 #[derive(Debug, Clone)]
-pub(in crate::cpu) struct Sweep {
+pub(in crate::cpu) struct ConvLoop {
     pub(in crate::cpu) packed: usize,
     /// From the output's pixel (0, 0), whose window may begin in the border.
     source: View,
     stride: usize,
-    cut: Cut,
+    cut: MTiling,
     /// Found once and not again for each panel of each image.
-    spots: Vec<Spot>,
+    micro_tiles: Vec<MicroTile>,
     output: View,
     ending: Ending,
-    outer: Outer,
+    outer: LoopOrder,
 }
 
 /// Which loop goes round the other: that over panels reads each panel's weights once and the
 /// source for each, that over lines the other way round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cpu) enum Outer {
+pub(in crate::cpu) enum LoopOrder {
     Panels,
     /// Those of an image one after the other.
     Lines,
@@ -35,10 +37,10 @@ pub(in crate::cpu) enum Outer {
 }
 
 /// A line of a sweep's pixels, and the weights that it is computed with.
-struct Line<'a> {
+struct MTile<'a> {
     image: usize,
     number: usize,
-    spots: &'a [Spot],
+    micro_tiles: &'a [MicroTile],
     weights: Weights,
     /// Those of the next line, if they are others.
     next: Option<Weights>,
@@ -52,43 +54,43 @@ struct Weights {
     image: usize,
 }
 
-/// A convolution by [`kernels::product`].
+/// A convolution by [`kernels::gemm`].
 #[derive(Debug, Clone)]
-pub(in crate::cpu) struct ProductJob {
-    pub(in crate::cpu) sweep: Sweep,
+pub(in crate::cpu) struct GemmJob {
+    pub(in crate::cpu) sweep: ConvLoop,
     pub(in crate::cpu) panels: Panels,
-    pub(in crate::cpu) runs: Runs,
-    /// From the source of a spot's pixel to that of the next.
+    pub(in crate::cpu) runs: KOffsets,
+    /// From the source of a micro-tile's pixel to that of the next.
     pub(in crate::cpu) step: usize,
     /// From an image's weights to the next one's, where images are the numbers of Winograd's
     /// tiles; these have no bias either.
     pub(in crate::cpu) weights_of_image: Option<usize>,
 }
 
-/// A convolution by [`kernels::narrow`].
+/// A convolution by [`kernels::small_group`].
 #[derive(Debug, Clone)]
-pub(in crate::cpu) struct NarrowJob {
-    pub(in crate::cpu) sweep: Sweep,
-    pub(in crate::cpu) blocks: Vec<NarrowBlock>,
+pub(in crate::cpu) struct SmallGroupJob {
+    pub(in crate::cpu) sweep: ConvLoop,
+    pub(in crate::cpu) blocks: Vec<SmallGroupBlock>,
 }
 
-const NO_BIAS: [f32; MAX_BLOCKS * BLOCK] = [0.; MAX_BLOCKS * BLOCK];
+const NO_BIAS: [f32; MAX_NR_BLOCKS * BLOCK] = [0.; MAX_NR_BLOCKS * BLOCK];
 
 /// A panel of more rows of weights would push out of the cache what is being computed with.
 const AHEAD: usize = 2048;
 
-impl Sweep {
+impl ConvLoop {
     /// Its `source` begins where the window of the output's pixel (0, 0) does.
     pub(in crate::cpu) fn new(
         packed: usize,
         (source, stride): (View, usize),
-        cut: Cut,
+        cut: MTiling,
         (output, ending): (View, Ending),
-        outer: Outer,
+        outer: LoopOrder,
     ) -> Self {
-        let spot = |pixels: Range<usize>| {
+        let micro_tile = |pixels: Range<usize>| {
             let [row, column] = [pixels.start / output.width, pixels.start % output.width];
-            Spot {
+            MicroTile {
                 rows: pixels.len(),
                 source: row * stride * source.row + column * stride * source.pixel,
                 output: output.offsets(pixels.clone()),
@@ -96,7 +98,7 @@ impl Sweep {
             }
         };
         Self {
-            spots: cut.pixels().map(spot).collect(),
+            micro_tiles: cut.pixels().map(micro_tile).collect(),
             packed,
             source,
             stride,
@@ -108,16 +110,16 @@ impl Sweep {
     }
 
     /// Hands some lines of all images to `compute`, each once for each of some panels.
-    fn lines(&self, [panels, lines]: [Range<usize>; 2], mut compute: impl FnMut(&Line<'_>)) {
+    fn lines(&self, [panels, lines]: [Range<usize>; 2], mut compute: impl FnMut(&MTile<'_>)) {
         let [images, of_image] = [self.source.images, self.cut.lines()];
         let image_and_line = |index: usize| match self.outer {
-            Outer::Panels | Outer::Lines => (index / of_image, index % of_image),
-            Outer::LinesAcross => (index % images, index / images),
+            LoopOrder::Panels | LoopOrder::Lines => (index / of_image, index % of_image),
+            LoopOrder::LinesAcross => (index % images, index / images),
         };
         // What has the same weights is done one after the other: all lines, or one.
         let at_once = match self.outer {
-            Outer::Panels => lines.len().max(1),
-            Outer::Lines | Outer::LinesAcross => 1,
+            LoopOrder::Panels => lines.len().max(1),
+            LoopOrder::Lines | LoopOrder::LinesAcross => 1,
         };
         let passes = lines.len() / at_once * panels.len();
         let pass = |number: usize| {
@@ -134,10 +136,10 @@ impl Sweep {
             let next = (number + 1 < passes).then(|| pass(number + 1).0);
             for index in lines.clone() {
                 let (image, number) = image_and_line(index);
-                compute(&Line {
+                compute(&MTile {
                     image,
                     number,
-                    spots: &self.spots[self.cut.line(number)],
+                    micro_tiles: &self.micro_tiles[self.cut.line(number)],
                     weights,
                     next: next.filter(|_| index + 1 == lines.end),
                 });
@@ -146,7 +148,7 @@ impl Sweep {
     }
 
     /// What becomes of a line's sums, from this block of output channels on.
-    fn epilogue<'a>(&self, line: &Line<'_>, block: usize, bias: &'a [f32]) -> Epilogue<'a> {
+    fn epilogue<'a>(&self, line: &MTile<'_>, block: usize, bias: &'a [f32]) -> Epilogue<'a> {
         let Self { ending, output, .. } = self;
         let place = |view: &View| Place {
             start: view.at(line.image, block),
@@ -163,8 +165,11 @@ impl Sweep {
     }
 
     /// What no kernel does to a line.
-    fn finish(&self, line: &Line<'_>, place: &Place, blocks: usize, scene: &Scene<'_>) {
-        let pixels = line.spots.iter().flat_map(|spot| spot.output.iter());
+    fn finish(&self, line: &MTile<'_>, place: &Place, blocks: usize, scene: &RunContext<'_>) {
+        let pixels = line
+            .micro_tiles
+            .iter()
+            .flat_map(|micro_tile| micro_tile.output.iter());
         let all = pixels.flat_map(|pixel| {
             (0..blocks).map(move |each| place.start + pixel + each * place.block)
         });
@@ -172,8 +177,8 @@ impl Sweep {
     }
 }
 
-impl ProductJob {
-    pub(super) fn run(&self, chunk: [Range<usize>; 2], scene: &Scene<'_>) {
+impl GemmJob {
+    pub(super) fn run(&self, chunk: [Range<usize>; 2], scene: &RunContext<'_>) {
         let Self { sweep, .. } = self;
         let packed = &scene.packed[sweep.packed];
         sweep.lines(chunk, |line| {
@@ -188,17 +193,17 @@ impl ProductJob {
                 None => &packed.bias[panel.block * BLOCK..],
             };
             let epilogue = sweep.epilogue(line, panel.block, bias);
-            let product = Product {
+            let gemm = Gemm {
                 source: sweep.source.at(line.image, 0) + channels,
                 step: self.step,
-                spots: line.spots,
+                micro_tiles: line.micro_tiles,
                 runs: &self.runs,
                 weights: &packed.weights[self.first(line.weights)..],
                 blocks: panel.blocks,
                 ahead: self.ahead(line, packed.weights),
                 epilogue,
             };
-            kernels::product(scene.isa, &scene.memory, &product);
+            kernels::gemm(scene.isa, &scene.memory, &gemm);
             sweep.finish(line, &epilogue.output, panel.blocks, scene);
         });
     }
@@ -210,7 +215,7 @@ impl ProductJob {
     }
 
     /// The weights that a line brings near for the next one.
-    fn ahead<'a>(&self, line: &Line<'_>, weights: &'a [f32]) -> &'a [f32] {
+    fn ahead<'a>(&self, line: &MTile<'_>, weights: &'a [f32]) -> &'a [f32] {
         let Some(next) = line.next else { return &[] };
         let first = self.first(next);
         if first == self.first(line.weights) || self.panels.numbers > AHEAD {
@@ -221,8 +226,8 @@ impl ProductJob {
     }
 }
 
-impl NarrowJob {
-    pub(super) fn run(&self, chunk: [Range<usize>; 2], scene: &Scene<'_>) {
+impl SmallGroupJob {
+    pub(super) fn run(&self, chunk: [Range<usize>; 2], scene: &RunContext<'_>) {
         let Self { sweep, blocks } = self;
         let packed = &scene.packed[sweep.packed];
         sweep.lines(chunk, |line| {
@@ -230,16 +235,16 @@ impl NarrowJob {
             let inputs = &blocks[block];
             let weights = 9 * inputs.lanes.len() * BLOCK;
             let epilogue = sweep.epilogue(line, block, &packed.bias[block * BLOCK..]);
-            let narrow = Narrow {
+            let small_group = SmallGroup {
                 source: sweep.source.at(line.image, inputs.block),
                 row: sweep.source.row,
                 stride: sweep.stride,
-                spots: line.spots,
+                micro_tiles: line.micro_tiles,
                 lanes: &inputs.lanes,
                 weights: &packed.weights[block * weights..],
                 epilogue,
             };
-            kernels::narrow(scene.isa, &scene.memory, &narrow);
+            kernels::small_group(scene.isa, &scene.memory, &small_group);
             sweep.finish(line, &epilogue.output, 1, scene);
         });
     }

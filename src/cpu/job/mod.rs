@@ -5,16 +5,16 @@ use std::ops::Range;
 mod convolution;
 mod winograd;
 
-pub(super) use self::convolution::{NarrowJob, Outer, ProductJob, Sweep};
-pub(super) use self::winograd::{Strip, TilesInJob, TilesOutJob};
+pub(super) use self::convolution::{ConvLoop, GemmJob, LoopOrder, SmallGroupJob};
+pub(super) use self::winograd::{InputTransformJob, OutputTransformJob, TileStrip};
 use super::fuse::Activation;
 use super::isa::Isa;
-use super::kernels::{self, BLOCK, Memory, Pointwise, Pool, Pooling};
+use super::kernels::{self, BLOCK, Elementwise, Memory, Pool, Pooling};
 use super::pack::Packed;
-use super::view::{Grid, View};
+use super::view::{ChunkGrid, View};
 
 /// What every chunk of a run sees.
-pub(super) struct Scene<'a> {
+pub(super) struct RunContext<'a> {
     pub(super) isa: Isa,
     pub(super) memory: Memory<'a>,
     /// The network's input, `[N, C, H, W]`.
@@ -26,22 +26,22 @@ pub(super) struct Scene<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Phase {
     pub(super) job: Job,
-    pub(super) grid: Grid,
+    pub(super) grid: ChunkGrid,
     /// A border of zeros that no phase before this one could write.
     pub(super) border: Option<Border>,
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum Job {
-    Enter(EnterJob),
-    Product(ProductJob),
-    Narrow(NarrowJob),
-    TilesIn(TilesInJob),
-    TilesOut(TilesOutJob),
+    CopyIn(CopyInJob),
+    Gemm(GemmJob),
+    SmallGroup(SmallGroupJob),
+    InputTransform(InputTransformJob),
+    OutputTransform(OutputTransformJob),
     Pool(PoolJob),
     Mean(MeanJob),
-    Pass(PassJob),
-    Gather(GatherJob),
+    Pass(ElementwiseJob),
+    CopyChannels(CopyChannelsJob),
 }
 
 /// What is done to numbers before they are stored.
@@ -63,7 +63,7 @@ pub(super) struct SumsPlace {
 
 /// The input's copy.
 #[derive(Debug, Clone)]
-pub(super) struct EnterJob {
+pub(super) struct CopyInJob {
     pub(super) channels: usize,
     pub(super) output: View,
 }
@@ -92,7 +92,7 @@ pub(super) struct MeanJob {
 
 /// A pass over a map.
 #[derive(Debug, Clone)]
-pub(super) struct PassJob {
+pub(super) struct ElementwiseJob {
     /// Factors and biases.
     pub(super) packed: Option<usize>,
     pub(super) source: View,
@@ -102,7 +102,7 @@ pub(super) struct PassJob {
 
 /// Copies channels to others that do not begin with a block.
 #[derive(Debug, Clone)]
-pub(super) struct GatherJob {
+pub(super) struct CopyChannelsJob {
     pub(super) source: View,
     pub(super) channels: usize,
     /// The whole concatenation.
@@ -153,7 +153,7 @@ impl Phase {
         self.grid.chunks() + usize::from(self.border.is_some())
     }
 
-    pub(super) fn run(&self, chunk: usize, scene: &Scene<'_>) {
+    pub(super) fn run(&self, chunk: usize, scene: &RunContext<'_>) {
         if chunk == self.grid.chunks() {
             if let Some(border) = &self.border {
                 border.clear(&scene.memory);
@@ -162,15 +162,15 @@ impl Phase {
         }
         let [panels, lines] = self.grid.chunk(chunk);
         match &self.job {
-            Job::Enter(job) => job.run(lines, scene),
-            Job::Product(job) => job.run([panels, lines], scene),
-            Job::Narrow(job) => job.run([panels, lines], scene),
-            Job::TilesIn(job) => job.run(lines, scene),
-            Job::TilesOut(job) => job.run(lines, scene),
+            Job::CopyIn(job) => job.run(lines, scene),
+            Job::Gemm(job) => job.run([panels, lines], scene),
+            Job::SmallGroup(job) => job.run([panels, lines], scene),
+            Job::InputTransform(job) => job.run(lines, scene),
+            Job::OutputTransform(job) => job.run(lines, scene),
             Job::Pool(job) => job.run(lines, scene),
             Job::Mean(job) => job.run(lines, scene),
             Job::Pass(job) => job.run(lines, scene),
-            Job::Gather(job) => job.run(lines, scene),
+            Job::CopyChannels(job) => job.run(lines, scene),
         }
     }
 }
@@ -197,9 +197,9 @@ fn sigmoid(number: f32) -> f32 {
     1. / (1. + (-number).exp())
 }
 
-impl EnterJob {
+impl CopyInJob {
     /// Rows of planes, or of blocks.
-    fn run(&self, rows: Range<usize>, scene: &Scene<'_>) {
+    fn run(&self, rows: Range<usize>, scene: &RunContext<'_>) {
         let Self { channels, output } = self;
         let View { height, width, .. } = *output;
         let memory = &scene.memory;
@@ -231,7 +231,7 @@ fn row_of(view: &View, index: usize) -> [usize; 3] {
 }
 
 impl PoolJob {
-    fn run(&self, rows: Range<usize>, scene: &Scene<'_>) {
+    fn run(&self, rows: Range<usize>, scene: &RunContext<'_>) {
         for index in rows {
             let [image, block, row] = row_of(&self.output, index);
             let [first, end] = self.rows[row];
@@ -255,7 +255,7 @@ impl PoolJob {
 
 impl MeanJob {
     /// Blocks of all images.
-    fn run(&self, blocks: Range<usize>, scene: &Scene<'_>) {
+    fn run(&self, blocks: Range<usize>, scene: &RunContext<'_>) {
         for index in blocks {
             let (image, block) = (index / self.output.blocks, index % self.output.blocks);
             let mut first = block;
@@ -285,8 +285,8 @@ impl MeanJob {
     }
 }
 
-impl PassJob {
-    fn run(&self, rows: Range<usize>, scene: &Scene<'_>) {
+impl ElementwiseJob {
+    fn run(&self, rows: Range<usize>, scene: &RunContext<'_>) {
         let ending = &self.ending;
         for index in rows {
             let [image, block, row] = row_of(&self.output, index);
@@ -299,10 +299,10 @@ impl PassJob {
                 ]
             });
             let output = at(&self.output);
-            kernels::pointwise(
+            kernels::elementwise(
                 scene.isa,
                 &scene.memory,
-                &Pointwise {
+                &Elementwise {
                     source: at(&self.source),
                     pixels: self.output.width,
                     norm,
@@ -319,9 +319,9 @@ impl PassJob {
     }
 }
 
-impl GatherJob {
+impl CopyChannelsJob {
     /// Rows of all images.
-    fn run(&self, rows: Range<usize>, scene: &Scene<'_>) {
+    fn run(&self, rows: Range<usize>, scene: &RunContext<'_>) {
         let memory = &scene.memory;
         for index in rows {
             let (image, row) = (index / self.output.height, index % self.output.height);

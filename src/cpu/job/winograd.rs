@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 
-use super::{Ending, Scene};
+use super::{Ending, RunContext};
 use crate::cpu::fuse::Activation;
-use crate::cpu::kernels::{self, BLOCK, Side, TilesIn, TilesOut};
+use crate::cpu::kernels::{self, BLOCK, InputTransform, OutputTransform, WinogradTile};
 use crate::cpu::view::View;
 
 /// Winograd's tiles of a strip: some rows of tiles of some images.
 #[derive(Debug, Clone)]
-pub(in crate::cpu) struct Strip {
-    pub(in crate::cpu) side: Side,
+pub(in crate::cpu) struct TileStrip {
+    pub(in crate::cpu) tile: WinogradTile,
     /// Which of the rows of tiles of all images.
     pub(in crate::cpu) places: Vec<usize>,
     /// Rows of tiles of an image.
@@ -24,21 +24,21 @@ pub(in crate::cpu) struct Strip {
 
 /// Transforms a strip's input.
 #[derive(Debug, Clone)]
-pub(in crate::cpu) struct TilesInJob {
-    pub(in crate::cpu) strip: Strip,
+pub(in crate::cpu) struct InputTransformJob {
+    pub(in crate::cpu) strip: TileStrip,
     pub(in crate::cpu) source: View,
 }
 
 /// Transforms a strip's output.
 #[derive(Debug, Clone)]
-pub(in crate::cpu) struct TilesOutJob {
-    pub(in crate::cpu) strip: Strip,
+pub(in crate::cpu) struct OutputTransformJob {
+    pub(in crate::cpu) strip: TileStrip,
     pub(in crate::cpu) packed: usize,
     pub(in crate::cpu) output: View,
     pub(in crate::cpu) ending: Ending,
 }
 
-impl Strip {
+impl TileStrip {
     /// A block of a row of tiles: the row's image and place in it, the block, and the offset of
     /// its first tile's first number.
     fn row(&self, index: usize) -> ([usize; 3], usize) {
@@ -49,18 +49,18 @@ impl Strip {
     }
 }
 
-impl TilesInJob {
+impl InputTransformJob {
     /// Blocks of rows of tiles.
-    pub(super) fn run(&self, rows: Range<usize>, scene: &Scene<'_>) {
+    pub(super) fn run(&self, rows: Range<usize>, scene: &RunContext<'_>) {
         let Self { strip, source } = self;
         for index in rows {
             let ([image, row, block], output) = strip.row(index);
-            let first = row * strip.side.outputs() * source.row;
-            kernels::tiles_in(
+            let first = row * strip.tile.output_side() * source.row;
+            kernels::input_transform(
                 scene.isa,
                 &scene.memory,
-                &TilesIn {
-                    side: strip.side,
+                &InputTransform {
+                    tile: strip.tile,
                     source: source.at(image, block) + first,
                     row: source.row,
                     tiles: strip.columns,
@@ -72,25 +72,25 @@ impl TilesInJob {
     }
 }
 
-impl TilesOutJob {
+impl OutputTransformJob {
     /// Blocks of rows of tiles.
-    pub(super) fn run(&self, rows: Range<usize>, scene: &Scene<'_>) {
+    pub(super) fn run(&self, rows: Range<usize>, scene: &RunContext<'_>) {
         let Self {
             strip,
             output,
             ending,
             ..
         } = self;
-        let side = strip.side.outputs();
+        let side = strip.tile.output_side();
         for index in rows {
             let ([image, row, block], source) = strip.row(index);
             let first = row * side;
             let at = |view: &View| [view.at(image, block) + first * view.row, view.row];
-            kernels::tiles_out(
+            kernels::output_transform(
                 scene.isa,
                 &scene.memory,
-                &TilesOut {
-                    side: strip.side,
+                &OutputTransform {
+                    tile: strip.tile,
                     source,
                     step: strip.scratch.image,
                     width: output.width,

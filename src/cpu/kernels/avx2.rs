@@ -14,8 +14,8 @@ use std::arch::x86_64::{
 };
 
 use super::vector::{self, Vector};
-use super::winograd::{self, Side, TilesIn, TilesOut};
-use super::{BLOCK, Narrow, Pointwise, Pool, Product};
+use super::winograd::{self, InputTransform, OutputTransform, WinogradTile};
+use super::{BLOCK, Elementwise, Gemm, Pool, SmallGroup};
 
 #[derive(Clone, Copy)]
 pub(super) struct Ymm(__m256);
@@ -83,29 +83,29 @@ impl Vector for Ymm {
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn spot<const M: usize, const STEP: usize, const BLOCKS: usize>(
+unsafe fn micro_tile<const M: usize, const STEP: usize, const BLOCKS: usize>(
     memory: *mut f32,
-    product: &Product<'_>,
+    gemm: &Gemm<'_>,
     number: usize,
     column: usize,
 ) {
     // SAFETY: the caller's.
-    unsafe { vector::product::<Ymm, M, 2, STEP, BLOCKS>(memory, product, number, column) }
+    unsafe { vector::gemm::<Ymm, M, 2, STEP, BLOCKS>(memory, gemm, number, column) }
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn spots<const STEP: usize, const BLOCKS: usize>(memory: *mut f32, product: &Product<'_>) {
+unsafe fn micro_tiles<const STEP: usize, const BLOCKS: usize>(memory: *mut f32, gemm: &Gemm<'_>) {
     for column in (0..BLOCKS * BLOCK).step_by(BLOCK) {
-        for (number, of_spot) in product.spots.iter().enumerate() {
+        for (number, tile) in gemm.micro_tiles.iter().enumerate() {
             // SAFETY: the caller's.
             unsafe {
-                match of_spot.rows {
-                    1 => spot::<1, STEP, BLOCKS>(memory, product, number, column),
-                    2 => spot::<2, STEP, BLOCKS>(memory, product, number, column),
-                    3 => spot::<3, STEP, BLOCKS>(memory, product, number, column),
-                    4 => spot::<4, STEP, BLOCKS>(memory, product, number, column),
-                    5 => spot::<5, STEP, BLOCKS>(memory, product, number, column),
-                    _ => spot::<6, STEP, BLOCKS>(memory, product, number, column),
+                match tile.rows {
+                    1 => micro_tile::<1, STEP, BLOCKS>(memory, gemm, number, column),
+                    2 => micro_tile::<2, STEP, BLOCKS>(memory, gemm, number, column),
+                    3 => micro_tile::<3, STEP, BLOCKS>(memory, gemm, number, column),
+                    4 => micro_tile::<4, STEP, BLOCKS>(memory, gemm, number, column),
+                    5 => micro_tile::<5, STEP, BLOCKS>(memory, gemm, number, column),
+                    _ => micro_tile::<6, STEP, BLOCKS>(memory, gemm, number, column),
                 }
             }
         }
@@ -113,44 +113,44 @@ unsafe fn spots<const STEP: usize, const BLOCKS: usize>(memory: *mut f32, produc
 }
 
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn product(memory: *mut f32, product: &Product<'_>) {
+pub(super) unsafe fn gemm(memory: *mut f32, gemm: &Gemm<'_>) {
     // SAFETY: the caller's.
     unsafe {
-        match (product.step == BLOCK, product.blocks) {
-            (true, 1) => spots::<BLOCK, 1>(memory, product),
-            (false, 1) => spots::<0, 1>(memory, product),
+        match (gemm.step == BLOCK, gemm.blocks) {
+            (true, 1) => micro_tiles::<BLOCK, 1>(memory, gemm),
+            (false, 1) => micro_tiles::<0, 1>(memory, gemm),
             // Plans have no panels of two blocks for this instruction set.
-            _ => spots::<0, 2>(memory, product),
+            _ => micro_tiles::<0, 2>(memory, gemm),
         }
     }
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn pixels<const P: usize>(memory: *mut f32, narrow: &Narrow<'_>, number: usize) {
+unsafe fn pixels<const P: usize>(memory: *mut f32, small_group: &SmallGroup<'_>, number: usize) {
     for lane in [0, 8] {
         // SAFETY: the caller's.
         unsafe {
-            if narrow.stride == 1 {
-                vector::narrow::<Ymm, P, 1>(memory, narrow, number, lane);
+            if small_group.stride == 1 {
+                vector::small_group::<Ymm, P, 1>(memory, small_group, number, lane);
             } else {
-                vector::narrow::<Ymm, P, 2>(memory, narrow, number, lane);
+                vector::small_group::<Ymm, P, 2>(memory, small_group, number, lane);
             }
         }
     }
 }
 
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn narrow(memory: *mut f32, narrow: &Narrow<'_>) {
-    for (number, spot) in narrow.spots.iter().enumerate() {
+pub(super) unsafe fn small_group(memory: *mut f32, small_group: &SmallGroup<'_>) {
+    for (number, micro_tile) in small_group.micro_tiles.iter().enumerate() {
         // SAFETY: the caller's.
         unsafe {
-            match spot.rows {
-                1 => pixels::<1>(memory, narrow, number),
-                2 => pixels::<2>(memory, narrow, number),
-                3 => pixels::<3>(memory, narrow, number),
-                4 => pixels::<4>(memory, narrow, number),
-                5 => pixels::<5>(memory, narrow, number),
-                _ => pixels::<6>(memory, narrow, number),
+            match micro_tile.rows {
+                1 => pixels::<1>(memory, small_group, number),
+                2 => pixels::<2>(memory, small_group, number),
+                3 => pixels::<3>(memory, small_group, number),
+                4 => pixels::<4>(memory, small_group, number),
+                5 => pixels::<5>(memory, small_group, number),
+                _ => pixels::<6>(memory, small_group, number),
             }
         }
     }
@@ -163,29 +163,29 @@ pub(super) unsafe fn pool(memory: *mut f32, pool: &Pool<'_>) {
 }
 
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn pointwise(memory: *mut f32, pointwise: &Pointwise<'_>) {
+pub(super) unsafe fn elementwise(memory: *mut f32, elementwise: &Elementwise<'_>) {
     // SAFETY: the caller's.
-    unsafe { vector::pointwise::<Ymm>(memory, pointwise) }
+    unsafe { vector::elementwise::<Ymm>(memory, elementwise) }
 }
 
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn tiles_in(memory: *mut f32, tiles: &TilesIn) {
+pub(super) unsafe fn input_transform(memory: *mut f32, tiles: &InputTransform) {
     // SAFETY: the caller's.
     unsafe {
-        match tiles.side {
-            Side::Two => winograd::vector_in::<Ymm, 4>(memory, tiles),
-            Side::Four => winograd::vector_in::<Ymm, 6>(memory, tiles),
+        match tiles.tile {
+            WinogradTile::F2x2 => winograd::vector_in::<Ymm, 4>(memory, tiles),
+            WinogradTile::F4x4 => winograd::vector_in::<Ymm, 6>(memory, tiles),
         }
     }
 }
 
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn tiles_out(memory: *mut f32, tiles: &TilesOut<'_>) {
+pub(super) unsafe fn output_transform(memory: *mut f32, tiles: &OutputTransform<'_>) {
     // SAFETY: the caller's.
     unsafe {
-        match tiles.side {
-            Side::Two => winograd::vector_out::<Ymm, 4, 2>(memory, tiles),
-            Side::Four => winograd::vector_out::<Ymm, 6, 4>(memory, tiles),
+        match tiles.tile {
+            WinogradTile::F2x2 => winograd::vector_out::<Ymm, 4, 2>(memory, tiles),
+            WinogradTile::F4x4 => winograd::vector_out::<Ymm, 6, 4>(memory, tiles),
         }
     }
 }

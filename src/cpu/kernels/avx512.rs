@@ -13,8 +13,8 @@ use std::arch::x86_64::{
 };
 
 use super::vector::{self, Vector};
-use super::winograd::{self, Side, TilesIn, TilesOut};
-use super::{BLOCK, Narrow, Pointwise, Pool, Product};
+use super::winograd::{self, InputTransform, OutputTransform, WinogradTile};
+use super::{BLOCK, Elementwise, Gemm, Pool, SmallGroup};
 
 #[derive(Clone, Copy)]
 pub(super) struct Zmm(__m512);
@@ -82,85 +82,85 @@ impl Vector for Zmm {
 }
 
 #[target_feature(enable = "avx512f")]
-unsafe fn spot<const M: usize, const W: usize, const STEP: usize>(
+unsafe fn micro_tile<const M: usize, const W: usize, const STEP: usize>(
     memory: *mut f32,
-    product: &Product<'_>,
+    gemm: &Gemm<'_>,
     number: usize,
 ) {
     // SAFETY: the caller's.
-    unsafe { vector::product::<Zmm, M, W, STEP, W>(memory, product, number, 0) }
+    unsafe { vector::gemm::<Zmm, M, W, STEP, W>(memory, gemm, number, 0) }
 }
 
 #[target_feature(enable = "avx512f")]
-unsafe fn spots<const W: usize, const STEP: usize>(memory: *mut f32, product: &Product<'_>) {
-    for (number, of_spot) in product.spots.iter().enumerate() {
+unsafe fn micro_tiles<const W: usize, const STEP: usize>(memory: *mut f32, gemm: &Gemm<'_>) {
+    for (number, tile) in gemm.micro_tiles.iter().enumerate() {
         // SAFETY: the caller's.
         unsafe {
-            match of_spot.rows {
-                1 => spot::<1, W, STEP>(memory, product, number),
-                2 => spot::<2, W, STEP>(memory, product, number),
-                3 => spot::<3, W, STEP>(memory, product, number),
-                4 => spot::<4, W, STEP>(memory, product, number),
-                5 => spot::<5, W, STEP>(memory, product, number),
-                6 => spot::<6, W, STEP>(memory, product, number),
-                7 => spot::<7, W, STEP>(memory, product, number),
-                8 => spot::<8, W, STEP>(memory, product, number),
-                9 => spot::<9, W, STEP>(memory, product, number),
-                10 => spot::<10, W, STEP>(memory, product, number),
-                11 => spot::<11, W, STEP>(memory, product, number),
-                12 => spot::<12, W, STEP>(memory, product, number),
-                13 => spot::<13, W, STEP>(memory, product, number),
-                _ => spot::<14, W, STEP>(memory, product, number),
+            match tile.rows {
+                1 => micro_tile::<1, W, STEP>(memory, gemm, number),
+                2 => micro_tile::<2, W, STEP>(memory, gemm, number),
+                3 => micro_tile::<3, W, STEP>(memory, gemm, number),
+                4 => micro_tile::<4, W, STEP>(memory, gemm, number),
+                5 => micro_tile::<5, W, STEP>(memory, gemm, number),
+                6 => micro_tile::<6, W, STEP>(memory, gemm, number),
+                7 => micro_tile::<7, W, STEP>(memory, gemm, number),
+                8 => micro_tile::<8, W, STEP>(memory, gemm, number),
+                9 => micro_tile::<9, W, STEP>(memory, gemm, number),
+                10 => micro_tile::<10, W, STEP>(memory, gemm, number),
+                11 => micro_tile::<11, W, STEP>(memory, gemm, number),
+                12 => micro_tile::<12, W, STEP>(memory, gemm, number),
+                13 => micro_tile::<13, W, STEP>(memory, gemm, number),
+                _ => micro_tile::<14, W, STEP>(memory, gemm, number),
             }
         }
     }
 }
 
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn product(memory: *mut f32, product: &Product<'_>) {
+pub(super) unsafe fn gemm(memory: *mut f32, gemm: &Gemm<'_>) {
     // SAFETY: the caller's.
     unsafe {
-        match (product.blocks, product.step) {
-            (1, BLOCK) => spots::<1, BLOCK>(memory, product),
-            (1, _) => spots::<1, 0>(memory, product),
-            (_, BLOCK) => spots::<2, BLOCK>(memory, product),
-            _ => spots::<2, 0>(memory, product),
+        match (gemm.blocks, gemm.step) {
+            (1, BLOCK) => micro_tiles::<1, BLOCK>(memory, gemm),
+            (1, _) => micro_tiles::<1, 0>(memory, gemm),
+            (_, BLOCK) => micro_tiles::<2, BLOCK>(memory, gemm),
+            _ => micro_tiles::<2, 0>(memory, gemm),
         }
     }
 }
 
 #[target_feature(enable = "avx512f")]
-unsafe fn pixels<const P: usize>(memory: *mut f32, narrow: &Narrow<'_>, number: usize) {
+unsafe fn pixels<const P: usize>(memory: *mut f32, small_group: &SmallGroup<'_>, number: usize) {
     // SAFETY: the caller's.
     unsafe {
-        if narrow.stride == 1 {
-            vector::narrow::<Zmm, P, 1>(memory, narrow, number, 0);
+        if small_group.stride == 1 {
+            vector::small_group::<Zmm, P, 1>(memory, small_group, number, 0);
         } else {
-            vector::narrow::<Zmm, P, 2>(memory, narrow, number, 0);
+            vector::small_group::<Zmm, P, 2>(memory, small_group, number, 0);
         }
     }
 }
 
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn narrow(memory: *mut f32, narrow: &Narrow<'_>) {
-    for (number, spot) in narrow.spots.iter().enumerate() {
+pub(super) unsafe fn small_group(memory: *mut f32, small_group: &SmallGroup<'_>) {
+    for (number, micro_tile) in small_group.micro_tiles.iter().enumerate() {
         // SAFETY: the caller's.
         unsafe {
-            match spot.rows {
-                1 => pixels::<1>(memory, narrow, number),
-                2 => pixels::<2>(memory, narrow, number),
-                3 => pixels::<3>(memory, narrow, number),
-                4 => pixels::<4>(memory, narrow, number),
-                5 => pixels::<5>(memory, narrow, number),
-                6 => pixels::<6>(memory, narrow, number),
-                7 => pixels::<7>(memory, narrow, number),
-                8 => pixels::<8>(memory, narrow, number),
-                9 => pixels::<9>(memory, narrow, number),
-                10 => pixels::<10>(memory, narrow, number),
-                11 => pixels::<11>(memory, narrow, number),
-                12 => pixels::<12>(memory, narrow, number),
-                13 => pixels::<13>(memory, narrow, number),
-                _ => pixels::<14>(memory, narrow, number),
+            match micro_tile.rows {
+                1 => pixels::<1>(memory, small_group, number),
+                2 => pixels::<2>(memory, small_group, number),
+                3 => pixels::<3>(memory, small_group, number),
+                4 => pixels::<4>(memory, small_group, number),
+                5 => pixels::<5>(memory, small_group, number),
+                6 => pixels::<6>(memory, small_group, number),
+                7 => pixels::<7>(memory, small_group, number),
+                8 => pixels::<8>(memory, small_group, number),
+                9 => pixels::<9>(memory, small_group, number),
+                10 => pixels::<10>(memory, small_group, number),
+                11 => pixels::<11>(memory, small_group, number),
+                12 => pixels::<12>(memory, small_group, number),
+                13 => pixels::<13>(memory, small_group, number),
+                _ => pixels::<14>(memory, small_group, number),
             }
         }
     }
@@ -173,29 +173,29 @@ pub(super) unsafe fn pool(memory: *mut f32, pool: &Pool<'_>) {
 }
 
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn pointwise(memory: *mut f32, pointwise: &Pointwise<'_>) {
+pub(super) unsafe fn elementwise(memory: *mut f32, elementwise: &Elementwise<'_>) {
     // SAFETY: the caller's.
-    unsafe { vector::pointwise::<Zmm>(memory, pointwise) }
+    unsafe { vector::elementwise::<Zmm>(memory, elementwise) }
 }
 
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn tiles_in(memory: *mut f32, tiles: &TilesIn) {
+pub(super) unsafe fn input_transform(memory: *mut f32, tiles: &InputTransform) {
     // SAFETY: the caller's.
     unsafe {
-        match tiles.side {
-            Side::Two => winograd::vector_in::<Zmm, 4>(memory, tiles),
-            Side::Four => winograd::vector_in::<Zmm, 6>(memory, tiles),
+        match tiles.tile {
+            WinogradTile::F2x2 => winograd::vector_in::<Zmm, 4>(memory, tiles),
+            WinogradTile::F4x4 => winograd::vector_in::<Zmm, 6>(memory, tiles),
         }
     }
 }
 
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn tiles_out(memory: *mut f32, tiles: &TilesOut<'_>) {
+pub(super) unsafe fn output_transform(memory: *mut f32, tiles: &OutputTransform<'_>) {
     // SAFETY: the caller's.
     unsafe {
-        match tiles.side {
-            Side::Two => winograd::vector_out::<Zmm, 4, 2>(memory, tiles),
-            Side::Four => winograd::vector_out::<Zmm, 6, 4>(memory, tiles),
+        match tiles.tile {
+            WinogradTile::F2x2 => winograd::vector_out::<Zmm, 4, 2>(memory, tiles),
+            WinogradTile::F4x4 => winograd::vector_out::<Zmm, 6, 4>(memory, tiles),
         }
     }
 }

@@ -25,22 +25,22 @@ mod avx512;
 
 pub(super) use memory::Memory;
 pub(super) use peak::multiply_adds;
-pub(super) use winograd::{Side, TilesIn, TilesOut};
+pub(super) use winograd::{InputTransform, OutputTransform, WinogradTile};
 
 use super::isa::Isa;
 
 /// Channels that lie together.
 pub(super) const BLOCK: usize = 16;
 
-/// The most pixels of a [`Spot`].
-pub(super) const MAX_ROWS: usize = 14;
+/// The most pixels of a [`MicroTile`].
+pub(super) const MAX_MR: usize = 14;
 
-/// The most output channels, in blocks, that one [`Product`] computes.
-pub(super) const MAX_BLOCKS: usize = 2;
+/// The most output channels, in blocks, that one [`Gemm`] computes.
+pub(super) const MAX_NR_BLOCKS: usize = 2;
 
 /// Where the numbers lie that a pixel is computed from: runs of so many, at offsets from its first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Runs {
+pub(super) struct KOffsets {
     offsets: Vec<usize>,
     length: usize,
     /// One more than the largest offset of all numbers.
@@ -51,25 +51,25 @@ pub(super) struct Runs {
 
 /// Numbers summed up in a row; sums of so many are then added to each other. That keeps roundings
 /// few: the error of a long sum grows with the length of its parts instead of its own.
-const SEGMENT: usize = 256;
+const K_SEGMENT: usize = 256;
 
-impl Runs {
+impl KOffsets {
     pub(super) fn new(offsets: Vec<usize>, length: usize) -> Self {
         let end = offsets
             .iter()
             .max()
             .map_or(0, |&last| last.saturating_add(length));
         Self {
-            pixels_of_run: MAX_ROWS.div_ceil(offsets.len().max(1)),
+            pixels_of_run: MAX_MR.div_ceil(offsets.len().max(1)),
             offsets,
             length,
             end,
         }
     }
 
-    /// Runs of about [`SEGMENT`] numbers.
+    /// Runs of about [`K_SEGMENT`] numbers.
     fn segments(&self) -> impl ExactSizeIterator<Item = &[usize]> {
-        self.offsets.chunks((SEGMENT / self.length.max(1)).max(1))
+        self.offsets.chunks((K_SEGMENT / self.length.max(1)).max(1))
     }
 
     /// Numbers in all runs.
@@ -78,19 +78,19 @@ impl Runs {
     }
 }
 
-/// Where up to [`MAX_ROWS`] pixels lie in a map, from an image's block of channels on. A plan has
+/// Where up to [`MAX_MR`] pixels lie in a map, from an image's block of channels on. A plan has
 /// these for every pixel, so they are small; it refuses what is too large for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Offsets {
-    of_pixels: [u32; MAX_ROWS],
+pub(super) struct PixelOffsets {
+    of_pixels: [u32; MAX_MR],
     count: u32,
     largest: u32,
 }
 
-impl Offsets {
-    /// The first [`MAX_ROWS`] of these.
+impl PixelOffsets {
+    /// The first [`MAX_MR`] of these.
     pub(super) fn new(all: impl Iterator<Item = usize>) -> Self {
-        let mut of_pixels = [0; MAX_ROWS];
+        let mut of_pixels = [0; MAX_MR];
         let mut count = 0;
         for (place, offset) in of_pixels.iter_mut().zip(all) {
             *place = u32::try_from(offset).unwrap_or(u32::MAX);
@@ -117,16 +117,16 @@ impl Offsets {
 
 /// Pixels that are computed at once, an even step apart in the source.
 #[derive(Debug, Clone)]
-pub(super) struct Spot {
+pub(super) struct MicroTile {
     pub(super) rows: usize,
     /// Of its first pixel, from an image's block on.
     pub(super) source: usize,
-    pub(super) output: Offsets,
+    pub(super) output: PixelOffsets,
     /// Where something is added to them.
-    pub(super) residual: Option<Offsets>,
+    pub(super) residual: Option<PixelOffsets>,
 }
 
-/// What the offsets of spots count from.
+/// What the offsets of micro-tiles count from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     /// The image's first block of these channels.
@@ -149,16 +149,16 @@ pub(super) struct Epilogue<'a> {
     pub(super) sums: Option<usize>,
 }
 
-/// A part of a convolution: for each pixel of all spots and each of 16 or 32 output channels the
+/// A part of a convolution: for each pixel of all micro-tiles and each of 16 or 32 output channels the
 /// sum over all runs of source times weight.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Product<'a> {
-    /// Offset that those of the spots' sources count from.
+pub(super) struct Gemm<'a> {
+    /// Offset that those of the micro-tiles' sources count from.
     pub(super) source: usize,
-    /// From one pixel of a spot to the next.
+    /// From one pixel of a micro-tile to the next.
     pub(super) step: usize,
-    pub(super) spots: &'a [Spot],
-    pub(super) runs: &'a Runs,
+    pub(super) micro_tiles: &'a [MicroTile],
+    pub(super) runs: &'a KOffsets,
     /// `[numbers in all runs][output channels]`.
     pub(super) weights: &'a [f32],
     /// Output channels, in blocks: 1 or 2.
@@ -169,17 +169,17 @@ pub(super) struct Product<'a> {
     pub(super) epilogue: Epilogue<'a>,
 }
 
-/// A part of a 3x3 convolution whose groups are narrower than a block: for each pixel of all spots,
+/// A part of a 3x3 convolution whose groups are narrower than a block: for each pixel of all micro-tiles,
 /// each of which is of one row, and each channel of one block.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Narrow<'a> {
-    /// Offset that those of the spots' sources count from: of the input block's lane 0.
+pub(super) struct SmallGroup<'a> {
+    /// Offset that those of the micro-tiles' sources count from: of the input block's lane 0.
     pub(super) source: usize,
     /// From one row of the source to the next.
     pub(super) row: usize,
     /// 1 or 2.
     pub(super) stride: usize,
-    pub(super) spots: &'a [Spot],
+    pub(super) micro_tiles: &'a [MicroTile],
     /// For each input channel of a group: the lane that it has for each output channel.
     pub(super) lanes: &'a [[u32; BLOCK]],
     /// `[kernel row][input channel][kernel column][16]`.
@@ -215,7 +215,7 @@ pub(super) struct Pool<'a> {
 
 /// A row of a map, one block of channels: (source * factor + bias) * gate + residual, rectified.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pointwise<'a> {
+pub(super) struct Elementwise<'a> {
     pub(super) source: usize,
     pub(super) pixels: usize,
     /// 16 factors and 16 biases.
@@ -255,20 +255,20 @@ fn reach(steps: usize, step: usize, more: usize) -> usize {
 }
 
 impl Epilogue<'_> {
-    fn check(&self, memory: &Memory<'_>, spots: &[Spot], blocks: usize) {
+    fn check(&self, memory: &Memory<'_>, micro_tiles: &[MicroTile], blocks: usize) {
         let width = blocks * BLOCK;
         assert!(self.bias.len() >= width);
-        let inside = |place: &Place, rows: usize, offsets: &Offsets| {
+        let inside = |place: &Place, rows: usize, offsets: &PixelOffsets| {
             assert!(rows <= offsets.count());
             let of_blocks = reach(blocks - 1, place.block, BLOCK);
             let last = offsets.largest as usize;
             memory.check(place.start, last.saturating_add(of_blocks));
         };
-        for spot in spots {
-            inside(&self.output, spot.rows, &spot.output);
-            assert!(self.residual.is_none() || spot.residual.is_some());
-            if let (Some(residual), Some(offsets)) = (&self.residual, &spot.residual) {
-                inside(residual, spot.rows, offsets);
+        for micro_tile in micro_tiles {
+            inside(&self.output, micro_tile.rows, &micro_tile.output);
+            assert!(self.residual.is_none() || micro_tile.residual.is_some());
+            if let (Some(residual), Some(offsets)) = (&self.residual, &micro_tile.residual) {
+                inside(residual, micro_tile.rows, offsets);
             }
         }
         if let Some(gate) = self.gate {
@@ -285,17 +285,21 @@ impl Epilogue<'_> {
 /// # Panics
 ///
 /// Where it would touch what lies outside `memory`.
-pub(super) fn product(isa: Isa, memory: &Memory<'_>, product: &Product<'_>) {
-    let Product { spots, blocks, .. } = *product;
-    assert!((1..=MAX_BLOCKS).contains(&blocks));
-    assert!(product.weights.len() >= product.runs.count().saturating_mul(blocks * BLOCK));
-    for spot in spots {
-        assert!((1..=isa.rows()).contains(&spot.rows));
-        let numbers = reach(spot.rows - 1, product.step, product.runs.end);
-        memory.check(product.source, spot.source.saturating_add(numbers));
+pub(super) fn gemm(isa: Isa, memory: &Memory<'_>, gemm: &Gemm<'_>) {
+    let Gemm {
+        micro_tiles,
+        blocks,
+        ..
+    } = *gemm;
+    assert!((1..=MAX_NR_BLOCKS).contains(&blocks));
+    assert!(gemm.weights.len() >= gemm.runs.count().saturating_mul(blocks * BLOCK));
+    for micro_tile in micro_tiles {
+        assert!((1..=isa.max_mr()).contains(&micro_tile.rows));
+        let numbers = reach(micro_tile.rows - 1, gemm.step, gemm.runs.end);
+        memory.check(gemm.source, micro_tile.source.saturating_add(numbers));
     }
-    product.epilogue.check(memory, spots, blocks);
-    dispatch!(isa, product, memory, product);
+    gemm.epilogue.check(memory, micro_tiles, blocks);
+    dispatch!(isa, gemm, memory, gemm);
 }
 
 /// Computes a part of a convolution of narrow groups.
@@ -303,17 +307,24 @@ pub(super) fn product(isa: Isa, memory: &Memory<'_>, product: &Product<'_>) {
 /// # Panics
 ///
 /// Where it would touch what lies outside `memory`.
-pub(super) fn narrow(isa: Isa, memory: &Memory<'_>, narrow: &Narrow<'_>) {
-    let Narrow { spots, stride, .. } = *narrow;
+pub(super) fn small_group(isa: Isa, memory: &Memory<'_>, small_group: &SmallGroup<'_>) {
+    let SmallGroup {
+        micro_tiles,
+        stride,
+        ..
+    } = *small_group;
     assert!((1..=2).contains(&stride));
-    assert!(narrow.weights.len() >= 9 * narrow.lanes.len() * BLOCK);
-    for spot in spots {
-        assert!((1..=isa.rows()).contains(&spot.rows));
-        let columns = (spot.rows - 1) * stride + 3;
-        let numbers = reach(2, narrow.row, columns * BLOCK);
-        memory.check(narrow.source, spot.source.saturating_add(numbers));
+    assert!(small_group.weights.len() >= 9 * small_group.lanes.len() * BLOCK);
+    for micro_tile in micro_tiles {
+        assert!((1..=isa.max_mr()).contains(&micro_tile.rows));
+        let columns = (micro_tile.rows - 1) * stride + 3;
+        let numbers = reach(2, small_group.row, columns * BLOCK);
+        memory.check(
+            small_group.source,
+            micro_tile.source.saturating_add(numbers),
+        );
     }
-    for lanes in narrow.lanes {
+    for lanes in small_group.lanes {
         // Whole halves of a block come from one half of the source's.
         for half in lanes.chunks_exact(BLOCK / 2) {
             assert!(
@@ -322,8 +333,8 @@ pub(super) fn narrow(isa: Isa, memory: &Memory<'_>, narrow: &Narrow<'_>) {
             );
         }
     }
-    narrow.epilogue.check(memory, spots, 1);
-    dispatch!(isa, narrow, memory, narrow);
+    small_group.epilogue.check(memory, micro_tiles, 1);
+    dispatch!(isa, small_group, memory, small_group);
 }
 
 /// Computes a row of a pool.
@@ -350,23 +361,23 @@ pub(super) fn pool(isa: Isa, memory: &Memory<'_>, pool: &Pool<'_>) {
 /// # Panics
 ///
 /// Where it would touch what lies outside `memory`.
-pub(super) fn pointwise(isa: Isa, memory: &Memory<'_>, pointwise: &Pointwise<'_>) {
-    let length = pointwise.pixels.saturating_mul(BLOCK);
-    memory.check(pointwise.source, length);
-    memory.check(pointwise.output, length);
-    if let Some(residual) = pointwise.residual {
+pub(super) fn elementwise(isa: Isa, memory: &Memory<'_>, elementwise: &Elementwise<'_>) {
+    let length = elementwise.pixels.saturating_mul(BLOCK);
+    memory.check(elementwise.source, length);
+    memory.check(elementwise.output, length);
+    if let Some(residual) = elementwise.residual {
         memory.check(residual, length);
     }
-    if let Some(gate) = pointwise.gate {
+    if let Some(gate) = elementwise.gate {
         memory.check(gate, BLOCK);
     }
-    if let Some(sums) = pointwise.sums {
+    if let Some(sums) = elementwise.sums {
         memory.check(sums, BLOCK);
     }
-    if let Some(norm) = pointwise.norm {
+    if let Some(norm) = elementwise.norm {
         assert!(norm.iter().all(|numbers| numbers.len() >= BLOCK));
     }
-    dispatch!(isa, pointwise, memory, pointwise);
+    dispatch!(isa, elementwise, memory, elementwise);
 }
 
 /// Transforms a row of tiles of the input.
@@ -374,8 +385,8 @@ pub(super) fn pointwise(isa: Isa, memory: &Memory<'_>, pointwise: &Pointwise<'_>
 /// # Panics
 ///
 /// Where it would touch what lies outside `memory`.
-pub(super) fn tiles_in(isa: Isa, memory: &Memory<'_>, tiles: &TilesIn) {
-    let (numbers, side) = (tiles.side.numbers(), tiles.side.outputs());
+pub(super) fn input_transform(isa: Isa, memory: &Memory<'_>, tiles: &InputTransform) {
+    let (numbers, side) = (tiles.tile.input_side(), tiles.tile.output_side());
     let Some(last) = tiles.tiles.checked_sub(1) else {
         return;
     };
@@ -386,7 +397,7 @@ pub(super) fn tiles_in(isa: Isa, memory: &Memory<'_>, tiles: &TilesIn) {
         tiles.output,
         reach(numbers * numbers - 1, tiles.step, of_tiles),
     );
-    dispatch!(isa, tiles_in, memory, tiles);
+    dispatch!(isa, input_transform, memory, tiles);
 }
 
 /// Transforms a row of tiles of the output, and finishes it.
@@ -394,8 +405,8 @@ pub(super) fn tiles_in(isa: Isa, memory: &Memory<'_>, tiles: &TilesIn) {
 /// # Panics
 ///
 /// Where it would touch what lies outside `memory`.
-pub(super) fn tiles_out(isa: Isa, memory: &Memory<'_>, tiles: &TilesOut<'_>) {
-    let (numbers, side) = (tiles.side.numbers(), tiles.side.outputs());
+pub(super) fn output_transform(isa: Isa, memory: &Memory<'_>, tiles: &OutputTransform<'_>) {
+    let (numbers, side) = (tiles.tile.input_side(), tiles.tile.output_side());
     let count = tiles.width.div_ceil(side);
     assert!(tiles.bias.len() >= BLOCK && (1..=side).contains(&tiles.rows) && count > 0);
     let of_tiles = count.saturating_mul(BLOCK);
@@ -413,5 +424,5 @@ pub(super) fn tiles_out(isa: Isa, memory: &Memory<'_>, tiles: &TilesOut<'_>) {
     if let Some(sums) = tiles.sums {
         memory.check(sums, BLOCK);
     }
-    dispatch!(isa, tiles_out, memory, tiles);
+    dispatch!(isa, output_transform, memory, tiles);
 }

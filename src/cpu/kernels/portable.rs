@@ -12,8 +12,8 @@
 use std::array::from_fn;
 
 use super::vector::{self, Vector};
-use super::winograd::{self, Side, TilesIn, TilesOut};
-use super::{BLOCK, Narrow, Pointwise, Pool, Product};
+use super::winograd::{self, InputTransform, OutputTransform, WinogradTile};
+use super::{BLOCK, Elementwise, Gemm, Pool, SmallGroup};
 
 const LANES: usize = 8;
 
@@ -83,25 +83,25 @@ impl Vector for Array {
 
 // Not part of whatever calls it: there the loop's vectors would not stay in registers.
 #[inline(never)]
-unsafe fn spot<const M: usize>(
+unsafe fn micro_tile<const M: usize>(
     memory: *mut f32,
-    product: &Product<'_>,
+    gemm: &Gemm<'_>,
     number: usize,
     column: usize,
 ) {
     // SAFETY: the caller's.
-    unsafe { vector::product::<Array, M, 2, 0, 0>(memory, product, number, column) }
+    unsafe { vector::gemm::<Array, M, 2, 0, 0>(memory, gemm, number, column) }
 }
 
-pub(super) unsafe fn product(memory: *mut f32, product: &Product<'_>) {
-    for (number, of_spot) in product.spots.iter().enumerate() {
-        for column in (0..product.blocks * BLOCK).step_by(BLOCK) {
+pub(super) unsafe fn gemm(memory: *mut f32, gemm: &Gemm<'_>) {
+    for (number, tile) in gemm.micro_tiles.iter().enumerate() {
+        for column in (0..gemm.blocks * BLOCK).step_by(BLOCK) {
             // SAFETY: the caller's.
             unsafe {
-                if of_spot.rows == 1 {
-                    spot::<1>(memory, product, number, column);
+                if tile.rows == 1 {
+                    micro_tile::<1>(memory, gemm, number, column);
                 } else {
-                    spot::<2>(memory, product, number, column);
+                    micro_tile::<2>(memory, gemm, number, column);
                 }
             }
         }
@@ -110,27 +110,27 @@ pub(super) unsafe fn product(memory: *mut f32, product: &Product<'_>) {
 
 // As above.
 #[inline(never)]
-unsafe fn pixels<const P: usize>(memory: *mut f32, narrow: &Narrow<'_>, number: usize) {
+unsafe fn pixels<const P: usize>(memory: *mut f32, small_group: &SmallGroup<'_>, number: usize) {
     for lane in (0..BLOCK).step_by(LANES) {
         // SAFETY: the caller's.
         unsafe {
-            if narrow.stride == 1 {
-                vector::narrow::<Array, P, 1>(memory, narrow, number, lane);
+            if small_group.stride == 1 {
+                vector::small_group::<Array, P, 1>(memory, small_group, number, lane);
             } else {
-                vector::narrow::<Array, P, 2>(memory, narrow, number, lane);
+                vector::small_group::<Array, P, 2>(memory, small_group, number, lane);
             }
         }
     }
 }
 
-pub(super) unsafe fn narrow(memory: *mut f32, narrow: &Narrow<'_>) {
-    for (number, spot) in narrow.spots.iter().enumerate() {
+pub(super) unsafe fn small_group(memory: *mut f32, small_group: &SmallGroup<'_>) {
+    for (number, micro_tile) in small_group.micro_tiles.iter().enumerate() {
         // SAFETY: the caller's.
         unsafe {
-            if spot.rows == 1 {
-                pixels::<1>(memory, narrow, number);
+            if micro_tile.rows == 1 {
+                pixels::<1>(memory, small_group, number);
             } else {
-                pixels::<2>(memory, narrow, number);
+                pixels::<2>(memory, small_group, number);
             }
         }
     }
@@ -141,27 +141,27 @@ pub(super) unsafe fn pool(memory: *mut f32, pool: &Pool<'_>) {
     unsafe { vector::pool::<Array>(memory, pool) }
 }
 
-pub(super) unsafe fn pointwise(memory: *mut f32, pointwise: &Pointwise<'_>) {
+pub(super) unsafe fn elementwise(memory: *mut f32, elementwise: &Elementwise<'_>) {
     // SAFETY: the caller's.
-    unsafe { vector::pointwise::<Array>(memory, pointwise) }
+    unsafe { vector::elementwise::<Array>(memory, elementwise) }
 }
 
-pub(super) unsafe fn tiles_in(memory: *mut f32, tiles: &TilesIn) {
+pub(super) unsafe fn input_transform(memory: *mut f32, tiles: &InputTransform) {
     // SAFETY: the caller's.
     unsafe {
-        match tiles.side {
-            Side::Two => winograd::vector_in::<Array, 4>(memory, tiles),
-            Side::Four => winograd::vector_in::<Array, 6>(memory, tiles),
+        match tiles.tile {
+            WinogradTile::F2x2 => winograd::vector_in::<Array, 4>(memory, tiles),
+            WinogradTile::F4x4 => winograd::vector_in::<Array, 6>(memory, tiles),
         }
     }
 }
 
-pub(super) unsafe fn tiles_out(memory: *mut f32, tiles: &TilesOut<'_>) {
+pub(super) unsafe fn output_transform(memory: *mut f32, tiles: &OutputTransform<'_>) {
     // SAFETY: the caller's.
     unsafe {
-        match tiles.side {
-            Side::Two => winograd::vector_out::<Array, 4, 2>(memory, tiles),
-            Side::Four => winograd::vector_out::<Array, 6, 4>(memory, tiles),
+        match tiles.tile {
+            WinogradTile::F2x2 => winograd::vector_out::<Array, 4, 2>(memory, tiles),
+            WinogradTile::F4x4 => winograd::vector_out::<Array, 6, 4>(memory, tiles),
         }
     }
 }

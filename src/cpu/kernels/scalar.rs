@@ -1,63 +1,72 @@
 //! Each kernel as its formula reads: what the others are tested against.
 
 use super::{
-    BLOCK, Epilogue, Memory, Narrow, Offsets, Place, Pointwise, Pool, Pooling, Product, Spot,
+    BLOCK, Elementwise, Epilogue, Gemm, Memory, MicroTile, PixelOffsets, Place, Pool, Pooling,
+    SmallGroup,
 };
 
-pub(super) fn product(memory: &Memory<'_>, product: &Product<'_>) {
-    let width = product.blocks * BLOCK;
-    for (number, spot) in product.spots.iter().enumerate() {
-        for row in 0..spot.rows {
-            let source = product.source + spot.source + row * product.step;
+pub(super) fn gemm(memory: &Memory<'_>, gemm: &Gemm<'_>) {
+    let width = gemm.blocks * BLOCK;
+    for (number, micro_tile) in gemm.micro_tiles.iter().enumerate() {
+        for row in 0..micro_tile.rows {
+            let source = gemm.source + micro_tile.source + row * gemm.step;
             for channel in 0..width {
                 let mut total = 0.;
-                let mut weights = product.weights.iter().skip(channel).step_by(width);
-                for segment in product.runs.segments() {
+                let mut weights = gemm.weights.iter().skip(channel).step_by(width);
+                for segment in gemm.runs.segments() {
                     let mut sum = 0.;
                     for &offset in segment {
-                        for number in 0..product.runs.length {
+                        for number in 0..gemm.runs.length {
                             let weight = weights.next().copied().unwrap_or_default();
                             sum += memory.get(source + offset + number) * weight;
                         }
                     }
                     total += sum;
                 }
-                let pixel = Pixel { number, spot, row };
-                finish(memory, &product.epilogue, &pixel, channel, total);
+                let pixel = Pixel {
+                    number,
+                    micro_tile,
+                    row,
+                };
+                finish(memory, &gemm.epilogue, &pixel, channel, total);
             }
         }
     }
 }
 
-pub(super) fn narrow(memory: &Memory<'_>, narrow: &Narrow<'_>) {
-    for (number, spot) in narrow.spots.iter().enumerate() {
-        for row in 0..spot.rows {
+pub(super) fn small_group(memory: &Memory<'_>, small_group: &SmallGroup<'_>) {
+    for (number, micro_tile) in small_group.micro_tiles.iter().enumerate() {
+        for row in 0..micro_tile.rows {
             for channel in 0..BLOCK {
                 let mut sum = 0.;
                 for kernel_row in 0..3 {
-                    for (input, lanes) in narrow.lanes.iter().enumerate() {
+                    for (input, lanes) in small_group.lanes.iter().enumerate() {
                         for column in 0..3 {
-                            let source = narrow.source
-                                + spot.source
-                                + kernel_row * narrow.row
-                                + (row * narrow.stride + column) * BLOCK
+                            let source = small_group.source
+                                + micro_tile.source
+                                + kernel_row * small_group.row
+                                + (row * small_group.stride + column) * BLOCK
                                 + lanes[channel] as usize;
-                            let tap = (kernel_row * narrow.lanes.len() + input) * 3 + column;
-                            sum += memory.get(source) * narrow.weights[tap * BLOCK + channel];
+                            let tap = (kernel_row * small_group.lanes.len() + input) * 3 + column;
+                            sum += memory.get(source) * small_group.weights[tap * BLOCK + channel];
                         }
                     }
                 }
-                let pixel = Pixel { number, spot, row };
-                finish(memory, &narrow.epilogue, &pixel, channel, sum);
+                let pixel = Pixel {
+                    number,
+                    micro_tile,
+                    row,
+                };
+                finish(memory, &small_group.epilogue, &pixel, channel, sum);
             }
         }
     }
 }
 
-/// A pixel of a line: of which spot, that one's number, and which of the spot's pixels.
+/// A pixel of a line: of which micro-tile, that one's number, and which of the micro-tile's pixels.
 struct Pixel<'a> {
     number: usize,
-    spot: &'a Spot,
+    micro_tile: &'a MicroTile,
     row: usize,
 }
 
@@ -69,17 +78,21 @@ fn finish(
     channel: usize,
     sum: f32,
 ) {
-    let Pixel { number, spot, row } = *pixel;
-    let at = |place: &Place, offsets: &Offsets| {
+    let Pixel {
+        number,
+        micro_tile,
+        row,
+    } = *pixel;
+    let at = |place: &Place, offsets: &PixelOffsets| {
         let pixel = place.start + offsets.of_pixels[row] as usize;
         pixel + channel / BLOCK * place.block + channel % BLOCK
     };
-    let output = at(&epilogue.output, &spot.output);
+    let output = at(&epilogue.output, &micro_tile.output);
     let mut value = sum + epilogue.bias[channel];
     if let Some(gate) = epilogue.gate {
         value *= memory.get(gate + channel);
     }
-    if let Some((place, offsets)) = epilogue.residual.as_ref().zip(spot.residual.as_ref()) {
+    if let Some((place, offsets)) = epilogue.residual.as_ref().zip(micro_tile.residual.as_ref()) {
         value += memory.get(at(place, offsets));
     }
     if epilogue.relu {
@@ -126,29 +139,29 @@ pub(super) fn pool(memory: &Memory<'_>, pool: &Pool<'_>) {
     }
 }
 
-pub(super) fn pointwise(memory: &Memory<'_>, pointwise: &Pointwise<'_>) {
-    for pixel in 0..pointwise.pixels {
+pub(super) fn elementwise(memory: &Memory<'_>, elementwise: &Elementwise<'_>) {
+    for pixel in 0..elementwise.pixels {
         for lane in 0..BLOCK {
             let offset = pixel * BLOCK + lane;
-            let mut value = memory.get(pointwise.source + offset);
-            if let Some([factor, bias]) = pointwise.norm {
+            let mut value = memory.get(elementwise.source + offset);
+            if let Some([factor, bias]) = elementwise.norm {
                 value = value * factor[lane] + bias[lane];
             }
-            if let Some(gate) = pointwise.gate {
+            if let Some(gate) = elementwise.gate {
                 value *= memory.get(gate + lane);
             }
-            if let Some(residual) = pointwise.residual {
+            if let Some(residual) = elementwise.residual {
                 value += memory.get(residual + offset);
             }
-            if pointwise.relu {
+            if elementwise.relu {
                 value = rectified(value);
             }
-            memory.set(pointwise.output + offset, value);
-            if let Some(sums) = pointwise.sums {
+            memory.set(elementwise.output + offset, value);
+            if let Some(sums) = elementwise.sums {
                 add(memory, sums + lane, pixel == 0, value);
             }
         }
     }
 }
 
-pub(super) use super::winograd::{tiles_in, tiles_out};
+pub(super) use super::winograd::{input_transform, output_transform};

@@ -13,7 +13,9 @@
 
 use std::ops::Range;
 
-use super::{BLOCK, Epilogue, Narrow, Offsets, Place, Pointwise, Pool, Pooling, Product, Spot};
+use super::{
+    BLOCK, Elementwise, Epilogue, Gemm, MicroTile, PixelOffsets, Place, Pool, Pooling, SmallGroup,
+};
 use crate::cpu::view::share;
 
 /// A vector of 8 or 16 numbers.
@@ -54,14 +56,14 @@ const LINES_AT_ONCE: usize = 6;
 /// Numbers of a cache line.
 const LINE: usize = 16;
 
-/// The `M` pixels of a spot, by its number, by `W` vectors from `first_column` of the product's on.
+/// The `M` pixels of a micro-tile, by its number, by `W` vectors from `first_column` of the product's on.
 /// `STEP` and `BLOCKS` are the product's step and blocks where the compiler knows them, else 0.
 ///
 /// # Safety
 ///
-/// [`super::product`]'s checks, and a processor with `V`'s instructions.
+/// [`super::gemm`]'s checks, and a processor with `V`'s instructions.
 #[inline(always)]
-pub(super) unsafe fn product<
+pub(super) unsafe fn gemm<
     V: Vector,
     const M: usize,
     const W: usize,
@@ -69,42 +71,42 @@ pub(super) unsafe fn product<
     const BLOCKS: usize,
 >(
     memory: *mut f32,
-    product: &Product<'_>,
+    gemm: &Gemm<'_>,
     number: usize,
     first_column: usize,
 ) {
-    let step = if STEP == 0 { product.step } else { STEP };
-    let blocks = if BLOCKS == 0 { product.blocks } else { BLOCKS };
+    let step = if STEP == 0 { gemm.step } else { STEP };
+    let blocks = if BLOCKS == 0 { gemm.blocks } else { BLOCKS };
     let width = blocks * BLOCK;
     // SAFETY: the caller's.
     unsafe {
-        let spot = product.spots.get_unchecked(number);
-        let offsets = &product.runs.offsets;
+        let micro_tile = gemm.micro_tiles.get_unchecked(number);
+        let offsets = &gemm.runs.offsets;
         // What the segments before the last have come to; most products have but one.
         let mut totals = [[V::splat(0.); W]; M];
         let mut sums = totals;
         let mut near = 0;
         if M * W * V::LANES <= LINES_AT_ONCE * LINE {
-            bring_near::<V, W>(memory, &product.epilogue, spot, 0..M, first_column);
+            bring_near::<V, W>(memory, &gemm.epilogue, micro_tile, 0..M, first_column);
         }
-        let mut ahead = product.ahead.as_ptr();
+        let mut ahead = gemm.ahead.as_ptr();
         let mut ahead_of_run = 0;
-        if !product.ahead.is_empty() {
-            let of_spot = share(product.ahead.len(), product.spots.len(), number);
-            ahead = ahead.add(of_spot.start);
-            ahead_of_run = of_spot.len().div_ceil(LINE * offsets.len().max(1));
+        if !gemm.ahead.is_empty() {
+            let of_tile = share(gemm.ahead.len(), gemm.micro_tiles.len(), number);
+            ahead = ahead.add(of_tile.start);
+            ahead_of_run = of_tile.len().div_ceil(LINE * offsets.len().max(1));
         }
-        let source = memory.cast_const().add(product.source + spot.source);
-        let mut weights = product.weights.as_ptr().add(first_column);
-        let source_of_next = match (product.spots.get(number + 1), offsets.first()) {
+        let source = memory.cast_const().add(gemm.source + micro_tile.source);
+        let mut weights = gemm.weights.as_ptr().add(first_column);
+        let source_of_next = match (gemm.micro_tiles.get(number + 1), offsets.first()) {
             (Some(next), Some(first)) => {
-                let first = product.source + next.source + first;
+                let first = gemm.source + next.source + first;
                 memory.cast_const().wrapping_add(first)
             }
             _ => source,
         };
         let mut done = 0;
-        let segments = product.runs.segments();
+        let segments = gemm.runs.segments();
         let several = segments.len() > 1;
         for (index, segment) in segments.enumerate() {
             if index > 0 {
@@ -116,7 +118,7 @@ pub(super) unsafe fn product<
                 }
             }
             for &offset in segment {
-                // The next numbers, of this spot or the next one, which another core may have
+                // The next numbers, of this micro-tile or the next one, which another core may have
                 // written.
                 done += 1;
                 let next = match offsets.get(done) {
@@ -127,16 +129,16 @@ pub(super) unsafe fn product<
                     V::prefetch(next.wrapping_add(m * step));
                 }
                 if M * W * V::LANES > LINES_AT_ONCE * LINE {
-                    let pixels = near..(near + product.runs.pixels_of_run).min(M);
+                    let pixels = near..(near + gemm.runs.pixels_of_run).min(M);
                     near = pixels.end;
-                    bring_near::<V, W>(memory, &product.epilogue, spot, pixels, first_column);
+                    bring_near::<V, W>(memory, &gemm.epilogue, micro_tile, pixels, first_column);
                 }
                 for _ in 0..ahead_of_run {
                     V::prefetch_far(ahead);
                     ahead = ahead.wrapping_add(LINE);
                 }
                 let mut numbers = source.add(offset);
-                let mut rest = product.runs.length;
+                let mut rest = gemm.runs.length;
                 while rest >= UNROLLED {
                     for number in 0..UNROLLED {
                         let weights = weights.wrapping_add(number * width);
@@ -163,8 +165,8 @@ pub(super) unsafe fn product<
         }
         finish(
             memory,
-            &product.epilogue,
-            (number, spot),
+            &gemm.epilogue,
+            (number, micro_tile),
             first_column,
             sums,
         );
@@ -198,7 +200,7 @@ unsafe fn add_products<V: Vector, const M: usize, const W: usize>(
     }
 }
 
-/// Asks for what the epilogue of some of a spot's pixels touches.
+/// Asks for what the epilogue of some of a micro-tile's pixels touches.
 ///
 /// # Safety
 ///
@@ -207,7 +209,7 @@ unsafe fn add_products<V: Vector, const M: usize, const W: usize>(
 unsafe fn bring_near<V: Vector, const W: usize>(
     memory: *mut f32,
     epilogue: &Epilogue<'_>,
-    spot: &Spot,
+    micro_tile: &MicroTile,
     rows: Range<usize>,
     first_column: usize,
 ) {
@@ -216,9 +218,9 @@ unsafe fn bring_near<V: Vector, const W: usize>(
         for block in first..first + W * V::LANES / BLOCK {
             // SAFETY: the caller's.
             unsafe {
-                let output = epilogue.output.pixel(memory, &spot.output, row);
+                let output = epilogue.output.pixel(memory, &micro_tile.output, row);
                 V::prefetch(output.add(block * epilogue.output.block));
-                if let (Some(place), Some(offsets)) = (&epilogue.residual, &spot.residual) {
+                if let (Some(place), Some(offsets)) = (&epilogue.residual, &micro_tile.residual) {
                     let residual = place.pixel(memory, offsets, row);
                     V::prefetch(residual.add(block * place.block));
                 }
@@ -234,7 +236,7 @@ impl Place {
     ///
     /// [`Epilogue::check`]'s checks.
     #[inline(always)]
-    unsafe fn pixel(&self, memory: *mut f32, offsets: &Offsets, row: usize) -> *mut f32 {
+    unsafe fn pixel(&self, memory: *mut f32, offsets: &PixelOffsets, row: usize) -> *mut f32 {
         // SAFETY: the caller's.
         unsafe {
             let offset = *offsets.of_pixels.get_unchecked(row);
@@ -250,18 +252,18 @@ impl Place {
 unsafe fn finish<V: Vector, const M: usize, const W: usize>(
     memory: *mut f32,
     epilogue: &Epilogue<'_>,
-    (number, spot): (usize, &Spot),
+    (number, micro_tile): (usize, &MicroTile),
     first_column: usize,
     mut sums: [[V; W]; M],
 ) {
     // SAFETY: the caller's.
     unsafe {
-        let part = |place: &Place, offsets: &Offsets, m: usize, w: usize| {
+        let part = |place: &Place, offsets: &PixelOffsets, m: usize, w: usize| {
             let column = first_column + w * V::LANES;
             let from_pixel = column / BLOCK * place.block + column % BLOCK;
             place.pixel(memory, offsets, m).add(from_pixel)
         };
-        let output = |m: usize, w: usize| part(&epilogue.output, &spot.output, m, w);
+        let output = |m: usize, w: usize| part(&epilogue.output, &micro_tile.output, m, w);
         // Step by step, each for all sums at once: they stay in registers.
         for w in 0..W {
             let column = first_column + w * V::LANES;
@@ -276,7 +278,7 @@ unsafe fn finish<V: Vector, const M: usize, const W: usize>(
                 }
             }
         }
-        if let (Some(place), Some(offsets)) = (&epilogue.residual, &spot.residual) {
+        if let (Some(place), Some(offsets)) = (&epilogue.residual, &micro_tile.residual) {
             for m in 0..M {
                 for w in 0..W {
                     sums[m][w] = sums[m][w].add(V::load(part(place, offsets, m, w)));
@@ -311,28 +313,30 @@ unsafe fn finish<V: Vector, const M: usize, const W: usize>(
     }
 }
 
-/// The `P` pixels of a spot, by its number, in the lanes from `lane` on.
+/// The `P` pixels of a micro-tile, by its number, in the lanes from `lane` on.
 ///
 /// # Safety
 ///
-/// [`super::narrow`]'s checks, and a processor with `V`'s instructions.
+/// [`super::small_group`]'s checks, and a processor with `V`'s instructions.
 #[inline(always)]
-pub(super) unsafe fn narrow<V: Vector, const P: usize, const STRIDE: usize>(
+pub(super) unsafe fn small_group<V: Vector, const P: usize, const STRIDE: usize>(
     memory: *mut f32,
-    narrow: &Narrow<'_>,
+    small_group: &SmallGroup<'_>,
     number: usize,
     lane: usize,
 ) {
     // SAFETY: the caller's.
     unsafe {
-        let spot = narrow.spots.get_unchecked(number);
+        let micro_tile = small_group.micro_tiles.get_unchecked(number);
         let mut sums = [[V::splat(0.); 1]; P];
-        let source = memory.cast_const().add(narrow.source + spot.source);
-        let mut weights = narrow.weights.as_ptr().add(lane);
+        let source = memory
+            .cast_const()
+            .add(small_group.source + micro_tile.source);
+        let mut weights = small_group.weights.as_ptr().add(lane);
         for row in 0..3 {
-            for lanes in narrow.lanes {
+            for lanes in small_group.lanes {
                 let half = lanes[lane] as usize / V::LANES * V::LANES;
-                let numbers = source.add(row * narrow.row + half);
+                let numbers = source.add(row * small_group.row + half);
                 let lanes = lanes.as_ptr().add(lane);
                 let mut factors = [V::splat(0.); 3];
                 for kernel_column in 0..3 {
@@ -359,7 +363,13 @@ pub(super) unsafe fn narrow<V: Vector, const P: usize, const STRIDE: usize>(
                 weights = weights.wrapping_add(3 * BLOCK);
             }
         }
-        finish(memory, &narrow.epilogue, (number, spot), lane, sums);
+        finish(
+            memory,
+            &small_group.epilogue,
+            (number, micro_tile),
+            lane,
+            sums,
+        );
     }
 }
 
@@ -410,9 +420,9 @@ pub(super) unsafe fn pool<V: Vector>(memory: *mut f32, pool: &Pool<'_>) {
 
 /// # Safety
 ///
-/// [`super::pointwise`]'s checks, and a processor with `V`'s instructions.
+/// [`super::elementwise`]'s checks, and a processor with `V`'s instructions.
 #[inline(always)]
-pub(super) unsafe fn pointwise<V: Vector>(memory: *mut f32, pointwise: &Pointwise<'_>) {
+pub(super) unsafe fn elementwise<V: Vector>(memory: *mut f32, elementwise: &Elementwise<'_>) {
     // SAFETY: the caller's.
     unsafe {
         let zero = V::splat(0.);
@@ -420,31 +430,31 @@ pub(super) unsafe fn pointwise<V: Vector>(memory: *mut f32, pointwise: &Pointwis
             let of = |offset: usize| memory.add(offset + lane);
             let mut factor = V::splat(1.);
             let mut bias = zero;
-            if let Some([factors, biases]) = pointwise.norm {
+            if let Some([factors, biases]) = elementwise.norm {
                 factor = V::load(factors.as_ptr().add(lane));
                 bias = V::load(biases.as_ptr().add(lane));
             }
             let mut gate = V::splat(1.);
-            if let Some(offset) = pointwise.gate {
+            if let Some(offset) = elementwise.gate {
                 gate = V::load(of(offset));
             }
             let mut total = zero;
-            for pixel in 0..pointwise.pixels {
-                let mut value = V::load(of(pointwise.source + pixel * BLOCK));
-                if pointwise.norm.is_some() {
+            for pixel in 0..elementwise.pixels {
+                let mut value = V::load(of(elementwise.source + pixel * BLOCK));
+                if elementwise.norm.is_some() {
                     value = value.multiply_add(factor, bias);
                 }
                 value = value.multiply(gate);
-                if let Some(residual) = pointwise.residual {
+                if let Some(residual) = elementwise.residual {
                     value = value.add(V::load(of(residual + pixel * BLOCK)));
                 }
-                if pointwise.relu {
+                if elementwise.relu {
                     value = zero.max(value);
                 }
-                value.store(of(pointwise.output + pixel * BLOCK));
+                value.store(of(elementwise.output + pixel * BLOCK));
                 total = total.add(value);
             }
-            if let Some(offset) = pointwise.sums {
+            if let Some(offset) = elementwise.sums {
                 total.store(of(offset));
             }
         }

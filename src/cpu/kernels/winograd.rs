@@ -20,15 +20,17 @@ const B: f32 = 1.5;
 
 /// Outputs of a tile along one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::cpu) enum Side {
-    Two,
-    Four,
+pub(in crate::cpu) enum WinogradTile {
+    /// F(2x2, 3x3).
+    F2x2,
+    /// F(4x4, 3x3).
+    F4x4,
 }
 
 /// A row of tiles, one block of channels, on its way in.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cpu) struct TilesIn {
-    pub(in crate::cpu) side: Side,
+pub(in crate::cpu) struct InputTransform {
+    pub(in crate::cpu) tile: WinogradTile,
     /// Offset of the first tile's first pixel.
     pub(in crate::cpu) source: usize,
     /// From one row of the source to the next.
@@ -42,8 +44,8 @@ pub(in crate::cpu) struct TilesIn {
 
 /// A row of tiles, one block of channels, on its way out.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cpu) struct TilesOut<'a> {
-    pub(in crate::cpu) side: Side,
+pub(in crate::cpu) struct OutputTransform<'a> {
+    pub(in crate::cpu) tile: WinogradTile,
     /// Offset of the first tile's first number.
     pub(in crate::cpu) source: usize,
     /// From one of a tile's numbers to the next.
@@ -63,25 +65,25 @@ pub(in crate::cpu) struct TilesOut<'a> {
     pub(in crate::cpu) sums: Option<usize>,
 }
 
-impl Side {
-    pub(in crate::cpu) fn outputs(self) -> usize {
+impl WinogradTile {
+    pub(in crate::cpu) fn output_side(self) -> usize {
         match self {
-            Self::Two => 2,
-            Self::Four => 4,
+            Self::F2x2 => 2,
+            Self::F4x4 => 4,
         }
     }
 
     /// Numbers of a tile along one side.
-    pub(in crate::cpu) fn numbers(self) -> usize {
-        self.outputs() + 2
+    pub(in crate::cpu) fn input_side(self) -> usize {
+        self.output_side() + 2
     }
 
     /// The points but infinity.
     fn points(self) -> Vec<f64> {
         let [a, b] = [A, B].map(f64::from);
         match self {
-            Self::Two => vec![0., 1., -1.],
-            Self::Four => vec![0., a, -a, b, -b],
+            Self::F2x2 => vec![0., 1., -1.],
+            Self::F4x4 => vec![0., a, -a, b, -b],
         }
     }
 
@@ -103,13 +105,13 @@ impl Side {
         let points = self.points();
         // Coefficients of the product of x - other, lowest first.
         let product = |left_out: Option<usize>| {
-            let mut coefficients = vec![0.; self.numbers()];
+            let mut coefficients = vec![0.; self.input_side()];
             coefficients[0] = 1.;
             for (index, point) in points.iter().enumerate() {
                 if Some(index) == left_out {
                     continue;
                 }
-                for place in (0..self.numbers()).rev() {
+                for place in (0..self.input_side()).rev() {
                     let lower = place.checked_sub(1).map_or(0., |lower| coefficients[lower]);
                     coefficients[place] = lower - point * coefficients[place];
                 }
@@ -122,10 +124,10 @@ impl Side {
 
     /// The output's transform, `outputs` by `numbers`.
     fn of_output(self) -> Vec<Vec<f64>> {
-        let last = self.outputs() - 1;
+        let last = self.output_side() - 1;
         let mut power = vec![1.; self.points().len()];
-        let mut rows = Vec::with_capacity(self.outputs());
-        for row in 0..self.outputs() {
+        let mut rows = Vec::with_capacity(self.output_side());
+        for row in 0..self.output_side() {
             let mut numbers = power.clone();
             numbers.push(if row == last { 1. } else { 0. });
             rows.push(numbers);
@@ -138,11 +140,11 @@ impl Side {
 }
 
 /// Transforms tiles of the input, as the matrices say.
-pub(super) fn tiles_in(memory: &Memory<'_>, tiles: &TilesIn) {
-    let (numbers, matrix) = (tiles.side.numbers(), tiles.side.of_input());
+pub(super) fn input_transform(memory: &Memory<'_>, tiles: &InputTransform) {
+    let (numbers, matrix) = (tiles.tile.input_side(), tiles.tile.of_input());
     for tile in 0..tiles.tiles {
         for lane in 0..BLOCK {
-            let source = tiles.source + tile * tiles.side.outputs() * BLOCK + lane;
+            let source = tiles.source + tile * tiles.tile.output_side() * BLOCK + lane;
             let input = |row, column| memory.get(source + row * tiles.row + column * BLOCK);
             let values = both_sides(&matrix, numbers, input);
             for (place, value) in values.into_iter().enumerate() {
@@ -154,9 +156,9 @@ pub(super) fn tiles_in(memory: &Memory<'_>, tiles: &TilesIn) {
 }
 
 /// Transforms tiles of the output, as the matrices say.
-pub(super) fn tiles_out(memory: &Memory<'_>, tiles: &TilesOut<'_>) {
-    let side = tiles.side.outputs();
-    let (numbers, matrix) = (tiles.side.numbers(), tiles.side.of_output());
+pub(super) fn output_transform(memory: &Memory<'_>, tiles: &OutputTransform<'_>) {
+    let side = tiles.tile.output_side();
+    let (numbers, matrix) = (tiles.tile.input_side(), tiles.tile.of_output());
     for tile in 0..tiles.width.div_ceil(side) {
         for lane in 0..BLOCK {
             let source = tiles.source + tile * BLOCK + lane;
@@ -278,9 +280,12 @@ unsafe fn backward<V: Vector, const N: usize, const M: usize>(m: [V; N]) -> [V; 
 
 /// # Safety
 ///
-/// [`super::tiles_in`]'s checks, and a processor with `V`'s instructions.
+/// [`super::input_transform`]'s checks, and a processor with `V`'s instructions.
 #[inline(always)]
-pub(super) unsafe fn vector_in<V: Vector, const N: usize>(memory: *mut f32, tiles: &TilesIn) {
+pub(super) unsafe fn vector_in<V: Vector, const N: usize>(
+    memory: *mut f32,
+    tiles: &InputTransform,
+) {
     // SAFETY: the caller's.
     unsafe {
         for lane in (0..BLOCK).step_by(V::LANES) {
@@ -311,11 +316,11 @@ pub(super) unsafe fn vector_in<V: Vector, const N: usize>(memory: *mut f32, tile
 
 /// # Safety
 ///
-/// [`super::tiles_out`]'s checks, and a processor with `V`'s instructions.
+/// [`super::output_transform`]'s checks, and a processor with `V`'s instructions.
 #[inline(always)]
 pub(super) unsafe fn vector_out<V: Vector, const N: usize, const M: usize>(
     memory: *mut f32,
-    tiles: &TilesOut<'_>,
+    tiles: &OutputTransform<'_>,
 ) {
     // SAFETY: the caller's.
     unsafe {

@@ -3,11 +3,12 @@
 use super::{Computed, Planning};
 use crate::cpu::fuse::{Activation, Node, Work};
 use crate::cpu::job::{
-    Ending, Job, NarrowJob, Outer, ProductJob, Strip, Sweep, TilesInJob, TilesOutJob,
+    ConvLoop, Ending, GemmJob, InputTransformJob, Job, LoopOrder, OutputTransformJob,
+    SmallGroupJob, TileStrip,
 };
-use crate::cpu::kernels::{BLOCK, Runs, Side};
+use crate::cpu::kernels::{BLOCK, KOffsets, WinogradTile};
 use crate::cpu::pack::{Form, Order};
-use crate::cpu::view::{Cut, Grid, View, blocks, share, spread};
+use crate::cpu::view::{ChunkGrid, MTiling, View, blocks, share, spread};
 use crate::error::{Error, Result};
 use crate::network::geometry::{Extent, Padding, Window};
 
@@ -18,15 +19,15 @@ pub(super) struct Convolution {
     pub(super) window: Window,
     /// Where the window stands on the source.
     pub(super) extents: [Extent; 2],
-    pub(super) narrow: bool,
+    pub(super) small_group: bool,
     /// Winograd's tiles, if it is computed so.
-    pub(super) side: Option<Side>,
+    pub(super) tile: Option<WinogradTile>,
 }
 
 /// How Winograd's tiles of a node go through scratch memory.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scratch {
-    pub(super) side: Side,
+    pub(super) tile: WinogradTile,
     /// Rows of tiles of an image, and tiles of a row.
     pub(super) rows: usize,
     pub(super) columns: usize,
@@ -65,17 +66,17 @@ impl Scratch {
 
     /// How its products are swept. Where threads share the tiles, each finds in its own cache what
     /// it has transformed, but reads all of so many weights.
-    fn outer(&self, weights: usize) -> Outer {
+    fn outer(&self, weights: usize) -> LoopOrder {
         if self.parts > 1 && weights <= WEIGHTS_FOR_SCRATCH * self.size() {
-            Outer::LinesAcross
+            LoopOrder::LinesAcross
         } else {
-            Outer::Lines
+            LoopOrder::Lines
         }
     }
 
     /// What the tiles of a strip take on their way in and out, in numbers.
     pub(super) fn size(&self) -> usize {
-        let numbers = self.side.numbers() * self.side.numbers();
+        let numbers = self.tile.input_side() * self.tile.input_side();
         let images = self.blocks.map(|blocks| self.image(blocks));
         numbers * images.iter().sum::<usize>() * BLOCK
     }
@@ -119,10 +120,10 @@ impl Planning<'_> {
             groups,
             kernel: window.kernel,
             planes: false,
-            widest: self.setting.isa.blocks(),
+            widest: self.setting.isa.nr_blocks(),
         };
         let output = extents.map(|extent| extent.output);
-        let side = match node.finish.activation {
+        let tile = match node.finish.activation {
             // The tiles' way out knows none.
             Some(Activation::Sigmoid) => None,
             _ => form.tiles(output, window.stride, self.setting.exact),
@@ -131,32 +132,35 @@ impl Planning<'_> {
             form,
             window,
             extents,
-            narrow: form.is_narrow(window.stride),
-            side,
+            small_group: form.is_small_group(window.stride),
+            tile,
         }))
     }
 
     /// How a convolution's output is cut, and whether its images are the pixels of one.
-    pub(super) fn cut(&self, index: usize, offsets: &[usize]) -> Option<(Cut, bool)> {
+    pub(super) fn cut(&self, index: usize, offsets: &[usize]) -> Option<(MTiling, bool)> {
         let node = &self.graph.nodes[index];
         let convolution = self.convolutions[index].as_ref()?;
         let [source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
-        let rows = self.setting.isa.rows();
-        if convolution.narrow {
+        let rows = self.setting.isa.max_mr();
+        if convolution.small_group {
             // Its kernels take pixels of one row of one image.
-            return Some((Cut::new(output.height, output.width, false, rows), false));
+            return Some((
+                MTiling::new(output.height, output.width, false, rows),
+                false,
+            ));
         }
         let alone = output.height * output.width == 1
             && node.finish.gate.is_none()
             && self.sums[index].is_none();
         if alone {
-            return Some((Cut::new(self.images, 1, true, rows), true));
+            return Some((MTiling::new(self.images, 1, true, rows), true));
         }
         let pointwise = convolution.form.kernel == [1, 1]
             && convolution.window.stride == 1
             && [source.height, source.width] == [output.height, output.width];
         let even = (pointwise && source.even_step().is_some()) || output.width == 1;
-        Some((Cut::new(output.height, output.width, even, rows), false))
+        Some((MTiling::new(output.height, output.width, even, rows), false))
     }
 
     pub(super) fn convolve(&mut self, index: usize, offsets: &[usize]) -> Result<Computed> {
@@ -170,28 +174,28 @@ impl Planning<'_> {
             form,
             window,
             extents: [down, across],
-            narrow,
-            side: _,
+            small_group,
+            tile: _,
         } = convolution;
         let mut ending = self.ending(index, &node.finish, offsets);
         let [mut source, mut output] = [node.source, node.output].map(|id| self.view(id, offsets));
         source.start -= down.before * source.row + across.before * source.pixel;
         let pixels = (output.images * output.height * output.width) as u64;
         let threads = self.setting.threads;
-        if narrow {
-            let blocks = form.narrow_blocks();
+        if small_group {
+            let blocks = form.small_group_blocks();
             let of_line = output.height * output.width * BLOCK / cut.lines();
-            let grid = Grid::of_panels(
+            let grid = ChunkGrid::of_panels(
                 blocks.len(),
                 output.images * cut.lines(),
                 [9 * form.share() * BLOCK, of_line],
                 threads,
             );
             let macs = pixels * (9 * form.share() * blocks.len() * BLOCK) as u64;
-            let packed = self.packing(index, Order::Narrow(form));
+            let packed = self.packing(index, Order::SmallGroup(form));
             let source = (source, window.stride);
-            let sweep = Sweep::new(packed, source, cut, (output, ending), Outer::Panels);
-            let job = Job::Narrow(NarrowJob { sweep, blocks });
+            let sweep = ConvLoop::new(packed, source, cut, (output, ending), LoopOrder::Panels);
+            let job = Job::SmallGroup(SmallGroupJob { sweep, blocks });
             return Ok(("narrow groups", vec![(job, grid)], macs));
         }
         let panels = form.panels();
@@ -224,18 +228,18 @@ impl Planning<'_> {
         let of_line =
             source.images * panels.source_blocks * source.height * source.width * source.pixel
                 / lines;
-        let grid = Grid::of_panels(panels.list.len(), lines, [of_panel, of_line], threads);
+        let grid = ChunkGrid::of_panels(panels.list.len(), lines, [of_panel, of_line], threads);
         let macs = pixels * (panels.numbers * blocks(form.outputs) * BLOCK) as u64;
         let outer = if form.groups == 1 && panels.weights() <= CACHED {
-            Outer::Lines
+            LoopOrder::Lines
         } else {
-            Outer::Panels
+            LoopOrder::Panels
         };
         let packed = self.packing(index, Order::Panels(form));
-        let sweep = Sweep::new(packed, (source, stride), cut, (output, ending), outer);
-        let job = Job::Product(ProductJob {
+        let sweep = ConvLoop::new(packed, (source, stride), cut, (output, ending), outer);
+        let job = Job::Gemm(GemmJob {
             sweep,
-            runs: Runs::new(runs, panels.run),
+            runs: KOffsets::new(runs, panels.run),
             panels,
             step,
             weights_of_image: None,
@@ -245,13 +249,13 @@ impl Planning<'_> {
 
     /// How a node's tiles go through scratch memory, if it is computed so.
     pub(super) fn scratch(&self, index: usize, offsets: &[usize]) -> Option<Scratch> {
-        let side = self.convolutions[index]?.side?;
+        let tile = self.convolutions[index]?.tile?;
         let node = &self.graph.nodes[index];
         let [source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
         let [rows, columns] =
-            [output.height, output.width].map(|size| size.div_ceil(side.outputs()));
+            [output.height, output.width].map(|size| size.div_ceil(tile.output_side()));
         let blocks = [source.blocks, output.blocks];
-        let numbers = side.numbers() * side.numbers() * blocks.iter().sum::<usize>();
+        let numbers = tile.input_side() * tile.input_side() * blocks.iter().sum::<usize>();
         // As many rows of tiles as stay in the cache on their way, but enough to read all weights
         // for.
         let threads = self.setting.threads.min(THREADS_OF_STRIP);
@@ -259,7 +263,7 @@ impl Planning<'_> {
         let all = rows * output.images;
         let strips = (all * columns).div_ceil(wanted).min(all);
         let mut scratch = Scratch {
-            side,
+            tile,
             rows,
             columns,
             strips,
@@ -289,7 +293,7 @@ impl Planning<'_> {
             ..
         } = convolution;
         let Scratch {
-            side,
+            tile,
             rows,
             columns,
             strips,
@@ -298,10 +302,10 @@ impl Planning<'_> {
         let [mut source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
         source.start -= down.before * source.row + across.before * source.pixel;
         let ending = self.ending(index, &node.finish, offsets);
-        let packed = self.packing(index, Order::Winograd(form, side));
+        let packed = self.packing(index, Order::Winograd(form, tile));
         let threads = self.setting.threads;
         let panels = form.pointwise().panels();
-        let numbers = side.numbers() * side.numbers();
+        let numbers = tile.input_side() * tile.input_side();
         let of_image = panels.weights();
         let mut jobs = Vec::with_capacity(3 * strips);
         for strip in 0..strips {
@@ -321,22 +325,22 @@ impl Planning<'_> {
             let input = place(offsets[buffer], source.blocks);
             let start = input.start + numbers * input.image;
             let products = place(start, output.blocks);
-            let strip = |scratch| Strip {
-                side,
+            let strip = |scratch| TileStrip {
+                tile,
                 places: places.clone(),
                 rows,
                 columns,
                 scratch,
             };
-            let transform = TilesInJob {
+            let transform = InputTransformJob {
                 strip: strip(input),
                 source,
             };
-            let cut = Cut::new(1, tiles, true, self.setting.isa.rows());
+            let cut = MTiling::new(1, tiles, true, self.setting.isa.max_mr());
             let lines = numbers * cut.lines();
             let runs = (0..panels.source_blocks).map(|block| block * input.block);
-            let product = ProductJob {
-                sweep: Sweep::new(
+            let product = GemmJob {
+                sweep: ConvLoop::new(
                     packed,
                     (input, 1),
                     cut,
@@ -344,33 +348,33 @@ impl Planning<'_> {
                     scratch.outer(numbers * of_image),
                 ),
                 panels: panels.clone(),
-                runs: Runs::new(runs.collect(), panels.run),
+                runs: KOffsets::new(runs.collect(), panels.run),
                 step: BLOCK,
                 weights_of_image: Some(of_image),
             };
-            let finish = TilesOutJob {
+            let finish = OutputTransformJob {
                 strip: strip(products),
                 packed,
                 output,
                 ending: ending.clone(),
             };
             jobs.push((
-                Job::TilesIn(transform),
-                Grid::of_rows(places.len() * source.blocks, threads),
+                Job::InputTransform(transform),
+                ChunkGrid::of_rows(places.len() * source.blocks, threads),
             ));
             jobs.push((
-                Job::Product(product),
-                Grid::of_panels(panels.list.len(), lines, [0, 1], threads),
+                Job::Gemm(product),
+                ChunkGrid::of_panels(panels.list.len(), lines, [0, 1], threads),
             ));
             jobs.push((
-                Job::TilesOut(finish),
-                Grid::of_rows(places.len() * output.blocks, threads),
+                Job::OutputTransform(finish),
+                ChunkGrid::of_rows(places.len() * output.blocks, threads),
             ));
         }
         let macs = (output.images * rows * columns * numbers * of_image) as u64;
-        let name = match side {
-            Side::Two => "winograd 2x2",
-            Side::Four => "winograd 4x4",
+        let name = match tile {
+            WinogradTile::F2x2 => "winograd 2x2",
+            WinogradTile::F4x4 => "winograd 4x4",
         };
         Ok((name, jobs, macs))
     }

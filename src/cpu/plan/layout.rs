@@ -44,10 +44,10 @@ impl Planning<'_> {
             };
             let [rows, columns] = convolution.extents;
             let mut wanted = [rows.before, rows.after, columns.before, columns.after];
-            if let Some(side) = convolution.side {
+            if let Some(tile) = convolution.tile {
                 // Whole tiles may reach further.
                 let beyond = |extent: &Extent| {
-                    extent.output.next_multiple_of(side.outputs()) - extent.output
+                    extent.output.next_multiple_of(tile.output_side()) - extent.output
                 };
                 wanted[1] += beyond(&rows);
                 wanted[3] += beyond(&columns);

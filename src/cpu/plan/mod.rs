@@ -11,11 +11,11 @@ use self::convolution::Convolution;
 use self::layout::{Room, Tensor};
 use super::fuse::{Activation, Finish, Graph, Id, Node, Origin, Work};
 use super::isa::Isa;
-use super::job::{Ending, EnterJob, GatherJob, Job, PassJob, Phase, SumsPlace};
+use super::job::{CopyChannelsJob, CopyInJob, ElementwiseJob, Ending, Job, Phase, SumsPlace};
 use super::kernels::BLOCK;
 use super::pack::Order;
 use super::place::{Buffer, place};
-use super::view::{Grid, View, blocks};
+use super::view::{ChunkGrid, View, blocks};
 use crate::error::{Error, Result};
 use crate::network::trace::{Trace, trace};
 use crate::network::{Layers, Layout, Shape};
@@ -49,7 +49,7 @@ pub(super) struct Step {
 }
 
 /// An algorithm's name, its phases, and the multiplications that it does.
-type Computed = (&'static str, Vec<(Job, Grid)>, u64);
+type Computed = (&'static str, Vec<(Job, ChunkGrid)>, u64);
 
 /// A tensor that a step has made.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +86,7 @@ pub(super) struct Setting {
     pub(super) exact: bool,
 }
 
-/// Numbers of a value and its border, so that [`Offsets`](super::kernels::Offsets) can say where
+/// Numbers of a value and its border, so that [`PixelOffsets`](super::kernels::Offsets) can say where
 /// they are; those of all together can still be counted.
 const MOST_NUMBERS: usize = u32::MAX as usize;
 
@@ -252,7 +252,7 @@ impl Planning<'_> {
             for (node, convolution) in self.graph.nodes.iter().zip(&mut self.convolutions) {
                 if let (0, Some(convolution)) = (node.source, convolution) {
                     convolution.form.planes = true;
-                    convolution.side = None;
+                    convolution.tile = None;
                 }
             }
         }
@@ -323,8 +323,8 @@ impl Planning<'_> {
                     width,
                 };
                 self.sums[part] = Some(place);
-                if let Some(side) = self.convolutions[part].and_then(|conv| conv.side) {
-                    place.lines = place.lines.div_ceil(side.outputs());
+                if let Some(tile) = self.convolutions[part].and_then(|conv| conv.tile) {
+                    place.lines = place.lines.div_ceil(tile.output_side());
                 } else if let Some((cut, _)) = self.cut(part, &nowhere) {
                     place.lines = cut.lines();
                 }
@@ -405,8 +405,8 @@ impl Planning<'_> {
     fn enter(&self, offsets: &[usize]) -> Step {
         let made = self.made(0, offsets);
         let rows = self.images * made.view.blocks * made.view.height;
-        let grid = Grid::of_rows(rows, self.setting.threads);
-        let job = Job::Enter(EnterJob {
+        let grid = ChunkGrid::of_rows(rows, self.setting.threads);
+        let job = Job::CopyIn(CopyInJob {
             channels: made.channels,
             output: made.view,
         });
@@ -478,13 +478,13 @@ impl Planning<'_> {
                 let channels = self.tensors[node.output].channels;
                 let packed = (norm.is_some() || (factor - 1.).abs() > 0.)
                     .then(|| self.packing(index, Order::Norm { channels }));
-                let job = Job::Pass(PassJob {
+                let job = Job::Pass(ElementwiseJob {
                     packed,
                     source,
                     output,
                     ending: self.ending(index, &node.finish, offsets),
                 });
-                ("pass", vec![(job, Grid::of_rows(rows, threads))], 0)
+                ("pass", vec![(job, ChunkGrid::of_rows(rows, threads))], 0)
             }
             Work::Concat { members } => {
                 let (room, mut channel) = self.tensors[node.output].home.unwrap_or_default();
@@ -494,7 +494,7 @@ impl Planning<'_> {
                     let tensor = &self.tensors[member];
                     let end = channel - first_channel + tensor.channels;
                     if tensor.home != Some((room, channel)) {
-                        let job = Job::Gather(GatherJob {
+                        let job = Job::CopyChannels(CopyChannelsJob {
                             source: self.view(member, offsets),
                             channels: tensor.channels,
                             output,
@@ -502,7 +502,7 @@ impl Planning<'_> {
                             last: end == self.tensors[node.output].channels,
                         });
                         let rows = output.images * output.height;
-                        jobs.push((job, Grid::of_rows(rows, threads)));
+                        jobs.push((job, ChunkGrid::of_rows(rows, threads)));
                     }
                     channel += tensor.channels;
                 }

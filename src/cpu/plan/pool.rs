@@ -3,7 +3,7 @@
 use super::{Computed, Planning};
 use crate::cpu::job::{Job, MeanJob, PoolJob};
 use crate::cpu::kernels::Pooling;
-use crate::cpu::view::Grid;
+use crate::cpu::view::ChunkGrid;
 use crate::error::{Error, Result};
 use crate::network::Operation;
 use crate::network::geometry::adaptive;
@@ -23,7 +23,7 @@ impl Planning<'_> {
             factor: 1. / (source.height * source.width) as f32,
             output,
         });
-        let grid = Grid::of_rows(output.images * output.blocks, self.setting.threads);
+        let grid = ChunkGrid::of_rows(output.images * output.blocks, self.setting.threads);
         Ok(("mean of sums", vec![(job, grid)], 0))
     }
 
@@ -33,7 +33,7 @@ impl Planning<'_> {
         operation: &Operation,
         index: usize,
         offsets: &[usize],
-    ) -> Result<(Job, Grid)> {
+    ) -> Result<(Job, ChunkGrid)> {
         let node = &self.graph.nodes[index];
         let [source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
         let size = [source.height, source.width];
@@ -73,6 +73,6 @@ impl Planning<'_> {
             sums: self.sums[index],
         });
         let rows = output.images * output.blocks * output.height;
-        Ok((job, Grid::of_rows(rows, self.setting.threads)))
+        Ok((job, ChunkGrid::of_rows(rows, self.setting.threads)))
     }
 }

@@ -4,8 +4,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::super::kernels::{
-    self, BLOCK, Epilogue, MAX_BLOCKS, MAX_ROWS, Memory, Narrow, Offsets, Place, Pointwise, Pool,
-    Pooling, Product, Runs, Side, Spot, TilesIn, TilesOut,
+    self, BLOCK, Elementwise, Epilogue, Gemm, InputTransform, KOffsets, MAX_MR, MAX_NR_BLOCKS,
+    Memory, MicroTile, OutputTransform, PixelOffsets, Place, Pool, Pooling, SmallGroup,
+    WinogradTile,
 };
 use super::Isa;
 
@@ -39,30 +40,30 @@ fn check<T>(wrong: &[Wrong<T>], good: impl Fn() -> T, compute: fn(Isa, &Memory<'
     }
 }
 
-/// A line of two spots of two pixels each, the last of which ends with the memory wherever
-/// something is wrong: a check of the first spot alone would let it pass.
-struct Line {
-    spots: Vec<Spot>,
+/// A line of two micro-tiles of two pixels each, the last of which ends with the memory wherever
+/// something is wrong: a check of the first micro-tile alone would let it pass.
+struct MTile {
+    micro_tiles: Vec<MicroTile>,
     source: usize,
     step: usize,
     row: usize,
     stride: usize,
-    runs: Runs,
+    runs: KOffsets,
     lanes: Vec<[u32; BLOCK]>,
     weights: &'static [f32],
     blocks: usize,
     epilogue: Epilogue<'static>,
 }
 
-/// Pixels of a line's spots.
+/// Pixels of a line's micro-tiles.
 const ROWS: usize = 2;
 
 /// A product of 16 numbers a pixel, or a convolution of groups of one channel.
-fn line() -> Line {
-    let spot = |first: usize| {
+fn line() -> MTile {
+    let micro_tile = |first: usize| {
         let pixels = first..first + ROWS;
-        let offsets = Offsets::new(pixels.map(|pixel| pixel * BLOCK));
-        Spot {
+        let offsets = PixelOffsets::new(pixels.map(|pixel| pixel * BLOCK));
+        MicroTile {
             rows: ROWS,
             source: first * BLOCK,
             output: offsets.clone(),
@@ -73,13 +74,13 @@ fn line() -> Line {
         start,
         block: 2 * ROWS * BLOCK,
     };
-    Line {
-        spots: vec![spot(0), spot(ROWS)],
+    MTile {
+        micro_tiles: vec![micro_tile(0), micro_tile(ROWS)],
         source: 0,
         step: BLOCK,
         row: 6 * BLOCK,
         stride: 1,
-        runs: Runs::new(vec![0], BLOCK),
+        runs: KOffsets::new(vec![0], BLOCK),
         lanes: vec![std::array::from_fn(|lane| u32::try_from(lane).unwrap())],
         weights: &NUMBERS[..2 * BLOCK * BLOCK],
         blocks: 2,
@@ -95,8 +96,8 @@ fn line() -> Line {
 }
 
 /// Of one block.
-fn narrow_line() -> Line {
-    Line {
+fn narrow_line() -> MTile {
+    MTile {
         weights: &NUMBERS[..9 * BLOCK],
         blocks: 1,
         epilogue: Epilogue {
@@ -107,57 +108,61 @@ fn narrow_line() -> Line {
     }
 }
 
-fn product(isa: Isa, memory: &Memory<'_>, line: &Line) {
-    let product = Product {
+fn gemm(isa: Isa, memory: &Memory<'_>, line: &MTile) {
+    let gemm = Gemm {
         source: line.source,
         step: line.step,
-        spots: &line.spots,
+        micro_tiles: &line.micro_tiles,
         runs: &line.runs,
         weights: line.weights,
         blocks: line.blocks,
         ahead: &[],
         epilogue: line.epilogue,
     };
-    kernels::product(isa, memory, &product);
+    kernels::gemm(isa, memory, &gemm);
 }
 
-fn narrow(isa: Isa, memory: &Memory<'_>, line: &Line) {
-    let narrow = Narrow {
+fn small_group(isa: Isa, memory: &Memory<'_>, line: &MTile) {
+    let small_group = SmallGroup {
         source: line.source,
         row: line.row,
         stride: line.stride,
-        spots: &line.spots,
+        micro_tiles: &line.micro_tiles,
         lanes: &line.lanes,
         weights: line.weights,
         epilogue: line.epilogue,
     };
-    kernels::narrow(isa, memory, &narrow);
+    kernels::small_group(isa, memory, &small_group);
 }
 
-/// Fewer pixels than the spots have.
-fn one_pixel() -> Offsets {
-    Offsets::new([0].into_iter())
+/// Fewer pixels than the micro-tiles have.
+fn one_pixel() -> PixelOffsets {
+    PixelOffsets::new([0].into_iter())
 }
 
 /// What products and narrow groups have in common.
-const OF_SPOTS: [Wrong<Line>; 14] = [
-    ("first spot's source", |line| line.spots[0].source = END),
-    ("last spot's source", |line| line.spots[1].source = END),
-    ("uncountable source", |line| {
-        line.spots[1].source = usize::MAX;
+const OF_SPOTS: [Wrong<MTile>; 14] = [
+    ("first spot's source", |line| {
+        line.micro_tiles[0].source = END
     }),
-    ("count of pixels: none", |line| line.spots[1].rows = 0),
+    ("last spot's source", |line| {
+        line.micro_tiles[1].source = END
+    }),
+    ("uncountable source", |line| {
+        line.micro_tiles[1].source = usize::MAX;
+    }),
+    ("count of pixels: none", |line| line.micro_tiles[1].rows = 0),
     ("count of pixels: more than any register tile", |line| {
-        line.spots[1].rows = MAX_ROWS + 1;
+        line.micro_tiles[1].rows = MAX_MR + 1;
     }),
     ("count of outputs", |line| {
-        line.spots[1].output = one_pixel();
+        line.micro_tiles[1].output = one_pixel();
     }),
     ("count of residuals", |line| {
-        line.spots[1].residual = Some(one_pixel());
+        line.micro_tiles[1].residual = Some(one_pixel());
     }),
     ("spot without residual", |line| {
-        line.spots[1].residual = None;
+        line.micro_tiles[1].residual = None;
     }),
     ("residual", |line| {
         if let Some(place) = &mut line.epilogue.residual {
@@ -181,20 +186,20 @@ const OF_SPOTS: [Wrong<Line>; 14] = [
 
 #[test]
 fn a_product_that_reaches_outside_is_refused() {
-    check(&OF_SPOTS, line, product);
-    let wrong: [Wrong<Line>; 8] = [
+    check(&OF_SPOTS, line, gemm);
+    let wrong: [Wrong<MTile>; 8] = [
         ("source", |line| {
             line.source = END - 2 * ROWS * BLOCK + 1;
         }),
         ("step", |line| line.step = END),
         ("uncountable step", |line| line.step = usize::MAX),
-        ("run", |line| line.runs = Runs::new(vec![END], BLOCK)),
+        ("run", |line| line.runs = KOffsets::new(vec![END], BLOCK)),
         ("uncountable run", |line| {
-            line.runs = Runs::new(vec![usize::MAX], BLOCK);
+            line.runs = KOffsets::new(vec![usize::MAX], BLOCK);
         }),
         ("count of blocks: none", |line| line.blocks = 0),
         ("count of blocks", |line| {
-            line.blocks = MAX_BLOCKS + 1;
+            line.blocks = MAX_NR_BLOCKS + 1;
             line.weights = &NUMBERS;
             line.epilogue.bias = &NUMBERS;
         }),
@@ -203,13 +208,13 @@ fn a_product_that_reaches_outside_is_refused() {
             line.epilogue.output.block = usize::MAX - BLOCK;
         }),
     ];
-    check(&wrong, line, product);
+    check(&wrong, line, gemm);
 }
 
 #[test]
 fn narrow_groups_that_reach_outside_are_refused() {
-    check(&OF_SPOTS, narrow_line, narrow);
-    let wrong: [Wrong<Line>; 8] = [
+    check(&OF_SPOTS, narrow_line, small_group);
+    let wrong: [Wrong<MTile>; 8] = [
         ("source", |line| {
             line.source = END - (2 * 6 + 2 * ROWS + 2) * BLOCK + 1;
         }),
@@ -223,7 +228,7 @@ fn narrow_groups_that_reach_outside_are_refused() {
             line.lanes.push(line.lanes[0]);
         }),
     ];
-    check(&wrong, narrow_line, narrow);
+    check(&wrong, narrow_line, small_group);
 }
 
 /// Whatever an instruction set's kernels are made for is as much as they are given.
@@ -232,8 +237,8 @@ fn a_spot_of_more_pixels_than_the_registers_hold_is_refused() {
     for isa in Isa::available() {
         let of_rows = |rows: usize| {
             let mut line = line();
-            let offsets = Offsets::new((0..rows).map(|pixel| pixel * BLOCK));
-            line.spots = vec![Spot {
+            let offsets = PixelOffsets::new((0..rows).map(|pixel| pixel * BLOCK));
+            line.micro_tiles = vec![MicroTile {
                 rows,
                 source: 0,
                 output: offsets.clone(),
@@ -241,10 +246,10 @@ fn a_spot_of_more_pixels_than_the_registers_hold_is_refused() {
             }];
             line
         };
-        for rows in 1..=isa.rows() + 1 {
+        for rows in 1..=isa.max_mr() + 1 {
             let line = of_rows(rows);
-            let computed = computes(|memory| product(isa, memory, &line));
-            assert_eq!(computed, rows <= isa.rows(), "{isa}, {rows} pixels");
+            let computed = computes(|memory| gemm(isa, memory, &line));
+            assert_eq!(computed, rows <= isa.max_mr(), "{isa}, {rows} pixels");
         }
     }
 }
@@ -281,7 +286,7 @@ fn a_pool_that_reaches_outside_is_refused() {
 
 #[test]
 fn a_row_that_reaches_outside_is_refused() {
-    let good = || Pointwise {
+    let good = || Elementwise {
         source: 0,
         pixels: 4,
         norm: Some([&NUMBERS[..BLOCK], &NUMBERS[..BLOCK]]),
@@ -291,7 +296,7 @@ fn a_row_that_reaches_outside_is_refused() {
         output: 32 * BLOCK,
         sums: Some(40 * BLOCK),
     };
-    let wrong: [Wrong<Pointwise<'_>>; 8] = [
+    let wrong: [Wrong<Elementwise<'_>>; 8] = [
         ("count of pixels", |row| row.pixels = 33),
         ("uncountable count of pixels", |row| {
             row.pixels = usize::MAX / BLOCK + 2;
@@ -305,20 +310,20 @@ fn a_row_that_reaches_outside_is_refused() {
             row.norm = Some([&NUMBERS[..BLOCK], &NUMBERS[1..BLOCK]]);
         }),
     ];
-    check(&wrong, good, kernels::pointwise);
+    check(&wrong, good, kernels::elementwise);
 }
 
 #[test]
 fn tiles_that_reach_outside_are_refused() {
-    let good = || TilesIn {
-        side: Side::Two,
+    let good = || InputTransform {
+        tile: WinogradTile::F2x2,
         source: 0,
         row: 6 * BLOCK,
         tiles: 2,
         output: 24 * BLOCK,
         step: 2 * BLOCK,
     };
-    let wrong: [Wrong<TilesIn>; 8] = [
+    let wrong: [Wrong<InputTransform>; 8] = [
         ("source", |tiles| tiles.source = END - 24 * BLOCK + 1),
         ("row", |tiles| tiles.row = END / 3),
         ("uncountable row", |tiles| tiles.row = usize::MAX / 3 + 1),
@@ -332,13 +337,13 @@ fn tiles_that_reach_outside_are_refused() {
             tiles.step = usize::MAX / 15 + 1;
         }),
     ];
-    check(&wrong, good, kernels::tiles_in);
+    check(&wrong, good, kernels::input_transform);
 }
 
 #[test]
 fn tiles_whose_outputs_reach_outside_are_refused() {
-    let good = || TilesOut {
-        side: Side::Two,
+    let good = || OutputTransform {
+        tile: WinogradTile::F2x2,
         source: 0,
         step: 2 * BLOCK,
         width: 4,
@@ -350,7 +355,7 @@ fn tiles_whose_outputs_reach_outside_are_refused() {
         output: [48 * BLOCK, 4 * BLOCK],
         sums: Some(56 * BLOCK),
     };
-    let wrong: [Wrong<TilesOut<'_>>; 15] = [
+    let wrong: [Wrong<OutputTransform<'_>>; 15] = [
         ("source", |tiles| tiles.source = END - 32 * BLOCK + 1),
         ("step", |tiles| tiles.step = END / 15),
         ("uncountable step", |tiles| {
@@ -377,5 +382,5 @@ fn tiles_whose_outputs_reach_outside_are_refused() {
             tiles.output[1] = usize::MAX;
         }),
     ];
-    check(&wrong, good, kernels::tiles_out);
+    check(&wrong, good, kernels::output_transform);
 }

@@ -59,7 +59,7 @@ pub(super) fn tiled(random: &mut Random) -> Conv {
 }
 
 /// One of 3x3 whose groups are narrower than a block of channels.
-pub(super) fn narrow(random: &mut Random) -> Conv {
+pub(super) fn small_group(random: &mut Random) -> Conv {
     let share = random.of(&[1, 2, 4, 8]);
     let outputs = share * random.of(&[1, 1, 2]);
     let groups = random.within(2, 40 / share);
@@ -148,7 +148,7 @@ fn convolutions_by_tiles_are_those_of_the_formula() {
 
 #[test]
 fn convolutions_of_narrow_groups_are_those_of_the_formula() {
-    let counts = algorithms(&check(120, 7, [3, 23], narrow));
+    let counts = algorithms(&check(120, 7, [3, 23], small_group));
     assert!(counts["narrow groups"] >= 100, "{counts:?}");
 }
 
@@ -157,7 +157,7 @@ fn convolutions_of_narrow_groups_are_those_of_the_formula() {
 fn convolutions_to_a_single_pixel_are_those_of_the_formula() {
     let mut random = Random(11);
     let mut cases = Vec::new();
-    for kind in [any, tiled, narrow].repeat(60) {
+    for kind in [any, tiled, small_group].repeat(60) {
         let conv = kind(&mut random);
         let mut sizes = (1..=7).flat_map(|height| (1..=7).map(move |width| [height, width]));
         let single = |size: &[usize; 2]| {

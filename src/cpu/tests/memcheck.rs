@@ -30,7 +30,7 @@ fn small_networks_run() {
         ));
         cases.push(convolutions::next(
             [5, 9],
-            convolutions::narrow,
+            convolutions::small_group,
             &mut random,
         ));
         cases.push(networks::any(format!("network {number}"), &mut random));

@@ -218,7 +218,7 @@ fn convolution(xs: &Numbers, conv: &Conv, weight: &[f32], bias: &[f32]) -> Numbe
     let inputs = conv.channels_per_group();
     let of_group = conv.out_channels / conv.groups;
     let shape = [images, conv.out_channels, rows.output, columns.output];
-    // One for each product, and for the batch norm and the bias.
+    // One for each gemm, and for the batch norm and the bias.
     let roundings = xs.roundings + inputs * kernel_rows * kernel_columns + 4;
     Numbers::of(shape, roundings, |[image, output, row, column]| {
         let bias = f64::from(bias.get(output).copied().unwrap_or_default());

@@ -9,8 +9,9 @@ use super::super::Random;
 use super::say;
 use crate::cpu::Isa;
 use crate::cpu::kernels::{
-    self, BLOCK, Epilogue, MAX_BLOCKS, Memory, Narrow, Offsets, Place as Base, Pointwise, Pool,
-    Pooling, Product, Runs, Side, Spot, TilesIn, TilesOut,
+    self, BLOCK, Elementwise, Epilogue, Gemm, InputTransform, KOffsets, MAX_NR_BLOCKS, Memory,
+    MicroTile, OutputTransform, PixelOffsets, Place as Base, Pool, Pooling, SmallGroup,
+    WinogradTile,
 };
 
 /// Numbers of memory that a kernel reads or writes.
@@ -149,27 +150,27 @@ impl Ending {
     }
 
     /// Spots of so many pixels each, of which the sources are `step` apart.
-    fn spots(self, rows: &[usize], step: usize) -> Vec<Spot> {
+    fn micro_tiles(self, rows: &[usize], step: usize) -> Vec<MicroTile> {
         let mut first = 0;
-        let spot = |&rows: &usize| {
+        let micro_tile = |&rows: &usize| {
             let pixels = (first..first + rows).map(|pixel| pixel * BLOCK);
-            let output = Offsets::new(pixels);
+            let output = PixelOffsets::new(pixels);
             let source = first * step;
             first += rows;
-            Spot {
+            MicroTile {
                 rows,
                 source,
                 residual: self.residual.then(|| output.clone()),
                 output,
             }
         };
-        rows.iter().map(spot).collect()
+        rows.iter().map(micro_tile).collect()
     }
 }
 
-/// A spot of each number of pixels that there is, and several.
+/// A micro-tile of each number of pixels that there is, and several.
 fn all_rows(isa: Isa) -> impl Iterator<Item = Vec<usize>> {
-    let most = isa.rows();
+    let most = isa.max_mr();
     (1..=most)
         .map(|rows| vec![rows])
         .chain([vec![most, 1, most]])
@@ -185,10 +186,10 @@ pub(super) fn run_all() {
             products(isa, ending);
             narrows(isa, ending);
             passes(isa, ending);
-            tiles_out(isa, ending);
+            output_transform(isa, ending);
         }
         pools(isa);
-        tiles_in(isa);
+        input_transform(isa);
     }
 }
 
@@ -203,8 +204,8 @@ fn products(isa: Isa, ending: Ending) {
         ((0..20).map(|run| run * 48).collect(), BLOCK, BLOCK),
     ];
     for (offsets, length, step) in &all {
-        let runs = Runs::new(offsets.clone(), *length);
-        for blocks in 1..=MAX_BLOCKS {
+        let runs = KOffsets::new(offsets.clone(), *length);
+        for blocks in 1..=MAX_NR_BLOCKS {
             let weights = numbers(runs.count() * blocks * BLOCK);
             let bias = numbers(blocks * BLOCK);
             for rows in all_rows(isa) {
@@ -214,19 +215,19 @@ fn products(isa: Isa, ending: Ending) {
                 let places: Vec<Place> = ends.into_iter().chain(once(Place::In(source))).collect();
                 let name =
                     format!("a product of {rows:?} pixels, {blocks} blocks, runs {offsets:?}");
-                let spots = ending.spots(&rows, *step);
+                let micro_tiles = ending.micro_tiles(&rows, *step);
                 run(isa, &name, &places, |memory, offsets| {
-                    let product = Product {
+                    let gemm = Gemm {
                         source: offsets[4],
                         step: *step,
-                        spots: &spots,
+                        micro_tiles: &micro_tiles,
                         runs: &runs,
                         weights: &weights,
                         blocks,
                         ahead: &weights,
                         epilogue: ending.epilogue(offsets, pixels, &bias),
                     };
-                    kernels::product(isa, memory, &product);
+                    kernels::gemm(isa, memory, &gemm);
                 });
             }
         }
@@ -250,18 +251,18 @@ fn narrows(isa: Isa, ending: Ending) {
             let source = Place::In(2 * row + columns * BLOCK);
             let places: Vec<Place> = ends.into_iter().chain(once(source)).collect();
             let name = format!("groups of {share}, {rows:?} pixels, stride {stride}");
-            let spots = ending.spots(&rows, stride * BLOCK);
+            let micro_tiles = ending.micro_tiles(&rows, stride * BLOCK);
             run(isa, &name, &places, |memory, offsets| {
-                let narrow = Narrow {
+                let small_group = SmallGroup {
                     source: offsets[4],
                     row,
                     stride,
-                    spots: &spots,
+                    micro_tiles: &micro_tiles,
                     lanes: &lanes,
                     weights: &weights,
                     epilogue: ending.epilogue(offsets, pixels, &bias),
                 };
-                kernels::narrow(isa, memory, &narrow);
+                kernels::small_group(isa, memory, &small_group);
             });
         }
     }
@@ -310,7 +311,7 @@ fn passes(isa: Isa, ending: Ending) {
             let places: Vec<Place> = ends.into_iter().chain(once(source)).collect();
             let name = format!("a pass over {pixels} pixels");
             run(isa, &name, &places, |memory, offsets| {
-                let pointwise = Pointwise {
+                let elementwise = Elementwise {
                     source: offsets[if in_place { 3 } else { 4 }],
                     pixels,
                     norm: normed.then(|| norm.each_ref().map(Vec::as_slice)),
@@ -320,51 +321,51 @@ fn passes(isa: Isa, ending: Ending) {
                     output: offsets[3],
                     sums: ending.sums(offsets[2]),
                 };
-                kernels::pointwise(isa, memory, &pointwise);
+                kernels::elementwise(isa, memory, &elementwise);
             });
         }
     }
 }
 
-fn tiles_in(isa: Isa) {
-    for side in [Side::Two, Side::Four] {
-        let count = side.numbers() * side.numbers();
+fn input_transform(isa: Isa) {
+    for tile in [WinogradTile::F2x2, WinogradTile::F4x4] {
+        let count = tile.input_side() * tile.input_side();
         for tiles in [1, 2, 5] {
-            let width = ((tiles - 1) * side.outputs() + side.numbers()) * BLOCK;
+            let width = ((tiles - 1) * tile.output_side() + tile.input_side()) * BLOCK;
             let row = width + BLOCK;
-            let source = Place::In((side.numbers() - 1) * row + width);
+            let source = Place::In((tile.input_side() - 1) * row + width);
             let places = [source, Place::Out(count * tiles * BLOCK)];
-            let name = format!("{tiles} tiles in, {side:?}");
+            let name = format!("{tiles} tiles in, {tile:?}");
             run(isa, &name, &places, |memory, offsets| {
-                let tiles = TilesIn {
-                    side,
+                let tiles = InputTransform {
+                    tile,
                     source: offsets[0],
                     row,
                     tiles,
                     output: offsets[1],
                     step: tiles * BLOCK,
                 };
-                kernels::tiles_in(isa, memory, &tiles);
+                kernels::input_transform(isa, memory, &tiles);
             });
         }
     }
 }
 
-fn tiles_out(isa: Isa, ending: Ending) {
+fn output_transform(isa: Isa, ending: Ending) {
     let bias = numbers(BLOCK);
-    for side in [Side::Two, Side::Four] {
-        let count = side.numbers() * side.numbers();
+    for tile in [WinogradTile::F2x2, WinogradTile::F4x4] {
+        let count = tile.input_side() * tile.input_side();
         for (rows, width) in
-            (1..=side.outputs()).flat_map(|rows| (1..=9_usize).map(move |width| (rows, width)))
+            (1..=tile.output_side()).flat_map(|rows| (1..=9_usize).map(move |width| (rows, width)))
         {
-            let tiles = width.div_ceil(side.outputs());
+            let tiles = width.div_ceil(tile.output_side());
             let ends = ending.places(BLOCK, rows * width * BLOCK);
             let source = Place::In(count * tiles * BLOCK);
             let places: Vec<Place> = ends.into_iter().chain(once(source)).collect();
-            let name = format!("tiles out to {rows} by {width}, {side:?}");
+            let name = format!("tiles out to {rows} by {width}, {tile:?}");
             run(isa, &name, &places, |memory, offsets| {
-                let tiles = TilesOut {
-                    side,
+                let tiles = OutputTransform {
+                    tile,
                     source: offsets[4],
                     step: tiles * BLOCK,
                     width,
@@ -376,7 +377,7 @@ fn tiles_out(isa: Isa, ending: Ending) {
                     output: [offsets[3], width * BLOCK],
                     sums: ending.sums(offsets[2]),
                 };
-                kernels::tiles_out(isa, memory, &tiles);
+                kernels::output_transform(isa, memory, &tiles);
             });
         }
     }

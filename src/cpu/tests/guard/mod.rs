@@ -72,7 +72,7 @@ fn engines() {
         ));
         cases.push(convolutions::next(
             [5, 15],
-            convolutions::narrow,
+            convolutions::small_group,
             &mut random,
         ));
         cases.push(networks::any(format!("network {number}"), &mut random));
