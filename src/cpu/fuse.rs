@@ -11,7 +11,7 @@
 use crate::network::geometry::Extent;
 use crate::network::layers::Gate;
 use crate::network::operation::Conv;
-use crate::network::{Layers, Operation, Value};
+use crate::network::{Activation, Layers, Operation, Value};
 
 /// A tensor of the graph: the value of that index, or one that only the engine has.
 pub(super) type Id = usize;
@@ -82,12 +82,6 @@ pub(super) struct Finish {
     pub(super) gate: Option<Id>,
     pub(super) residual: Option<Id>,
     pub(super) activation: Option<Activation>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Activation {
-    Relu,
-    Sigmoid,
 }
 
 /// What a chain of layers has been folded into so far.
@@ -199,16 +193,16 @@ impl Fusing<'_> {
                 return;
             }
             Operation::BatchNorm { .. }
-            | Operation::Relu
-            | Operation::Sigmoid
+            | Operation::Activation(_)
             | Operation::Scale
             | Operation::Multiply { .. }
             | Operation::Add => {
                 let second = layer.inputs.get(1).map(|&value| self.tensor(value));
                 match layer.operation {
                     Operation::BatchNorm { .. } => chain.norm = Some(index),
-                    Operation::Relu => chain.finish.activation = Some(Activation::Relu),
-                    Operation::Sigmoid => chain.finish.activation = Some(Activation::Sigmoid),
+                    Operation::Activation(activation) => {
+                        chain.finish.activation = Some(activation);
+                    }
                     Operation::Scale => chain.finish.gate = second,
                     Operation::Multiply { factor } => chain.factor = Some(factor),
                     _ => chain.finish.residual = second,
@@ -273,8 +267,7 @@ impl Fusing<'_> {
                         None => break,
                     }
                 }
-                Operation::Relu => chain.finish.activation = Some(Activation::Relu),
-                Operation::Sigmoid => chain.finish.activation = Some(Activation::Sigmoid),
+                Operation::Activation(activation) => chain.finish.activation = Some(activation),
                 _ => break,
             }
             chain.layers.push(reader);

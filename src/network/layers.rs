@@ -1,7 +1,7 @@
 //! Description to named layers: the list, and the words its wiring is written in.
 
 use super::geometry::{Padding, Window};
-use super::operation::Conv;
+use super::operation::{Activation, Conv};
 use super::{Convention, Network, Operation, SqueezeWidth};
 
 /// A value of the network: its input, or a layer's output.
@@ -262,7 +262,7 @@ impl Layers {
     }
 
     pub(super) fn relu(&mut self, name: &str, x: Value) -> Value {
-        self.push(name, Operation::Relu, &[x])
+        self.push(name, Operation::Activation(Activation::Relu), &[x])
     }
 
     pub(super) fn conv_norm(&mut self, names: [&str; 2], x: Value, conv: Convolution) -> Value {
@@ -342,7 +342,7 @@ impl Layers {
         let y = self.linear("fc1", y, squeeze);
         let y = self.relu("relu", y);
         let y = self.linear("fc2", y, channels);
-        let gate = self.push("sigmoid", Operation::Sigmoid, &[y]);
+        let gate = self.push("sigmoid", Operation::Activation(Activation::Sigmoid), &[y]);
         self.push("scale", Operation::Scale, &[x, gate])
     }
 }

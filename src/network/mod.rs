@@ -15,7 +15,7 @@ pub mod trace;
 pub use architecture::{Architecture, SqueezeWidth};
 pub use convention::Convention;
 pub use layers::{Layer, Layers, Value};
-pub use operation::{Layout, Operation, Parameter, Shape};
+pub use operation::{Activation, Layout, Operation, Parameter, Shape};
 
 use serde::Serialize;
 

@@ -94,10 +94,8 @@ pub enum Operation {
         /// Whether there is a weight; without one it is 1.
         weight: bool,
     },
-    /// max(x, 0).
-    Relu,
-    /// 1 / (1 + exp(-x)).
-    Sigmoid,
+    /// A function of each element alone.
+    Activation(Activation),
     /// The largest value under each position of a window; padding never wins.
     MaxPool(Window),
     /// The mean under each position of a window.
@@ -137,6 +135,26 @@ pub enum Operation {
     Add,
     /// The channels of all inputs, in their order.
     Concat,
+}
+
+/// A function that is applied to each element alone: one enum from the description to the kernels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Activation {
+    /// max(x, 0).
+    Relu,
+    /// 1 / (1 + exp(-x)).
+    Sigmoid,
+}
+
+impl Activation {
+    /// `relu` or `sigmoid`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Relu => "relu",
+            Self::Sigmoid => "sigmoid",
+        }
+    }
 }
 
 /// A convolution.
@@ -180,8 +198,7 @@ impl Operation {
         match self {
             Self::Conv(_) => "conv",
             Self::BatchNorm { .. } => "batch norm",
-            Self::Relu => "relu",
-            Self::Sigmoid => "sigmoid",
+            Self::Activation(activation) => activation.name(),
             Self::MaxPool(_) => "max pool",
             Self::GlobalAveragePool => "global average pool",
             Self::AveragePool { .. } => "average pool",

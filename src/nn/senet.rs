@@ -7,7 +7,7 @@ use super::{
     AdaptiveAveragePool2d, AveragePool2d, BatchNorm, Conv2d, MaxPool2d, SqueezeExcitation,
 };
 use crate::network::layers::Gate;
-use crate::network::{Layer, Layers, Network, Operation};
+use crate::network::{Activation, Layer, Layers, Network, Operation};
 
 /// A network of the catalogue as a candle module.
 ///
@@ -191,7 +191,7 @@ impl Leaf {
                 epsilon,
                 weight,
             } => Self::BatchNorm(BatchNorm::new(channels, epsilon, weight, vb)?),
-            Operation::Relu => Self::Relu,
+            Operation::Activation(Activation::Relu) => Self::Relu,
             Operation::MaxPool(window) => Self::MaxPool(MaxPool2d::new(window)),
             Operation::AveragePool { window, border } => {
                 Self::AveragePool(AveragePool2d::new(window, border))
@@ -205,7 +205,7 @@ impl Leaf {
             Operation::Multiply { factor } => Self::Multiply(factor),
             Operation::Add => Self::Add,
             Operation::Concat => Self::Concat,
-            Operation::Sigmoid | Operation::Scale => {
+            Operation::Activation(Activation::Sigmoid) | Operation::Scale => {
                 return Err(Error::msg(format!(
                     "layer `{}`: a {} stands outside an SE block",
                     layer.name,

@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use super::{Ending, RunContext};
-use crate::cpu::fuse::Activation;
 use crate::cpu::kernels::{
     self, BLOCK, Epilogue, Gemm, KOffsets, MAX_NR_BLOCKS, MicroTile, Place, SmallGroup,
 };
 use crate::cpu::pack::{Panels, SmallGroupBlock};
 use crate::cpu::view::{MTiling, View};
+use crate::network::Activation;
 
 /// A convolution's output, by panels or blocks of its channels and lines of its pixels.
 #[derive(Debug, Clone)]

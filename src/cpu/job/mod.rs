@@ -7,11 +7,11 @@ mod winograd;
 
 pub(super) use self::convolution::{ConvLoop, GemmJob, LoopOrder, SmallGroupJob};
 pub(super) use self::winograd::{InputTransformJob, OutputTransformJob, TileStrip};
-use super::fuse::Activation;
 use super::isa::Isa;
 use super::kernels::{self, BLOCK, Elementwise, Memory, Pool, Pooling};
 use super::pack::Packed;
 use super::view::{ChunkGrid, View};
+use crate::network::Activation;
 
 /// What every chunk of a run sees.
 pub(super) struct RunContext<'a> {

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::{Ending, RunContext};
-use crate::cpu::fuse::Activation;
 use crate::cpu::kernels::{self, BLOCK, InputTransform, OutputTransform, WinogradTile};
 use crate::cpu::view::View;
+use crate::network::Activation;
 
 /// Winograd's tiles of a strip: some rows of tiles of some images.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! How a convolution or dense layer is computed: its algorithm, cut, loops and scratch memory.
 
 use super::{Computed, Planning};
-use crate::cpu::fuse::{Activation, Node, Work};
+use crate::cpu::fuse::{Node, Work};
 use crate::cpu::job::{
     ConvLoop, Ending, GemmJob, InputTransformJob, Job, LoopOrder, OutputTransformJob,
     SmallGroupJob, TileStrip,
@@ -10,6 +10,7 @@ use crate::cpu::kernels::{BLOCK, KOffsets, WinogradTile};
 use crate::cpu::pack::{Form, Order};
 use crate::cpu::view::{ChunkGrid, MTiling, View, blocks, share, spread};
 use crate::error::{Error, Result};
+use crate::network::Activation;
 use crate::network::geometry::{Extent, Padding, Window};
 
 /// A convolution's geometry.

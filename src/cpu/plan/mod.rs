@@ -9,7 +9,7 @@ mod pool;
 
 use self::convolution::Convolution;
 use self::layout::{Room, Tensor};
-use super::fuse::{Activation, Finish, Graph, Id, Node, Origin, Work};
+use super::fuse::{Finish, Graph, Id, Node, Origin, Work};
 use super::isa::Isa;
 use super::job::{CopyChannelsJob, CopyInJob, ElementwiseJob, Ending, Job, Phase, SumsPlace};
 use super::kernels::BLOCK;
@@ -18,7 +18,7 @@ use super::place::{Buffer, place};
 use super::view::{ChunkGrid, View, blocks};
 use crate::error::{Error, Result};
 use crate::network::trace::{Trace, trace};
-use crate::network::{Layers, Layout, Shape};
+use crate::network::{Activation, Layers, Layout, Shape};
 
 /// Everything that a run of one shape does.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Case, Options, Random};
 use crate::network::geometry::{Padding, Rounding, Window};
 use crate::network::operation::Conv;
-use crate::network::{Layers, Operation, Value};
+use crate::network::{Activation, Layers, Operation, Value};
 
 /// A convolution of any kernel, stride, padding, groups and channels.
 pub(super) fn any(random: &mut Random) -> Conv {
@@ -91,7 +91,7 @@ fn case(name: String, conv: Conv, size: [usize; 2], random: &mut Random) -> Case
         y = net.push("add", Operation::Add, &[other, y]);
     }
     if random.of(&[true, false]) {
-        net.push("relu", Operation::Relu, &[y]);
+        net.push("relu", Operation::Activation(Activation::Relu), &[y]);
     }
     let batch = random.within(1, 3);
     Case::new(name, net, batch, size, random)

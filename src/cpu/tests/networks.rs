@@ -3,7 +3,7 @@
 use super::{Case, Random};
 use crate::network::geometry::{Border, Padding, Rounding, Window};
 use crate::network::operation::Conv;
-use crate::network::{Layers, Operation, Shape, SqueezeWidth, Value};
+use crate::network::{Activation, Layers, Operation, Shape, SqueezeWidth, Value};
 
 /// Channels that fill blocks and some that do not.
 const CHANNELS: [usize; 8] = [1, 3, 8, 16, 17, 24, 32, 48];
@@ -130,7 +130,7 @@ impl Growing {
                     y = self.add(norm, &[y]).unwrap();
                 }
                 if random.of(&[true, false]) {
-                    self.add(Operation::Relu, &[y]);
+                    self.add(Operation::Activation(Activation::Relu), &[y]);
                 }
             }
             4 => {
@@ -146,7 +146,7 @@ impl Growing {
                 if let Some(&y) = alike.last() {
                     let sum = self.add(Operation::Add, &[x, y]).unwrap();
                     if random.of(&[true, false]) {
-                        self.add(Operation::Relu, &[sum]);
+                        self.add(Operation::Activation(Activation::Relu), &[sum]);
                     }
                 }
             }
@@ -291,12 +291,14 @@ pub(super) fn bottleneck(
         y = growing.add(Operation::Conv(conv), &[y]).unwrap();
         y = growing.add(batch_norm(outputs, random), &[y]).unwrap();
         if outputs == width {
-            y = growing.add(Operation::Relu, &[y]).unwrap();
+            y = growing
+                .add(Operation::Activation(Activation::Relu), &[y])
+                .unwrap();
         }
     }
     let y = growing.gate(y, 7);
     let y = growing.add(Operation::Add, &[y, Value::INPUT]).unwrap();
-    growing.add(Operation::Relu, &[y]);
+    growing.add(Operation::Activation(Activation::Relu), &[y]);
     let name = format!("bottleneck of {channels} channels, {width} wide, {groups} groups");
     Case::new(name, growing.finish(), 3, size, random)
 }
@@ -332,7 +334,9 @@ fn classifiers_are_those_of_the_formulas() {
                     .add(Operation::Linear { inputs, outputs }, &[y])
                     .unwrap();
                 if outputs == 33 {
-                    y = growing.add(Operation::Relu, &[y]).unwrap();
+                    y = growing
+                        .add(Operation::Activation(Activation::Relu), &[y])
+                        .unwrap();
                 }
             }
             let name = format!("{channels} channels, {height}x{width}");

@@ -11,7 +11,7 @@
 use super::Case;
 use crate::network::geometry::{Window, adaptive};
 use crate::network::operation::Conv;
-use crate::network::{Layer, Operation};
+use crate::network::{Activation, Layer, Operation};
 
 /// Through many layers that bound grows beyond all use, while roundings mostly cancel: whole
 /// networks are off by less than 1e-6 of the largest number, a dozen layers of large tiles by 1e-5.
@@ -143,9 +143,11 @@ fn apply(case: &Case, layer: &Layer, inputs: &[&Numbers]) -> Numbers {
                 ]
             })
         }
-        Operation::Relu => xs.each(0, |_, [value, magnitude]| [value.max(0.), magnitude]),
+        Operation::Activation(Activation::Relu) => {
+            xs.each(0, |_, [value, magnitude]| [value.max(0.), magnitude])
+        }
         // Its slope is a quarter at most; the exponential, the sum and the quotient round.
-        Operation::Sigmoid => xs.each(8, |_, [value, magnitude]| {
+        Operation::Activation(Activation::Sigmoid) => xs.each(8, |_, [value, magnitude]| {
             [1. / (1. + (-value).exp()), 1. + magnitude / 4.]
         }),
         // The constant is rounded, too.
