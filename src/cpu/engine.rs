@@ -443,15 +443,17 @@ fn read(made: &Made, memory: &Memory<'_>) -> Vec<f32> {
     let mut numbers = Vec::with_capacity(view.images * channels * view.height * view.width);
     for image in 0..view.images {
         for channel in 0..*channels {
-            let (block, lane) = if view.pixel == 1 {
+            let (block, lane) = if view.pixel_stride == 1 {
                 (channel, 0)
             } else {
-                (channel / view.pixel, channel % view.pixel)
+                (channel / view.pixel_stride, channel % view.pixel_stride)
             };
             let start = view.at(image, block) + lane;
             for row in 0..view.height {
                 for column in 0..view.width {
-                    numbers.push(memory.get(start + row * view.row + column * view.pixel));
+                    numbers.push(
+                        memory.get(start + row * view.row_stride + column * view.pixel_stride),
+                    );
                 }
             }
         }

@@ -4,19 +4,19 @@ use std::ops::Range;
 
 use super::kernels::{BLOCK, MAX_MR, PixelOffsets};
 
-/// A tensor's place in memory. Offsets count numbers.
+/// Where a tensor lies in memory. The offset and all strides count elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct View {
-    /// Of the first image's first pixel.
-    pub(super) start: usize,
+    /// The first image's first pixel.
+    pub(super) offset: usize,
     /// From one image to the next.
-    pub(super) image: usize,
+    pub(super) image_stride: usize,
     /// From one block of channels, or plane, to the next.
-    pub(super) block: usize,
+    pub(super) block_stride: usize,
     /// From one row to the next.
-    pub(super) row: usize,
-    /// From one pixel to the next: 16, or 1 in planes.
-    pub(super) pixel: usize,
+    pub(super) row_stride: usize,
+    /// From one pixel to the next: [`BLOCK`], or 1 in planes.
+    pub(super) pixel_stride: usize,
     pub(super) images: usize,
     pub(super) blocks: usize,
     pub(super) height: usize,
@@ -26,14 +26,14 @@ pub(super) struct View {
 impl View {
     /// Where an image's block begins.
     pub(super) fn at(&self, image: usize, block: usize) -> usize {
-        self.start + image * self.image + block * self.block
+        self.offset + image * self.image_stride + block * self.block_stride
     }
 
     /// The images of maps of one pixel as the pixels of one image.
     pub(super) fn of_images_as_pixels(&self) -> Self {
         Self {
-            row: self.image,
-            image: 0,
+            row_stride: self.image_stride,
+            image_stride: 0,
             images: 1,
             height: self.images,
             width: 1,
@@ -41,66 +41,68 @@ impl View {
         }
     }
 
-    /// The distance between pixels where it is the same throughout an image.
-    pub(super) fn even_step(&self) -> Option<usize> {
+    /// The stride between pixels where it is the same throughout an image.
+    pub(super) fn even_stride(&self) -> Option<usize> {
         match (self.height, self.width) {
-            (_, 1) => Some(self.row),
-            (1, _) => Some(self.pixel),
-            _ => (self.row == self.width * self.pixel).then_some(self.pixel),
+            (_, 1) => Some(self.row_stride),
+            (1, _) => Some(self.pixel_stride),
+            _ => (self.row_stride == self.width * self.pixel_stride).then_some(self.pixel_stride),
         }
     }
 
     /// Where pixels lie that are numbered row by row.
     pub(super) fn offsets(&self, pixels: Range<usize>) -> PixelOffsets {
-        let (row, column) = (self.row, self.pixel);
-        PixelOffsets::new(
-            pixels.map(|pixel| pixel / self.width * row + pixel % self.width * column),
-        )
+        PixelOffsets::new(pixels.map(|pixel| {
+            pixel / self.width * self.row_stride + pixel % self.width * self.pixel_stride
+        }))
     }
 }
 
-/// How the pixels of an output are cut: micro-tiles of pixels an even step apart in the source, and lines
-/// of micro-tiles, for each of which sums are taken.
+/// How the pixels of an output are cut: into micro-tiles, whose pixels are an even stride apart in the
+/// source, and those into M-tiles, for each of which channel sums are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MTiling {
     micro_tiles: Vec<Range<usize>>,
-    lines: Vec<Range<usize>>,
+    m_tiles: Vec<Range<usize>>,
 }
 
-/// Pixels of a line, about: enough that what is done once for each is little beside them.
-const PIXELS_OF_LINE: usize = 4 * MAX_MR;
+/// Pixels of an M-tile, about: enough that what is done once for each is little beside them.
+const PIXELS_OF_M_TILE: usize = 4 * MAX_MR;
 
 impl MTiling {
-    /// Spots of at most `rows` pixels of a map that is `height` by `width`, or of all its pixels
+    /// Micro-tiles of at most `mr` pixels of a map that is `height` by `width`, or of all its pixels
     /// in one row. Near-equal shares of a row leave none nearly empty.
-    pub(super) fn new(height: usize, width: usize, even: bool, rows: usize) -> Self {
+    pub(super) fn new(height: usize, width: usize, even: bool, mr: usize) -> Self {
         if even {
-            let micro_tiles: Vec<_> = shares(height * width, rows).collect();
-            let lines = shares(micro_tiles.len(), PIXELS_OF_LINE / rows).collect();
-            return Self { micro_tiles, lines };
+            let micro_tiles: Vec<_> = shares(height * width, mr).collect();
+            let m_tiles = shares(micro_tiles.len(), PIXELS_OF_M_TILE / mr).collect();
+            return Self {
+                micro_tiles,
+                m_tiles,
+            };
         }
-        let of_row = width.div_ceil(rows);
+        let of_row = width.div_ceil(mr);
         let micro_tiles = (0..height).flat_map(|row| {
             let first = row * width;
-            shares(width, rows).map(move |share| first + share.start..first + share.end)
+            shares(width, mr).map(move |share| first + share.start..first + share.end)
         });
-        let lines = shares(height, (PIXELS_OF_LINE / width.max(1)).max(1));
+        let m_tiles = shares(height, (PIXELS_OF_M_TILE / width.max(1)).max(1));
         Self {
             micro_tiles: micro_tiles.collect(),
-            lines: lines
-                .map(|line| line.start * of_row..line.end * of_row)
+            m_tiles: m_tiles
+                .map(|m_tile| m_tile.start * of_row..m_tile.end * of_row)
                 .collect(),
         }
     }
 
-    /// Lines of an image.
-    pub(super) fn lines(&self) -> usize {
-        self.lines.len()
+    /// How many M-tiles an image has.
+    pub(super) fn m_tiles(&self) -> usize {
+        self.m_tiles.len()
     }
 
-    /// The numbers of a line's micro-tiles.
-    pub(super) fn line(&self, line: usize) -> Range<usize> {
-        self.lines[line].clone()
+    /// Which micro-tiles an M-tile has.
+    pub(super) fn micro_tiles_of(&self, m_tile: usize) -> Range<usize> {
+        self.m_tiles[m_tile].clone()
     }
 
     /// The pixels of each micro-tile.
@@ -120,14 +122,14 @@ pub(super) fn share(count: usize, parts: usize, part: usize) -> Range<usize> {
     count * part / parts..count * (part + 1) / parts
 }
 
-/// Work of so many panels by so many lines, cut into chunks, of which each
-/// thread begins with its share.
+/// Work on so many items, each with so many panels of weights, cut into chunks, of which each thread
+/// begins with its share. Items are the M-tiles of a convolution, or rows of a map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ChunkGrid {
     panels: usize,
-    lines: usize,
+    items: usize,
     panel_parts: usize,
-    line_parts: usize,
+    item_parts: usize,
 }
 
 /// Chunks for each thread: enough that one held up by another process does not hold up the rest.
@@ -138,47 +140,47 @@ impl ChunkGrid {
     pub(super) fn of_rows(rows: usize, threads: usize) -> Self {
         Self {
             panels: 1,
-            lines: rows,
+            items: rows,
             panel_parts: 1,
-            line_parts: rows.min(threads * CHUNKS_OF_THREAD),
+            item_parts: rows.min(threads * CHUNKS_OF_THREAD),
         }
     }
 
     /// Cuts so that what all chunks read together stays small: the weights of a panel and the
-    /// source of a line, in numbers, say which of the two is better read once.
+    /// source of an item, in elements, say which of the two is better read once.
     pub(super) fn of_panels(
         panels: usize,
-        lines: usize,
-        [of_panel, of_line]: [usize; 2],
+        items: usize,
+        [of_panel, of_item]: [usize; 2],
         threads: usize,
     ) -> Self {
         let wanted = threads * CHUNKS_OF_THREAD;
-        let by_panels = panels * of_panel > lines * of_line;
-        let (panel_parts, line_parts) = if by_panels {
+        let by_panels = panels * of_panel > items * of_item;
+        let (panel_parts, item_parts) = if by_panels {
             let panel_parts = panels.min(wanted);
-            (panel_parts, lines.min(wanted.div_ceil(panel_parts)))
+            (panel_parts, items.min(wanted.div_ceil(panel_parts)))
         } else {
-            let line_parts = lines.min(wanted);
-            (panels.min(wanted.div_ceil(line_parts)), line_parts)
+            let item_parts = items.min(wanted);
+            (panels.min(wanted.div_ceil(item_parts)), item_parts)
         };
         Self {
             panels,
-            lines,
+            items,
             panel_parts,
-            line_parts,
+            item_parts,
         }
     }
 
     pub(super) fn chunks(&self) -> usize {
-        self.panel_parts * self.line_parts
+        self.panel_parts * self.item_parts
     }
 
-    /// The panels and lines of a chunk.
+    /// The panels and items of a chunk.
     pub(super) fn chunk(&self, chunk: usize) -> [Range<usize>; 2] {
-        let (panel, line) = (chunk / self.line_parts, chunk % self.line_parts);
+        let (panel, item) = (chunk / self.item_parts, chunk % self.item_parts);
         [
             share(self.panels, self.panel_parts, panel),
-            share(self.lines, self.line_parts, line),
+            share(self.items, self.item_parts, item),
         ]
     }
 }
@@ -216,27 +218,29 @@ mod tests {
         let maps = sizes
             .into_iter()
             .flat_map(move |height| sizes.map(|width| [height, width]));
-        let of_rows = maps.flat_map(|map| [2, 6, MAX_MR].map(|rows| (map, rows)));
-        let even = of_rows.flat_map(|of| [false, true].map(|even| (of, even)));
-        even.map(|(([height, width], rows), even)| {
-            let cut = MTiling::new(height, width, even, rows);
-            ([height, width], even, rows, cut)
+        let of_mr = maps.flat_map(|map| [2, 6, MAX_MR].map(|mr| (map, mr)));
+        let even = of_mr.flat_map(|of| [false, true].map(|even| (of, even)));
+        even.map(|(([height, width], mr), even)| {
+            let cut = MTiling::new(height, width, even, mr);
+            ([height, width], even, mr, cut)
         })
     }
 
     #[test]
-    fn every_pixel_is_of_one_spot_and_every_spot_of_one_line() {
-        for ([height, width], even, rows, cut) in cuts() {
-            let name = format!("{height}x{width}, {rows}, {even}: {cut:?}");
+    fn every_pixel_is_of_one_micro_tile_and_every_micro_tile_of_one_m_tile() {
+        for ([height, width], even, mr, cut) in cuts() {
+            let name = format!("{height}x{width}, {mr}, {even}: {cut:?}");
             let pixels: Vec<_> = cut.pixels().flatten().collect();
             assert!(pixels.into_iter().eq(0..height * width), "{name}");
-            let micro_tiles: Vec<_> = (0..cut.lines()).flat_map(|line| cut.line(line)).collect();
+            let micro_tiles: Vec<_> = (0..cut.m_tiles())
+                .flat_map(|m_tile| cut.micro_tiles_of(m_tile))
+                .collect();
             assert!(
                 micro_tiles.into_iter().eq(0..cut.pixels().count()),
                 "{name}"
             );
             for micro_tile in cut.pixels() {
-                assert!((1..=rows).contains(&micro_tile.len()), "{name}");
+                assert!((1..=mr).contains(&micro_tile.len()), "{name}");
                 // Only where all pixels are a step apart may a micro-tile go on in the next row.
                 let of_one_row = micro_tile.start / width == (micro_tile.end - 1) / width;
                 assert!(even || of_one_row, "{name}");
@@ -245,17 +249,17 @@ mod tests {
     }
 
     #[test]
-    fn every_panel_of_every_line_is_of_one_chunk() {
-        for [panels, lines] in [[1, 1], [1, 100], [3, 7], [16, 56], [128, 1]] {
+    fn every_panel_of_every_item_is_of_one_chunk() {
+        for [panels, items] in [[1, 1], [1, 100], [3, 7], [16, 56], [128, 1]] {
             for sizes in [[0, 1], [1, 0], [9000, 50_000]] {
                 for threads in [1, 2, 7] {
-                    let grid = ChunkGrid::of_panels(panels, lines, sizes, threads);
-                    let mut times = vec![0; panels * lines];
+                    let grid = ChunkGrid::of_panels(panels, items, sizes, threads);
+                    let mut times = vec![0; panels * items];
                     for chunk in 0..grid.chunks() {
                         let [panels, of_chunk] = grid.chunk(chunk);
                         for panel in panels {
-                            for line in of_chunk.clone() {
-                                times[panel * lines + line] += 1;
+                            for item in of_chunk.clone() {
+                                times[panel * items + item] += 1;
                             }
                         }
                     }
@@ -277,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spot_of_16_planes_stays_in_the_cache() {
+    fn a_micro_tile_of_16_planes_stays_in_the_cache() {
         // Of which each set has 8 places, or 12.
         assert_eq!(fullest(56 * 56, 16), 16);
         for [height, width] in [[7, 7], [14, 14], [16, 16], [28, 28], [56, 56], [58, 58]] {

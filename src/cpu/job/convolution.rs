@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{Ending, RunContext};
 use crate::cpu::kernels::{
-    self, BLOCK, Epilogue, Gemm, KOffsets, MAX_NR_BLOCKS, MicroTile, Place, SmallGroup,
+    self, BLOCK, BlockView, Epilogue, Gemm, KOffsets, MAX_NR_BLOCKS, MicroTile, SmallGroup,
 };
 use crate::cpu::pack::{Panels, SmallGroupBlock};
 use crate::cpu::view::{MTiling, View};
@@ -17,12 +17,12 @@ pub(in crate::cpu) struct ConvLoop {
     /// From the output's pixel (0, 0), whose window may begin in the border.
     source: View,
     stride: usize,
-    cut: MTiling,
+    tiling: MTiling,
     /// Found once and not again for each panel of each image.
     micro_tiles: Vec<MicroTile>,
     output: View,
     ending: Ending,
-    outer: LoopOrder,
+    order: LoopOrder,
 }
 
 /// Which loop goes round the other: that over panels reads each panel's weights once and the
@@ -31,9 +31,9 @@ pub(in crate::cpu) struct ConvLoop {
 pub(in crate::cpu) enum LoopOrder {
     Panels,
     /// Those of an image one after the other.
-    Lines,
+    MTiles,
     /// Those of all images that are of the same pixels one after the other.
-    LinesAcross,
+    MTilesAcrossImages,
 }
 
 /// A line of a sweep's pixels, and the weights that it is computed with.
@@ -57,20 +57,20 @@ struct Weights {
 /// A convolution by [`kernels::gemm`].
 #[derive(Debug, Clone)]
 pub(in crate::cpu) struct GemmJob {
-    pub(in crate::cpu) sweep: ConvLoop,
+    pub(in crate::cpu) conv_loop: ConvLoop,
     pub(in crate::cpu) panels: Panels,
-    pub(in crate::cpu) runs: KOffsets,
+    pub(in crate::cpu) k_offsets: KOffsets,
     /// From the source of a micro-tile's pixel to that of the next.
-    pub(in crate::cpu) step: usize,
+    pub(in crate::cpu) pixel_stride: usize,
     /// From an image's weights to the next one's, where images are the numbers of Winograd's
     /// tiles; these have no bias either.
-    pub(in crate::cpu) weights_of_image: Option<usize>,
+    pub(in crate::cpu) weights_image_stride: Option<usize>,
 }
 
 /// A convolution by [`kernels::small_group`].
 #[derive(Debug, Clone)]
 pub(in crate::cpu) struct SmallGroupJob {
-    pub(in crate::cpu) sweep: ConvLoop,
+    pub(in crate::cpu) conv_loop: ConvLoop,
     pub(in crate::cpu) blocks: Vec<SmallGroupBlock>,
 }
 
@@ -91,8 +91,8 @@ impl ConvLoop {
         let micro_tile = |pixels: Range<usize>| {
             let [row, column] = [pixels.start / output.width, pixels.start % output.width];
             MicroTile {
-                rows: pixels.len(),
-                source: row * stride * source.row + column * stride * source.pixel,
+                pixels: pixels.len(),
+                source: row * stride * source.row_stride + column * stride * source.pixel_stride,
                 output: output.offsets(pixels.clone()),
                 residual: ending.residual.map(|view| view.offsets(pixels)),
             }
@@ -102,24 +102,24 @@ impl ConvLoop {
             packed,
             source,
             stride,
-            cut,
+            tiling: cut,
             output,
             ending,
-            outer,
+            order: outer,
         }
     }
 
     /// Hands some lines of all images to `compute`, each once for each of some panels.
     fn lines(&self, [panels, lines]: [Range<usize>; 2], mut compute: impl FnMut(&MTile<'_>)) {
-        let [images, of_image] = [self.source.images, self.cut.lines()];
-        let image_and_line = |index: usize| match self.outer {
-            LoopOrder::Panels | LoopOrder::Lines => (index / of_image, index % of_image),
-            LoopOrder::LinesAcross => (index % images, index / images),
+        let [images, of_image] = [self.source.images, self.tiling.m_tiles()];
+        let image_and_line = |index: usize| match self.order {
+            LoopOrder::Panels | LoopOrder::MTiles => (index / of_image, index % of_image),
+            LoopOrder::MTilesAcrossImages => (index % images, index / images),
         };
         // What has the same weights is done one after the other: all lines, or one.
-        let at_once = match self.outer {
+        let at_once = match self.order {
             LoopOrder::Panels => lines.len().max(1),
-            LoopOrder::Lines | LoopOrder::LinesAcross => 1,
+            LoopOrder::MTiles | LoopOrder::MTilesAcrossImages => 1,
         };
         let passes = lines.len() / at_once * panels.len();
         let pass = |number: usize| {
@@ -139,7 +139,7 @@ impl ConvLoop {
                 compute(&MTile {
                     image,
                     number,
-                    micro_tiles: &self.micro_tiles[self.cut.line(number)],
+                    micro_tiles: &self.micro_tiles[self.tiling.micro_tiles_of(number)],
                     weights,
                     next: next.filter(|_| index + 1 == lines.end),
                 });
@@ -150,9 +150,9 @@ impl ConvLoop {
     /// What becomes of a line's sums, from this block of output channels on.
     fn epilogue<'a>(&self, line: &MTile<'_>, block: usize, bias: &'a [f32]) -> Epilogue<'a> {
         let Self { ending, output, .. } = self;
-        let place = |view: &View| Place {
-            start: view.at(line.image, block),
-            block: view.block,
+        let place = |view: &View| BlockView {
+            offset: view.at(line.image, block),
+            block_stride: view.block_stride,
         };
         Epilogue {
             bias,
@@ -165,13 +165,13 @@ impl ConvLoop {
     }
 
     /// What no kernel does to a line.
-    fn finish(&self, line: &MTile<'_>, place: &Place, blocks: usize, scene: &RunContext<'_>) {
+    fn finish(&self, line: &MTile<'_>, place: &BlockView, blocks: usize, scene: &RunContext<'_>) {
         let pixels = line
             .micro_tiles
             .iter()
             .flat_map(|micro_tile| micro_tile.output.iter());
         let all = pixels.flat_map(|pixel| {
-            (0..blocks).map(move |each| place.start + pixel + each * place.block)
+            (0..blocks).map(move |each| place.offset + pixel + each * place.block_stride)
         });
         self.ending.finish(&scene.memory, all);
     }
@@ -179,28 +179,30 @@ impl ConvLoop {
 
 impl GemmJob {
     pub(super) fn run(&self, chunk: [Range<usize>; 2], scene: &RunContext<'_>) {
-        let Self { sweep, .. } = self;
+        let Self {
+            conv_loop: sweep, ..
+        } = self;
         let packed = &scene.packed[sweep.packed];
         sweep.lines(chunk, |line| {
             let panel = &self.panels.list[line.weights.panel];
-            let channels = if sweep.source.pixel == 1 {
+            let channels = if sweep.source.pixel_stride == 1 {
                 0
             } else {
-                panel.channel / BLOCK * sweep.source.block + panel.channel % BLOCK
+                panel.channel / BLOCK * sweep.source.block_stride + panel.channel % BLOCK
             };
-            let bias = match self.weights_of_image {
+            let bias = match self.weights_image_stride {
                 Some(_) => &NO_BIAS[..],
                 None => &packed.bias[panel.block * BLOCK..],
             };
             let epilogue = sweep.epilogue(line, panel.block, bias);
             let gemm = Gemm {
                 source: sweep.source.at(line.image, 0) + channels,
-                step: self.step,
+                pixel_stride: self.pixel_stride,
                 micro_tiles: line.micro_tiles,
-                runs: &self.runs,
+                k_offsets: &self.k_offsets,
                 weights: &packed.weights[self.first(line.weights)..],
-                blocks: panel.blocks,
-                ahead: self.ahead(line, packed.weights),
+                nr_blocks: panel.blocks,
+                prefetch: self.ahead(line, packed.weights),
                 epilogue,
             };
             kernels::gemm(scene.isa, &scene.memory, &gemm);
@@ -210,7 +212,7 @@ impl GemmJob {
 
     /// Where these begin among all.
     fn first(&self, weights: Weights) -> usize {
-        let of_image = self.weights_of_image.unwrap_or_default();
+        let of_image = self.weights_image_stride.unwrap_or_default();
         self.panels.list[weights.panel].weights + weights.image * of_image
     }
 
@@ -228,7 +230,10 @@ impl GemmJob {
 
 impl SmallGroupJob {
     pub(super) fn run(&self, chunk: [Range<usize>; 2], scene: &RunContext<'_>) {
-        let Self { sweep, blocks } = self;
+        let Self {
+            conv_loop: sweep,
+            blocks,
+        } = self;
         let packed = &scene.packed[sweep.packed];
         sweep.lines(chunk, |line| {
             let block = line.weights.panel;
@@ -237,7 +242,7 @@ impl SmallGroupJob {
             let epilogue = sweep.epilogue(line, block, &packed.bias[block * BLOCK..]);
             let small_group = SmallGroup {
                 source: sweep.source.at(line.image, inputs.block),
-                row: sweep.source.row,
+                row_stride: sweep.source.row_stride,
                 stride: sweep.stride,
                 micro_tiles: line.micro_tiles,
                 lanes: &inputs.lanes,

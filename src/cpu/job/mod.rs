@@ -28,7 +28,7 @@ pub(super) struct Phase {
     pub(super) job: Job,
     pub(super) grid: ChunkGrid,
     /// A border of zeros that no phase before this one could write.
-    pub(super) border: Option<Border>,
+    pub(super) halo: Option<Halo>,
 }
 
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ pub(super) enum Job {
     OutputTransform(OutputTransformJob),
     Pool(PoolJob),
     Mean(MeanJob),
-    Pass(ElementwiseJob),
+    Elementwise(ElementwiseJob),
     CopyChannels(CopyChannelsJob),
 }
 
@@ -114,29 +114,32 @@ pub(super) struct CopyChannelsJob {
 
 /// The border of zeros around every plane of a buffer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Border {
-    pub(super) start: usize,
+pub(super) struct Halo {
+    pub(super) offset: usize,
     pub(super) planes: usize,
-    pub(super) plane: usize,
-    pub(super) row: usize,
+    pub(super) plane_stride: usize,
+    pub(super) row_stride: usize,
     pub(super) rows: usize,
     /// Numbers before and after the pixels of a row, and rows above and below them.
-    pub(super) columns: [usize; 2],
-    pub(super) around: [usize; 2],
+    pub(super) columns_around: [usize; 2],
+    pub(super) rows_around: [usize; 2],
 }
 
-impl Border {
+impl Halo {
     fn clear(&self, memory: &Memory<'_>) {
-        let [left, right] = self.columns;
-        let [above, below] = self.around;
+        let [left, right] = self.columns_around;
+        let [above, below] = self.rows_around;
         for plane in 0..self.planes {
-            let start = self.start + plane * self.plane;
-            memory.zero(start, above * self.row);
-            memory.zero(start + (self.rows - below) * self.row, below * self.row);
+            let start = self.offset + plane * self.plane_stride;
+            memory.zero(start, above * self.row_stride);
+            memory.zero(
+                start + (self.rows - below) * self.row_stride,
+                below * self.row_stride,
+            );
             for row in above..self.rows - below {
-                let row = start + row * self.row;
+                let row = start + row * self.row_stride;
                 memory.zero(row, left);
-                memory.zero(row + self.row - right, right);
+                memory.zero(row + self.row_stride - right, right);
             }
         }
     }
@@ -150,12 +153,12 @@ impl SumsPlace {
 
 impl Phase {
     pub(super) fn chunks(&self) -> usize {
-        self.grid.chunks() + usize::from(self.border.is_some())
+        self.grid.chunks() + usize::from(self.halo.is_some())
     }
 
     pub(super) fn run(&self, chunk: usize, scene: &RunContext<'_>) {
         if chunk == self.grid.chunks() {
-            if let Some(border) = &self.border {
+            if let Some(border) = &self.halo {
                 border.clear(&scene.memory);
             }
             return;
@@ -169,7 +172,7 @@ impl Phase {
             Job::OutputTransform(job) => job.run(lines, scene),
             Job::Pool(job) => job.run(lines, scene),
             Job::Mean(job) => job.run(lines, scene),
-            Job::Pass(job) => job.run(lines, scene),
+            Job::Elementwise(job) => job.run(lines, scene),
             Job::CopyChannels(job) => job.run(lines, scene),
         }
     }
@@ -205,12 +208,12 @@ impl CopyInJob {
         let memory = &scene.memory;
         for index in rows {
             let [image, block, row] = row_of(output, index);
-            let start = output.at(image, block) + row * output.row;
+            let start = output.at(image, block) + row * output.row_stride;
             let of_channel = |channel: usize| {
                 let from = ((image * channels + channel) * height + row) * width;
                 &scene.input[from..from + width]
             };
-            if output.pixel == 1 {
+            if output.pixel_stride == 1 {
                 memory.write(start, of_channel(block));
                 continue;
             }
@@ -240,12 +243,12 @@ impl PoolJob {
                 &scene.memory,
                 &Pool {
                     pooling: self.pooling,
-                    source: self.source.at(image, block) + first * self.source.row,
-                    row: self.source.row,
+                    source: self.source.at(image, block) + first * self.source.row_stride,
+                    row_stride: self.source.row_stride,
                     rows: end - first,
                     columns: &self.columns,
                     factors: self.factors.get(row).map_or(&[], Vec::as_slice),
-                    output: self.output.at(image, block) + row * self.output.row,
+                    output: self.output.at(image, block) + row * self.output.row_stride,
                     sums: self.sums.map(|sums| sums.at(image, row, block)),
                 },
             );
@@ -273,7 +276,7 @@ impl MeanJob {
                 &Pool {
                     pooling: Pooling::Mean,
                     source: part.at(image, 0, first),
-                    row: part.width,
+                    row_stride: part.width,
                     rows: part.lines,
                     columns: &[[0, 1]],
                     factors: &[self.factor],
@@ -290,7 +293,7 @@ impl ElementwiseJob {
         let ending = &self.ending;
         for index in rows {
             let [image, block, row] = row_of(&self.output, index);
-            let at = |view: &View| view.at(image, block) + row * view.row;
+            let at = |view: &View| view.at(image, block) + row * view.row_stride;
             let norm = self.packed.map(|packed| {
                 let packed = &scene.packed[packed];
                 [
@@ -328,7 +331,7 @@ impl CopyChannelsJob {
             for column in 0..self.output.width {
                 let at = |view: &View, channel: usize| {
                     let block = view.at(image, channel / BLOCK);
-                    block + row * view.row + column * BLOCK + channel % BLOCK
+                    block + row * view.row_stride + column * BLOCK + channel % BLOCK
                 };
                 for channel in 0..self.channels {
                     let number = memory.get(at(&self.source, channel));

@@ -12,11 +12,11 @@ use crate::network::Activation;
 pub(in crate::cpu) struct TileStrip {
     pub(in crate::cpu) tile: WinogradTile,
     /// Which of the rows of tiles of all images.
-    pub(in crate::cpu) places: Vec<usize>,
+    pub(in crate::cpu) tile_rows: Vec<usize>,
     /// Rows of tiles of an image.
-    pub(in crate::cpu) rows: usize,
+    pub(in crate::cpu) rows_per_image: usize,
     /// Tiles of a row.
-    pub(in crate::cpu) columns: usize,
+    pub(in crate::cpu) tiles_per_row: usize,
     /// `[number of the tile][block][tile][16]`: numbers are images, blocks are blocks, and all
     /// tiles of the strip are pixels of one row.
     pub(in crate::cpu) scratch: View,
@@ -43,9 +43,16 @@ impl TileStrip {
     /// its first tile's first number.
     fn row(&self, index: usize) -> ([usize; 3], usize) {
         let (row, block) = (index / self.scratch.blocks, index % self.scratch.blocks);
-        let place = self.places[row];
-        let scratch = self.scratch.at(0, block) + row * self.columns * BLOCK;
-        ([place / self.rows, place % self.rows, block], scratch)
+        let place = self.tile_rows[row];
+        let scratch = self.scratch.at(0, block) + row * self.tiles_per_row * BLOCK;
+        (
+            [
+                place / self.rows_per_image,
+                place % self.rows_per_image,
+                block,
+            ],
+            scratch,
+        )
     }
 }
 
@@ -55,17 +62,17 @@ impl InputTransformJob {
         let Self { strip, source } = self;
         for index in rows {
             let ([image, row, block], output) = strip.row(index);
-            let first = row * strip.tile.output_side() * source.row;
+            let first = row * strip.tile.output_side() * source.row_stride;
             kernels::input_transform(
                 scene.isa,
                 &scene.memory,
                 &InputTransform {
                     tile: strip.tile,
                     source: source.at(image, block) + first,
-                    row: source.row,
-                    tiles: strip.columns,
+                    row_stride: source.row_stride,
+                    tiles: strip.tiles_per_row,
                     output,
-                    step: strip.scratch.image,
+                    element_stride: strip.scratch.image_stride,
                 },
             );
         }
@@ -85,14 +92,19 @@ impl OutputTransformJob {
         for index in rows {
             let ([image, row, block], source) = strip.row(index);
             let first = row * side;
-            let at = |view: &View| [view.at(image, block) + first * view.row, view.row];
+            let at = |view: &View| {
+                [
+                    view.at(image, block) + first * view.row_stride,
+                    view.row_stride,
+                ]
+            };
             kernels::output_transform(
                 scene.isa,
                 &scene.memory,
                 &OutputTransform {
                     tile: strip.tile,
                     source,
-                    step: strip.scratch.image,
+                    element_stride: strip.scratch.image_stride,
                     width: output.width,
                     rows: side.min(output.height - first),
                     bias: &scene.packed[self.packed].bias[block * BLOCK..],

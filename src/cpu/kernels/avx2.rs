@@ -99,7 +99,7 @@ unsafe fn micro_tiles<const STEP: usize, const BLOCKS: usize>(memory: *mut f32, 
         for (number, tile) in gemm.micro_tiles.iter().enumerate() {
             // SAFETY: the caller's.
             unsafe {
-                match tile.rows {
+                match tile.pixels {
                     1 => micro_tile::<1, STEP, BLOCKS>(memory, gemm, number, column),
                     2 => micro_tile::<2, STEP, BLOCKS>(memory, gemm, number, column),
                     3 => micro_tile::<3, STEP, BLOCKS>(memory, gemm, number, column),
@@ -116,7 +116,7 @@ unsafe fn micro_tiles<const STEP: usize, const BLOCKS: usize>(memory: *mut f32, 
 pub(super) unsafe fn gemm(memory: *mut f32, gemm: &Gemm<'_>) {
     // SAFETY: the caller's.
     unsafe {
-        match (gemm.step == BLOCK, gemm.blocks) {
+        match (gemm.pixel_stride == BLOCK, gemm.nr_blocks) {
             (true, 1) => micro_tiles::<BLOCK, 1>(memory, gemm),
             (false, 1) => micro_tiles::<0, 1>(memory, gemm),
             // Plans have no panels of two blocks for this instruction set.
@@ -144,7 +144,7 @@ pub(super) unsafe fn small_group(memory: *mut f32, small_group: &SmallGroup<'_>)
     for (number, micro_tile) in small_group.micro_tiles.iter().enumerate() {
         // SAFETY: the caller's.
         unsafe {
-            match micro_tile.rows {
+            match micro_tile.pixels {
                 1 => pixels::<1>(memory, small_group, number),
                 2 => pixels::<2>(memory, small_group, number),
                 3 => pixels::<3>(memory, small_group, number),

@@ -96,7 +96,7 @@ unsafe fn micro_tiles<const W: usize, const STEP: usize>(memory: *mut f32, gemm:
     for (number, tile) in gemm.micro_tiles.iter().enumerate() {
         // SAFETY: the caller's.
         unsafe {
-            match tile.rows {
+            match tile.pixels {
                 1 => micro_tile::<1, W, STEP>(memory, gemm, number),
                 2 => micro_tile::<2, W, STEP>(memory, gemm, number),
                 3 => micro_tile::<3, W, STEP>(memory, gemm, number),
@@ -120,7 +120,7 @@ unsafe fn micro_tiles<const W: usize, const STEP: usize>(memory: *mut f32, gemm:
 pub(super) unsafe fn gemm(memory: *mut f32, gemm: &Gemm<'_>) {
     // SAFETY: the caller's.
     unsafe {
-        match (gemm.blocks, gemm.step) {
+        match (gemm.nr_blocks, gemm.pixel_stride) {
             (1, BLOCK) => micro_tiles::<1, BLOCK>(memory, gemm),
             (1, _) => micro_tiles::<1, 0>(memory, gemm),
             (_, BLOCK) => micro_tiles::<2, BLOCK>(memory, gemm),
@@ -146,7 +146,7 @@ pub(super) unsafe fn small_group(memory: *mut f32, small_group: &SmallGroup<'_>)
     for (number, micro_tile) in small_group.micro_tiles.iter().enumerate() {
         // SAFETY: the caller's.
         unsafe {
-            match micro_tile.rows {
+            match micro_tile.pixels {
                 1 => pixels::<1>(memory, small_group, number),
                 2 => pixels::<2>(memory, small_group, number),
                 3 => pixels::<3>(memory, small_group, number),

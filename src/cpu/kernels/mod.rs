@@ -42,11 +42,11 @@ pub(super) const MAX_NR_BLOCKS: usize = 2;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KOffsets {
     offsets: Vec<usize>,
-    length: usize,
+    run_length: usize,
     /// One more than the largest offset of all numbers.
     end: usize,
     /// Pixels whose output and residual are brought near at each run.
-    pixels_of_run: usize,
+    prefetched_pixels_per_run: usize,
 }
 
 /// Numbers summed up in a row; sums of so many are then added to each other. That keeps roundings
@@ -60,21 +60,22 @@ impl KOffsets {
             .max()
             .map_or(0, |&last| last.saturating_add(length));
         Self {
-            pixels_of_run: MAX_MR.div_ceil(offsets.len().max(1)),
+            prefetched_pixels_per_run: MAX_MR.div_ceil(offsets.len().max(1)),
             offsets,
-            length,
+            run_length: length,
             end,
         }
     }
 
     /// Runs of about [`K_SEGMENT`] numbers.
     fn segments(&self) -> impl ExactSizeIterator<Item = &[usize]> {
-        self.offsets.chunks((K_SEGMENT / self.length.max(1)).max(1))
+        self.offsets
+            .chunks((K_SEGMENT / self.run_length.max(1)).max(1))
     }
 
     /// Numbers in all runs.
-    pub(super) fn count(&self) -> usize {
-        self.offsets.len().saturating_mul(self.length)
+    pub(super) fn k(&self) -> usize {
+        self.offsets.len().saturating_mul(self.run_length)
     }
 }
 
@@ -82,7 +83,7 @@ impl KOffsets {
 /// these for every pixel, so they are small; it refuses what is too large for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PixelOffsets {
-    of_pixels: [u32; MAX_MR],
+    offsets: [u32; MAX_MR],
     count: u32,
     largest: u32,
 }
@@ -97,7 +98,7 @@ impl PixelOffsets {
             count += 1;
         }
         Self {
-            of_pixels,
+            offsets: of_pixels,
             count,
             largest: of_pixels.into_iter().max().unwrap_or_default(),
         }
@@ -110,7 +111,7 @@ impl PixelOffsets {
 
     /// One after the other.
     pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
-        let offsets = self.of_pixels[..self.count()].iter();
+        let offsets = self.offsets[..self.count()].iter();
         offsets.map(|&offset| offset as usize)
     }
 }
@@ -118,7 +119,7 @@ impl PixelOffsets {
 /// Pixels that are computed at once, an even step apart in the source.
 #[derive(Debug, Clone)]
 pub(super) struct MicroTile {
-    pub(super) rows: usize,
+    pub(super) pixels: usize,
     /// Of its first pixel, from an image's block on.
     pub(super) source: usize,
     pub(super) output: PixelOffsets,
@@ -128,11 +129,11 @@ pub(super) struct MicroTile {
 
 /// What the offsets of micro-tiles count from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct BlockView {
     /// The image's first block of these channels.
-    pub(super) start: usize,
+    pub(super) offset: usize,
     /// From one block of channels to the next.
-    pub(super) block: usize,
+    pub(super) block_stride: usize,
 }
 
 /// What becomes of a sum: (sum + bias) * gate + residual, rectified, stored and summed up.
@@ -142,9 +143,9 @@ pub(super) struct Epilogue<'a> {
     pub(super) bias: &'a [f32],
     /// Offset of a factor for each output channel.
     pub(super) gate: Option<usize>,
-    pub(super) residual: Option<Place>,
+    pub(super) residual: Option<BlockView>,
     pub(super) relu: bool,
-    pub(super) output: Place,
+    pub(super) output: BlockView,
     /// Offset of a sum over all pixels for each output channel.
     pub(super) sums: Option<usize>,
 }
@@ -156,16 +157,16 @@ pub(super) struct Gemm<'a> {
     /// Offset that those of the micro-tiles' sources count from.
     pub(super) source: usize,
     /// From one pixel of a micro-tile to the next.
-    pub(super) step: usize,
+    pub(super) pixel_stride: usize,
     pub(super) micro_tiles: &'a [MicroTile],
-    pub(super) runs: &'a KOffsets,
+    pub(super) k_offsets: &'a KOffsets,
     /// `[numbers in all runs][output channels]`.
     pub(super) weights: &'a [f32],
     /// Output channels, in blocks: 1 or 2.
-    pub(super) blocks: usize,
+    pub(super) nr_blocks: usize,
     /// Weights that are needed next, to be brought near meanwhile; a hint that no result depends
     /// on.
-    pub(super) ahead: &'a [f32],
+    pub(super) prefetch: &'a [f32],
     pub(super) epilogue: Epilogue<'a>,
 }
 
@@ -176,7 +177,7 @@ pub(super) struct SmallGroup<'a> {
     /// Offset that those of the micro-tiles' sources count from: of the input block's lane 0.
     pub(super) source: usize,
     /// From one row of the source to the next.
-    pub(super) row: usize,
+    pub(super) row_stride: usize,
     /// 1 or 2.
     pub(super) stride: usize,
     pub(super) micro_tiles: &'a [MicroTile],
@@ -201,7 +202,7 @@ pub(super) struct Pool<'a> {
     /// Offset of the first of the rows that the window covers.
     pub(super) source: usize,
     /// From one row of the source to the next.
-    pub(super) row: usize,
+    pub(super) row_stride: usize,
     /// Rows that the window covers.
     pub(super) rows: usize,
     /// For each pixel of the output: the columns that the window covers.
@@ -258,17 +259,17 @@ impl Epilogue<'_> {
     fn check(&self, memory: &Memory<'_>, micro_tiles: &[MicroTile], blocks: usize) {
         let width = blocks * BLOCK;
         assert!(self.bias.len() >= width);
-        let inside = |place: &Place, rows: usize, offsets: &PixelOffsets| {
+        let inside = |place: &BlockView, rows: usize, offsets: &PixelOffsets| {
             assert!(rows <= offsets.count());
-            let of_blocks = reach(blocks - 1, place.block, BLOCK);
+            let of_blocks = reach(blocks - 1, place.block_stride, BLOCK);
             let last = offsets.largest as usize;
-            memory.check(place.start, last.saturating_add(of_blocks));
+            memory.check(place.offset, last.saturating_add(of_blocks));
         };
         for micro_tile in micro_tiles {
-            inside(&self.output, micro_tile.rows, &micro_tile.output);
+            inside(&self.output, micro_tile.pixels, &micro_tile.output);
             assert!(self.residual.is_none() || micro_tile.residual.is_some());
             if let (Some(residual), Some(offsets)) = (&self.residual, &micro_tile.residual) {
-                inside(residual, micro_tile.rows, offsets);
+                inside(residual, micro_tile.pixels, offsets);
             }
         }
         if let Some(gate) = self.gate {
@@ -288,14 +289,14 @@ impl Epilogue<'_> {
 pub(super) fn gemm(isa: Isa, memory: &Memory<'_>, gemm: &Gemm<'_>) {
     let Gemm {
         micro_tiles,
-        blocks,
+        nr_blocks: blocks,
         ..
     } = *gemm;
     assert!((1..=MAX_NR_BLOCKS).contains(&blocks));
-    assert!(gemm.weights.len() >= gemm.runs.count().saturating_mul(blocks * BLOCK));
+    assert!(gemm.weights.len() >= gemm.k_offsets.k().saturating_mul(blocks * BLOCK));
     for micro_tile in micro_tiles {
-        assert!((1..=isa.max_mr()).contains(&micro_tile.rows));
-        let numbers = reach(micro_tile.rows - 1, gemm.step, gemm.runs.end);
+        assert!((1..=isa.max_mr()).contains(&micro_tile.pixels));
+        let numbers = reach(micro_tile.pixels - 1, gemm.pixel_stride, gemm.k_offsets.end);
         memory.check(gemm.source, micro_tile.source.saturating_add(numbers));
     }
     gemm.epilogue.check(memory, micro_tiles, blocks);
@@ -316,9 +317,9 @@ pub(super) fn small_group(isa: Isa, memory: &Memory<'_>, small_group: &SmallGrou
     assert!((1..=2).contains(&stride));
     assert!(small_group.weights.len() >= 9 * small_group.lanes.len() * BLOCK);
     for micro_tile in micro_tiles {
-        assert!((1..=isa.max_mr()).contains(&micro_tile.rows));
-        let columns = (micro_tile.rows - 1) * stride + 3;
-        let numbers = reach(2, small_group.row, columns * BLOCK);
+        assert!((1..=isa.max_mr()).contains(&micro_tile.pixels));
+        let columns = (micro_tile.pixels - 1) * stride + 3;
+        let numbers = reach(2, small_group.row_stride, columns * BLOCK);
         memory.check(
             small_group.source,
             micro_tile.source.saturating_add(numbers),
@@ -346,7 +347,7 @@ pub(super) fn pool(isa: Isa, memory: &Memory<'_>, pool: &Pool<'_>) {
     let end = pool.columns.iter().map(|columns| columns[1]).max();
     if let Some(last) = pool.rows.checked_sub(1) {
         let of_row = end.unwrap_or(0).saturating_mul(BLOCK);
-        memory.check(pool.source, reach(last, pool.row, of_row));
+        memory.check(pool.source, reach(last, pool.row_stride, of_row));
     }
     assert!(pool.pooling == Pooling::Max || pool.factors.len() == pool.columns.len());
     memory.check(pool.output, pool.columns.len() * BLOCK);
@@ -391,11 +392,11 @@ pub(super) fn input_transform(isa: Isa, memory: &Memory<'_>, tiles: &InputTransf
         return;
     };
     let width = reach(last, side * BLOCK, numbers * BLOCK);
-    memory.check(tiles.source, reach(numbers - 1, tiles.row, width));
+    memory.check(tiles.source, reach(numbers - 1, tiles.row_stride, width));
     let of_tiles = tiles.tiles.saturating_mul(BLOCK);
     memory.check(
         tiles.output,
-        reach(numbers * numbers - 1, tiles.step, of_tiles),
+        reach(numbers * numbers - 1, tiles.element_stride, of_tiles),
     );
     dispatch!(isa, input_transform, memory, tiles);
 }
@@ -412,7 +413,7 @@ pub(super) fn output_transform(isa: Isa, memory: &Memory<'_>, tiles: &OutputTran
     let of_tiles = count.saturating_mul(BLOCK);
     memory.check(
         tiles.source,
-        reach(numbers * numbers - 1, tiles.step, of_tiles),
+        reach(numbers * numbers - 1, tiles.element_stride, of_tiles),
     );
     let of_row = tiles.width.saturating_mul(BLOCK);
     for [offset, step] in tiles.residual.into_iter().chain([tiles.output]) {

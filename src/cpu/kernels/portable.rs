@@ -95,10 +95,10 @@ unsafe fn micro_tile<const M: usize>(
 
 pub(super) unsafe fn gemm(memory: *mut f32, gemm: &Gemm<'_>) {
     for (number, tile) in gemm.micro_tiles.iter().enumerate() {
-        for column in (0..gemm.blocks * BLOCK).step_by(BLOCK) {
+        for column in (0..gemm.nr_blocks * BLOCK).step_by(BLOCK) {
             // SAFETY: the caller's.
             unsafe {
-                if tile.rows == 1 {
+                if tile.pixels == 1 {
                     micro_tile::<1>(memory, gemm, number, column);
                 } else {
                     micro_tile::<2>(memory, gemm, number, column);
@@ -127,7 +127,7 @@ pub(super) unsafe fn small_group(memory: *mut f32, small_group: &SmallGroup<'_>)
     for (number, micro_tile) in small_group.micro_tiles.iter().enumerate() {
         // SAFETY: the caller's.
         unsafe {
-            if micro_tile.rows == 1 {
+            if micro_tile.pixels == 1 {
                 pixels::<1>(memory, small_group, number);
             } else {
                 pixels::<2>(memory, small_group, number);

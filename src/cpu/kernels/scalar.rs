@@ -1,22 +1,22 @@
 //! Each kernel as its formula reads: what the others are tested against.
 
 use super::{
-    BLOCK, Elementwise, Epilogue, Gemm, Memory, MicroTile, PixelOffsets, Place, Pool, Pooling,
+    BLOCK, BlockView, Elementwise, Epilogue, Gemm, Memory, MicroTile, PixelOffsets, Pool, Pooling,
     SmallGroup,
 };
 
 pub(super) fn gemm(memory: &Memory<'_>, gemm: &Gemm<'_>) {
-    let width = gemm.blocks * BLOCK;
+    let width = gemm.nr_blocks * BLOCK;
     for (number, micro_tile) in gemm.micro_tiles.iter().enumerate() {
-        for row in 0..micro_tile.rows {
-            let source = gemm.source + micro_tile.source + row * gemm.step;
+        for row in 0..micro_tile.pixels {
+            let source = gemm.source + micro_tile.source + row * gemm.pixel_stride;
             for channel in 0..width {
                 let mut total = 0.;
                 let mut weights = gemm.weights.iter().skip(channel).step_by(width);
-                for segment in gemm.runs.segments() {
+                for segment in gemm.k_offsets.segments() {
                     let mut sum = 0.;
                     for &offset in segment {
-                        for number in 0..gemm.runs.length {
+                        for number in 0..gemm.k_offsets.run_length {
                             let weight = weights.next().copied().unwrap_or_default();
                             sum += memory.get(source + offset + number) * weight;
                         }
@@ -36,7 +36,7 @@ pub(super) fn gemm(memory: &Memory<'_>, gemm: &Gemm<'_>) {
 
 pub(super) fn small_group(memory: &Memory<'_>, small_group: &SmallGroup<'_>) {
     for (number, micro_tile) in small_group.micro_tiles.iter().enumerate() {
-        for row in 0..micro_tile.rows {
+        for row in 0..micro_tile.pixels {
             for channel in 0..BLOCK {
                 let mut sum = 0.;
                 for kernel_row in 0..3 {
@@ -44,7 +44,7 @@ pub(super) fn small_group(memory: &Memory<'_>, small_group: &SmallGroup<'_>) {
                         for column in 0..3 {
                             let source = small_group.source
                                 + micro_tile.source
-                                + kernel_row * small_group.row
+                                + kernel_row * small_group.row_stride
                                 + (row * small_group.stride + column) * BLOCK
                                 + lanes[channel] as usize;
                             let tap = (kernel_row * small_group.lanes.len() + input) * 3 + column;
@@ -83,9 +83,9 @@ fn finish(
         micro_tile,
         row,
     } = *pixel;
-    let at = |place: &Place, offsets: &PixelOffsets| {
-        let pixel = place.start + offsets.of_pixels[row] as usize;
-        pixel + channel / BLOCK * place.block + channel % BLOCK
+    let at = |place: &BlockView, offsets: &PixelOffsets| {
+        let pixel = place.offset + offsets.offsets[row] as usize;
+        pixel + channel / BLOCK * place.block_stride + channel % BLOCK
     };
     let output = at(&epilogue.output, &micro_tile.output);
     let mut value = sum + epilogue.bias[channel];
@@ -119,7 +119,7 @@ pub(super) fn pool(memory: &Memory<'_>, pool: &Pool<'_>) {
     for (pixel, &[first, end]) in pool.columns.iter().enumerate() {
         for lane in 0..BLOCK {
             let row = |row: usize| {
-                let start = pool.source + row * pool.row + lane;
+                let start = pool.source + row * pool.row_stride + lane;
                 (first..end).map(move |column| memory.get(start + column * BLOCK))
             };
             let value = match pool.pooling {

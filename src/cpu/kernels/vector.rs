@@ -14,7 +14,8 @@
 use std::ops::Range;
 
 use super::{
-    BLOCK, Elementwise, Epilogue, Gemm, MicroTile, PixelOffsets, Place, Pool, Pooling, SmallGroup,
+    BLOCK, BlockView, Elementwise, Epilogue, Gemm, MicroTile, PixelOffsets, Pool, Pooling,
+    SmallGroup,
 };
 use crate::cpu::view::share;
 
@@ -75,13 +76,13 @@ pub(super) unsafe fn gemm<
     number: usize,
     first_column: usize,
 ) {
-    let step = if STEP == 0 { gemm.step } else { STEP };
-    let blocks = if BLOCKS == 0 { gemm.blocks } else { BLOCKS };
+    let step = if STEP == 0 { gemm.pixel_stride } else { STEP };
+    let blocks = if BLOCKS == 0 { gemm.nr_blocks } else { BLOCKS };
     let width = blocks * BLOCK;
     // SAFETY: the caller's.
     unsafe {
         let micro_tile = gemm.micro_tiles.get_unchecked(number);
-        let offsets = &gemm.runs.offsets;
+        let offsets = &gemm.k_offsets.offsets;
         // What the segments before the last have come to; most products have but one.
         let mut totals = [[V::splat(0.); W]; M];
         let mut sums = totals;
@@ -89,10 +90,10 @@ pub(super) unsafe fn gemm<
         if M * W * V::LANES <= LINES_AT_ONCE * LINE {
             bring_near::<V, W>(memory, &gemm.epilogue, micro_tile, 0..M, first_column);
         }
-        let mut ahead = gemm.ahead.as_ptr();
+        let mut ahead = gemm.prefetch.as_ptr();
         let mut ahead_of_run = 0;
-        if !gemm.ahead.is_empty() {
-            let of_tile = share(gemm.ahead.len(), gemm.micro_tiles.len(), number);
+        if !gemm.prefetch.is_empty() {
+            let of_tile = share(gemm.prefetch.len(), gemm.micro_tiles.len(), number);
             ahead = ahead.add(of_tile.start);
             ahead_of_run = of_tile.len().div_ceil(LINE * offsets.len().max(1));
         }
@@ -106,7 +107,7 @@ pub(super) unsafe fn gemm<
             _ => source,
         };
         let mut done = 0;
-        let segments = gemm.runs.segments();
+        let segments = gemm.k_offsets.segments();
         let several = segments.len() > 1;
         for (index, segment) in segments.enumerate() {
             if index > 0 {
@@ -129,7 +130,7 @@ pub(super) unsafe fn gemm<
                     V::prefetch(next.wrapping_add(m * step));
                 }
                 if M * W * V::LANES > LINES_AT_ONCE * LINE {
-                    let pixels = near..(near + gemm.runs.pixels_of_run).min(M);
+                    let pixels = near..(near + gemm.k_offsets.prefetched_pixels_per_run).min(M);
                     near = pixels.end;
                     bring_near::<V, W>(memory, &gemm.epilogue, micro_tile, pixels, first_column);
                 }
@@ -138,7 +139,7 @@ pub(super) unsafe fn gemm<
                     ahead = ahead.wrapping_add(LINE);
                 }
                 let mut numbers = source.add(offset);
-                let mut rest = gemm.runs.length;
+                let mut rest = gemm.k_offsets.run_length;
                 while rest >= UNROLLED {
                     for number in 0..UNROLLED {
                         let weights = weights.wrapping_add(number * width);
@@ -219,17 +220,17 @@ unsafe fn bring_near<V: Vector, const W: usize>(
             // SAFETY: the caller's.
             unsafe {
                 let output = epilogue.output.pixel(memory, &micro_tile.output, row);
-                V::prefetch(output.add(block * epilogue.output.block));
+                V::prefetch(output.add(block * epilogue.output.block_stride));
                 if let (Some(place), Some(offsets)) = (&epilogue.residual, &micro_tile.residual) {
                     let residual = place.pixel(memory, offsets, row);
-                    V::prefetch(residual.add(block * place.block));
+                    V::prefetch(residual.add(block * place.block_stride));
                 }
             }
         }
     }
 }
 
-impl Place {
+impl BlockView {
     /// A pixel's first number.
     ///
     /// # Safety
@@ -239,8 +240,8 @@ impl Place {
     unsafe fn pixel(&self, memory: *mut f32, offsets: &PixelOffsets, row: usize) -> *mut f32 {
         // SAFETY: the caller's.
         unsafe {
-            let offset = *offsets.of_pixels.get_unchecked(row);
-            memory.add(self.start).add(offset as usize)
+            let offset = *offsets.offsets.get_unchecked(row);
+            memory.add(self.offset).add(offset as usize)
         }
     }
 }
@@ -258,9 +259,9 @@ unsafe fn finish<V: Vector, const M: usize, const W: usize>(
 ) {
     // SAFETY: the caller's.
     unsafe {
-        let part = |place: &Place, offsets: &PixelOffsets, m: usize, w: usize| {
+        let part = |place: &BlockView, offsets: &PixelOffsets, m: usize, w: usize| {
             let column = first_column + w * V::LANES;
-            let from_pixel = column / BLOCK * place.block + column % BLOCK;
+            let from_pixel = column / BLOCK * place.block_stride + column % BLOCK;
             place.pixel(memory, offsets, m).add(from_pixel)
         };
         let output = |m: usize, w: usize| part(&epilogue.output, &micro_tile.output, m, w);
@@ -336,7 +337,7 @@ pub(super) unsafe fn small_group<V: Vector, const P: usize, const STRIDE: usize>
         for row in 0..3 {
             for lanes in small_group.lanes {
                 let half = lanes[lane] as usize / V::LANES * V::LANES;
-                let numbers = source.add(row * small_group.row + half);
+                let numbers = source.add(row * small_group.row_stride + half);
                 let lanes = lanes.as_ptr().add(lane);
                 let mut factors = [V::splat(0.); 3];
                 for kernel_column in 0..3 {
@@ -389,7 +390,7 @@ pub(super) unsafe fn pool<V: Vector>(memory: *mut f32, pool: &Pool<'_>) {
                         let mut largest = V::splat(f32::NEG_INFINITY);
                         for row in 0..pool.rows {
                             for column in first..end {
-                                let number = source.add(row * pool.row + column * BLOCK);
+                                let number = source.add(row * pool.row_stride + column * BLOCK);
                                 largest = largest.max(V::load(number));
                             }
                         }
@@ -400,7 +401,7 @@ pub(super) unsafe fn pool<V: Vector>(memory: *mut f32, pool: &Pool<'_>) {
                         for row in 0..pool.rows {
                             let mut of_row = V::splat(0.);
                             for column in first..end {
-                                let number = source.add(row * pool.row + column * BLOCK);
+                                let number = source.add(row * pool.row_stride + column * BLOCK);
                                 of_row = of_row.add(V::load(number));
                             }
                             sum = sum.add(of_row);

@@ -34,12 +34,12 @@ pub(in crate::cpu) struct InputTransform {
     /// Offset of the first tile's first pixel.
     pub(in crate::cpu) source: usize,
     /// From one row of the source to the next.
-    pub(in crate::cpu) row: usize,
+    pub(in crate::cpu) row_stride: usize,
     pub(in crate::cpu) tiles: usize,
     /// Offset of the first tile's first number.
     pub(in crate::cpu) output: usize,
     /// From one of a tile's numbers to the next.
-    pub(in crate::cpu) step: usize,
+    pub(in crate::cpu) element_stride: usize,
 }
 
 /// A row of tiles, one block of channels, on its way out.
@@ -49,7 +49,7 @@ pub(in crate::cpu) struct OutputTransform<'a> {
     /// Offset of the first tile's first number.
     pub(in crate::cpu) source: usize,
     /// From one of a tile's numbers to the next.
-    pub(in crate::cpu) step: usize,
+    pub(in crate::cpu) element_stride: usize,
     /// Pixels in a row of the output; its last tile may reach beyond.
     pub(in crate::cpu) width: usize,
     /// Rows of the output that are left, up to those of a tile.
@@ -145,10 +145,10 @@ pub(super) fn input_transform(memory: &Memory<'_>, tiles: &InputTransform) {
     for tile in 0..tiles.tiles {
         for lane in 0..BLOCK {
             let source = tiles.source + tile * tiles.tile.output_side() * BLOCK + lane;
-            let input = |row, column| memory.get(source + row * tiles.row + column * BLOCK);
+            let input = |row, column| memory.get(source + row * tiles.row_stride + column * BLOCK);
             let values = both_sides(&matrix, numbers, input);
             for (place, value) in values.into_iter().enumerate() {
-                let output = tiles.output + place * tiles.step + tile * BLOCK + lane;
+                let output = tiles.output + place * tiles.element_stride + tile * BLOCK + lane;
                 memory.set(output, value);
             }
         }
@@ -162,7 +162,8 @@ pub(super) fn output_transform(memory: &Memory<'_>, tiles: &OutputTransform<'_>)
     for tile in 0..tiles.width.div_ceil(side) {
         for lane in 0..BLOCK {
             let source = tiles.source + tile * BLOCK + lane;
-            let input = |row, column| memory.get(source + (row * numbers + column) * tiles.step);
+            let input =
+                |row, column| memory.get(source + (row * numbers + column) * tiles.element_stride);
             let values = both_sides(&matrix, numbers, input);
             for (place, sum) in values.into_iter().enumerate() {
                 let (row, column) = (place / side, tile * side + place % side);
@@ -296,7 +297,7 @@ pub(super) unsafe fn vector_in<V: Vector, const N: usize>(
                 for column in 0..N {
                     let mut numbers = [V::splat(0.); N];
                     for row in 0..N {
-                        numbers[row] = V::load(source.add(row * tiles.row + column * BLOCK));
+                        numbers[row] = V::load(source.add(row * tiles.row_stride + column * BLOCK));
                     }
                     let numbers = forward(numbers);
                     for row in 0..N {
@@ -306,7 +307,8 @@ pub(super) unsafe fn vector_in<V: Vector, const N: usize>(
                 for row in 0..N {
                     let numbers = forward(half[row]);
                     for column in 0..N {
-                        numbers[column].store(output.add((row * N + column) * tiles.step));
+                        numbers[column]
+                            .store(output.add((row * N + column) * tiles.element_stride));
                     }
                 }
             }
@@ -338,7 +340,8 @@ pub(super) unsafe fn vector_out<V: Vector, const N: usize, const M: usize>(
                 for column in 0..N {
                     let mut numbers = [zero; N];
                     for row in 0..N {
-                        numbers[row] = V::load(source.add((row * N + column) * tiles.step));
+                        numbers[row] =
+                            V::load(source.add((row * N + column) * tiles.element_stride));
                     }
                     let numbers: [V; M] = backward(numbers);
                     for row in 0..M {

@@ -69,9 +69,9 @@ impl Scratch {
     /// it has transformed, but reads all of so many weights.
     fn outer(&self, weights: usize) -> LoopOrder {
         if self.parts > 1 && weights <= WEIGHTS_FOR_SCRATCH * self.size() {
-            LoopOrder::LinesAcross
+            LoopOrder::MTilesAcrossImages
         } else {
-            LoopOrder::Lines
+            LoopOrder::MTiles
         }
     }
 
@@ -160,7 +160,7 @@ impl Planning<'_> {
         let pointwise = convolution.form.kernel == [1, 1]
             && convolution.window.stride == 1
             && [source.height, source.width] == [output.height, output.width];
-        let even = (pointwise && source.even_step().is_some()) || output.width == 1;
+        let even = (pointwise && source.even_stride().is_some()) || output.width == 1;
         Some((MTiling::new(output.height, output.width, even, rows), false))
     }
 
@@ -180,15 +180,15 @@ impl Planning<'_> {
         } = convolution;
         let mut ending = self.ending(index, &node.finish, offsets);
         let [mut source, mut output] = [node.source, node.output].map(|id| self.view(id, offsets));
-        source.start -= down.before * source.row + across.before * source.pixel;
+        source.offset -= down.before * source.row_stride + across.before * source.pixel_stride;
         let pixels = (output.images * output.height * output.width) as u64;
         let threads = self.setting.threads;
         if small_group {
             let blocks = form.small_group_blocks();
-            let of_line = output.height * output.width * BLOCK / cut.lines();
+            let of_line = output.height * output.width * BLOCK / cut.m_tiles();
             let grid = ChunkGrid::of_panels(
                 blocks.len(),
-                output.images * cut.lines(),
+                output.images * cut.m_tiles(),
                 [9 * form.share() * BLOCK, of_line],
                 threads,
             );
@@ -196,7 +196,10 @@ impl Planning<'_> {
             let packed = self.packing(index, Order::SmallGroup(form));
             let source = (source, window.stride);
             let sweep = ConvLoop::new(packed, source, cut, (output, ending), LoopOrder::Panels);
-            let job = Job::SmallGroup(SmallGroupJob { sweep, blocks });
+            let job = Job::SmallGroup(SmallGroupJob {
+                conv_loop: sweep,
+                blocks,
+            });
             return Ok(("narrow groups", vec![(job, grid)], macs));
         }
         let panels = form.panels();
@@ -206,17 +209,17 @@ impl Planning<'_> {
             let columns = if form.planes { 1 } else { columns };
             for row in 0..rows {
                 for column in 0..columns {
-                    let tap = row * source.row + column * source.pixel;
-                    runs.push(block * source.block + tap);
+                    let tap = row * source.row_stride + column * source.pixel_stride;
+                    runs.push(block * source.block_stride + tap);
                 }
             }
         }
         let step = if as_pixels {
-            source.image
+            source.image_stride
         } else if output.width == 1 {
-            window.stride * source.row
+            window.stride * source.row_stride
         } else {
-            window.stride * source.pixel
+            window.stride * source.pixel_stride
         };
         if as_pixels {
             source = source.of_images_as_pixels();
@@ -224,26 +227,29 @@ impl Planning<'_> {
             ending.residual = ending.residual.map(|view| view.of_images_as_pixels());
         }
         let stride = if as_pixels { 1 } else { window.stride };
-        let lines = output.images * cut.lines();
+        let lines = output.images * cut.m_tiles();
         let of_panel = panels.numbers * BLOCK * panels.list[0].blocks;
-        let of_line =
-            source.images * panels.source_blocks * source.height * source.width * source.pixel
-                / lines;
+        let of_line = source.images
+            * panels.source_blocks
+            * source.height
+            * source.width
+            * source.pixel_stride
+            / lines;
         let grid = ChunkGrid::of_panels(panels.list.len(), lines, [of_panel, of_line], threads);
         let macs = pixels * (panels.numbers * blocks(form.outputs) * BLOCK) as u64;
         let outer = if form.groups == 1 && panels.weights() <= CACHED {
-            LoopOrder::Lines
+            LoopOrder::MTiles
         } else {
             LoopOrder::Panels
         };
         let packed = self.packing(index, Order::Panels(form));
         let sweep = ConvLoop::new(packed, (source, stride), cut, (output, ending), outer);
         let job = Job::Gemm(GemmJob {
-            sweep,
-            runs: KOffsets::new(runs, panels.run),
+            conv_loop: sweep,
+            k_offsets: KOffsets::new(runs, panels.run),
             panels,
-            step,
-            weights_of_image: None,
+            pixel_stride: step,
+            weights_image_stride: None,
         });
         Ok(("direct", vec![(job, grid)], macs))
     }
@@ -301,7 +307,7 @@ impl Planning<'_> {
             ..
         } = scratch;
         let [mut source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
-        source.start -= down.before * source.row + across.before * source.pixel;
+        source.offset -= down.before * source.row_stride + across.before * source.pixel_stride;
         let ending = self.ending(index, &node.finish, offsets);
         let packed = self.packing(index, Order::Winograd(form, tile));
         let threads = self.setting.threads;
@@ -313,24 +319,24 @@ impl Planning<'_> {
             let places = scratch.places(rows * output.images, strip);
             let tiles = places.len() * columns;
             let place = |start, blocks| View {
-                start,
-                image: scratch.image(blocks) * BLOCK,
-                block: scratch.block() * BLOCK,
-                row: tiles * BLOCK,
-                pixel: BLOCK,
+                offset: start,
+                image_stride: scratch.image(blocks) * BLOCK,
+                block_stride: scratch.block() * BLOCK,
+                row_stride: tiles * BLOCK,
+                pixel_stride: BLOCK,
                 images: numbers,
                 blocks,
                 height: 1,
                 width: tiles,
             };
             let input = place(offsets[buffer], source.blocks);
-            let start = input.start + numbers * input.image;
+            let start = input.offset + numbers * input.image_stride;
             let products = place(start, output.blocks);
             let strip = |scratch| TileStrip {
                 tile,
-                places: places.clone(),
-                rows,
-                columns,
+                tile_rows: places.clone(),
+                rows_per_image: rows,
+                tiles_per_row: columns,
                 scratch,
             };
             let transform = InputTransformJob {
@@ -338,10 +344,10 @@ impl Planning<'_> {
                 source,
             };
             let cut = MTiling::new(1, tiles, true, self.setting.isa.max_mr());
-            let lines = numbers * cut.lines();
-            let runs = (0..panels.source_blocks).map(|block| block * input.block);
+            let lines = numbers * cut.m_tiles();
+            let runs = (0..panels.source_blocks).map(|block| block * input.block_stride);
             let product = GemmJob {
-                sweep: ConvLoop::new(
+                conv_loop: ConvLoop::new(
                     packed,
                     (input, 1),
                     cut,
@@ -349,9 +355,9 @@ impl Planning<'_> {
                     scratch.outer(numbers * of_image),
                 ),
                 panels: panels.clone(),
-                runs: KOffsets::new(runs.collect(), panels.run),
-                step: BLOCK,
-                weights_of_image: Some(of_image),
+                k_offsets: KOffsets::new(runs.collect(), panels.run),
+                pixel_stride: BLOCK,
+                weights_image_stride: Some(of_image),
             };
             let finish = OutputTransformJob {
                 strip: strip(products),

@@ -2,7 +2,7 @@
 
 use super::Planning;
 use crate::cpu::fuse::{Id, Work};
-use crate::cpu::job::Border;
+use crate::cpu::job::Halo;
 use crate::cpu::kernels::BLOCK;
 use crate::cpu::view::{View, blocks, spread};
 use crate::network::geometry::Extent;
@@ -140,13 +140,14 @@ impl Planning<'_> {
         let room = &self.rooms[index];
         let border = room.border(self.images, offsets[index]);
         let pixel = room.pixel();
-        let start = border.start + border.around[0] * border.row + border.columns[0];
+        let start =
+            border.offset + border.rows_around[0] * border.row_stride + border.columns_around[0];
         View {
-            start: start + channel / BLOCK * border.plane,
-            image: room.planes() * border.plane,
-            block: border.plane,
-            row: border.row,
-            pixel,
+            offset: start + channel / BLOCK * border.plane_stride,
+            image_stride: room.planes() * border.plane_stride,
+            block_stride: border.plane_stride,
+            row_stride: border.row_stride,
+            pixel_stride: pixel,
             images: self.images,
             blocks: if room.planes {
                 tensor.channels
@@ -178,28 +179,28 @@ impl Room {
     }
 
     /// The border around its planes, at `start`.
-    pub(super) fn border(&self, images: usize, start: usize) -> Border {
+    pub(super) fn border(&self, images: usize, start: usize) -> Halo {
         let [above, below, before, after] = self.halo;
         let row = (before + self.width + after) * self.pixel();
         let rows = above + self.height + below;
-        Border {
-            start,
+        Halo {
+            offset: start,
             planes: images * self.planes(),
-            plane: if self.planes {
+            plane_stride: if self.planes {
                 rows * row
             } else {
                 spread(rows * row / BLOCK) * BLOCK
             },
-            row,
+            row_stride: row,
             rows,
-            columns: [before, after].map(|columns| columns * self.pixel()),
-            around: [above, below],
+            columns_around: [before, after].map(|columns| columns * self.pixel()),
+            rows_around: [above, below],
         }
     }
 }
 
-impl Border {
+impl Halo {
     pub(super) fn numbers(&self) -> usize {
-        self.planes * self.plane
+        self.planes * self.plane_stride
     }
 }

@@ -326,7 +326,7 @@ impl Planning<'_> {
                 if let Some(tile) = self.convolutions[part].and_then(|conv| conv.tile) {
                     place.lines = place.lines.div_ceil(tile.output_side());
                 } else if let Some((cut, _)) = self.cut(part, &nowhere) {
-                    place.lines = cut.lines();
+                    place.lines = cut.m_tiles();
                 }
                 self.sums[part] = Some(place);
                 summing.push(part);
@@ -396,7 +396,7 @@ impl Planning<'_> {
                 continue;
             };
             if room.halo != [0; 4] && !cleared[step.buffer] {
-                phase.border = Some(room.border(self.images, offsets[step.buffer]));
+                phase.halo = Some(room.border(self.images, offsets[step.buffer]));
                 cleared[step.buffer] = true;
             }
         }
@@ -427,7 +427,7 @@ impl Planning<'_> {
             blocks,
             height,
             width,
-            pixel,
+            pixel_stride: pixel,
             ..
         } = made.view;
         Step {
@@ -438,7 +438,7 @@ impl Planning<'_> {
                 .map(|(job, grid)| Phase {
                     job,
                     grid,
-                    border: None,
+                    halo: None,
                 })
                 .collect(),
             made,
@@ -478,7 +478,7 @@ impl Planning<'_> {
                 let channels = self.tensors[node.output].channels;
                 let packed = (norm.is_some() || (factor - 1.).abs() > 0.)
                     .then(|| self.packing(index, Order::Norm { channels }));
-                let job = Job::Pass(ElementwiseJob {
+                let job = Job::Elementwise(ElementwiseJob {
                     packed,
                     source,
                     output,

@@ -4,8 +4,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::super::kernels::{
-    self, BLOCK, Elementwise, Epilogue, Gemm, InputTransform, KOffsets, MAX_MR, MAX_NR_BLOCKS,
-    Memory, MicroTile, OutputTransform, PixelOffsets, Place, Pool, Pooling, SmallGroup,
+    self, BLOCK, BlockView, Elementwise, Epilogue, Gemm, InputTransform, KOffsets, MAX_MR,
+    MAX_NR_BLOCKS, Memory, MicroTile, OutputTransform, PixelOffsets, Pool, Pooling, SmallGroup,
     WinogradTile,
 };
 use super::Isa;
@@ -64,15 +64,15 @@ fn line() -> MTile {
         let pixels = first..first + ROWS;
         let offsets = PixelOffsets::new(pixels.map(|pixel| pixel * BLOCK));
         MicroTile {
-            rows: ROWS,
+            pixels: ROWS,
             source: first * BLOCK,
             output: offsets.clone(),
             residual: Some(offsets),
         }
     };
-    let place = |start| Place {
-        start,
-        block: 2 * ROWS * BLOCK,
+    let place = |start| BlockView {
+        offset: start,
+        block_stride: 2 * ROWS * BLOCK,
     };
     MTile {
         micro_tiles: vec![micro_tile(0), micro_tile(ROWS)],
@@ -111,12 +111,12 @@ fn narrow_line() -> MTile {
 fn gemm(isa: Isa, memory: &Memory<'_>, line: &MTile) {
     let gemm = Gemm {
         source: line.source,
-        step: line.step,
+        pixel_stride: line.step,
         micro_tiles: &line.micro_tiles,
-        runs: &line.runs,
+        k_offsets: &line.runs,
         weights: line.weights,
-        blocks: line.blocks,
-        ahead: &[],
+        nr_blocks: line.blocks,
+        prefetch: &[],
         epilogue: line.epilogue,
     };
     kernels::gemm(isa, memory, &gemm);
@@ -125,7 +125,7 @@ fn gemm(isa: Isa, memory: &Memory<'_>, line: &MTile) {
 fn small_group(isa: Isa, memory: &Memory<'_>, line: &MTile) {
     let small_group = SmallGroup {
         source: line.source,
-        row: line.row,
+        row_stride: line.row,
         stride: line.stride,
         micro_tiles: &line.micro_tiles,
         lanes: &line.lanes,
@@ -151,9 +151,11 @@ const OF_SPOTS: [Wrong<MTile>; 14] = [
     ("uncountable source", |line| {
         line.micro_tiles[1].source = usize::MAX;
     }),
-    ("count of pixels: none", |line| line.micro_tiles[1].rows = 0),
+    ("count of pixels: none", |line| {
+        line.micro_tiles[1].pixels = 0
+    }),
     ("count of pixels: more than any register tile", |line| {
-        line.micro_tiles[1].rows = MAX_MR + 1;
+        line.micro_tiles[1].pixels = MAX_MR + 1;
     }),
     ("count of outputs", |line| {
         line.micro_tiles[1].output = one_pixel();
@@ -166,11 +168,11 @@ const OF_SPOTS: [Wrong<MTile>; 14] = [
     }),
     ("residual", |line| {
         if let Some(place) = &mut line.epilogue.residual {
-            place.start = END - (2 * ROWS * line.blocks * BLOCK) + 1;
+            place.offset = END - (2 * ROWS * line.blocks * BLOCK) + 1;
         }
     }),
     ("output", |line| {
-        line.epilogue.output.start = END - (2 * ROWS * line.blocks * BLOCK) + 1;
+        line.epilogue.output.offset = END - (2 * ROWS * line.blocks * BLOCK) + 1;
     }),
     ("gate", |line| {
         line.epilogue.gate = Some(END - line.blocks * BLOCK + 1);
@@ -205,7 +207,7 @@ fn a_product_that_reaches_outside_is_refused() {
         }),
         // What an offset comes to is more than can be counted.
         ("uncountable block", |line| {
-            line.epilogue.output.block = usize::MAX - BLOCK;
+            line.epilogue.output.block_stride = usize::MAX - BLOCK;
         }),
     ];
     check(&wrong, line, gemm);
@@ -239,7 +241,7 @@ fn a_spot_of_more_pixels_than_the_registers_hold_is_refused() {
             let mut line = line();
             let offsets = PixelOffsets::new((0..rows).map(|pixel| pixel * BLOCK));
             line.micro_tiles = vec![MicroTile {
-                rows,
+                pixels: rows,
                 source: 0,
                 output: offsets.clone(),
                 residual: Some(offsets),
@@ -259,7 +261,7 @@ fn a_pool_that_reaches_outside_is_refused() {
     let good = || Pool {
         pooling: Pooling::Mean,
         source: 0,
-        row: 4 * BLOCK,
+        row_stride: 4 * BLOCK,
         rows: 2,
         columns: &[[0, 2], [1, 3]],
         factors: &[0.25, 0.25],
@@ -268,8 +270,8 @@ fn a_pool_that_reaches_outside_is_refused() {
     };
     let wrong: [Wrong<Pool<'_>>; 9] = [
         ("source", |pool| pool.source = END - 7 * BLOCK + 1),
-        ("row", |pool| pool.row = END),
-        ("uncountable row", |pool| pool.row = usize::MAX),
+        ("row", |pool| pool.row_stride = END),
+        ("uncountable row", |pool| pool.row_stride = usize::MAX),
         ("count of rows", |pool| pool.rows = END),
         ("uncountable count of rows", |pool| {
             pool.rows = usize::MAX / (4 * BLOCK) + 2;
@@ -318,23 +320,25 @@ fn tiles_that_reach_outside_are_refused() {
     let good = || InputTransform {
         tile: WinogradTile::F2x2,
         source: 0,
-        row: 6 * BLOCK,
+        row_stride: 6 * BLOCK,
         tiles: 2,
         output: 24 * BLOCK,
-        step: 2 * BLOCK,
+        element_stride: 2 * BLOCK,
     };
     let wrong: [Wrong<InputTransform>; 8] = [
         ("source", |tiles| tiles.source = END - 24 * BLOCK + 1),
-        ("row", |tiles| tiles.row = END / 3),
-        ("uncountable row", |tiles| tiles.row = usize::MAX / 3 + 1),
+        ("row", |tiles| tiles.row_stride = END / 3),
+        ("uncountable row", |tiles| {
+            tiles.row_stride = usize::MAX / 3 + 1
+        }),
         ("count of tiles", |tiles| tiles.tiles = 11),
         ("uncountable count of tiles", |tiles| {
             tiles.tiles = usize::MAX / (2 * BLOCK) + 2;
         }),
         ("output", |tiles| tiles.output = END - 32 * BLOCK + 1),
-        ("step", |tiles| tiles.step = END / 15),
+        ("step", |tiles| tiles.element_stride = END / 15),
         ("uncountable step", |tiles| {
-            tiles.step = usize::MAX / 15 + 1;
+            tiles.element_stride = usize::MAX / 15 + 1;
         }),
     ];
     check(&wrong, good, kernels::input_transform);
@@ -345,7 +349,7 @@ fn tiles_whose_outputs_reach_outside_are_refused() {
     let good = || OutputTransform {
         tile: WinogradTile::F2x2,
         source: 0,
-        step: 2 * BLOCK,
+        element_stride: 2 * BLOCK,
         width: 4,
         rows: 2,
         bias: &NUMBERS[..BLOCK],
@@ -357,9 +361,9 @@ fn tiles_whose_outputs_reach_outside_are_refused() {
     };
     let wrong: [Wrong<OutputTransform<'_>>; 15] = [
         ("source", |tiles| tiles.source = END - 32 * BLOCK + 1),
-        ("step", |tiles| tiles.step = END / 15),
+        ("step", |tiles| tiles.element_stride = END / 15),
         ("uncountable step", |tiles| {
-            tiles.step = usize::MAX / 15 + 1;
+            tiles.element_stride = usize::MAX / 15 + 1;
         }),
         ("width: none", |tiles| tiles.width = 0),
         ("width", |tiles| tiles.width = 13),

@@ -9,9 +9,8 @@ use super::super::Random;
 use super::say;
 use crate::cpu::Isa;
 use crate::cpu::kernels::{
-    self, BLOCK, Elementwise, Epilogue, Gemm, InputTransform, KOffsets, MAX_NR_BLOCKS, Memory,
-    MicroTile, OutputTransform, PixelOffsets, Place as Base, Pool, Pooling, SmallGroup,
-    WinogradTile,
+    self, BLOCK, BlockView, Elementwise, Epilogue, Gemm, InputTransform, KOffsets, MAX_NR_BLOCKS,
+    Memory, MicroTile, OutputTransform, PixelOffsets, Pool, Pooling, SmallGroup, WinogradTile,
 };
 
 /// Numbers of memory that a kernel reads or writes.
@@ -135,9 +134,9 @@ impl Ending {
 
     /// The epilogue of so many pixels, block by block.
     fn epilogue<'a>(self, offsets: &[usize], pixels: usize, bias: &'a [f32]) -> Epilogue<'a> {
-        let base = |start: usize| Base {
-            start,
-            block: pixels * BLOCK,
+        let base = |start: usize| BlockView {
+            offset: start,
+            block_stride: pixels * BLOCK,
         };
         Epilogue {
             bias,
@@ -158,7 +157,7 @@ impl Ending {
             let source = first * step;
             first += rows;
             MicroTile {
-                rows,
+                pixels: rows,
                 source,
                 residual: self.residual.then(|| output.clone()),
                 output,
@@ -206,7 +205,7 @@ fn products(isa: Isa, ending: Ending) {
     for (offsets, length, step) in &all {
         let runs = KOffsets::new(offsets.clone(), *length);
         for blocks in 1..=MAX_NR_BLOCKS {
-            let weights = numbers(runs.count() * blocks * BLOCK);
+            let weights = numbers(runs.k() * blocks * BLOCK);
             let bias = numbers(blocks * BLOCK);
             for rows in all_rows(isa) {
                 let pixels: usize = rows.iter().sum();
@@ -219,12 +218,12 @@ fn products(isa: Isa, ending: Ending) {
                 run(isa, &name, &places, |memory, offsets| {
                     let gemm = Gemm {
                         source: offsets[4],
-                        step: *step,
+                        pixel_stride: *step,
                         micro_tiles: &micro_tiles,
-                        runs: &runs,
+                        k_offsets: &runs,
                         weights: &weights,
-                        blocks,
-                        ahead: &weights,
+                        nr_blocks: blocks,
+                        prefetch: &weights,
                         epilogue: ending.epilogue(offsets, pixels, &bias),
                     };
                     kernels::gemm(isa, memory, &gemm);
@@ -255,7 +254,7 @@ fn narrows(isa: Isa, ending: Ending) {
             run(isa, &name, &places, |memory, offsets| {
                 let small_group = SmallGroup {
                     source: offsets[4],
-                    row,
+                    row_stride: row,
                     stride,
                     micro_tiles: &micro_tiles,
                     lanes: &lanes,
@@ -284,7 +283,7 @@ fn pools(isa: Isa) {
                     let pool = Pool {
                         pooling,
                         source: offsets[4],
-                        row,
+                        row_stride: row,
                         rows,
                         columns: &windows,
                         factors: &factors,
@@ -340,10 +339,10 @@ fn input_transform(isa: Isa) {
                 let tiles = InputTransform {
                     tile,
                     source: offsets[0],
-                    row,
+                    row_stride: row,
                     tiles,
                     output: offsets[1],
-                    step: tiles * BLOCK,
+                    element_stride: tiles * BLOCK,
                 };
                 kernels::input_transform(isa, memory, &tiles);
             });
@@ -367,7 +366,7 @@ fn output_transform(isa: Isa, ending: Ending) {
                 let tiles = OutputTransform {
                     tile,
                     source: offsets[4],
-                    step: tiles * BLOCK,
+                    element_stride: tiles * BLOCK,
                     width,
                     rows,
                     bias: &bias,
