@@ -1,8 +1,10 @@
 //! Flags on what computes, and where.
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use super::values::{DeviceName, threads};
+use crate::cpu::WinogradTile;
 
 /// Where the network computes, and in which type of number.
 #[derive(Debug, Clone, Copy, Args)]
@@ -22,8 +24,12 @@ pub struct EngineArgs {
     /// at a time, on any device [default: cpu where the device is the CPU; for `trace` candle]
     #[arg(long, value_name = "ENGINE")]
     pub engine: Option<EngineName>,
-    /// Have the engine cpu leave out its fastest 3x3 convolutions, which round more
-    #[arg(long)]
+    /// The largest Winograd tile that may compute a 3x3 convolution on the engine cpu: the larger,
+    /// the faster, and the more it rounds [default: 4x4]
+    #[arg(long, value_enum, value_name = "TILE")]
+    pub winograd: Option<WinogradTile>,
+    /// What `--winograd 2x2` was called at first; accepted until 1.0
+    #[arg(long, hide = true, conflicts_with = "winograd")]
     pub exact: bool,
     /// Threads that compute [default: one for each core]
     #[arg(short = 'j', long, value_name = "N", value_parser = threads)]
@@ -34,7 +40,17 @@ impl EngineArgs {
     /// Whether any of them says how to run the network.
     #[must_use]
     pub fn is_given(&self) -> bool {
-        self.engine.is_some() || self.exact || self.threads.is_some()
+        self.engine.is_some() || self.winograd.is_some() || self.exact || self.threads.is_some()
+    }
+}
+
+impl ValueEnum for WinogradTile {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::F4x4, Self::F2x2]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
     }
 }
 

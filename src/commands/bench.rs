@@ -9,7 +9,7 @@ use super::pattern::test_pattern;
 use super::subject::Subject;
 use crate::checkpoint::drawn_weights;
 use crate::cli::{BenchArgs, EngineName, WidthArgs};
-use crate::cpu;
+use crate::cpu::{self, WinogradTile};
 use crate::error::Result;
 use crate::model::{Model, TimedStep};
 use crate::network::trace::trace;
@@ -88,7 +88,7 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
             Some((plan, _)) => plan.threads,
             None => rayon::current_num_threads(),
         },
-        exact: engines.options.exact,
+        exact: engines.options.winograd < WinogradTile::F4x4,
         input_shape: shape.dims(Layout::Nchw),
         runs: arguments.runs,
         load_ms: milliseconds(load),

@@ -5,7 +5,7 @@ use candle_nn::VarBuilder;
 
 use crate::checkpoint::Weights;
 use crate::cli::{DeviceArgs, DeviceName, EngineArgs, EngineName};
-use crate::cpu::{Engine, Options};
+use crate::cpu::{Engine, Options, WinogradTile};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::network::{Network, Shape};
@@ -34,6 +34,7 @@ impl Engines {
     ) -> Result<Self> {
         let EngineArgs {
             engine,
+            winograd,
             exact,
             threads,
         } = arguments;
@@ -46,9 +47,16 @@ impl Engines {
                 device.device
             )));
         }
-        if name == EngineName::Candle && exact {
+        let winograd = winograd.or(exact.then_some(WinogradTile::F2x2));
+        if exact {
+            super::complain(
+                "note",
+                "`--exact` is now `--winograd 2x2`, and goes with version 1.0",
+            );
+        }
+        if name == EngineName::Candle && winograd.is_some() {
             return Err(Error::Usage(
-                "`--exact` is for `--engine cpu`; candle has no other way".to_owned(),
+                "`--winograd` is for `--engine cpu`; candle has no other way".to_owned(),
             ));
         }
         let (device, dtype) = super::device(device)?;
@@ -59,7 +67,7 @@ impl Engines {
             dtype,
             options: Options {
                 threads,
-                exact,
+                winograd: winograd.unwrap_or_default(),
                 ..Options::default()
             },
         })

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::model::Engines;
 use crate::cli::EngineName;
-use crate::cpu;
+use crate::cpu::{self, WinogradTile};
 use crate::error::{Error, Result};
 use crate::network::trace::Trace;
 use crate::network::{Layer, Layers, Layout, Network, Operation};
@@ -56,7 +56,7 @@ pub(super) fn report(
     Ok(PlanReport {
         network: network.name.to_owned(),
         input_shape: trace.input.dims(Layout::Nchw),
-        exact: engines.options.exact,
+        exact: engines.options.winograd < WinogradTile::F4x4,
         macs: plan.steps.iter().map(|step| step.macs).sum(),
         direct_macs: trace.macs / images * plan.portion as u64,
         plan,

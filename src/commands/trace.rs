@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     let values_wanted = arguments.values || arguments.image.is_some();
     if !values_wanted && !arguments.plan && arguments.engine.is_given() {
         return Err(Error::Usage(
-            "`--engine`, `--exact` and `--threads` are for a run, and nothing is to run\nhint: \
+            "`--engine`, `--winograd` and `--threads` are for a run, and nothing is to run\nhint: \
              `--values` or `--image FILE` has the network run, `--plan` shows how it would"
                 .to_owned(),
         )

@@ -14,7 +14,7 @@ use super::cores;
 use super::fuse::{Graph, Work};
 use super::isa::Isa;
 use super::job::RunContext;
-use super::kernels::Memory;
+use super::kernels::{Memory, WinogradTile};
 use super::matrix::{Source, rounded};
 use super::pack::{Order, Packed};
 use super::pages::Pages;
@@ -25,16 +25,15 @@ use crate::error::{Error, Result};
 use crate::network::trace::trace;
 use crate::network::{Layer, Layers, Layout, Network, Shape};
 
-/// How an [`Engine`] computes. `threads` changes no bit of the result; `isa` and `exact` do.
+/// How an [`Engine`] computes. `threads` changes no bit of the result; `isa` and `winograd` do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
     /// Threads that compute; one for each physical core that this process may use if not given.
     pub threads: Option<usize>,
     /// The instructions to use; [`Isa::detect`] if not given.
     pub isa: Option<Isa>,
-    /// Whether to leave out Winograd's tiles of 4x4, which are the fastest for most 3x3
-    /// convolutions, and round more.
-    pub exact: bool,
+    /// The largest of Winograd's tiles that may compute a 3x3 convolution.
+    pub winograd: WinogradTile,
 }
 
 /// More than any machine has cores; starting very many takes minutes.
@@ -55,7 +54,7 @@ impl Options {
                 None => Isa::detect()?,
             },
             threads,
-            exact: self.exact,
+            winograd: self.winograd,
         })
     }
 }

@@ -32,5 +32,6 @@ mod tests;
 pub use engine::{Engine, Options};
 pub(crate) use engine::{MOST_THREADS, portion};
 pub use isa::Isa;
+pub use kernels::WinogradTile;
 pub use peak::peak;
 pub use summary::{PlanSummary, StepSummary, memory, plan};

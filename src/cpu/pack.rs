@@ -160,12 +160,12 @@ impl Form {
 
     /// Winograd's tiles for an output of this height and width, if they are worth their
     /// transforms: enough channels to spread those over, and enough tiles to spread the weights
-    /// over. `exact` leaves out the larger.
+    /// over; none larger than `largest`.
     pub(super) fn tiles(
         &self,
         size: [usize; 2],
         stride: usize,
-        exact: bool,
+        largest: WinogradTile,
     ) -> Option<WinogradTile> {
         let [inputs, outputs] = [self.share(), self.outputs_of_group()];
         let fewest = if self.groups > 1 {
@@ -185,7 +185,7 @@ impl Form {
         };
         [WinogradTile::F4x4, WinogradTile::F2x2]
             .into_iter()
-            .filter(|&tile| !exact || tile == WinogradTile::F2x2)
+            .filter(|&tile| tile <= largest)
             .find(|&tile| count(tile) >= FEWEST_TILES)
     }
 

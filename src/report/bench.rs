@@ -23,7 +23,7 @@ pub struct Bench {
     pub device: String,
     /// Threads that shared the work of the CPU.
     pub threads: usize,
-    /// Whether the fastest convolutions, which round more, were left out.
+    /// Whether only Winograd's tiles of 2x2 were allowed, by the name that this had as a flag.
     pub exact: bool,
     /// Of the input, `[N, C, H, W]`.
     pub input_shape: Vec<usize>,
@@ -164,10 +164,13 @@ impl Report for Bench {
         facts.push(("weights", weights));
         let threads = counted(self.threads, "thread");
         let isa = self.isa.map_or(String::new(), |isa| format!(", {isa}"));
-        let exact = if self.exact { ", exact" } else { "" };
+        let winograd = if self.exact { ", winograd 2x2" } else { "" };
         facts.push((
             "engine",
-            format!("{} on {}{isa}, {threads}{exact}", self.engine, self.device),
+            format!(
+                "{} on {}{isa}, {threads}{winograd}",
+                self.engine, self.device
+            ),
         ));
         facts.push(("input", format!("{:?}", self.input_shape)));
         let plan = self.plan_ms.map_or(String::new(), |plan| {

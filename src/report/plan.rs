@@ -13,7 +13,7 @@ pub struct PlanReport {
     pub network: String,
     /// Of its input, `[N, C, H, W]`.
     pub input_shape: Vec<usize>,
-    /// Whether the fastest convolutions, which round more, are left out.
+    /// Whether only Winograd's tiles of 2x2 are allowed, by the name that this had as a flag.
     pub exact: bool,
     /// What a run does.
     #[serde(flatten)]
@@ -51,11 +51,11 @@ impl Report for PlanReport {
         let (left, right) = (Align::Left, Align::Right);
         table::write(out, &[left, left, left, right, right, right], &rows)?;
         writeln!(out)?;
-        let exact = if self.exact { ", exact" } else { "" };
+        let winograd = if self.exact { ", winograd 2x2" } else { "" };
         let threads = counted(*threads, "thread");
         writeln!(
             out,
-            "engine  cpu, {isa}, {threads}{exact}, input {:?}",
+            "engine  cpu, {isa}, {threads}{winograd}, input {:?}",
             self.input_shape
         )?;
         if self.input_shape.first() != Some(portion) {

@@ -25,7 +25,8 @@ mod avx512;
 
 pub(super) use memory::Memory;
 pub(super) use peak::multiply_adds;
-pub(super) use winograd::{InputTransform, OutputTransform, WinogradTile};
+pub use winograd::WinogradTile;
+pub(super) use winograd::{InputTransform, OutputTransform};
 
 use super::isa::Isa;
 

@@ -18,12 +18,14 @@ use super::{BLOCK, Memory, scalar};
 const A: f32 = 0.625;
 const B: f32 = 1.5;
 
-/// Outputs of a tile along one side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::cpu) enum WinogradTile {
-    /// F(2x2, 3x3).
+/// The pixels that Winograd's minimal filtering computes at once: the larger the tile, the fewer
+/// multiplications a pixel takes, and the more it rounds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WinogradTile {
+    /// F(2x2, 3x3): 4 multiplications a pixel instead of 9.
     F2x2,
-    /// F(4x4, 3x3).
+    /// F(4x4, 3x3): 2.25 multiplications a pixel.
+    #[default]
     F4x4,
 }
 
@@ -66,6 +68,15 @@ pub(in crate::cpu) struct OutputTransform<'a> {
 }
 
 impl WinogradTile {
+    /// `2x2` or `4x4`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F2x2 => "2x2",
+            Self::F4x4 => "4x4",
+        }
+    }
+
     pub(in crate::cpu) fn output_side(self) -> usize {
         match self {
             Self::F2x2 => 2,

@@ -127,7 +127,7 @@ impl Planning<'_> {
         let tile = match node.finish.activation {
             // The tiles' way out knows none.
             Some(Activation::Sigmoid) => None,
-            _ => form.tiles(output, window.stride, self.setting.exact),
+            _ => form.tiles(output, window.stride, self.setting.winograd),
         };
         Ok(Some(Convolution {
             form,

@@ -12,7 +12,7 @@ use self::layout::{Room, Tensor};
 use super::fuse::{Finish, Graph, Id, Node, Origin, Work};
 use super::isa::Isa;
 use super::job::{CopyChannelsJob, CopyInJob, ElementwiseJob, Ending, Job, Phase, SumsPlace};
-use super::kernels::BLOCK;
+use super::kernels::{BLOCK, WinogradTile};
 use super::pack::Order;
 use super::place::{Buffer, place};
 use super::view::{ChunkGrid, View, blocks};
@@ -83,7 +83,7 @@ pub(super) struct Packing {
 pub(super) struct Setting {
     pub(super) isa: Isa,
     pub(super) threads: usize,
-    pub(super) exact: bool,
+    pub(super) winograd: WinogradTile,
 }
 
 /// Numbers of a value and its border, so that [`PixelOffsets`](super::kernels::Offsets) can say where

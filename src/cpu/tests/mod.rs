@@ -16,7 +16,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::{Module, VarBuilder};
 
 use self::plain::Numbers;
-use super::{Engine, Isa, Options, PlanSummary};
+use super::{Engine, Isa, Options, PlanSummary, WinogradTile};
 use crate::network::{Layers, Shape};
 use crate::nn::SeNet;
 
@@ -78,11 +78,11 @@ impl Backend {
                 ..options
             });
         // Other tiles, and the same kernels.
-        let exact = Options {
-            exact: true,
+        let smaller_tiles = Options {
+            winograd: WinogradTile::F2x2,
             ..options
         };
-        let engines = engines.chain([exact]).map(Self::Engine);
+        let engines = engines.chain([smaller_tiles]).map(Self::Engine);
         [Self::Candle].into_iter().chain(engines)
     }
 

@@ -83,7 +83,7 @@ fn engines() {
                 let options = Options {
                     threads: Some(threads),
                     isa: Some(isa),
-                    exact: false,
+                    ..Options::default()
                 };
                 say(
                     isa,
