@@ -29,11 +29,14 @@ pub mod model;
 pub mod network;
 pub mod nn;
 pub mod parity;
+#[cfg(feature = "cli")]
 pub mod report;
 pub mod text;
 
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod commands;
 

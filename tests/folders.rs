@@ -1,5 +1,6 @@
 //! Weights in a folder with timm's `config.json`, made from the embedded ones.
 
+#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;

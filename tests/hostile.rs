@@ -2,6 +2,7 @@
 //! fixed seed: whatever they hold, nothing panics, and no text of theirs decides how long a
 //! message is, begins a line of its own or steers a terminal.
 
+#![cfg(feature = "cli")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

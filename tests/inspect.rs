@@ -1,5 +1,6 @@
 //! `senet inspect`: what is in a file, which network it is for, and what is wrong with it.
 
+#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::HashMap;

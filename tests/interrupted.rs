@@ -1,6 +1,6 @@
 //! Runs that are cut short, begun again or share an output: no row is lost, torn or mixed.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "cli"))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

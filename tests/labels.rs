@@ -1,5 +1,6 @@
 //! `--labels`: one line a class.
 
+#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::io::Write;

@@ -1,5 +1,6 @@
 //! Parity passes on what TensorFlow computed, and fails, naming the layer, on anything else.
 
+#![cfg(feature = "cli")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

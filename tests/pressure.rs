@@ -1,5 +1,6 @@
 //! One image never ends a run, whatever it claims and however little memory there is.
 
+#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! The README shows what the program prints: every run of it there is repeated.
 
+#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::path::Path;

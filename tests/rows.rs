@@ -1,5 +1,6 @@
 //! Where rows go, and that none is lost or exchanged.
 
+#![cfg(feature = "cli")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,5 +1,6 @@
 //! Weights that are wrong in one way each, made from the embedded ones.
 
+#![cfg(feature = "cli")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

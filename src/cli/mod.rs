@@ -4,6 +4,7 @@ mod engine;
 mod examples;
 mod pixels;
 mod values;
+mod words;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

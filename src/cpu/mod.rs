@@ -30,6 +30,7 @@ mod view;
 mod tests;
 
 pub use engine::{Engine, Options};
+#[cfg(feature = "cli")]
 pub(crate) use engine::{MOST_THREADS, portion};
 pub use isa::Isa;
 pub use kernels::WinogradTile;

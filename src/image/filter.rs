@@ -191,15 +191,13 @@ fn sinc(x: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use clap::ValueEnum;
-
     use super::*;
 
     #[test]
     fn every_windows_weights_add_up_to_one_and_stay_inside() {
-        for interpolation in Interpolation::value_variants() {
+        for interpolation in Interpolation::ALL {
             for (from, to) in [(1, 7), (7, 1), (3, 3), (300, 32), (32, 300), (1000, 3)] {
-                for window in windows(from, to, 0..to, *interpolation) {
+                for window in windows(from, to, 0..to, interpolation) {
                     assert!(window.end() <= from as usize);
                     let sum: i32 = window.weights.iter().sum();
                     // Each weight is rounded by half a unit at most.

@@ -1,6 +1,5 @@
 //! What an image goes through on its way to a network, as plain data.
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::preset::Choices;
@@ -53,7 +52,7 @@ pub struct Preprocessing {
 }
 
 /// What the resize before the centre crop does to the aspect ratio.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CropMode {
     /// Keep it: the shorter side is made to fit, the longer one is cropped.
@@ -69,7 +68,7 @@ pub enum CropMode {
 ///
 /// timm's `random` is none: it is a choice made anew for each image in training,
 /// which timm's own evaluation refuses or leaves to chance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Interpolation {
     /// The nearest sample alone.
@@ -87,7 +86,7 @@ pub enum Interpolation {
 }
 
 /// Which channel comes first in a network's input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChannelOrder {
     /// Red, green, blue.
@@ -97,7 +96,7 @@ pub enum ChannelOrder {
 }
 
 /// What becomes of transparency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Alpha {
     /// The image is composed over white.
@@ -107,7 +106,7 @@ pub enum Alpha {
 }
 
 /// What becomes of 16-bit samples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SixteenBit {
     /// Divided by 257 and rounded, so that white stays white.
@@ -119,13 +118,30 @@ pub enum SixteenBit {
 /// What becomes of the orientation a camera noted (EXIF).
 ///
 /// A TIFF is turned whatever is chosen: Pillow turns it as it reads it, and so does timm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Orientation {
     /// The image is turned upright.
     Apply,
     /// The pixels stay as they are stored.
     Ignore,
+}
+
+impl CropMode {
+    /// Every one there is.
+    pub const ALL: [Self; 3] = [Self::Center, Self::Squash, Self::Border];
+}
+
+impl Interpolation {
+    /// Every one there is.
+    pub const ALL: [Self; 6] = [
+        Self::Nearest,
+        Self::Bilinear,
+        Self::Bicubic,
+        Self::Box,
+        Self::Hamming,
+        Self::Lanczos,
+    ];
 }
 
 impl Preprocessing {

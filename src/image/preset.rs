@@ -1,6 +1,5 @@
 //! Well-known ways to prepare images, and how a file or a command line departs from them.
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::{Alpha, ChannelOrder, CropMode, Interpolation, Orientation, Preprocessing, SixteenBit};
@@ -15,20 +14,23 @@ pub const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 /// The three of Keras are what its documentation has before every published
 /// network: `load_img` with a target size, then `preprocess_input`. Values and,
 /// where no orientation is noted, pixels are Keras's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// timm's evaluation: bicubic, crop of 0.875, ImageNet's mean and std; ignores EXIF orientation
+    /// timm's evaluation: bicubic, crop of 0.875, ImageNet's mean and std; ignores EXIF orientation.
     Timm,
-    /// Keras: squashed, nearest; red, green, blue from -1 to 1
+    /// Keras: squashed, nearest; red, green, blue from -1 to 1.
     Tf,
-    /// Keras: squashed, nearest; blue, green, red from 0 to 255 less ImageNet's mean
+    /// Keras: squashed, nearest; blue, green, red from 0 to 255 less ImageNet's mean.
     Caffe,
-    /// Keras: squashed, nearest; ImageNet's mean and std
+    /// Keras: squashed, nearest; ImageNet's mean and std.
     Torch,
 }
 
 impl Preset {
+    /// Every one there is.
+    pub const ALL: [Self; 4] = [Self::Timm, Self::Tf, Self::Caffe, Self::Torch];
+
     /// What it does, for networks that see `size`: height and width.
     #[must_use]
     pub const fn preprocessing(self, size: [usize; 2]) -> Preprocessing {

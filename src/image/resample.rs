@@ -150,7 +150,6 @@ fn rounded(sum: i32) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use clap::ValueEnum;
     use image::Rgb;
     use image::imageops::crop_imm;
 
@@ -182,11 +181,11 @@ mod tests {
         // Larger, smaller, so much less high that columns come first, and as it is.
         let sizes = [(40, 61), (19, 23), (9, 31), (37, 31)];
         let image = noise(31, 37);
-        for interpolation in Interpolation::value_variants() {
+        for interpolation in Interpolation::ALL {
             for (height, width) in sizes {
                 let resize = |rows, columns| {
                     let (height, width) = (side(37, height, rows), side(31, width, columns));
-                    resample(&image, &height, &width, *interpolation).unwrap()
+                    resample(&image, &height, &width, interpolation).unwrap()
                 };
                 let whole = resize(0..height, 0..width);
                 assert_eq!(whole.dimensions(), (width, height));

@@ -1,6 +1,5 @@
 //! What a layer computes: its output's shape, its parameters, its cost.
 
-use clap::ValueEnum;
 use serde::Serialize;
 
 use super::geometry::{Border, Window};
@@ -60,7 +59,7 @@ impl Shape {
 }
 
 /// The order of a shape's dimensions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {
     /// `TensorFlow`'s: batch, height, width, channels.

@@ -2,7 +2,7 @@
 //!
 //! `cargo test --release --test hub -- --nocapture` shows what the program says in each case.
 
-#![cfg(feature = "hub")]
+#![cfg(all(feature = "cli", feature = "hub"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stdout, reason = "what `--nocapture` shows")]
 

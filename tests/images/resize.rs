@@ -1,6 +1,5 @@
 //! Resize and crop are those of Pillow, torchvision and timm, bit for bit.
 
-use clap::ValueEnum;
 use image::RgbImage;
 use senet::image::{
     CropMode,
@@ -56,9 +55,9 @@ fn an_image_of_the_right_size_is_left_alone() {
     let image = RgbImage::from_fn(32, 32, |x, y| {
         image::Rgb([channel(x * 8), channel(y * 8), 7])
     });
-    for interpolation in Interpolation::value_variants() {
+    for interpolation in Interpolation::ALL {
         let preprocessing = Preprocessing {
-            interpolation: *interpolation,
+            interpolation,
             ..plain()
         };
         assert_eq!(resize_and_crop(&image, &preprocessing).unwrap(), image);
@@ -95,8 +94,8 @@ fn a_resize_beyond_all_measure_is_refused() {
         crop_mode,
         ..plain()
     };
-    for crop_mode in CropMode::value_variants() {
-        let error = load(&odd("pattern.png"), &minute(*crop_mode)).unwrap_err();
+    for crop_mode in CropMode::ALL {
+        let error = load(&odd("pattern.png"), &minute(crop_mode)).unwrap_err();
         assert_eq!(
             error.to_string(),
             "cannot resize 6x8 pixels (height x width): a side would have more than 2147483647 \

@@ -12,7 +12,6 @@ mod problem;
 mod tiff;
 mod webp;
 
-use clap::ValueEnum;
 use image::{ImageFormat, RgbImage};
 
 use self::problem::damaged;
@@ -47,7 +46,7 @@ impl<'a> Request<'a> {
 }
 
 /// What becomes of an image whose data is damaged where a decoder can go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damage {
     /// An error: what is decoded might be another picture.
     Refuse,
