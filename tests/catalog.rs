@@ -77,7 +77,7 @@ fn the_se_block_squeezes_each_channel_to_one_number() {
     assert_eq!(trace.parameters, 10 * 4 + 4 + 4 * 10 + 10);
 }
 
-/// What `scripts/network_facts.py` wrote: for each layer, which of `shapes` it has; each of those
+/// What `scripts/keras/network_facts.py` wrote: for each layer, which of `shapes` it has; each of those
 /// is given for each of the inputs.
 #[derive(serde::Deserialize)]
 struct Facts {

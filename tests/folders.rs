@@ -366,7 +366,9 @@ fn folders_without_safetensors_say_what_is_there_instead() {
     fs::write(folder.path().join("net.weights.h5"), "").unwrap();
     assert!(said().contains("has no `model.safetensors`, but `net.weights.h5`: HDF5"));
     fs::write(folder.path().join("net.keras"), "").unwrap();
-    assert!(said().contains("but `net.keras`: a model of Keras\nhint: `python scripts/export.py"));
+    assert!(
+        said().contains("but `net.keras`: a model of Keras\nhint: `python -m scripts.keras.export")
+    );
     fs::write(folder.path().join("saved_model.pb"), "").unwrap();
     assert!(said().contains("but `saved_model.pb`: a SavedModel of TensorFlow\nhint: "));
     fs::remove_file(folder.path().join("saved_model.pb")).unwrap();

@@ -114,7 +114,7 @@ fn the_table_of_networks_in_the_readme_is_the_catalogues() {
     let printed = String::from_utf8(output.unwrap().stdout).unwrap();
     assert_eq!(
         table, printed,
-        "`scripts/update_readme.sh` writes the table anew"
+        "`scripts/update_networks.sh` writes the table anew"
     );
 }
 

@@ -1,1 +1,1 @@
-"""What the `bench_*.py` are made of: this program and others on the same network, in turn."""
+"""This program and others on the same network, in turn: the `bench_*.py`, and what they are made of."""

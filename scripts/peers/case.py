@@ -14,17 +14,17 @@ import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from liveliness import CALIBRATION_IMAGES, check_lively
-from peers.networks import NETWORKS, parse_numbers
-from pytorch.comparison import relative_error
-from pytorch.lively import enliven, observe, tensor_of
-from pytorch.networks import build, save
-from structured_images import structured_images
-
 import numpy as np
 import torch
 from safetensors.numpy import save_file
 from torch import nn
+
+from scripts.liveliness import CALIBRATION_IMAGES, check_lively
+from scripts.peers.networks import NETWORKS, parse_numbers
+from scripts.pytorch.comparison import relative_error
+from scripts.pytorch.lively import enliven, observe, tensor_of
+from scripts.pytorch.networks import build, save
+from scripts.structured_images import structured_images
 
 SEED = 0
 """Of weights and images."""

@@ -47,8 +47,8 @@ def prepare(network: str, folder: Path, batches: list[int]) -> None:
         ValueError: it could not be done.
     """
     words = [network, "--folder", str(folder), "--batches", ",".join(map(str, batches))]
-    command = [sys.executable, "-m", "peers.case", *words]
-    done = subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "scripts.peers.case", *words]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         *_, last = done.stderr.strip().splitlines() or ["no message"]
         raise ValueError(f"{network}: {last}")

@@ -7,9 +7,9 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from peers.networks import NETWORKS
-from peers.worker import Turn
-from pytorch.comparison import ask
+from scripts.peers.networks import NETWORKS
+from scripts.peers.worker import Turn
+from scripts.pytorch.comparison import ask
 
 ENGINES = {"senet": "cpu", "candle": "candle"}
 """What takes part, and the engine that it is."""

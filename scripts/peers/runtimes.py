@@ -15,10 +15,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from peers.networks import NETWORKS
-
 import numpy as np
 import numpy.typing as npt
+
+from scripts.peers.networks import NETWORKS
 
 Array = npt.NDArray[np.float32]
 
@@ -79,10 +79,10 @@ def pytorch(job: Job, *, compiled: bool, channels_last: bool) -> Loaded:
     # Constants folded and weights laid out for the kernels ahead of the first run. One process compiles, as another
     # would go on living beside it.
     os.environ |= {"TORCHINDUCTOR_FREEZING": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
-    from pytorch.networks import build
-
     import torch
     from safetensors.torch import load_file
+
+    from scripts.pytorch.networks import build
 
     torch.set_num_threads(job.threads)
     torch.set_num_interop_threads(1)
@@ -109,9 +109,9 @@ def pytorch(job: Job, *, compiled: bool, channels_last: bool) -> Loaded:
 
 def tensorflow(job: Job, *, xla: bool) -> Loaded:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    from peers.tensorflow_graph import translate
-
     import tensorflow as tf
+
+    from scripts.peers.tensorflow_graph import translate
 
     tf.config.threading.set_intra_op_parallelism_threads(job.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -1,4 +1,4 @@
-"""The results as the README shows them."""
+"""The results as `docs/speed.md` shows them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from peers.networks import NETWORKS
-from peers.results import OURS, Result
+from scripts.peers.networks import NETWORKS
+from scripts.peers.results import OURS, Result
 
 
 def marker(results: Path) -> str:
-    """Between which markers the tables of a file of results stand in a README: each machine has its own.
+    """Between which markers the tables of a file of results stand in a page: each machine has its own.
 
     Those of `avx2.json` stand between `<!-- peers-avx2 -->` and `<!-- /peers-avx2 -->`.
     """
@@ -184,38 +184,38 @@ def markdown(results: list[Result]) -> str:
     return "\n\n".join("\n".join(part) for part in parts)
 
 
-def around(readme: Path, marker: str) -> tuple[str, str]:
+def around(page: Path, marker: str) -> tuple[str, str]:
     """What stands before and after what the markers enclose, with the markers.
 
     Raises:
         ValueError: the file does not have both, once and in order.
     """
     begin, end = f"<!-- {marker} -->", f"<!-- /{marker} -->"
-    content = readme.read_text()
+    content = page.read_text()
     before, _, rest = content.partition(begin)
     _, _, after = rest.partition(end)
     if content.count(begin) != 1 or rest.count(end) != 1:
-        raise ValueError(f"`{readme}` needs one line `{begin}` and after it one `{end}`")
+        raise ValueError(f"`{page}` needs one line `{begin}` and after it one `{end}`")
     return before + begin, end + after
 
 
-def put_into(readme: Path, marker: str, text: str) -> None:
+def put_into(page: Path, marker: str, text: str) -> None:
     """Replace what stands between the markers.
 
     Raises:
         ValueError: the file does not have both, once and in order.
     """
-    before, after = around(readme, marker)
-    readme.write_text(f"{before}\n{text}\n{after}")
+    before, after = around(page, marker)
+    page.write_text(f"{before}\n{text}\n{after}")
 
 
-def tell(text: str, readme: Path | None, marker: str) -> None:
+def tell(text: str, page: Path | None, marker: str) -> None:
     """Put a text between the markers of a file, or print it where there is none.
 
     Raises:
         ValueError: the file does not have both, once and in order.
     """
-    if readme:
-        put_into(readme, marker, text)
+    if page:
+        put_into(page, marker, text)
     else:
         print(text)

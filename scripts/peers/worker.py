@@ -63,8 +63,8 @@ class Worker:
         self.complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 -- closed by close()
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "peers.worker", *map(str, words)],
-            cwd=Path(__file__).parent.parent,
+            [sys.executable, "-m", "scripts.peers.worker", *map(str, words)],
+            cwd=Path(__file__).parents[2],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -167,10 +167,10 @@ def main(words: list[str] | None = None) -> None:
     arguments = parser.parse_args(words)
 
     # Not where this is imported to start such a process.
-    from peers.runtimes import PROGRAMS, Job
-
     import numpy as np
     from safetensors.numpy import load_file
+
+    from scripts.peers.runtimes import PROGRAMS, Job
 
     with own_output() as output:
 

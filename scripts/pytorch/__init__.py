@@ -1,5 +1,1 @@
-"""What the programs that need PyTorch share; they are called `timm_*.py`, in the folder above.
-
-These files have an environment of their own, `requirements-torch.txt`, since
-neither PyTorch nor TensorFlow is needed beside the other.
-"""
+"""What is compared with timm, torchvision, pretrainedmodels and huggingface_hub, in the environment of PyTorch."""

@@ -1,6 +1,6 @@
 """Networks in Keras's conventions, in PyTorch, by the names that the Rust program has for their modules.
 
-No PyTorch code publishes them; `networks/` has them in Keras, which is what the
+No PyTorch code publishes them; `scripts/keras/networks/` has them in Keras, which is what the
 program is compared with. Here they are for what needs PyTorch: an export to
 ONNX, and PyTorch's own time.
 """

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from liveliness import GATE_GAIN, LAST_GAMMA, LAST_GAMMA_UNGATED, last_norms
-from pytorch.networks import BLOCK, GATE, GATE_LAYER, named_modules
-from structured_images import Images
-
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from scripts.liveliness import GATE_GAIN, LAST_GAMMA, LAST_GAMMA_UNGATED, last_norms
+from scripts.pytorch.networks import BLOCK, GATE, GATE_LAYER, named_modules
+from scripts.structured_images import Images
 
 Doubles = npt.NDArray[np.float64]
 

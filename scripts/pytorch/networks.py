@@ -10,8 +10,6 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pytorch.keras_twins import MAKERS
-
 import timm
 import torch
 import torchvision
@@ -21,6 +19,8 @@ from timm.layers import SEModule
 from timm.models import save_for_hf
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
+
+from scripts.pytorch.keras_twins import MAKERS
 
 BLOCK = re.compile(r"layer\d\.\d+|[Mm]ixed_\w+|repeat(_\d)?\.\d+|block8|inception_\d\w(\.se)?|features\.\d+")
 """A block, whose output is dumped, by its canonical name; an SE block that ends one is as good."""

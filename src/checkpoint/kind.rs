@@ -120,7 +120,7 @@ impl Kind {
             Self::Keras => KERAS,
             Self::Hdf5 => {
                 "in Python, load it into the model, save that as `.keras`, and \
-                 `scripts/export.py` makes safetensors of a network that `scripts/reference.py` has"
+                 `scripts/keras/export.py` makes safetensors of a network that `scripts/keras/reference.py` has"
             }
             Self::Pickle | Self::Index => TIMM,
             Self::Numpy => {
@@ -134,7 +134,7 @@ impl Kind {
                  those of PyTorch"
             }
             Self::TfLite | Self::SavedModel => {
-                "take the Keras model that it was made from; `scripts/export.py` makes safetensors \
+                "take the Keras model that it was made from; `scripts/keras/export.py` makes safetensors \
                  of its `.keras`"
             }
             Self::Json => {
@@ -149,8 +149,8 @@ impl Kind {
     }
 }
 
-const KERAS: &str = "`python scripts/export.py MODEL.keras --output model.safetensors` makes \
-                     safetensors of a network that `scripts/reference.py` has";
+const KERAS: &str = "`python -m scripts.keras.export MODEL.keras --output model.safetensors` makes \
+                     safetensors of a network that `scripts/keras/reference.py` has";
 const TIMM: &str = "in Python, load it with timm and save it with `timm.models.save_for_hf(model, \
                     folder, safe_serialization=True)`";
 

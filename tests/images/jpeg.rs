@@ -1,6 +1,6 @@
 //! JPEG files of every kind become the pixels that Pillow makes of them.
 //!
-//! The files and the hashes of their pixels are those of `scripts/jpeg_files.py`.
+//! The files and the hashes of their pixels are those of `scripts/checks/jpeg_files.py`.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! From an image's file to the values a network sees.
 //!
-//! The images and the formulas they were drawn by are those of `scripts/make_test_images.py`.
+//! The images and the formulas they were drawn by are those of `scripts/checks/make_test_images.py`.
 
 #![allow(clippy::unwrap_used, reason = "its functions all belong to tests")]
 

@@ -6,7 +6,7 @@ use senet::image::{Interpolation, Orientation, Preprocessing, Preset, load, norm
 
 use super::{channel, odd, pattern, plain};
 
-/// What `scripts/keras_pixels.py` wrote.
+/// What `scripts/keras/pixels.py` wrote.
 const KERAS: &[u8] = include_bytes!("../fixtures/keras_pixels.safetensors");
 
 #[test]

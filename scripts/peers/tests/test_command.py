@@ -4,10 +4,10 @@ import io
 import sys
 from pathlib import Path
 
-from peers.command import BYTES, SIZE, Command, make_photo
-
 import pytest
 from PIL import Image
+
+from scripts.peers.command import BYTES, SIZE, Command, make_photo
 
 
 def python(program: str) -> Command:

@@ -2,9 +2,9 @@
 
 import json
 
-from bench_folder import check_rows
-
 import pytest
+
+from scripts.peers.bench_folder import check_rows
 
 GOOD = json.dumps({"file": "a.jpg", "top": [{"class": 1}]})
 BAD = json.dumps({"file": "b.jpg", "error": "no image"})

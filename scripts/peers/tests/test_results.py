@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from peers.results import OURS, Competitor, Result, merge, order, paired, read, write
-from peers.table import around, markdown, marker, put_into
-
 import pytest
 
+from scripts.peers.results import OURS, Competitor, Result, merge, order, paired, read, write
+from scripts.peers.table import around, markdown, marker, put_into
+
 README = Path(__file__).parents[3] / "README.md"
-MEASURED = Path(__file__).parents[1] / "measured"
+MEASURED = README.parent / "docs" / "measured"
 """Results that the README shows, each between markers that end in the file's name."""
 
 MARKER = marker(Path("runs/new.json"))
@@ -32,7 +32,7 @@ def result(network: str = "seresnet50", batch: int = 1, threads: int = 2, **more
         "neighbour": False,
         "date": "2026-01-01",
         "machine": "a machine",
-        "command": "python scripts/bench_peers.py",
+        "command": "python -m scripts.peers.bench_networks",
         "allowed": 1e-5,
         "programs": programs,
     }
@@ -121,7 +121,7 @@ def test_a_table_says_machine_versions_rounds_ways_and_command() -> None:
         "ONNX Runtime 1.32.0",
         "of 3 rounds",
         "compiled (1)",
-        "python scripts/bench_peers.py",
+        "python -m scripts.peers.bench_networks",
     ):
         assert said in text
 

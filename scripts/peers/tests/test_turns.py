@@ -11,16 +11,16 @@ import sys
 import time
 from pathlib import Path
 
-import bench_peers
-from bench_peers import Task, check_error, fastest, fewest_runs, left, note_threads, take_turns
-from peers import worker as workers
-from peers.machine import neighbour
-from peers.program import Program
-from peers.results import Competitor, Result, write
-from peers.runtimes import PROGRAMS
-from peers.worker import Turn, Worker, timed
-
 import pytest
+
+from scripts.peers import bench_networks
+from scripts.peers import worker as workers
+from scripts.peers.bench_networks import Task, check_error, fastest, fewest_runs, left, note_threads, take_turns
+from scripts.peers.machine import neighbour
+from scripts.peers.program import Program
+from scripts.peers.results import Competitor, Result, write
+from scripts.peers.runtimes import PROGRAMS
+from scripts.peers.worker import Turn, Worker, timed
 
 TIMES = {"slow": 3.0, "fast": 1.0, "slower": 4.0}
 
@@ -51,7 +51,7 @@ class Fake:
 def ways(monkeypatch: pytest.MonkeyPatch) -> dict[str, None]:
     Fake.alive = []
     chosen = dict.fromkeys(["slow", "broken", "fast", "slower"])
-    monkeypatch.setattr(bench_peers, "Worker", Fake)
+    monkeypatch.setattr(bench_networks, "Worker", Fake)
     monkeypatch.setitem(PROGRAMS, "pytorch", chosen)
     return chosen
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pytorch.comparison import FLOOR, Compared, ProgramError, ask, bound, compare, relative_error
-
 import numpy as np
 import pytest
+
+from scripts.pytorch.comparison import FLOOR, Compared, ProgramError, ask, bound, compare, relative_error
 
 
 def report(max_rel: float | None, max_abs: float = 1.0, blocks: int = 1) -> dict[str, Any]:

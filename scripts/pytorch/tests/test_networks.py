@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import timm_photo
-from pytorch.facts import Published, cost, read_published
-from pytorch.lively import enliven, observe
-from pytorch.networks import build, canonical_names
-from structured_images import structured_images
-
 import numpy as np
 import pytest
 import timm
 import torch
+
+from scripts.pytorch import timm_photo
+from scripts.pytorch.facts import Published, cost, read_published
+from scripts.pytorch.lively import enliven, observe
+from scripts.pytorch.networks import build, canonical_names
+from scripts.structured_images import structured_images
 
 
 def test_cadenes_stem_is_that_of_the_other_networks() -> None:

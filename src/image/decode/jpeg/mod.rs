@@ -61,7 +61,7 @@ fn swaps_sides(turn: Turn) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-    /// The files of `scripts/jpeg_files.py`, by name.
+    /// The files of `scripts/checks/jpeg_files.py`, by name.
     pub(super) fn files() -> Vec<(String, Vec<u8>)> {
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),

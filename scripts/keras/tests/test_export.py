@@ -1,0 +1,112 @@
+"""Weights files: from a checkpoint to a file and back into a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from scripts.keras import cifar10, export, reference, train_cifar10, weights_file
+
+
+@pytest.mark.parametrize("network", ["se_block", "se_bottleneck", "seresnet20"])
+def test_exported_weights_come_back(network: str, tmp_path: Path) -> None:
+    file = tmp_path / "weights.safetensors"
+    export.main(["--network", network, "--seed", "3", "--output", str(file)])
+    stored = safetensors.numpy.load_file(file)
+    model = reference.build(network)
+    weights_file.load_weights(model, file)
+    loaded = {name: np.asarray(variable.value) for name, variable in reference.named_weights(model).items()}
+    assert stored.keys() == loaded.keys()
+    assert len(stored) == len(model.weights)
+    for name, tensor in stored.items():
+        np.testing.assert_array_equal(loaded[name], tensor, err_msg=name)
+
+
+def test_tensors_are_named_as_the_layers_and_laid_out_as_keras_has_them(tmp_path: Path) -> None:
+    file = tmp_path / "weights.safetensors"
+    export.main(["--network", "seresnet20", "--output", str(file)])
+    shapes = {name: tensor.shape for name, tensor in safetensors.numpy.load_file(file).items()}
+    assert shapes["conv1.kernel"] == (3, 3, 3, 16)
+    assert shapes["layer2.0.downsample.0.kernel"] == (1, 1, 16, 32)
+    assert shapes["layer1.0.bn1.moving_variance"] == (16,)
+    assert shapes["layer3.0.se.fc1.kernel"] == (64, 8)
+    assert shapes["fc.kernel"] == (64, 10)
+    export.main(["--network", "se_block", "--output", str(file)])
+    assert set(safetensors.numpy.load_file(file)) == {"fc1.kernel", "fc1.bias", "fc2.kernel", "fc2.bias"}
+
+
+@pytest.mark.parametrize("network", ["se_block", "se_bottleneck"])
+def test_gates_spelt_as_convolutions_come_back_as_dense_layers(network: str, tmp_path: Path) -> None:
+    dense, conv = tmp_path / "dense.safetensors", tmp_path / "conv.safetensors"
+    export.main(["--network", network, "--output", str(dense)])
+    export.main(["--network", network, "--output", str(conv), "--se-spelling", "conv"])
+    expected, found = safetensors.numpy.load_file(dense), safetensors.numpy.load_file(conv)
+    changed = {name for name in expected if expected[name].shape != found[name].shape}
+    assert {name.rpartition("se.")[2] for name in changed} == {"fc1.kernel", "fc2.kernel"}
+    assert all(found[name].shape == (1, 1, *expected[name].shape) for name in changed)
+    model = reference.build(network)
+    weights_file.load_weights(model, conv)
+    for name, variable in reference.named_weights(model).items():
+        np.testing.assert_array_equal(variable.value, expected[name], err_msg=name)
+
+
+def test_a_file_names_the_convention_of_its_network(tmp_path: Path) -> None:
+    file = tmp_path / "weights.safetensors"
+    for network, convention in {"se_block": "keras", "se_bn_inception": "cadene"}.items():
+        export.main(["--network", network, "--output", str(file)])
+        with safetensors.safe_open(file, framework="numpy") as content:
+            assert content.metadata()["convention"] == convention
+
+
+@pytest.mark.usefixtures("precision")
+def test_a_training_checkpoint_is_exported_as_the_plain_network(tiny: str, images: Path, tmp_path: Path) -> None:
+    run = ["--train", str(images), "--test", str(images), "--output", str(tmp_path)]
+    train_cifar10.main([tiny, *run, "--epochs", "1", "--batch-size", "16"])
+    file = tmp_path / "weights.safetensors"
+    checkpoint = tmp_path / train_cifar10.CHECKPOINT
+    export.main([str(checkpoint), "--output", str(file), "--test", str(images)])
+
+    with safetensors.safe_open(file, framework="numpy") as content:
+        metadata = content.metadata()
+    assert metadata["network"] == tiny
+    assert metadata["convention"] == "keras"
+    assert json.loads(metadata["labels"])[3] == "cat"
+    assert json.loads(metadata["preprocessing"])["size"] == [32, 32]
+    assert json.loads(metadata["recipe"])["policy"] == "mixed_bfloat16"
+
+    trained = keras.models.load_model(checkpoint, compile=False)
+    model = reference.build(tiny, cifar10.SIZE)
+    weights_file.load_weights(model, file)
+    for name, variable in reference.named_weights(trained).items():
+        np.testing.assert_array_equal(reference.named_weights(model)[name].value, variable.value, err_msg=name)
+    assert model.layers[1].compute_dtype == "float32"
+    assert metadata["test_accuracy"] == f"{cifar10.accuracy(model, *cifar10.load(images)):.4f}"
+
+
+def test_a_file_that_lacks_a_tensor_or_has_a_wrong_one_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "weights.safetensors"
+    model = reference.build("se_block")
+    weights_file.save_weights(model, file)
+    tensors = safetensors.numpy.load_file(file)
+
+    def refused(changed: dict[str, reference.Values], message: str) -> None:
+        weights_file.write_safetensors(file, changed, {})
+        with pytest.raises(ValueError, match=message):
+            weights_file.load_weights(model, file)
+
+    refused({name: tensor for name, tensor in tensors.items() if name != "fc2.bias"}, "lacks `fc2.bias`")
+    refused(tensors | {"fc3.bias": tensors["fc2.bias"]}, "has `fc3.bias`, which se_block lacks")
+    transposed = np.ascontiguousarray(tensors["fc1.kernel"].T)
+    refused(tensors | {"fc1.kernel": transposed}, r"shape \[16, 32\], expected \[32, 16\]")
+
+
+def test_what_is_no_keras_model_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "model.keras"
+    file.write_text("no model")
+    with pytest.raises(SystemExit, match="error: "):
+        export.main([str(file), "--output", str(tmp_path / "weights.safetensors")])
