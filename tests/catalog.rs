@@ -100,7 +100,7 @@ fn counts_and_shapes_are_those_keras_reports() {
     assert!(
         catalog::networks()
             .filter(in_keras)
-            .all(|network| facts.contains_key(network.name))
+            .all(|network| facts.contains_key(network.name.as_ref()))
     );
     for (name, facts) in &facts {
         let network = catalog::find(name).unwrap();

@@ -18,8 +18,8 @@ pub fn drawn_weights(network: &Network, dtype: DType, device: &Device) -> VarBui
     let layers = network.layers();
     let list = layers.as_slice();
     let is_added = |index: usize| {
-        let reads = |inputs: &[Value]| inputs.iter().any(|value| value.index() == index + 1);
-        let mut readers = list.iter().filter(|layer| reads(&layer.inputs));
+        let output = Value::of_layer(index);
+        let mut readers = list.iter().filter(|layer| layer.inputs.contains(&output));
         readers.any(|layer| matches!(layer.operation, Operation::Add | Operation::Scale))
     };
     let mut tensors = HashMap::new();

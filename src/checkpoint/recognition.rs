@@ -167,13 +167,14 @@ mod tests {
     }
 
     /// The names of the networks that fit, or of the nearest behind a question mark.
-    fn recognised(tensors: &BTreeMap<String, Vec<usize>>) -> Vec<&'static str> {
+    fn recognised(tensors: &BTreeMap<String, Vec<usize>>) -> Vec<String> {
         match recognise(tensors) {
-            Recognition::One(network) => vec![network.name],
-            Recognition::Ambiguous(networks) => {
-                networks.iter().map(|network| network.name).collect()
-            }
-            Recognition::Unknown { nearest, .. } => vec!["?", nearest.name],
+            Recognition::One(network) => vec![network.name.to_string()],
+            Recognition::Ambiguous(networks) => networks
+                .iter()
+                .map(|network| network.name.to_string())
+                .collect(),
+            Recognition::Unknown { nearest, .. } => vec!["?".to_owned(), nearest.name.to_string()],
             Recognition::Foreign => Vec::new(),
         }
     }
@@ -200,11 +201,11 @@ mod tests {
         const GATED: &[&str] = &["keras_seresnet50", "seresnet50", "legacy_seresnet50"];
         const PLAIN: &[&str] = &["keras_resnet50", "resnet50"];
         for network in catalog::networks() {
-            let expected = match network.name {
+            let expected = match network.name.as_ref() {
                 "keras_seresnet50" => GATED,
                 "keras_resnet50" => PLAIN,
                 name if POOLS.contains(&name) => POOLS,
-                _ => &[network.name],
+                name => &[name],
             };
             assert_eq!(
                 recognised(&published(network)),
@@ -253,7 +254,7 @@ mod tests {
             panic!("not recognised");
         };
         assert_eq!(
-            (found.name, found.classes),
+            (found.name.as_ref(), found.classes),
             ("seresnext50_32x4d", Some(11_821))
         );
     }

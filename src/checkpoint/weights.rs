@@ -442,7 +442,7 @@ impl Weights {
         self.check_convention(network)?;
         resolve(&network.layers(), &self.found).map_err(|mismatch| {
             let hint = match (&self.network, self.classes) {
-                (Some(name), _) if name != network.name => {
+                (Some(name), _) if *name != network.name => {
                     format!("\nhint: the file says it is for `{}`", shown(name))
                 }
                 (_, Some(classes)) if !mismatch.misshapen.is_empty() => {
@@ -478,7 +478,7 @@ fn understood(name: &str) -> Result<(String, Option<String>), String> {
         ));
     }
     Ok(match catalog::understand(name) {
-        Ok(named) => (named.network.name.to_owned(), named.note),
+        Ok(named) => (named.network.name.to_string(), named.note),
         Err(_) => (name.to_owned(), None),
     })
 }

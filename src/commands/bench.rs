@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
     let run = Spread::of(&times);
     let image = run.over(shape.batch);
     let report = Bench {
-        network: network.name.to_owned(),
+        network: network.name.to_string(),
         weights: weights.map(|weights| weights.file().name().to_owned()),
         engine: engines.name.name(),
         isa: plan.as_ref().map(|(plan, _)| plan.isa),

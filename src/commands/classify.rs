@@ -139,7 +139,7 @@ fn prepare(arguments: &ClassifyArgs, engines: &Engines) -> Result<(Weights, Clas
     if arguments.weights.is_none()
         && network.input.channels == 3
         && let Some(embedded) = &weights.network
-        && network.name != embedded
+        && network.name != *embedded
     {
         return Err(Error::Usage(format!(
             "`{}` needs weights, and those inside this program are of `{embedded}`\n\

@@ -53,7 +53,7 @@ fn inspect(weights: &Weights, asked: Option<&str>, problem: Option<String>) -> R
     }
     let numbers = |tensor: &InspectedTensor| tensor.shape.iter().product::<usize>() as u64;
     let asked = asked.map(super::named).transpose()?;
-    let stated = asked.map(|network| network.name.to_owned());
+    let stated = asked.map(|network| network.name.to_string());
     let stated = stated.or_else(|| weights.network.clone());
     let Fit {
         networks,
@@ -104,14 +104,14 @@ fn compare(weights: &Weights, network: &Network, problem: Option<String>) -> Fit
     let problem = problem.or(convention.map(|error| error.to_string()));
     match weights.mismatch(network) {
         None => Fit {
-            networks: vec![network.name.to_owned()],
+            networks: vec![network.name.to_string()],
             differences: None,
             problem,
         },
         Some(mismatch) => Fit {
             networks: recognise(weights).networks,
             differences: Some(Differences {
-                network: network.name.to_owned(),
+                network: network.name.to_string(),
                 mismatch,
             }),
             problem,
@@ -124,7 +124,7 @@ fn recognise(weights: &Weights) -> Fit {
         Recognition::One(network) => (vec![network], None),
         Recognition::Ambiguous(networks) => (networks, None),
         Recognition::Unknown { nearest, mismatch } => {
-            let network = nearest.name.to_owned();
+            let network = nearest.name.to_string();
             (Vec::new(), Some(Differences { network, mismatch }))
         }
         Recognition::Foreign => (Vec::new(), None),
@@ -132,7 +132,7 @@ fn recognise(weights: &Weights) -> Fit {
     Fit {
         networks: networks
             .iter()
-            .map(|network| network.name.to_owned())
+            .map(|network| network.name.to_string())
             .collect(),
         differences,
         problem: None,

@@ -61,7 +61,7 @@ fn model(network: &Network, embedded: Option<&str>) -> Result<Model> {
     let trace = trace::trace(&network.layers(), input.shape(1))?;
     let published = network.published;
     Ok(Model {
-        name: network.name,
+        name: network.name.clone(),
         input: [input.channels, input.height, input.width],
         parameters: trace.parameters,
         macs: trace.macs,
@@ -72,7 +72,7 @@ fn model(network: &Network, embedded: Option<&str>) -> Result<Model> {
             .map(|tag| format!("hf:timm/{}.{tag}", network.name))
             .collect(),
         convention: network.convention.name,
-        embedded: embedded == Some(network.name),
-        summary: network.summary,
+        embedded: embedded == Some(&network.name),
+        summary: network.summary.clone(),
     })
 }

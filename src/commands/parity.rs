@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
     let first_divergence = values.iter().find(|value| !value.passed);
     let report = Parity {
         passed: first_divergence.is_none(),
-        network: network.name.to_owned(),
+        network: network.name.to_string(),
         engine: engines.name.name(),
         framework: reference.framework().map(str::to_owned),
         atol: tolerance.absolute,

@@ -54,7 +54,7 @@ pub(super) fn report(
         .collect();
     let images = trace.input.batch.max(1) as u64;
     Ok(PlanReport {
-        network: network.name.to_owned(),
+        network: network.name.to_string(),
         input_shape: trace.input.dims(Layout::Nchw),
         exact: engines.options.winograd < WinogradTile::F4x4,
         macs: plan.steps.iter().map(|step| step.macs).sum(),

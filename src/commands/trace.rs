@@ -124,7 +124,7 @@ fn shape(arguments: &TraceArgs, network: &Network, weights: Option<&Weights>) ->
 
 fn embedded_weights_of(network: &Network) -> Result<Weights> {
     let weights = Weights::embedded()?;
-    if weights.network.as_deref() == Some(network.name) {
+    if weights.network.as_deref() == Some(&network.name) {
         return Ok(weights);
     }
     Err(Error::Usage(format!(
@@ -218,7 +218,7 @@ fn report(
         }
     }
     TraceReport {
-        network: network.name.to_owned(),
+        network: network.name.to_string(),
         engine: measured.map(|measured| measured.engine),
         layout: arguments.layout,
         input_shape: trace.input.dims(arguments.layout),

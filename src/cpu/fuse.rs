@@ -93,10 +93,19 @@ struct Chain {
     finish: Finish,
 }
 
+/// Who reads a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// The layer of that index.
+    Layer(usize),
+    /// Whoever runs the network, of its output.
+    Caller,
+}
+
 struct Fusing<'a> {
     layers: &'a Layers,
-    /// For each value, the layers that read it; [`usize::MAX`] for whoever called.
-    readers: Vec<Vec<usize>>,
+    /// Who reads each value.
+    readers: Vec<Vec<Reader>>,
     /// Layers that a node has already.
     done: Vec<bool>,
     graph: Graph,
@@ -105,13 +114,14 @@ struct Fusing<'a> {
 impl Graph {
     pub(super) fn of(layers: &Layers) -> Self {
         let list = layers.as_slice();
+        let output = list.len();
         let mut readers = vec![Vec::new(); list.len() + 1];
         for (index, layer) in list.iter().enumerate() {
             for value in &layer.inputs {
-                readers[value.index()].push(index);
+                readers[value.index()].push(Reader::Layer(index));
             }
         }
-        readers[list.len()].push(usize::MAX);
+        readers[output].push(Reader::Caller);
         let mut fusing = Fusing {
             layers,
             readers,
@@ -119,7 +129,7 @@ impl Graph {
             graph: Self {
                 nodes: Vec::new(),
                 tensors: vec![Origin::Value { same_as: None }; list.len() + 1],
-                output: list.len(),
+                output,
             },
         };
         for index in 0..list.len() {
@@ -187,7 +197,7 @@ impl Fusing<'_> {
                     .collect(),
             },
             Operation::Flatten { .. } => {
-                self.graph.tensors[index + 1] = Origin::Value {
+                self.graph.tensors[Value::of_layer(index).index()] = Origin::Value {
                     same_as: Some(source),
                 };
                 return;
@@ -227,7 +237,7 @@ impl Fusing<'_> {
         self.graph.nodes.push(Node {
             layers: chain.layers,
             source,
-            output: last + 1,
+            output: Value::of_layer(last).index(),
             work,
             finish: chain.finish,
         });
@@ -236,9 +246,10 @@ impl Fusing<'_> {
     /// Folds what alone reads the chain's value, as long as it can be folded.
     fn follow(&self, start: usize, chain: &mut Chain) {
         while let Some(&last) = chain.layers.last()
-            && let &[reader] = self.readers[last + 1].as_slice()
-            && let Some(layer) = self.layers.as_slice().get(reader)
+            && let output = Value::of_layer(last)
+            && let &[Reader::Layer(reader)] = self.readers[output.index()].as_slice()
         {
+            let layer = &self.layers.as_slice()[reader];
             let Finish {
                 gate,
                 residual,
@@ -260,9 +271,9 @@ impl Fusing<'_> {
                     chain.factor = Some(chain.factor.unwrap_or(1.) * factor);
                 }
                 Operation::Add if residual.is_none() => {
-                    let other = layer.inputs.iter().find(|value| value.index() != last + 1);
+                    let other = layer.inputs.iter().find(|&&value| value != output);
                     // Only what is computed before this node is there to be added.
-                    match other.filter(|other| other.index() <= start) {
+                    match other.filter(|other| other.layer().is_none_or(|layer| layer < start)) {
                         Some(&other) => chain.finish.residual = Some(self.tensor(other)),
                         None => break,
                     }
@@ -294,15 +305,11 @@ impl Fusing<'_> {
         let Some(&last) = chain.layers.last() else {
             return;
         };
+        let output = Value::of_layer(last);
         let squeezes = |gate: &&Gate| {
-            let reads_it = |layer: usize| {
-                let inputs = &self.layers.as_slice()[layer].inputs;
-                inputs
-                    .first()
-                    .is_some_and(|value| value.index() == last + 1)
-            };
-            let scale = gate.first + Gate::LAYERS - 1;
-            reads_it(gate.first) && reads_it(scale) && self.readers[last + 1] == [gate.first, scale]
+            let ends = [gate.first, gate.first + Gate::LAYERS - 1];
+            ends.map(|end| self.layers.as_slice()[end].inputs.first()) == [Some(&output); 2]
+                && self.readers[output.index()] == ends.map(Reader::Layer)
         };
         let Some(gate) = self.layers.gates().iter().find(squeezes) else {
             return;
@@ -327,9 +334,13 @@ impl Fusing<'_> {
         };
         expand.finish.activation = Some(Activation::Sigmoid);
         let weights = expand.weights(fc2);
-        self.push(expand, relu + 1, Work::Linear { weights });
+        self.push(
+            expand,
+            Value::of_layer(relu).index(),
+            Work::Linear { weights },
+        );
 
-        chain.finish.gate = Some(sigmoid + 1);
+        chain.finish.gate = Some(Value::of_layer(sigmoid).index());
         chain.layers.push(scale);
         self.follow(index, chain);
     }

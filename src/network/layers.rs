@@ -1,20 +1,35 @@
 //! Description to named layers: the list, and the words its wiring is written in.
 
+use std::collections::HashSet;
+
 use super::geometry::{Padding, Window};
 use super::operation::{Activation, Conv};
 use super::{Convention, Network, Operation, SqueezeWidth};
 
 /// A value of the network: its input, or a layer's output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Value(usize);
 
 impl Value {
     /// What goes into the network.
     pub const INPUT: Self = Self(0);
 
-    /// 0 for the input, n + 1 for the output of layer n.
+    /// The output of the layer at that index of the list.
     #[must_use]
-    pub fn index(self) -> usize {
+    pub const fn of_layer(index: usize) -> Self {
+        Self(index + 1)
+    }
+
+    /// The index of the layer whose output this is; `None` for the network's input.
+    #[must_use]
+    pub const fn layer(self) -> Option<usize> {
+        self.0.checked_sub(1)
+    }
+
+    /// Its place in a table of all values: the input comes first, then the layers' outputs in
+    /// their order. A table has one place more than there are layers.
+    #[must_use]
+    pub const fn index(self) -> usize {
         self.0
     }
 }
@@ -151,7 +166,24 @@ impl Layers {
     /// The layer whose output `value` is; none of the network's input.
     #[must_use]
     pub fn maker(&self, value: Value) -> Option<&Layer> {
-        self.list.get(value.0.checked_sub(1)?)
+        self.list.get(value.layer()?)
+    }
+
+    /// For each layer, the values that it is the last to read.
+    #[must_use]
+    pub fn last_reads(&self) -> Vec<Vec<Value>> {
+        let mut read_later = HashSet::new();
+        let mut last_reads: Vec<Vec<Value>> = self
+            .list
+            .iter()
+            .rev()
+            .map(|layer| {
+                let inputs = layer.inputs.iter().copied();
+                inputs.filter(|&value| read_later.insert(value)).collect()
+            })
+            .collect();
+        last_reads.reverse();
+        last_reads
     }
 
     /// The SE blocks, in order.
@@ -229,7 +261,7 @@ impl Layers {
             operation,
             inputs: inputs.to_vec(),
         });
-        Value(self.list.len())
+        Value::of_layer(self.list.len() - 1)
     }
 
     pub(crate) fn channels_of(&self, value: Value) -> usize {

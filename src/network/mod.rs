@@ -17,6 +17,8 @@ pub use convention::Convention;
 pub use layers::{Layer, Layers, Value};
 pub use operation::{Activation, Layout, Operation, Parameter, Shape};
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::error::Result;
@@ -34,10 +36,10 @@ use crate::image::Preprocessing;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Network {
-    /// The catalogue's name for it.
-    pub name: &'static str,
+    /// The catalogue's name for it, or that of the file it comes from.
+    pub name: Cow<'static, str>,
     /// One line for people.
-    pub summary: &'static str,
+    pub summary: Cow<'static, str>,
     /// The code base whose arithmetic it follows.
     pub convention: Convention,
     /// What goes in.

@@ -29,7 +29,7 @@ impl Trace {
     /// The shape of a value: of the input or of a layer's output.
     #[must_use]
     pub fn shape(&self, value: Value) -> Option<Shape> {
-        match value.index().checked_sub(1) {
+        match value.layer() {
             None => Some(self.input),
             Some(layer) => Some(self.layers.get(layer)?.output),
         }

@@ -1,7 +1,7 @@
 //! What candle takes for the values of a network.
 
 use crate::network::trace::Trace;
-use crate::network::{Layers, Operation};
+use crate::network::{Layers, Operation, Value};
 
 /// Numbers that candle on the CPU has in memory at one time at most, weights aside: values that
 /// are still to be read, and what a layer needs besides them while it is computed. `None` where
@@ -13,26 +13,15 @@ use crate::network::{Layers, Operation};
 #[must_use]
 pub fn most_numbers(layers: &Layers, trace: &Trace) -> Option<u64> {
     let list = layers.as_slice();
-    let numbers = |index: usize| -> Option<u64> {
-        let shape = match index.checked_sub(1) {
-            None => trace.input,
-            Some(layer) => trace.layers.get(layer)?.output,
-        };
-        u64::try_from(shape.elements()?).ok()
-    };
-    let mut last_read = vec![None; list.len() + 1];
-    for (index, layer) in list.iter().enumerate() {
-        for value in &layer.inputs {
-            last_read[value.index()] = Some(index);
-        }
-    }
-    let mut live = numbers(0)?;
+    let numbers =
+        |value: Value| -> Option<u64> { u64::try_from(trace.shape(value)?.elements()?).ok() };
+    let mut live = numbers(Value::INPUT)?;
     let mut most = live;
-    for (index, layer) in list.iter().enumerate() {
-        let output = numbers(index + 1)?;
+    for (index, (layer, last_reads)) in list.iter().zip(layers.last_reads()).enumerate() {
+        let output = numbers(Value::of_layer(index))?;
         let mut touched = output;
-        for value in &layer.inputs {
-            touched = touched.checked_add(numbers(value.index())?)?;
+        for &value in &layer.inputs {
+            touched = touched.checked_add(numbers(value)?)?;
         }
         let mut beside = touched.checked_mul(2)?;
         if let Operation::Conv(conv) = layer.operation
@@ -46,10 +35,8 @@ pub fn most_numbers(layers: &Layers, trace: &Trace) -> Option<u64> {
         }
         live = live.checked_add(output)?;
         most = most.max(live.checked_add(beside)?);
-        for (value, last) in last_read.iter().enumerate() {
-            if *last == Some(index) {
-                live = live.saturating_sub(numbers(value)?);
-            }
+        for value in last_reads {
+            live = live.saturating_sub(numbers(value)?);
         }
     }
     Some(most)

@@ -7,7 +7,7 @@ use super::{
     AdaptiveAveragePool2d, AveragePool2d, BatchNorm, Conv2d, MaxPool2d, SqueezeExcitation,
 };
 use crate::network::layers::Gate;
-use crate::network::{Activation, Layer, Layers, Network, Operation};
+use crate::network::{Activation, Layer, Layers, Network, Operation, Value};
 
 /// A network of the catalogue as a candle module.
 ///
@@ -31,8 +31,8 @@ use crate::network::{Activation, Layer, Layers, Network, Operation};
 pub struct SeNet {
     layers: Layers,
     steps: Vec<Step>,
-    /// For each value, the last layer that reads it.
-    last_use: Vec<usize>,
+    /// For each layer, the values that it is the last to read.
+    last_reads: Vec<Vec<Value>>,
     dtype: DType,
     device: Device,
 }
@@ -89,11 +89,10 @@ impl SeNet {
             steps.push(Step { first, module });
             first += count;
         }
-        let last_use = last_use(&layers);
         Ok(Self {
+            last_reads: layers.last_reads(),
             layers,
             steps,
-            last_use,
             dtype: vb.dtype(),
             device: vb.device().clone(),
         })
@@ -153,11 +152,9 @@ impl SeNet {
                     (output, step.first + Gate::LAYERS)
                 }
             };
-            values[end] = Some(output);
-            for value in list[step.first..end].iter().flat_map(|layer| &layer.inputs) {
-                if self.last_use[value.index()] < end {
-                    values[value.index()] = None;
-                }
+            values[Value::of_layer(end - 1).index()] = Some(output);
+            for value in self.last_reads[step.first..end].iter().flatten() {
+                values[value.index()] = None;
             }
         }
         values
@@ -232,14 +229,4 @@ impl Leaf {
             Self::Concat => Tensor::cat(inputs, 1),
         }
     }
-}
-
-fn last_use(layers: &Layers) -> Vec<usize> {
-    let mut last_use = vec![usize::MAX; layers.as_slice().len() + 1];
-    for (index, layer) in layers.as_slice().iter().enumerate() {
-        for value in &layer.inputs {
-            last_use[value.index()] = index;
-        }
-    }
-    last_use
 }

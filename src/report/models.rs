@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -17,7 +18,7 @@ pub struct Models {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Model {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The input it is made for, `[C, H, W]`.
     pub input: [usize; 3],
     /// Trainable numbers.
@@ -33,7 +34,7 @@ pub struct Model {
     /// Whether its weights are inside the program.
     pub embedded: bool,
     /// One line for people.
-    pub summary: &'static str,
+    pub summary: Cow<'static, str>,
 }
 
 /// The heads of a row's cells.
@@ -91,7 +92,7 @@ impl Model {
             ""
         };
         vec![
-            self.name.to_owned(),
+            self.name.to_string(),
             format!("{channels}x{height}x{width}"),
             thousands(self.parameters),
             thousands(self.macs),
@@ -200,7 +201,7 @@ mod tests {
 
     fn written(width: Option<usize>) -> String {
         let model = |name, hub: &[&str], summary| Model {
-            name,
+            name: Cow::Borrowed(name),
             input: [3, 224, 224],
             parameters: 28_088_024,
             macs: 4_091_699_200,
@@ -212,7 +213,7 @@ mod tests {
             hub: hub.iter().map(|&hub| hub.to_owned()).collect(),
             convention: "timm",
             embedded: false,
-            summary,
+            summary: Cow::Borrowed(summary),
         };
         let models = vec![
             model(

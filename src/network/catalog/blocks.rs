@@ -1,5 +1,7 @@
 //! The SE block, alone and in one residual block.
 
+use std::borrow::Cow;
+
 use crate::network::architecture::{
     Architecture, Block, Residual, Shortcut, SqueezeWidth, Strided,
 };
@@ -14,8 +16,8 @@ const FEATURES: Input = Input {
 
 /// The layer alone; [`Network::se_block`] gives it other widths.
 pub const SE_BLOCK: Network = Network {
-    name: "se_block",
-    summary: "the squeeze-and-excitation layer alone, 32 channels squeezed to 16",
+    name: Cow::Borrowed("se_block"),
+    summary: Cow::Borrowed("the squeeze-and-excitation layer alone, 32 channels squeezed to 16"),
     convention: KERAS,
     input: FEATURES,
     classes: None,
@@ -29,8 +31,8 @@ pub const SE_BLOCK: Network = Network {
 /// The published `SEBottleneck` example. The published code takes a stride, but
 /// adds the unstrided input to the result, so only a stride of 1 can work.
 pub const SE_BOTTLENECK: Network = Network {
-    name: "se_bottleneck",
-    summary: "one bottleneck with an SE block and convolutions with bias; stride 1",
+    name: Cow::Borrowed("se_bottleneck"),
+    summary: Cow::Borrowed("one bottleneck with an SE block and convolutions with bias; stride 1"),
     convention: Convention {
         conv_bias: true,
         ..KERAS

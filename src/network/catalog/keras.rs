@@ -35,10 +35,9 @@ const CIFAR_GATED: ResNet = ResNet {
 };
 
 const fn cifar(name: &'static str, summary: &'static str, resnet: ResNet) -> Network {
-    Network {
-        classes: Some(10),
-        ..imagenet(name, summary, KERAS, Architecture::ResNet(resnet)).sized(32)
-    }
+    let mut network = imagenet(name, summary, KERAS, Architecture::ResNet(resnet)).sized(32);
+    network.classes = Some(10);
+    network
 }
 
 pub(super) const NETWORKS: &[Network] = &[

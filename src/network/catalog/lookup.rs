@@ -86,7 +86,7 @@ pub fn understand(name: &str) -> Result<Named> {
     let is_spelling = bare
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "-_ ()".contains(c));
-    match networks().find(|network| fold(network.name) == folded) {
+    match networks().find(|network| fold(&network.name) == folded) {
         Some(network) if is_spelling => Ok(Named {
             network,
             note: Some(format!(
@@ -159,7 +159,7 @@ fn of_two_code_bases(name: &str) -> Option<(&'static str, &'static str)> {
     let rest = name.strip_prefix("se_")?;
     let called = |name: String| {
         let network = networks().find(|network| network.name == name)?;
-        Some(network.name)
+        Some(network.name.as_ref())
     };
     Some((
         called(format!("legacy_se{rest}"))?,
@@ -181,15 +181,15 @@ fn likeliest(name: &str) -> String {
     let folded = fold(name);
     let nearest = networks().min_by_key(|network| {
         (
-            distance(name, &folded, network.name),
-            Reverse(alike(&folded, &fold(network.name))),
+            distance(name, &folded, &network.name),
+            Reverse(alike(&folded, &fold(&network.name))),
             network.published.tags.is_empty(),
         )
     });
     match nearest {
         // Further apart than that, two names share little more than their length.
         Some(network)
-            if distance(name, &folded, network.name) <= EDIT * fold(network.name).len() / 3 =>
+            if distance(name, &folded, &network.name) <= EDIT * fold(&network.name).len() / 3 =>
         {
             format!("did you mean `{}`?", network.name)
         }
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn no_two_networks_are_one_when_folded() {
-        let mut folded: Vec<String> = networks().map(|network| fold(network.name)).collect();
+        let mut folded: Vec<String> = networks().map(|network| fold(&network.name)).collect();
         let count = folded.len();
         folded.sort_unstable();
         folded.dedup();
@@ -276,8 +276,8 @@ mod tests {
     #[test]
     fn the_catalogues_own_names_need_no_note() {
         for network in networks() {
-            let named = understand(network.name).unwrap();
-            assert_eq!((named.network.name, named.note), (network.name, None));
+            let named = understand(&network.name).unwrap();
+            assert_eq!((&named.network.name, named.note), (&network.name, None));
         }
     }
 

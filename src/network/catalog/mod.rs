@@ -8,6 +8,8 @@ mod lookup;
 mod timm;
 mod vgg;
 
+use std::borrow::Cow;
+
 pub use blocks::{SE_BLOCK, SE_BOTTLENECK};
 pub use lookup::{Named, find, understand};
 
@@ -45,8 +47,8 @@ const fn imagenet(
     architecture: Architecture,
 ) -> Network {
     Network {
-        name,
-        summary,
+        name: Cow::Borrowed(name),
+        summary: Cow::Borrowed(summary),
         convention,
         input: Input {
             channels: 3,
@@ -106,61 +108,47 @@ const fn deep(channels: [usize; 3], pool: StemPool) -> Stem {
 
 /// What a row may add to its network.
 impl Network {
-    const fn sized(self, side: usize) -> Self {
-        let input = Input {
-            height: side,
-            width: side,
-            ..self.input
-        };
-        Self { input, ..self }
+    const fn sized(mut self, side: usize) -> Self {
+        self.input.height = side;
+        self.input.width = side;
+        self
     }
 
     /// Says what timm's evaluation at the network's own size keeps of an image, and how it is
     /// resized.
-    const fn cropped(self, crop_pct: f64, interpolation: Interpolation) -> Self {
+    const fn cropped(mut self, crop_pct: f64, interpolation: Interpolation) -> Self {
         let size = [self.input.height, self.input.width];
         let (mean, std) = (IMAGENET_MEAN, IMAGENET_STD);
-        let evaluation = Some(Preprocessing::timm(
+        self.evaluation = Some(Preprocessing::timm(
             size,
             crop_pct,
             interpolation,
             mean,
             std,
         ));
-        Self { evaluation, ..self }
+        self
     }
 
     /// Says that pixels go in from -1 to 1, not by the mean and deviation of `ImageNet`.
-    const fn centred(self) -> Self {
-        let evaluation = match self.evaluation {
-            Some(evaluation) => Some(Preprocessing {
-                mean: [0.5; 3],
-                std: [0.5; 3],
-                ..evaluation
-            }),
-            None => None,
-        };
-        Self { evaluation, ..self }
+    const fn centred(mut self) -> Self {
+        if let Some(evaluation) = &mut self.evaluation {
+            evaluation.mean = [0.5; 3];
+            evaluation.std = [0.5; 3];
+        }
+        self
     }
 
-    const fn on_hub(self, tags: &'static [&'static str]) -> Self {
-        let published = Published {
-            tags,
-            ..self.published
-        };
-        Self { published, ..self }
+    const fn on_hub(mut self, tags: &'static [&'static str]) -> Self {
+        self.published.tags = tags;
+        self
     }
 
-    const fn top1(self, percent: f64, size: usize, source: &'static str) -> Self {
-        let top1 = Some(Top1 {
+    const fn top1(mut self, percent: f64, size: usize, source: &'static str) -> Self {
+        self.published.top1 = Some(Top1 {
             percent,
             size,
             source,
         });
-        let published = Published {
-            top1,
-            ..self.published
-        };
-        Self { published, ..self }
+        self
     }
 }
