@@ -470,3 +470,71 @@ fn a_wrong_convention_is_named_at_the_first_layer_it_touches() {
         assert_eq!(padding.as_deref(), Some(first_strided), "{name}");
     }
 }
+
+#[test]
+fn parity_names_the_first_layer_that_differs_and_ends_with_1() {
+    const CASE: &str = "tests/fixtures/se_bottleneck";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let good = format!("{CASE}/weights.safetensors");
+    let mut tensors = candle_core::safetensors::load(&good, &Device::Cpu).unwrap();
+    let changed = (&tensors["conv2.kernel"] * 1.01).unwrap();
+    tensors.insert("conv2.kernel".to_owned(), changed);
+    let metadata = HashMap::from([("network".to_owned(), "se_bottleneck".to_owned())]);
+    safetensors::serialize_to_file(tensors, Some(metadata), &path).unwrap();
+
+    let reference = format!("{CASE}/reference.safetensors");
+    let file = path.to_str().unwrap();
+    let parity = |file: &str, flags: &[&str]| {
+        let flags = [
+            &["parity", "--weights", file, "--reference", &reference],
+            flags,
+        ]
+        .concat();
+        Command::cargo_bin("senet")
+            .unwrap()
+            .args(flags)
+            .output()
+            .unwrap()
+    };
+    // The engine has the value of the rectifier that its convolution ends with; candle has both.
+    for (engine, first) in [("cpu", "relu2"), ("candle", "conv2")] {
+        let table = parity(file, &["--engine", engine]);
+        assert_eq!(table.status.code(), Some(1));
+        let stdout = String::from_utf8(table.stdout).unwrap();
+        let expected = format!("different, first at `{first}` (atol 1e-7, rtol 1e-5)");
+        assert!(stdout.contains(&expected), "{stdout}");
+
+        let json = parity(file, &["--engine", engine, "--format", "json"]);
+        assert_eq!(json.status.code(), Some(1));
+        let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+        assert_eq!(report["passed"], false);
+        assert_eq!(report["engine"], engine);
+        assert_eq!(report["first_divergence"], first);
+        for (layer, passed) in [("relu1", true), (first, false)] {
+            let layers = report["layers"].as_array().unwrap();
+            let found = layers.iter().find(|found| found["name"] == layer).unwrap();
+            assert_eq!(found["passed"], passed, "{layer}");
+            for number in ["max_abs", "max_rel", "cosine"] {
+                assert!(found[number].is_f64(), "{number}");
+            }
+        }
+        let not_compared = report["folded"].as_array().unwrap();
+        assert_eq!(
+            not_compared.is_empty(),
+            engine == "candle",
+            "{not_compared:?}"
+        );
+        let coverage = &report["coverage"];
+        let all = coverage["layers"] == coverage["of_layers"];
+        assert_eq!(all, engine == "candle", "{coverage}");
+    }
+
+    let equal = parity(&good, &["--format", "json"]);
+    let report: serde_json::Value = serde_json::from_slice(&equal.stdout).unwrap();
+    assert_eq!(
+        (equal.status.code(), &report["passed"]),
+        (Some(0), &true.into())
+    );
+    assert!(report["first_divergence"].is_null());
+}

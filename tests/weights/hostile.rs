@@ -2,13 +2,6 @@
 //! fixed seed: whatever they hold, nothing panics, and no text of theirs decides how long a
 //! message is, begins a line of its own or steers a terminal.
 
-#![cfg(feature = "cli")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on fails"
-)]
-
 use std::collections::HashMap;
 use std::error::Error;
 use std::fs;
@@ -21,10 +14,11 @@ use senet::checkpoint::{Reference, Weights};
 use senet::network::catalog;
 use serde_json::{Map, Value, json};
 
+use super::CAT;
+
 const WEIGHTS: &str = "tests/fixtures/se_block/weights.safetensors";
 const DUMP: &str = "tests/fixtures/se_block/reference.safetensors";
 const SHIPPED: &str = "weights/seresnet20.safetensors";
-const CAT: &str = "tests/images/photos/cat.jpg";
 
 /// The most bytes of a message.
 const LONGEST: usize = 4096;

@@ -1,13 +1,10 @@
 //! One image never ends a run, whatever it claims and however little memory there is.
 
-#![cfg(feature = "cli")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 
-const CAT: &str = "tests/images/photos/cat.jpg";
+use super::CAT;
 
 /// A PNG that is whole and says that it has so many gray pixels, which take a thousandth as much.
 fn bomb(folder: &Path, name: &str, width: u32, height: u32) -> PathBuf {

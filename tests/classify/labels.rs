@@ -1,14 +1,11 @@
 //! `--labels`: one line a class.
 
-#![cfg(feature = "cli")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::io::Write;
 use std::path::Path;
 
 use assert_cmd::Command;
 
-const CAT: &str = "tests/images/photos/cat.jpg";
+use super::CAT;
 
 /// What the program writes with these labels, and what it says.
 fn classify(labels: &Path) -> (i32, String, String) {
@@ -27,6 +24,22 @@ fn with(labels: &[u8]) -> (i32, String, String) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(labels).unwrap();
     classify(file.path())
+}
+
+#[test]
+fn labels_come_from_a_file_with_one_for_each_class() {
+    let mut labels = tempfile::NamedTempFile::new().unwrap();
+    for class in 0..10 {
+        writeln!(labels, "class number {class}").unwrap();
+    }
+    let output = Command::cargo_bin("senet")
+        .unwrap()
+        .args(["classify", "--top-k", "1", CAT, "--labels"])
+        .arg(labels.path())
+        .assert()
+        .success();
+    let stdout = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    assert!(stdout.contains("class number 3"), "{stdout}");
 }
 
 #[test]

@@ -1,13 +1,5 @@
 //! Runs that are cut short, begun again or share an output: no row is lost, torn or mixed.
 
-#![cfg(all(unix, feature = "cli"))]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot go on fails"
-)]
-
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -17,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-const CAT: &str = "tests/images/photos/cat.jpg";
+use super::CAT;
 
 fn senet() -> Command {
     Command::new(assert_cmd::cargo::cargo_bin!("senet"))

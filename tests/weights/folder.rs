@@ -1,7 +1,4 @@
-//! Weights in a folder with timm's `config.json`, made from the embedded ones.
-
-#![cfg(feature = "cli")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! Weights in a folder with timm's `config.json`.
 
 use std::fs;
 use std::path::Path;
@@ -9,16 +6,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-const SHIPPED: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/weights/seresnet20.safetensors"
-);
-const CAT: &str = "tests/images/photos/cat.jpg";
-
-fn senet(arguments: &[&str]) -> Output {
-    let mut command = assert_cmd::Command::cargo_bin("senet").unwrap();
-    command.args(arguments).output().unwrap()
-}
+use super::{CAT, SHIPPED, senet};
 
 /// What a folder's config.json says where a test changes nothing: what the metadata of the
 /// embedded weights says, but for what timm does with alpha, 16 bits and orientation.
@@ -430,53 +418,5 @@ fn every_float_type_is_read() {
             dtype == DType::F64 || difference > 0.,
             "{dtype:?} was not read as such"
         );
-    }
-}
-
-/// A file of these bytes with this header.
-fn file_with_header(path: &Path, header: &str, data: &[u8]) {
-    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
-    bytes.extend(header.as_bytes());
-    bytes.extend(data);
-    fs::write(path, bytes).unwrap();
-}
-
-#[test]
-fn hostile_headers_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("w.safetensors");
-    for header in [
-        // Two tensors on the same bytes.
-        r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
-        // One name twice.
-        r#"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"a":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}}"#,
-        // More elements than an address has bits for.
-        r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296,16],"data_offsets":[0,4]}}"#,
-        r#"{"a":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,4]}}"#,
-        // Ends before it starts, or after the file does.
-        r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}"#,
-        r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[18446744073709551612,18446744073709551615]}}"#,
-        r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
-        // Not what it says.
-        r#"{"a":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}}"#,
-        r#"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}"#,
-        "[[[[",
-        "",
-    ] {
-        file_with_header(&path, header, &[0; 4]);
-        let stderr = refusal(&path, &[]);
-        assert!(
-            stderr.contains("is not a whole safetensors file (")
-                || stderr.contains("has a header that is not read: "),
-            "{header}: {stderr}"
-        );
-    }
-    let nested = "[".repeat(1 << 20);
-    file_with_header(&path, &nested, &[]);
-    assert!(refusal(&path, &[]).contains("has a header that is not read: "));
-    for length in [u64::MAX, 1 << 40, 100_000_000, 25_000_001] {
-        fs::write(&path, [&length.to_le_bytes()[..], b"{}"].concat()).unwrap();
-        let expected = format!("its header would have {length} bytes, and may have 25000000");
-        assert!(refusal(&path, &[]).contains(&expected));
     }
 }

@@ -1,0 +1,29 @@
+//! `senet classify`: its rows, where they go, and what ends a run or does not.
+
+#![cfg(feature = "cli")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+#[cfg(unix)]
+mod interrupted;
+mod labels;
+mod memory;
+mod output;
+mod rows;
+
+use assert_cmd::Command;
+
+const PHOTOS: [(&str, &str); 3] = [
+    ("tests/images/photos/cat.jpg", "cat"),
+    ("tests/images/photos/coffee.jpg", "automobile"),
+    ("tests/images/photos/rocket.jpg", "ship"),
+];
+const CAT: &str = PHOTOS[0].0;
+
+fn senet() -> Command {
+    Command::cargo_bin("senet").unwrap()
+}
