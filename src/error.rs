@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::text::{shown, shown_path};
 
-/// The library's result.
+/// A result whose error is the library's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Everything the library refuses. Messages name the file, tensor or value,
@@ -17,7 +17,7 @@ pub enum Error {
     File {
         /// What was tried: `open`, `read`, `write`.
         action: &'static str,
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// Why the system refused.
         source: std::io::Error,

@@ -11,9 +11,9 @@ use std::path::Path;
 /// Whether pipes are read besides regular files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pipes {
-    /// Regular files alone.
+    /// Only regular files are opened.
     Refused,
-    /// Those that this process was started with, too: `<(…)` of a shell and standard input, under
+    /// Pipes that this process was started with, too: `<(…)` of a shell and standard input, under
     /// the names that the system has for what is open. A pipe that lies in a folder is never
     /// waited for.
     Inherited,

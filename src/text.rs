@@ -108,7 +108,7 @@ pub fn shown_bytes(bytes: u64) -> String {
 /// What stands where something was cut.
 const MARK: &str = " …";
 
-/// Bytes of `\u{10ffff}`.
+/// The bytes of the longest escape, `\u{10ffff}`.
 const LONGEST_ESCAPE: usize = 10;
 
 fn cut(text: &str, most: usize) -> String {

@@ -28,12 +28,12 @@ pub struct Cli {
     /// No warnings, notes or progress; errors stay
     #[arg(short, long, global = true, display_order = 900)]
     pub quiet: bool,
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// In lines that stay whole on a terminal of 80 columns.
+/// What exit statuses mean, in lines that stay whole on a terminal of 80 columns.
 const EXIT_STATUS: &str = "\
 Exit status:
     0  done
@@ -52,7 +52,7 @@ const WEIGHTS_TO_NAME: &str =
 const WEIGHTS_OR_DRAWN: &str = "Safetensors file, folder with model.safetensors, or \
                                 hf:OWNER/NAME[@REVISION] [default: drawn at random, the same each time]";
 
-/// In lines of at most 69 columns, which stay whole on a terminal of 80.
+/// What `--weights` takes, in lines of at most 69 columns, which stay whole on a terminal of 80.
 const WEIGHTS_IN_FULL: &str = "\
 Where the weights come from:
   FILE                      a safetensors file
@@ -71,7 +71,7 @@ fn source() -> impl TypedValueParser<Value = Source> {
     OsStringValueParser::new().try_map(Source::parse)
 }
 
-/// The jobs.
+/// The commands of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Images in, labels and probabilities out

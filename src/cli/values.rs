@@ -26,9 +26,9 @@ impl FromStr for Rgb {
 /// Height and width, written `HxW`; one number is both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageSize {
-    /// Rows.
+    /// The number of rows.
     pub height: usize,
-    /// Columns.
+    /// The number of columns.
     pub width: usize,
 }
 
@@ -48,11 +48,11 @@ impl FromStr for ImageSize {
 /// A device, as named on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceName {
-    /// The processor.
+    /// The CPU.
     Cpu,
     /// An NVIDIA GPU by number.
     Cuda(usize),
-    /// Apple's GPU.
+    /// Apple's GPU, by Metal.
     Metal,
 }
 

@@ -45,7 +45,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// So many bytes.
+    /// A budget of `total` bytes.
     #[must_use]
     pub fn new(total: u64) -> Self {
         Self {
@@ -124,7 +124,7 @@ impl Budget {
 }
 
 impl Share<'_> {
-    /// How large it is.
+    /// The size of the whole budget.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes

@@ -126,7 +126,7 @@ fn weighted(from: u32, to: u32, kept: Range<u32>, filter: &Filter) -> Vec<Window
 }
 
 struct Filter {
-    /// How far from its centre it reaches.
+    /// The distance from its centre at which it ends.
     radius: f64,
     /// The weight at a place relative to its centre.
     weight: fn(f64) -> f64,
@@ -155,7 +155,8 @@ fn triangle(x: f64) -> f64 {
     (1.0 - x.abs()).max(0.0)
 }
 
-/// Its two constants are of single precision, as in Pillow, and add up to a little more than 1.
+/// The Hamming window. Its two constants are of single precision, as in Pillow, and add up to a
+/// little more than 1.
 fn hamming(x: f64) -> f64 {
     match x.abs() {
         0.0 => 1.0,

@@ -13,9 +13,9 @@ const MAX_RESIZED: f64 = 2_147_483_647.0;
 /// What becomes of one side of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Side {
-    /// Its length as found.
+    /// The length of the side as found.
     pub(super) found: u32,
-    /// Its length once resized.
+    /// The length of the side once resized.
     pub(super) resized: u32,
     /// The part of the resized side that the crop keeps.
     pub(super) kept: Range<u32>,

@@ -29,7 +29,7 @@ pub struct Pixels<'a> {
     _share: Share<'a>,
 }
 
-/// So often a file may turn out to need more than it did when it was last looked at.
+/// The most times that a file may turn out to need more than when it was last looked at.
 const TRIES: usize = 3;
 
 impl<'a> ImageFile<'a> {
@@ -120,7 +120,7 @@ impl Pixels<'_> {
         self.decoded.damage.as_deref()
     }
 
-    /// 8-bit RGB.
+    /// The pixels, 8-bit RGB.
     #[must_use]
     pub fn into_rgb(self) -> RgbImage {
         self.decoded.pixels

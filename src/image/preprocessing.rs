@@ -33,7 +33,7 @@ pub struct Preprocessing {
     pub crop_pct: f64,
     /// What the resize before the crop does to the aspect ratio.
     pub crop_mode: CropMode,
-    /// The resize's filter.
+    /// The filter that resizes.
     pub interpolation: Interpolation,
     /// What a sample of 0 to 255 is divided by first.
     pub divisor: f64,
@@ -73,7 +73,7 @@ pub enum CropMode {
 pub enum Interpolation {
     /// The nearest sample alone.
     Nearest,
-    /// The triangle filter.
+    /// The triangle filter, of two pixels a side.
     Bilinear,
     /// The Catmull-Rom cubic (a = -0.5).
     Bicubic,
@@ -89,7 +89,7 @@ pub enum Interpolation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChannelOrder {
-    /// Red, green, blue.
+    /// Channels in the order red, green, blue.
     Rgb,
     /// Blue, green, red, as Caffe has it.
     Bgr,

@@ -6,7 +6,7 @@ use super::{Alpha, ChannelOrder, CropMode, Interpolation, Orientation, Preproces
 
 /// Means of red, green and blue over ImageNet, in units of 255.
 pub const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
-/// Their standard deviations.
+/// The standard deviations of ImageNet's channels.
 pub const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 
 /// A well-known way to prepare images.

@@ -104,7 +104,7 @@ fn between(height: usize, width: usize) -> Result<Vec<u8>> {
     Ok(vec![0; 3 * height * width])
 }
 
-/// Each row becomes one with a pixel for each window.
+/// The rows of `samples`, each resized to a pixel for each window.
 fn along_rows(samples: &[u8], row_length: usize, windows: &[Window], resized: &mut [u8]) {
     let resized = resized.chunks_exact_mut(3 * windows.len());
     for (row, resized) in samples.chunks_exact(row_length).zip(resized) {

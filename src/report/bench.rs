@@ -19,27 +19,27 @@ pub struct Bench {
     /// The instructions of the engine cpu.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isa: Option<Isa>,
-    /// Where: `cpu`, `cuda:0`.
+    /// The device: `cpu`, `cuda:0`.
     pub device: String,
     /// Threads that shared the work of the CPU.
     pub threads: usize,
     /// Whether only Winograd's tiles of 2x2 were allowed, by the name that this had as a flag.
     pub exact: bool,
-    /// Of the input, `[N, C, H, W]`.
+    /// The shape of the input, `[N, C, H, W]`.
     pub input_shape: Vec<usize>,
     /// Runs that were measured.
     pub runs: usize,
-    /// To open the weights, or draw them, and bring them into the engine's order.
+    /// The time to open the weights, or draw them, and to pack them.
     pub load_ms: f64,
     /// Part of that to plan alone, on the engine cpu.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_ms: Option<f64>,
-    /// Of an image.
+    /// The time of an image: that of a run over the images of the batch.
     #[serde(flatten)]
     pub image: Spread,
-    /// Of a run, which takes all images of the batch.
+    /// The time of a run, which takes all images of the batch.
     pub run: Spread,
-    /// At the median.
+    /// Images a second, at the median.
     pub images_per_s: f64,
     /// The most memory that the process has had, in bytes, where the system says so.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,12 +52,12 @@ pub struct Bench {
     pub kinds: Vec<Kind>,
 }
 
-/// How long something took in several runs.
+/// The times that something took in several runs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {
-    /// In the middle.
+    /// The median.
     pub median_ms: f64,
-    /// The shortest.
+    /// The shortest time.
     pub min_ms: f64,
     /// Between the first and the third quartile.
     pub spread_ms: f64,
@@ -68,15 +68,15 @@ pub struct Spread {
 pub struct Kind {
     /// The operation of their first layer; for a convolution with its kernel, stride and groups.
     pub kind: String,
-    /// How they are computed.
+    /// The algorithm that computes them.
     pub algorithm: &'static str,
-    /// How many there are.
+    /// The number of steps.
     pub steps: usize,
     /// Multiplications that they do.
     pub macs: u64,
-    /// All of them together, in the median of the runs.
+    /// The time of all of them together, in the median of the runs.
     pub ms: f64,
-    /// Of all kinds' time.
+    /// Its share of all kinds' time.
     pub share: f64,
     /// What it does in a second, of the most that can be done; of Winograd's tiles, whose
     /// transforms take time too, the products alone are counted.

@@ -19,13 +19,13 @@ pub struct Classification {
 /// A class and how likely it is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Class {
-    /// Its number.
+    /// The number of the class.
     pub class: usize,
-    /// Its name, or its number where no names are known.
+    /// The name of the class, or its number where no names are known.
     pub label: String,
     /// Softmax of the logits.
     pub probability: f32,
-    /// The network's output.
+    /// The network's output for the class.
     pub logit: f32,
 }
 

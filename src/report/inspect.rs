@@ -13,13 +13,13 @@ use crate::text::{shown, shown_message, shown_path};
 /// The answer of `senet inspect`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection {
-    /// The weights' file.
+    /// The path of the weights.
     pub file: String,
     /// Bytes of its tensors.
     pub bytes: u64,
     /// Numbers in its tensors.
     pub numbers: u64,
-    /// In the order of their names.
+    /// The tensors in the order of their names.
     pub tensors: Vec<InspectedTensor>,
     /// What the file says of itself.
     pub metadata: BTreeMap<String, String>,
@@ -46,26 +46,26 @@ pub struct Inspection {
 /// A tensor of a file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct InspectedTensor {
-    /// Its name.
+    /// The name of the tensor.
     pub name: String,
     /// The type of its numbers, as safetensors writes it.
     pub dtype: String,
-    /// As the file has it.
+    /// The shape as the file has it.
     pub shape: Vec<usize>,
-    /// Its size.
+    /// The size of its data.
     pub bytes: u64,
-    /// How many of its numbers are NaN.
+    /// The number of its elements that are NaN.
     pub nan: usize,
-    /// How many of its numbers are infinite.
+    /// The number of its elements that are infinite.
     pub infinite: usize,
 }
 
-/// How a file's tensors differ from a network's.
+/// The differences between a file's tensors and a network's.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Differences {
-    /// The network.
+    /// The network that the file is compared with.
     pub network: String,
-    /// The tensors.
+    /// The tensors that differ.
     #[serde(flatten)]
     pub mismatch: Mismatch,
 }

@@ -23,23 +23,23 @@ pub use plan::PlanReport;
 pub use timings::Timings;
 pub use trace::{TraceReport, TraceRow, Values};
 
-/// How a report is written.
+/// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// A table for people.
     Table,
-    /// For programs.
+    /// JSON for programs.
     Json,
 }
 
-/// How rows are written, one an input.
+/// The form of rows, one an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RowFormat {
-    /// For people.
+    /// A table for people.
     Table,
     /// A header, then a line an input.
     Csv,
-    /// One array.
+    /// One array of JSON.
     Json,
     /// One object a line.
     Ndjson,
@@ -68,14 +68,14 @@ impl RowFormat {
     }
 }
 
-/// How the list of networks is written.
+/// The form of the list of networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {
-    /// For people.
+    /// A table for people.
     Table,
-    /// For a page such as the README.
+    /// A table of Markdown, for a page of the documentation.
     Markdown,
-    /// For programs.
+    /// JSON for programs.
     Json,
 }
 

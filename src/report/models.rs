@@ -10,18 +10,18 @@ use crate::network::Top1;
 /// The answer of `senet models`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Models {
-    /// In the catalogue's order.
+    /// The networks in the catalogue's order.
     pub models: Vec<Model>,
 }
 
 /// A network of the catalogue.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Model {
-    /// Its name.
+    /// The name of the network.
     pub name: Cow<'static, str>,
     /// The input it is made for, `[C, H, W]`.
     pub input: [usize; 3],
-    /// Trainable numbers.
+    /// The number of trainable parameters.
     pub parameters: u64,
     /// Multiplies for one such input.
     pub macs: u64,
@@ -60,20 +60,20 @@ const ALIGN: [Align; 8] = [
     Align::Left,
 ];
 
-/// Where a network's name is among a row's cells.
+/// The place of a network's name among a row's cells.
 const NAME: usize = 0;
 
-/// Where it is said what a network is: words, of which the beginning says something, too.
+/// The place of the words that say what a network is, of which the beginning says something, too.
 const SUMMARY: usize = 7;
 
-/// From the column that is wanted most to the one that is missed least.
+/// The columns, from the one that is wanted most to the one that is missed least.
 const BY_IMPORTANCE: [usize; 8] = [NAME, 2, 3, 1, 4, 5, 6, SUMMARY];
 
 /// The least that is worth showing of what a network is.
 const LEAST_SUMMARY: usize = 24;
 
 impl Model {
-    /// Its row; briefly, without saying of which size and whose its accuracy is.
+    /// The network's row; briefly, without saying of which size and whose its accuracy is.
     fn cells(&self, brief: bool) -> Vec<String> {
         let [channels, height, width] = self.input;
         let top1 = match &self.top1 {

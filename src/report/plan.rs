@@ -11,7 +11,7 @@ use crate::cpu::PlanSummary;
 pub struct PlanReport {
     /// The network planned.
     pub network: String,
-    /// Of its input, `[N, C, H, W]`.
+    /// The shape of its input, `[N, C, H, W]`.
     pub input_shape: Vec<usize>,
     /// Whether only Winograd's tiles of 2x2 are allowed, by the name that this had as a flag.
     pub exact: bool,

@@ -15,7 +15,7 @@ const WIDEST: usize = 2 * SHOWN;
 /// Spaces between two columns.
 pub(super) const GAP: usize = 2;
 
-/// How wide each of so many columns is.
+/// The width of each of so many columns.
 pub(super) fn widths(rows: &[Vec<String>], columns: usize) -> Vec<usize> {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
@@ -79,7 +79,7 @@ pub(super) fn thousands(number: u64) -> String {
     text
 }
 
-/// So many of something: `1 thread`, `2 threads`.
+/// A count with its noun: `1 thread`, `2 threads`.
 pub(super) fn counted(count: usize, name: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {name}{plural}")

@@ -6,29 +6,29 @@ use super::table::{self, Align, counted};
 /// on several threads while the network runs: these times are sums over all threads.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Timings {
-    /// How many images there were.
+    /// The number of images.
     pub images: usize,
     /// Threads that prepared images.
     pub threads: usize,
-    /// To open, check and pack the weights, and to plan.
+    /// The time to open, check and pack the weights, and to plan.
     pub load_ms: f64,
-    /// To find the images.
+    /// The time to find the images.
     pub list_ms: f64,
-    /// To read files.
+    /// The time to read files.
     pub read_ms: f64,
-    /// To decode them.
+    /// The time to decode images.
     pub decode_ms: f64,
-    /// To resize, crop and normalise.
+    /// The time to resize, crop and normalise images.
     pub resize_ms: f64,
     /// The network waited so long for its first images.
     pub wait_first_ms: f64,
-    /// And so long for later ones.
+    /// The time that the network waited for later images.
     pub wait_ms: f64,
-    /// The network ran.
+    /// The time that the network ran.
     pub run_ms: f64,
-    /// Rows were written.
+    /// The time that rows were written.
     pub write_ms: f64,
-    /// From the first thing that the program did.
+    /// The time since the first thing that the program did.
     pub total_ms: f64,
 }
 

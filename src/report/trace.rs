@@ -14,15 +14,15 @@ pub struct TraceReport {
     /// What ran it, `cpu` or `candle`, where it was run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<&'static str>,
-    /// Of every shape here.
+    /// The layout of every shape here.
     pub layout: Layout,
-    /// Of the network's input.
+    /// The shape of the network's input.
     pub input_shape: Vec<usize>,
     /// Layers, and groups where folded, in the order of computation.
     pub layers: Vec<TraceRow>,
-    /// Trainable numbers.
+    /// The number of trainable parameters.
     pub parameters: u64,
-    /// Batch norm statistics.
+    /// The number of batch norm statistics.
     pub buffers: u64,
     /// Multiplies of convolutions and linear layers.
     pub macs: u64,
@@ -34,15 +34,15 @@ pub struct TraceReport {
 /// A layer, or a group folded into one row.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TraceRow {
-    /// Canonical name.
+    /// The canonical name of the layer or group.
     pub name: String,
     /// The operation, or `group`.
     pub kind: &'static str,
-    /// Of its output.
+    /// The shape of its output.
     pub output_shape: Vec<usize>,
-    /// Trainable numbers.
+    /// The number of trainable parameters.
     pub parameters: u64,
-    /// Batch norm statistics.
+    /// The number of batch norm statistics.
     pub buffers: u64,
     /// Multiplies of convolutions and linear layers.
     pub macs: u64,
@@ -57,17 +57,17 @@ pub struct TraceRow {
 /// Statistics of a tensor. All but the counts are of its finite values.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Values {
-    /// Smallest.
+    /// The smallest value.
     pub min: f64,
-    /// Largest.
+    /// The largest value.
     pub max: f64,
-    /// Mean.
+    /// The mean of the values.
     pub mean: f64,
     /// Standard deviation, of the population.
     pub std: f64,
-    /// How many are NaN.
+    /// The number of values that are NaN.
     pub nan: usize,
-    /// How many are infinite.
+    /// The number of values that are infinite.
     pub infinite: usize,
 }
 

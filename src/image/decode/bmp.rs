@@ -52,7 +52,7 @@ struct Bitmap<'a> {
     bits: u16,
     coding: Coding,
     colours: Colours<'a>,
-    /// Where the samples begin.
+    /// The offset of the first sample in the file.
     start: usize,
 }
 
@@ -212,7 +212,7 @@ impl<'a> Bitmap<'a> {
         Ok(pixels)
     }
 
-    /// Run lengths.
+    /// The pixels of run-length encoded data.
     fn runs(&self, nibbles: bool) -> Result<RgbImage> {
         let Colours::Palette(palette) = &self.colours else {
             return Err(damaged(NAME, "run lengths without a palette"));
@@ -366,12 +366,12 @@ struct Masks {
 struct Mask {
     bits: u32,
     shift: u32,
-    /// The largest value.
+    /// The largest value that the masked bits can have.
     most: u64,
 }
 
 impl Masks {
-    /// Those of a header without any. A fourth byte means nothing.
+    /// The masks of a header without any. A fourth byte means nothing.
     fn usual(bits: u16) -> Self {
         let rgb = match bits {
             16 => [0x7C00, 0x3E0, 0x1F],
@@ -415,7 +415,7 @@ impl Mask {
         }
     }
 
-    /// Of 255, cut off rather than rounded, as Pillow has it.
+    /// The sample's masked bits as a share of 255, cut off rather than rounded, as Pillow has it.
     fn value(&self, sample: u32) -> u8 {
         let value = (sample & self.bits).checked_shr(self.shift).unwrap_or(0);
         u8::try_from(u64::from(value) * 255 / self.most).unwrap_or(u8::MAX)

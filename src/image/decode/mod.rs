@@ -22,7 +22,7 @@ use super::guard::guarded;
 use crate::error::{Error, Result};
 use crate::text::shown_bytes;
 
-/// How an image is asked for.
+/// What is asked of a decoder besides an image.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// What becomes of transparency, 16-bit samples and orientation.
@@ -54,10 +54,10 @@ pub enum Damage {
     Accept,
 }
 
-/// An image's pixels.
+/// An image once it is decoded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded {
-    /// 8-bit RGB.
+    /// The pixels, 8-bit RGB.
     pub pixels: RgbImage,
     /// What is wrong with the file though it was read: what [`Damage::Accept`] let pass, or what
     /// whole files often have, such as a JPEG's bytes of no known meaning.
@@ -76,9 +76,9 @@ impl Decoded {
 /// What a file says of its image before it is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// Columns, as stored.
+    /// The number of columns, as stored.
     pub width: u32,
-    /// Rows, as stored.
+    /// The number of rows, as stored.
     pub height: u32,
     /// The most bytes that decoding takes at a time besides the file's own: the decoder's
     /// and the RGB pixels.

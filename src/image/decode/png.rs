@@ -74,9 +74,9 @@ const END: [u8; 12] = *b"\0\0\0\0IEND\xAE\x42\x60\x82";
 /// Which checksums have to be right.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Checks {
-    /// Each chunk's up to the last of the pixels, and the pixels' own.
+    /// The checksum of each chunk up to the last of the pixels, and that of the pixels.
     All,
-    /// The pixels' own.
+    /// The checksum of the pixels alone.
     Pixels,
     None,
 }
@@ -84,7 +84,7 @@ enum Checks {
 struct Image {
     size: (u32, u32),
     kind: (ColorType, BitDepth),
-    /// As the file has them, or widened to 8 bits; 16 bits with the high byte first.
+    /// The samples as the file has them, or widened to 8 bits; 16 bits with the high byte first.
     samples: Vec<u8>,
     /// Gray of 16 bits that has no channel for opacity, whether or not a value is transparent.
     gray_key: bool,

@@ -60,7 +60,7 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header> {
 /// made to do harm takes 358 bytes for each of its own, up to all groups of codes that there are.
 fn codes(length: usize) -> u64 {
     const OF_A_BYTE: u64 = 360;
-    /// Those of a picture without groups.
+    /// The least bytes that tables take: those of a picture without groups.
     const FEWEST: u64 = 1 << 20;
     /// 65,536 groups of 5 codes, a table of 1,024 numbers each.
     const MOST: u64 = (1 << 16) * 5 * (4096 + 64);
@@ -255,7 +255,7 @@ impl<'a> Picture<'a> {
     }
 }
 
-/// Names and contents.
+/// The chunks of a file, by name and content.
 #[derive(Clone)]
 struct Chunks<'a>(&'a [u8]);
 

@@ -42,7 +42,7 @@ pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Decoded> {
     Ok(Decoded { pixels, damage })
 }
 
-/// How the camera was held, as far as it said so.
+/// The turn that undoes how the camera was held, as far as it said so.
 fn turn(bytes: &[u8]) -> Turn {
     markers::exif(bytes)
         .and_then(Turn::from_exif_chunk)

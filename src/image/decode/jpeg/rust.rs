@@ -33,7 +33,7 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header> {
     })
 }
 
-/// Two blocks.
+/// Sides are padded to a multiple of so many pixels at most: two blocks.
 const MOST_PADDING: u32 = 16;
 
 pub(super) fn decode(bytes: &[u8], _: Damage) -> Result<(RgbImage, Option<String>)> {
@@ -67,7 +67,7 @@ struct Frame<'a> {
     marker: u8,
     width: u16,
     height: u16,
-    /// Each an id, two sampling factors, and the number of a table.
+    /// The components: an id, two sampling factors, and the number of a table.
     components: &'a [[u8; 3]],
     /// Whether the first scan has all components.
     one_scan: bool,
@@ -210,7 +210,8 @@ mod tests {
         }
     }
 
-    /// Of 1,500 pieces of subsampled photographs the worst was off by 7.
+    /// The most that a sample may be off: 7 was the worst of 1,500 pieces of subsampled
+    /// photographs.
     #[cfg(feature = "libjpeg")]
     const ROUNDING: u8 = 7;
 

@@ -29,7 +29,7 @@ enum Kind {
 /// What a pixel's opacity has to do with its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opacity {
-    /// Nothing.
+    /// The colour is as it is without any opacity.
     Separate,
     /// The colour has been multiplied with it.
     Multiplied,

@@ -72,7 +72,7 @@ enum State {
     PackBits,
     Lzw {
         decoder: decode::Decoder,
-        /// For the codes that came before TIFF 6: the lowest bit first, as in GIF.
+        /// A decoder of the codes that came before TIFF 6: the lowest bit first, as in GIF.
         old_decoder: decode::Decoder,
     },
     Deflate(Decompress),
@@ -151,7 +151,7 @@ impl Decompressor {
 /// levels but the three highest.
 const LARGEST_WINDOW: u64 = 8 << 20;
 
-/// Of data that ends before a strip or tile is whole.
+/// What is said of data that ends before a strip or tile is whole.
 pub(super) const TOO_SHORT: &str = "the data of a strip or tile ends before it is whole";
 
 /// Runs of one byte, and stretches of bytes as they are.

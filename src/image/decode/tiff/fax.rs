@@ -8,15 +8,15 @@ use fax::{BitReader, Color};
 
 use super::compression::TOO_SHORT;
 
-/// How rows are coded.
+/// The coding of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
-    /// Each by itself, from a multiple of so many bits on.
+    /// Every row is coded by itself, from a multiple of `align` bits on.
     Rows { align: usize },
     /// Each after an end-of-line code, by itself or, where a bit after that code says so, by the
     /// row above.
     Group3 { two_dimensional: bool },
-    /// Each by the row above.
+    /// Every row is coded by the row above.
     Group4,
 }
 
@@ -139,7 +139,7 @@ impl Fax {
     }
 }
 
-/// Of a row, more than which libtiff refuses, too.
+/// The most changes of colour in a row; libtiff refuses more, too.
 fn most_changes(width: u32) -> usize {
     2 * width as usize + 2
 }

@@ -10,7 +10,8 @@ const SAMPLES_PER_PIXEL: u16 = 277;
 const PLANAR_CONFIGURATION: u16 = 284;
 const SAMPLE_FORMAT: u16 = 339;
 
-/// Of a pixel, as in Pillow. A file of a few bytes may claim 65,535, and work grows with them.
+/// The most samples of a pixel, as in Pillow. A file of a few bytes may claim 65,535, and work
+/// grows with them.
 const MOST_SAMPLES: u16 = 6;
 
 /// How pixels are made of samples.

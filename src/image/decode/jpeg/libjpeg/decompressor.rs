@@ -54,12 +54,12 @@ pub(super) struct Component {
     pub(super) rows: u32,
 }
 
-/// How rows come out.
+/// The colours in which rows come out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Output {
-    /// Of one or three components.
+    /// Three samples a pixel, of an image of one or three components.
     Rgb,
-    /// Of four.
+    /// Four samples a pixel, of an image of four components.
     Cmyk,
 }
 
@@ -77,7 +77,7 @@ impl Output {
 pub(super) struct Limits {
     /// Bytes that the library may allocate.
     pub(super) memory: u64,
-    /// How often the whole image may be gone over.
+    /// The most scans that may go over the whole image.
     pub(super) scans: u64,
 }
 
@@ -115,7 +115,7 @@ struct Watch<'a> {
 struct Stopped;
 
 impl<'a> Decompressor<'a> {
-    /// Reads the header.
+    /// A decompressor that has read the header of `bytes`.
     pub(super) fn open(bytes: &'a [u8], damage: Damage) -> Result<Self, Fault> {
         let watch = Watch {
             bytes,

@@ -30,7 +30,7 @@ const WEBCAM_PADDING: u32 = 16;
 /// What is wrong with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// Its data stops before its end marker.
+    /// The data stops before the end marker.
     End,
     /// Reading it would take too long for what it holds.
     Scans,
@@ -41,11 +41,11 @@ pub(super) enum Fault {
 /// A message of the library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Message {
-    /// `JERR_…` or `JWRN_…`.
+    /// The library's code, `JERR_…` or `JWRN_…`.
     pub(super) code: J_MESSAGE_CODE,
     /// The first of the numbers in its text, where there are any.
     pub(super) number: u32,
-    /// The second.
+    /// The second of the numbers in its text: in some texts, a marker.
     pub(super) marker: u8,
 }
 
@@ -131,7 +131,7 @@ impl Message {
 }
 
 impl Fault {
-    /// In words, where the file is read all the same.
+    /// The fault in words, of a file that is read all the same.
     pub(super) fn words(self) -> String {
         match self {
             Self::End => "the data stops before its end marker".to_owned(),
@@ -140,7 +140,7 @@ impl Fault {
         }
     }
 
-    /// Of a file that is not read.
+    /// The error of a file that is not read because of it.
     pub(super) fn error(self) -> Error {
         let Self::Message(message) = self else {
             return damaged(NAME, &self.words());
@@ -166,7 +166,7 @@ impl Fault {
         }
     }
 
-    /// Of a number of components of which none knows the colours.
+    /// The error of an image whose number of components says nothing of their colours.
     pub(super) fn components(count: impl Display) -> Error {
         unsupported(NAME, &format!("{count} components, expected 1, 3 or 4"))
     }

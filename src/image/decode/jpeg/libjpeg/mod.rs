@@ -15,7 +15,7 @@ use crate::image::decode::{Damage, Header};
 /// Scans beyond which a file is no picture but an attempt to keep a program busy. Encoders write
 /// some ten; libvips draws the same line.
 const MOST_SCANS: u64 = 100;
-/// The same of images of which so many would take a minute.
+/// The most scans of an image so large that [`MOST_SCANS`] of them would take a minute.
 const MOST_SCANS_OF_LARGE: u64 = 20;
 /// Blocks to go over in a few seconds.
 const MOST_BLOCKS: u64 = 1 << 26;
@@ -83,7 +83,7 @@ fn output(frame: &Frame) -> Result<Output> {
     }
 }
 
-/// How often the whole of an image may be gone over.
+/// The most scans that may go over an image of this size.
 fn most_scans(frame: &Frame) -> u64 {
     let blocks = |component: &Component| u64::from(component.columns) * u64::from(component.rows);
     let blocks: u64 = frame.components.iter().map(blocks).sum();
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::image::decode::jpeg::tests::files;
 
-    /// Of so many files, one: under valgrind all of them take minutes.
+    /// One of so many files is decoded: under valgrind all of them take minutes.
     const ONE_OF: usize = 12;
 
     #[test]
