@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes the README's table of networks anew, as `senet models --format markdown` prints it.
+# Writes the table of networks in docs/networks.md anew, as `senet models --format markdown` prints it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,4 +10,4 @@ target/release/senet models --format markdown >"$table"
 sed --in-place --expression "/^<!-- senet models /,/^<!-- end -->/ {
     /^<!-- senet models /r $table
     /^|/d
-}" README.md
+}" docs/networks.md

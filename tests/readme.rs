@@ -1,22 +1,24 @@
-//! The README shows what the program prints: every run of it there is repeated.
+//! The README and the pages of `docs` show what the program prints: every run of it there is
+//! repeated.
 
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 
-/// A command of a README and the output shown below it.
+/// A command of a page and the output shown below it.
 struct Example {
     command: String,
     expected: Vec<String>,
 }
 
-fn examples(readme: &str) -> Vec<Example> {
+fn examples(page: &str) -> Vec<Example> {
     let mut examples: Vec<Example> = Vec::new();
     let mut in_console = false;
-    for line in readme.lines() {
+    for line in page.lines() {
         match line {
             "```console" => in_console = true,
             "```" => in_console = false,
@@ -48,74 +50,102 @@ fn without_rounding(line: &str) -> String {
     }
 }
 
-#[test]
-fn the_readme_shows_what_the_program_prints() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = std::fs::read_to_string(path).unwrap();
-    let examples = examples(&readme);
-    let mut run = 0;
-    for example in &examples {
-        // The build commands of the README are not the program's.
-        let Some(arguments) = example
-            .command
-            .strip_prefix("senet ")
-            .or_else(|| example.command.strip_prefix("cargo run --release -- "))
-        else {
-            continue;
-        };
-        let output = Command::cargo_bin("senet")
-            .unwrap()
-            .args(arguments.split_whitespace())
-            .output()
-            .unwrap();
-        let mut printed = String::from_utf8(output.stdout).unwrap();
-        printed += &String::from_utf8(output.stderr).unwrap();
-        let printed: Vec<String> = printed.lines().map(without_rounding).collect();
-        let expected: Vec<String> = example
-            .expected
-            .iter()
-            .map(|line| without_rounding(line))
-            .collect();
-        assert_eq!(printed, expected, "$ {}", example.command);
-        run += 1;
+/// The README and the pages of `docs`.
+fn pages() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages = vec![root.join("README.md")];
+    for entry in fs::read_dir(root.join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            pages.push(path);
+        }
     }
-    assert_eq!(run, 6, "the README shows six runs of the program");
+    pages
+}
+
+/// What the program prints, on standard output and after it on standard error.
+fn printed(arguments: &str) -> String {
+    let mut senet = Command::cargo_bin("senet").unwrap();
+    let output = senet.args(arguments.split_whitespace()).output().unwrap();
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
+
+#[test]
+fn the_documentation_shows_what_the_program_prints() {
+    let mut run = 0;
+    for path in pages() {
+        for example in examples(&fs::read_to_string(&path).unwrap()) {
+            // The build commands of the README are not the program's.
+            let Some(arguments) = example
+                .command
+                .strip_prefix("senet ")
+                .or_else(|| example.command.strip_prefix("cargo run --release -- "))
+            else {
+                continue;
+            };
+            let printed = printed(arguments);
+            let printed: Vec<String> = printed.lines().map(without_rounding).collect();
+            let expected: Vec<String> = example
+                .expected
+                .iter()
+                .map(|line| without_rounding(line))
+                .collect();
+            let page = path.display();
+            assert_eq!(printed, expected, "{page}: $ {}", example.command);
+            run += 1;
+        }
+    }
+    assert_eq!(run, 10, "the documentation shows ten runs of the program");
 }
 
 /// What this network's plan says is the same whatever the instructions, which it names.
 #[test]
-fn the_plan_in_the_readme_is_the_engines() {
-    let readme = include_str!("../README.md");
+fn the_plan_in_the_documentation_is_the_engines() {
+    let page = include_str!("../docs/commands.md");
     let command = "senet trace se_bottleneck --plan --threads 2\n\n";
-    let (_, rest) = readme.split_once(command).unwrap();
+    let (_, rest) = page.split_once(command).unwrap();
     let (shown, _) = rest.split_once("```").unwrap();
-    let output = Command::cargo_bin("senet")
-        .unwrap()
-        .args(command.split_whitespace().skip(1))
-        .output()
-        .unwrap();
-    let printed = String::from_utf8(output.stdout).unwrap();
     let of_any = |text: &str| -> Vec<String> {
         let lines = text.lines().filter(|line| !line.starts_with("engine"));
         lines.map(str::to_owned).collect()
     };
-    assert_eq!(of_any(&printed), of_any(shown));
+    assert_eq!(
+        of_any(&printed("trace se_bottleneck --plan --threads 2")),
+        of_any(shown)
+    );
 }
 
 #[test]
-fn the_table_of_networks_in_the_readme_is_the_catalogues() {
-    let readme = include_str!("../README.md");
-    let (_, rest) = readme
+fn the_table_of_networks_is_the_catalogues() {
+    let page = include_str!("../docs/networks.md");
+    let (_, rest) = page
         .split_once("<!-- senet models --format markdown -->\n")
         .unwrap();
     let (table, _) = rest.split_once("<!-- end -->").unwrap();
-    let mut senet = Command::cargo_bin("senet").unwrap();
-    let output = senet.args(["models", "--format", "markdown"]).output();
-    let printed = String::from_utf8(output.unwrap().stdout).unwrap();
     assert_eq!(
-        table, printed,
+        table,
+        printed("models --format markdown"),
         "`scripts/update_networks.sh` writes the table anew"
     );
+    let count = format!("{} networks", senet::network::catalog::networks().count());
+    assert_eq!(include_str!("../README.md").matches(&count).count(), 2);
+}
+
+/// That page's tables are those of what was measured, as a test in `scripts/peers` shows.
+#[test]
+fn every_row_of_speed_in_the_readme_is_one_of_docs_speed() {
+    let (_, rest) = include_str!("../README.md")
+        .split_once("<!-- speed -->\n")
+        .unwrap();
+    let (table, _) = rest.split_once("<!-- /speed -->").unwrap();
+    let (_, measured) = include_str!("../docs/speed.md")
+        .split_once("All programs, a batch of 1 on 2 threads:\n\n")
+        .unwrap();
+    let (measured, _) = measured.split_once("\n\n").unwrap();
+    assert_eq!(table.lines().count(), 7);
+    for row in table.lines() {
+        assert!(measured.lines().any(|line| line == row), "{row}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 FLOOR = 1e-5
 """A relative error that always passes.
 
-What the README promises, and twice what float32 has been seen to lose in the
+What the documentation promises, and twice what float32 has been seen to lose in the
 last stage of SE-ResNet-50.
 """
 

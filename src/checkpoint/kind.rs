@@ -120,7 +120,8 @@ impl Kind {
             Self::Keras => KERAS,
             Self::Hdf5 => {
                 "in Python, load it into the model, save that as `.keras`, and \
-                 `scripts/keras/export.py` makes safetensors of a network that `scripts/keras/reference.py` has"
+                 `scripts/keras/export.py` makes safetensors of a network that \
+                 `scripts/keras/reference.py` has"
             }
             Self::Pickle | Self::Index => TIMM,
             Self::Numpy => {
@@ -134,8 +135,8 @@ impl Kind {
                  those of PyTorch"
             }
             Self::TfLite | Self::SavedModel => {
-                "take the Keras model that it was made from; `scripts/keras/export.py` makes safetensors \
-                 of its `.keras`"
+                "take the Keras model that it was made from; `scripts/keras/export.py` makes \
+                 safetensors of its `.keras`"
             }
             Self::Json => {
                 "weights are a safetensors file, or a folder with `model.safetensors` and \

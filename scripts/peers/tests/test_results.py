@@ -10,9 +10,9 @@ import pytest
 from scripts.peers.results import OURS, Competitor, Result, merge, order, paired, read, write
 from scripts.peers.table import around, markdown, marker, put_into
 
-README = Path(__file__).parents[3] / "README.md"
-MEASURED = README.parent / "docs" / "measured"
-"""Results that the README shows, each between markers that end in the file's name."""
+PAGE = Path(__file__).parents[3] / "docs" / "speed.md"
+MEASURED = PAGE.parent / "measured"
+"""Results that the page shows, each between markers that end in the file's name."""
 
 MARKER = marker(Path("runs/new.json"))
 BEGIN, END = "<!-- peers-new -->", "<!-- /peers-new -->"
@@ -145,13 +145,13 @@ def test_networks_are_in_the_order_in_which_they_are_timed_and_strangers_last() 
     assert [line.split("`")[1] for line in lines[:3]] == ["seresnet50", "senet154", "other"]
 
 
-def test_the_readme_shows_what_was_measured() -> None:
-    readme = README.read_text()
+def test_the_page_shows_what_was_measured() -> None:
+    shown = PAGE.read_text()
     files = sorted(MEASURED.glob("*.json"))
     assert files
     for file in files:
-        before, after = around(README, marker(file))
-        assert readme[len(before) : -len(after)].strip("\n") == markdown(read(file))
+        before, after = around(PAGE, marker(file))
+        assert shown[len(before) : -len(after)].strip("\n") == markdown(read(file))
 
 
 def test_results_beside_a_neighbour_have_a_table_of_their_own() -> None:
@@ -168,21 +168,21 @@ def test_no_results_make_no_table() -> None:
         markdown([])
 
 
-def test_the_readme_changes_between_the_markers_alone(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    put_into(readme, MARKER, "new")
-    put_into(readme, MARKER, "newer")
-    assert readme.read_text() == f"before\n{BEGIN}\nnewer\n{END}\nafter\n"
+def test_a_page_changes_between_the_markers_alone(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    put_into(page, MARKER, "new")
+    put_into(page, MARKER, "newer")
+    assert page.read_text() == f"before\n{BEGIN}\nnewer\n{END}\nafter\n"
 
 
 @pytest.mark.parametrize("content", ["", f"{BEGIN}\n", f"{END}\n{BEGIN}\n", f"{BEGIN}\n{END}\n{BEGIN}\n{END}\n"])
-def test_a_readme_without_both_markers_is_left_alone(tmp_path: Path, content: str) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(content)
-    with pytest.raises(ValueError, match=r"README\.md"):
-        put_into(readme, MARKER, "new")
-    assert readme.read_text() == content
+def test_a_page_without_both_markers_is_left_alone(tmp_path: Path, content: str) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(content)
+    with pytest.raises(ValueError, match=r"page\.md"):
+        put_into(page, MARKER, "new")
+    assert page.read_text() == content
 
 
 def test_results_are_json_that_others_can_read(tmp_path: Path) -> None:
