@@ -23,7 +23,7 @@ pub(crate) enum Pipes {
 ///
 /// # Errors
 ///
-/// Those of the system; [`ErrorKind::IsADirectory`] of a folder, [`ErrorKind::InvalidInput`] of
+/// Errors of the system; [`ErrorKind::IsADirectory`] of a folder, [`ErrorKind::InvalidInput`] of
 /// a device, a socket or a pipe that is not read, with a text that says so.
 pub(crate) fn open(path: &Path, pipes: Pipes) -> io::Result<File> {
     let file = open_without_waiting(path)?;
@@ -47,7 +47,7 @@ pub(crate) fn open(path: &Path, pipes: Pipes) -> io::Result<File> {
 ///
 /// # Errors
 ///
-/// Those of [`open`]; [`ErrorKind::FileTooLarge`] of a file that has more, of which no more is
+/// The errors of [`open`]; [`ErrorKind::FileTooLarge`] of a file that has more, of which no more is
 /// read; [`ErrorKind::OutOfMemory`] where there is not as much memory.
 pub(crate) fn read(path: &Path, pipes: Pipes, most: u64) -> io::Result<Vec<u8>> {
     let too_large = || {
@@ -74,7 +74,7 @@ pub(crate) fn read(path: &Path, pipes: Pipes, most: u64) -> io::Result<Vec<u8>> 
 ///
 /// # Errors
 ///
-/// Those of [`read`]; [`ErrorKind::InvalidData`] of bytes that are not UTF-8.
+/// The errors of [`read`]; [`ErrorKind::InvalidData`] of bytes that are not UTF-8.
 pub(crate) fn read_text(path: &Path, pipes: Pipes, most: u64) -> io::Result<String> {
     let bytes = read(path, pipes, most)?;
     String::from_utf8(bytes)
@@ -86,7 +86,7 @@ pub(crate) fn read_text(path: &Path, pipes: Pipes, most: u64) -> io::Result<Stri
 ///
 /// # Errors
 ///
-/// Those of the system; [`ErrorKind::InvalidInput`] of a link, a folder, a device or a pipe.
+/// The errors of the system; [`ErrorKind::InvalidInput`] of a link, a folder, a device or a pipe.
 #[cfg(feature = "hub")]
 pub(crate) fn append(path: &Path) -> io::Result<File> {
     let is_link = |metadata: io::Result<Metadata>| metadata.is_ok_and(|found| found.is_symlink());

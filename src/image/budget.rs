@@ -135,7 +135,7 @@ impl Share<'_> {
     ///
     /// # Errors
     ///
-    /// Those of [`Budget::take`].
+    /// The errors of [`Budget::take`].
     pub fn grow(&mut self, bytes: u64) -> Result<bool> {
         self.budget.check(bytes)?;
         let more = bytes.saturating_sub(self.bytes);

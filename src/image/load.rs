@@ -90,7 +90,7 @@ impl<'a> ImageFile<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`decode_bytes`].
+    /// The errors of [`decode_bytes`].
     pub fn decode(self, request: &Request) -> Result<Pixels<'a>> {
         let request = Request {
             memory: self.share.bytes(),
@@ -108,7 +108,7 @@ impl Pixels<'_> {
     ///
     /// # Errors
     ///
-    /// Those of [`transform`].
+    /// The errors of [`transform`].
     pub fn transform(&self, preprocessing: &Preprocessing) -> Result<Vec<f32>> {
         let panicked = || Error::Image("cannot resize it: the resize panicked".to_owned());
         guarded(panicked, || transform(&self.decoded.pixels, preprocessing))
@@ -131,7 +131,7 @@ impl Pixels<'_> {
 ///
 /// # Errors
 ///
-/// Those of [`ImageFile::read`], with a budget of [`DEFAULT_MEMORY`](super::DEFAULT_MEMORY), and
+/// Errors of [`ImageFile::read`], with a budget of [`DEFAULT_MEMORY`](super::DEFAULT_MEMORY), and
 /// of [`ImageFile::decode`].
 pub fn decode(path: &Path, preprocessing: &Preprocessing) -> Result<RgbImage> {
     let request = Request::new(preprocessing);
@@ -144,7 +144,7 @@ pub fn decode(path: &Path, preprocessing: &Preprocessing) -> Result<RgbImage> {
 ///
 /// # Errors
 ///
-/// Those of [`decode`] and [`transform`].
+/// The errors of [`decode`] and [`transform`].
 pub fn load(path: &Path, preprocessing: &Preprocessing) -> Result<Vec<f32>> {
     let request = Request::new(preprocessing);
     let budget = Budget::default();

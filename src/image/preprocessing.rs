@@ -111,7 +111,7 @@ pub enum Alpha {
 pub enum SixteenBit {
     /// Divided by 257 and rounded, so that white stays white.
     Scale,
-    /// As Pillow's `convert("RGB")` does: gray is clipped at 255, colour keeps its upper byte.
+    /// What Pillow's `convert("RGB")` does: gray is clipped at 255, colour keeps its upper byte.
     Saturate,
 }
 

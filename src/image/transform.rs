@@ -25,7 +25,7 @@ pub fn transform(image: &RgbImage, preprocessing: &Preprocessing) -> Result<Vec<
 ///
 /// # Errors
 ///
-/// Those of [`resize_and_crop`] that are known from an image's size.
+/// The errors of [`resize_and_crop`] that are known from an image's size.
 pub(super) fn transform_memory(found: [u32; 2], preprocessing: &Preprocessing) -> Result<u64> {
     preprocessing.validate()?;
     let [height, width] = sides(found, preprocessing)?;

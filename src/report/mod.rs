@@ -85,14 +85,14 @@ pub trait Report: serde::Serialize {
     ///
     /// # Errors
     ///
-    /// Those of `out`.
+    /// The errors of `out`.
     fn write_table(&self, out: &mut dyn Write) -> io::Result<()>;
 
     /// Writes it as `format` asks.
     ///
     /// # Errors
     ///
-    /// Those of `out`.
+    /// The errors of `out`.
     fn write(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
         match format {
             Format::Table => self.write_table(out)?,

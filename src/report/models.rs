@@ -109,7 +109,7 @@ impl Models {
     ///
     /// # Errors
     ///
-    /// Those of `out`.
+    /// The errors of `out`.
     pub fn write_markdown(&self, out: &mut dyn Write) -> io::Result<()> {
         let rows = self.models.iter().map(|model| model.cells(false));
         table::write_markdown(out, &ALIGN, &HEADER, rows)
@@ -120,7 +120,7 @@ impl Models {
     ///
     /// # Errors
     ///
-    /// Those of `out`.
+    /// The errors of `out`.
     pub fn write_within(&self, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
         let rows = |brief| {
             let mut rows = vec![HEADER.map(str::to_owned).to_vec()];

@@ -37,7 +37,7 @@ impl Timings {
     ///
     /// # Errors
     ///
-    /// Those of `out`.
+    /// The errors of `out`.
     pub fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
         let header = ["time", "ms", "of total", "ms an image", ""];
         let mut rows = vec![header.map(str::to_owned).to_vec()];

@@ -80,7 +80,7 @@ impl<'a> Frame<'a> {
         Self::read(bytes)?.ok_or_else(|| damaged(NAME, "the data stops before its first image"))
     }
 
-    /// None where the file ends.
+    /// The first frame, or none where the file ends before it.
     fn read(bytes: &'a [u8]) -> Result<Option<Self>> {
         let mut rest = bytes.get(6..).unwrap_or_default();
         let Some(&[w0, w1, h0, h1, flags, _background, _aspect]) = take(&mut rest) else {

@@ -120,7 +120,7 @@ pub fn decode_bytes(bytes: &[u8], request: &Request) -> Result<Decoded> {
 ///
 /// # Errors
 ///
-/// Those of [`decode_bytes`] that are known before anything is decoded.
+/// The errors of [`decode_bytes`] that are known before anything is decoded.
 pub fn header(bytes: &[u8]) -> Result<Header> {
     Format::of(bytes)?.header(bytes)
 }

@@ -18,7 +18,7 @@ pub(super) enum Compression {
     Deflate,
     Zstandard,
     Fax(Coding),
-    /// Each strip or tile is an image of its own, which is decoded elsewhere.
+    /// Every strip or tile is a JPEG image of its own, which `jpeg.rs` decodes.
     Jpeg,
 }
 

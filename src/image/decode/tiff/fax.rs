@@ -13,8 +13,8 @@ use super::compression::TOO_SHORT;
 pub(super) enum Coding {
     /// Every row is coded by itself, from a multiple of `align` bits on.
     Rows { align: usize },
-    /// Each after an end-of-line code, by itself or, where a bit after that code says so, by the
-    /// row above.
+    /// Every row is coded after an end-of-line code, by itself or, where a bit after that code
+    /// says so, by the row above.
     Group3 { two_dimensional: bool },
     /// Every row is coded by the row above.
     Group4,

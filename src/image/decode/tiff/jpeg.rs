@@ -42,7 +42,7 @@ impl Part {
 
     /// # Errors
     ///
-    /// Those of JPEG, or the image has another size or other samples.
+    /// The errors of JPEG, or the image has another size or other samples.
     pub(super) fn decode(self, tables: &[u8], data: &[u8], request: &Request) -> Result<Samples> {
         let (stream, frame) = self.stream(tables, data)?;
         if frame.bits != 8 {

@@ -102,7 +102,7 @@ impl Samples {
 
 /// Takes the samples of a packed row apart: of one plane, every `step`-th of `row`.
 ///
-/// Those of 16 bits have the file's byte order; others stand side by side, the highest bit first.
+/// Samples of 16 bits have the file's byte order; others stand side by side, the highest bit first.
 pub(super) fn unpack(packed: &[u8], samples: Samples, row: &mut [u16], step: usize) {
     let row = row.iter_mut().step_by(step);
     match samples.bits {
