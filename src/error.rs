@@ -57,6 +57,10 @@ pub enum Error {
     #[error("{0}")]
     Device(String),
 
+    /// What a network computes for an image holds NaN or infinities.
+    #[error("the network's output is NaN or infinite")]
+    NotFinite,
+
     /// candle refused an operation.
     #[error(transparent)]
     Candle(candle_core::Error),

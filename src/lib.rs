@@ -15,12 +15,14 @@
 //! - [`nn`]: candle modules, the [`nn::SqueezeExcitation`] block first;
 //! - [`cpu`]: the same networks by kernels of this crate;
 //! - [`model`]: either of the two, ready to run;
+//! - [`classifier`]: from images to labels and probabilities;
 //! - [`checkpoint`]: where weights come from;
 //! - [`image`]: from a file to the numbers a network sees;
 //! - [`report`]: what the commands answer, as text, JSON or CSV;
 //! - [`text`]: how text from outside is shown.
 
 pub mod checkpoint;
+pub mod classifier;
 pub mod cpu;
 pub mod error;
 mod files;

@@ -1,5 +1,8 @@
 //! A network ready to run, whatever computes it.
 
+pub(crate) mod memory;
+mod runtime;
+
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
@@ -10,6 +13,8 @@ use crate::error::Result;
 use crate::network::trace::trace;
 use crate::network::{Layer, Layers, Shape};
 use crate::nn::SeNet;
+
+pub use runtime::Runtime;
 
 /// A loaded network: [`SeNet`], a layer at a time by candle, or [`Engine`], fused, on the CPU.
 ///

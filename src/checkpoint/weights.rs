@@ -438,6 +438,22 @@ impl Weights {
         Ok(found)
     }
 
+    /// A sentence for each tensor that [`Weights::nonfinite`] finds: what is computed from it is
+    /// no number either.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Weights::nonfinite`].
+    pub fn nonfinite_warnings(&self, network: &Network) -> Result<Vec<String>> {
+        let file = self.file.shown_name();
+        let warning = |(tensor, flaws): (String, NonFinite)| {
+            let count = flaws.nan + flaws.infinite;
+            let tensor = shown(&tensor);
+            format!("`{file}`: {count} values of tensor `{tensor}` are NaN or infinite")
+        };
+        Ok(self.nonfinite(network)?.into_iter().map(warning).collect())
+    }
+
     fn sources(&self, network: &Network) -> Result<Sources> {
         self.check_convention(network)?;
         resolve(&network.layers(), &self.found).map_err(|mismatch| {

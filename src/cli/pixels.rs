@@ -3,7 +3,9 @@
 use clap::Args;
 
 use super::values::{ImageSize, Rgb};
-use crate::image::{Alpha, ChannelOrder, CropMode, Interpolation, Orientation, Preset, SixteenBit};
+use crate::image::{
+    Alpha, ChannelOrder, Choices, CropMode, Interpolation, Orientation, Preset, SixteenBit,
+};
 
 /// How images become a network's input. What is not given is as the weights' file says, else as
 /// the network's publishers have it. Last in every command: its heading is for all that follows.
@@ -64,5 +66,24 @@ impl PixelArgs {
             ..Self::default()
         };
         *self != size_alone
+    }
+
+    /// What they say of each step; nothing of sizes for tests.
+    #[must_use]
+    pub fn choices(&self) -> Choices {
+        Choices {
+            preset: self.preset,
+            size: self.size.map(|size| [size.height, size.width]),
+            crop_pct: self.crop_pct,
+            crop_mode: self.crop_mode,
+            interpolation: self.interpolation,
+            divisor: self.divisor,
+            mean: self.mean.map(|mean| mean.0),
+            std: self.std.map(|std| std.0),
+            channel_order: self.channel_order,
+            alpha: self.alpha,
+            sixteen_bit: self.sixteen_bit,
+            orientation: self.orientation,
+        }
     }
 }

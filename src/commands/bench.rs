@@ -3,15 +3,14 @@ use std::time::{Duration, Instant};
 use candle_core::{Device, Tensor};
 
 use super::Outcome;
-use super::memory::{self, Together};
-use super::model::Engines;
 use super::pattern::test_pattern;
 use super::subject::Subject;
 use crate::checkpoint::drawn_weights;
 use crate::cli::{BenchArgs, EngineName, WidthArgs};
-use crate::cpu::{self, WinogradTile};
+use crate::cpu::{self, Options, WinogradTile};
 use crate::error::Result;
-use crate::model::{Model, TimedStep};
+use crate::model::memory::{self, Together};
+use crate::model::{Model, Runtime, TimedStep};
 use crate::network::trace::trace;
 use crate::network::{Layers, Layout, Operation, Shape};
 use crate::report::{Bench, Kind, Spread};
@@ -20,7 +19,7 @@ use crate::report::{Bench, Kind, Spread};
 const TIMED_RUNS: usize = 9;
 
 pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
-    let engines = Engines::choose(arguments.engine, arguments.device, EngineName::Cpu)?;
+    let runtime = super::model::runtime(arguments.engine, arguments.device, EngineName::Cpu)?;
     let started = Instant::now();
     let subject = Subject::new(
         arguments.subject.as_deref(),
@@ -45,25 +44,25 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
         &network,
         &layers,
         &trace,
-        &engines,
+        &runtime,
         Together::Portions,
         memory::MOST,
     )?;
     let model = if let Some(weights) = &weights {
         weights.check_input(&network, &layers, &trace)?;
-        engines.load(&network, weights, shape)?
+        runtime.load(&network, weights, shape)?
     } else {
-        let vb = drawn_weights(&network, engines.dtype, &engines.device);
-        engines.build(&network, vb, shape)?
+        let vb = drawn_weights(&network, runtime.dtype(), runtime.device());
+        runtime.build(&network, vb, shape)?
     };
     let load = started.elapsed();
-    let plan = match engines.name {
-        EngineName::Cpu => {
+    let plan = match &runtime {
+        Runtime::Cpu(options) => {
             let started = Instant::now();
-            let plan = cpu::plan(&layers, shape, engines.options)?;
+            let plan = cpu::plan(&layers, shape, *options)?;
             Some((plan, started.elapsed()))
         }
-        EngineName::Candle => None,
+        Runtime::Candle { .. } => None,
     };
 
     let input = Tensor::from_vec(test_pattern(shape), shape.dims(Layout::Nchw), &Device::Cpu)?;
@@ -81,14 +80,20 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
     let report = Bench {
         network: network.name.to_string(),
         weights: weights.map(|weights| weights.file().name().to_owned()),
-        engine: engines.name.name(),
+        engine: runtime.name(),
         isa: plan.as_ref().map(|(plan, _)| plan.isa),
         device: arguments.device.device.to_string(),
         threads: match &plan {
             Some((plan, _)) => plan.threads,
             None => rayon::current_num_threads(),
         },
-        exact: engines.options.winograd < WinogradTile::F4x4,
+        exact: matches!(
+            runtime,
+            Runtime::Cpu(Options {
+                winograd: WinogradTile::F2x2,
+                ..
+            })
+        ),
         input_shape: shape.dims(Layout::Nchw),
         runs: arguments.runs,
         load_ms: milliseconds(load),

@@ -2,21 +2,17 @@
 
 mod bench;
 mod classify;
-mod images;
 mod inputs;
 mod inspect;
-mod memory;
 mod model;
 mod models;
 mod output;
 mod parity;
 mod pattern;
-mod pixels;
 mod plan;
 mod progress;
 mod subject;
 mod threads;
-mod timings;
 mod trace;
 
 use std::io::{self, Write};
@@ -27,6 +23,7 @@ use candle_core::{DType, Device};
 
 use self::progress::Downloads;
 use crate::checkpoint::{Source, Weights};
+use crate::classifier::Notice;
 use crate::cli::{Cli, Command, DeviceArgs, DeviceName, Precision, WidthArgs};
 use crate::error::{Error, Result};
 use crate::image::silence_decoders;
@@ -182,16 +179,18 @@ fn network(name: Option<&str>, weights: Option<&Weights>, widths: WidthArgs) -> 
 
 /// Says which tensors hold values that are no numbers: the results will not be either.
 fn warn_of_nonfinite(weights: &Weights, network: &Network) -> Result<()> {
-    for (tensor, flaws) in weights.nonfinite(network)? {
-        let file = weights.file().shown_name();
-        let count = flaws.nan + flaws.infinite;
-        let message = format!(
-            "`{file}`: {count} values of tensor `{}` are NaN or infinite",
-            text::shown(&tensor)
-        );
-        complain("warning", &message);
+    for warning in weights.nonfinite_warnings(network)? {
+        complain("warning", &warning);
     }
     Ok(())
+}
+
+/// Says what the library found that should be known.
+fn tell(notice: Notice) {
+    match notice {
+        Notice::Note(text) => complain("note", &text),
+        Notice::Warning(text) => complain("warning", &text),
+    }
 }
 
 /// The device that was asked for, and the type of number to compute in there.

@@ -1,16 +1,15 @@
 use super::Outcome;
-use super::memory::{self, Together};
-use super::model::Engines;
 use crate::checkpoint::Reference;
 use crate::cli::{EngineName, ParityArgs};
 use crate::error::Error;
+use crate::model::memory::{self, Together};
 use crate::network::trace::trace;
 use crate::parity::{Compared, Tolerance, compare};
 use crate::report::Parity;
 use crate::text::shown_path;
 
 pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
-    let engines = Engines::choose(arguments.engine, arguments.device, EngineName::Cpu)?;
+    let runtime = super::model::runtime(arguments.engine, arguments.device, EngineName::Cpu)?;
     let weights = super::weights(&arguments.weights, arguments.ema)?;
     let network = super::network(
         arguments.network.as_deref(),
@@ -26,14 +25,14 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
         &network,
         &layers,
         &trace,
-        &engines,
+        &runtime,
         Together::Batch,
         memory::MOST,
     )?;
-    let model = engines.load(&network, &weights, input)?;
+    let model = runtime.load(&network, &weights, input)?;
     super::warn_of_nonfinite(&weights, &network)?;
 
-    let default = Tolerance::of(engines.dtype);
+    let default = Tolerance::of(runtime.dtype());
     let tolerance = Tolerance {
         absolute: arguments.atol.unwrap_or(default.absolute),
         relative: arguments.rtol.unwrap_or(default.relative),
@@ -47,7 +46,7 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
         return Err(Error::Usage(format!(
             "nothing was compared: the engine {} folds every value that `{}` holds into others\n\
              hint: `--engine candle` has the value of every layer",
-            engines.name.name(),
+            runtime.name(),
             shown_path(&arguments.reference)
         ))
         .into());
@@ -56,7 +55,7 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
     let report = Parity {
         passed: first_divergence.is_none(),
         network: network.name.to_string(),
-        engine: engines.name.name(),
+        engine: runtime.name(),
         framework: reference.framework().map(str::to_owned),
         atol: tolerance.absolute,
         rtol: tolerance.relative,

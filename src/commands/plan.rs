@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::model::Engines;
-use crate::cli::EngineName;
 use crate::cpu::{self, WinogradTile};
 use crate::error::{Error, Result};
+use crate::model::Runtime;
 use crate::network::trace::Trace;
 use crate::network::{Layer, Layers, Layout, Network, Operation};
 use crate::report::PlanReport;
@@ -19,14 +18,14 @@ pub(super) fn report(
     network: &Network,
     layers: &Layers,
     trace: &Trace,
-    engines: &Engines,
+    runtime: &Runtime,
 ) -> Result<PlanReport> {
-    if engines.name != EngineName::Cpu {
+    let Runtime::Cpu(options) = *runtime else {
         return Err(Error::Usage(
             "`--plan` is of the engine cpu; candle computes the layers one by one".to_owned(),
         ));
-    }
-    let plan = cpu::plan(layers, trace.input, engines.options)?;
+    };
+    let plan = cpu::plan(layers, trace.input, options)?;
     let mut computed: HashSet<&str> = plan
         .steps
         .iter()
@@ -56,7 +55,7 @@ pub(super) fn report(
     Ok(PlanReport {
         network: network.name.to_string(),
         input_shape: trace.input.dims(Layout::Nchw),
-        exact: engines.options.winograd < WinogradTile::F4x4,
+        exact: options.winograd < WinogradTile::F4x4,
         macs: plan.steps.iter().map(|step| step.macs).sum(),
         direct_macs: trace.macs / images * plan.portion as u64,
         plan,

@@ -4,15 +4,15 @@ use std::time::Duration;
 use candle_core::{DType, Device, Tensor};
 
 use super::Outcome;
-use super::memory::{self, Together};
-use super::model::Engines;
 use super::pattern::test_pattern;
 use super::subject::Subject;
 use crate::checkpoint::Weights;
+use crate::classifier::{preprocessing, recommended};
 use crate::cli::{EngineName, PixelArgs, TraceArgs};
 use crate::error::{Error, Result};
 use crate::image;
 use crate::model::Model;
+use crate::model::memory::{self, Together};
 use crate::network::trace::{LayerCost, Trace, trace};
 use crate::network::{Layers, Layout, Network, Shape};
 use crate::report::{TraceReport, TraceRow, Values};
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     } else {
         EngineName::Candle
     };
-    let engines = Engines::choose(arguments.engine, arguments.device, usual)?;
+    let runtime = super::model::runtime(arguments.engine, arguments.device, usual)?;
     let subject = Subject::new(
         arguments.subject.as_deref(),
         arguments.network.as_ref(),
@@ -76,10 +76,10 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     let layers = network.layers();
     let trace = trace(&layers, shape)?;
     let check_memory =
-        |together| memory::check(&network, &layers, &trace, &engines, together, memory::MOST);
+        |together| memory::check(&network, &layers, &trace, &runtime, together, memory::MOST);
     if arguments.plan {
         check_memory(Together::Portions)?;
-        let plan = super::plan::report(&network, &layers, &trace, &engines)?;
+        let plan = super::plan::report(&network, &layers, &trace, &runtime)?;
         super::print(&plan, arguments.format)?;
         return Ok(Outcome::Yes);
     }
@@ -90,8 +90,8 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
             let input = image.map_or_else(|| test_pattern(shape), |(values, _)| values);
             let input = Tensor::from_vec(input, shape.dims(Layout::Nchw), &Device::Cpu)?;
             super::warn_of_nonfinite(weights, &network)?;
-            let model = engines.load(&network, weights, shape)?;
-            Some(measure(&*model, engines.name.name(), &input)?)
+            let model = runtime.load(&network, weights, shape)?;
+            Some(measure(&*model, runtime.name(), &input)?)
         }
         _ => None,
     };
@@ -112,7 +112,7 @@ struct Measured {
 fn shape(arguments: &TraceArgs, network: &Network, weights: Option<&Weights>) -> Shape {
     let asked = arguments.pixels.size.map(|size| [size.height, size.width]);
     let of_weights = || {
-        let preprocessing = super::pixels::recommended(weights?, arguments.pixels.test_size)?;
+        let preprocessing = recommended(weights?, arguments.pixels.test_size, &mut super::tell)?;
         Some(preprocessing.size)
     };
     let own = network.input.shape(arguments.batch_size);
@@ -140,7 +140,14 @@ fn load(
     weights: &Weights,
     pixels: &PixelArgs,
 ) -> Result<(Vec<f32>, Shape)> {
-    let preprocessing = super::pixels::preprocessing(network, weights, pixels)?;
+    let choices = pixels.choices();
+    let preprocessing = preprocessing(
+        network,
+        weights,
+        choices,
+        pixels.test_size,
+        &mut super::tell,
+    )?;
     let values = image::load(path, &preprocessing).map_err(|error| match error {
         Error::Image(problem) => Error::Image(format!("`{}`: {problem}", shown_path(path))),
         error => error,

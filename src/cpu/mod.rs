@@ -29,9 +29,10 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{Engine, Options};
 #[cfg(feature = "cli")]
-pub(crate) use engine::{MOST_THREADS, portion};
+pub(crate) use engine::MOST_THREADS;
+pub(crate) use engine::portion;
+pub use engine::{Engine, Options};
 pub use isa::Isa;
 pub use kernels::WinogradTile;
 pub use peak::peak;

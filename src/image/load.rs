@@ -61,6 +61,18 @@ impl<'a> ImageFile<'a> {
         Err(Error::Image("the file changes while it is read".to_owned()))
     }
 
+    /// Takes a file's bytes, once there is memory to decode and resize them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Image`] where they are no image, or need more than the whole `budget`.
+    pub fn of_bytes(bytes: Vec<u8>, request: &Request, budget: &'a Budget) -> Result<Self> {
+        let length = bytes.len() as u64;
+        let needed = length.saturating_add(memory(&bytes, request.preprocessing)?);
+        let share = budget.take(needed)?;
+        Ok(Self { bytes, share })
+    }
+
     /// Reads a pipe, which says nothing of its length and is read once, with all memory in hand.
     fn read_pipe(path: &Path, pipe: File, request: &Request, budget: &'a Budget) -> Result<Self> {
         // What it is read into grows by doubling.
@@ -103,7 +115,23 @@ impl<'a> ImageFile<'a> {
     }
 }
 
-impl Pixels<'_> {
+impl<'a> Pixels<'a> {
+    /// Takes pixels that were decoded already, once there is memory to resize them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`resize_and_crop`](super::resize_and_crop) that are known from their number;
+    /// [`Error::Image`] where they need more than the whole `budget`.
+    pub fn of(pixels: RgbImage, preprocessing: &Preprocessing, budget: &'a Budget) -> Result<Self> {
+        let resized = transform_memory([pixels.height(), pixels.width()], preprocessing)?;
+        let needed = Header::rgb(pixels.width(), pixels.height()).saturating_add(resized);
+        let damage = None;
+        Ok(Self {
+            decoded: Decoded { pixels, damage },
+            _share: budget.take(needed)?,
+        })
+    }
+
     /// Resizes, crops and normalises them: channel, row, column, `3 * H * W` values.
     ///
     /// # Errors

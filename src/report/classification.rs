@@ -3,6 +3,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::RowFormat;
+use crate::classifier::Class;
 use crate::text::{escaped, shown};
 
 /// The answer for one input of `senet classify`.
@@ -14,19 +15,6 @@ pub struct Classification {
     pub top: Vec<Class>,
     /// Why there is no answer.
     pub error: Option<String>,
-}
-
-/// A class and how likely it is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Class {
-    /// The number of the class.
-    pub class: usize,
-    /// The name of the class, or its number where no names are known.
-    pub label: String,
-    /// Softmax of the logits.
-    pub probability: f32,
-    /// The network's output for the class.
-    pub logit: f32,
 }
 
 /// Writes rows one by one, so that none is held back.

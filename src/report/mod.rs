@@ -15,7 +15,7 @@ use std::path::Path;
 
 pub use bench::{Bench, Kind, Spread};
 use clap::ValueEnum;
-pub use classification::{Class, Classification, RowWriter};
+pub use classification::{Classification, RowWriter};
 pub use inspect::{Differences, InspectedTensor, Inspection};
 pub use models::{Model, Models};
 pub use parity::Parity;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
+use crate::classifier;
 use crate::error::Result;
 use crate::text::{path_text, shown, shown_list, shown_path};
 
@@ -32,6 +33,15 @@ impl Input {
         Self {
             path: path.to_path_buf(),
             problem: Some(problem),
+        }
+    }
+}
+
+impl From<Input> for classifier::Input {
+    fn from(input: Input) -> Self {
+        match &input.problem {
+            Some(problem) => Self::unreadable(input.name(), problem.clone()),
+            None => input.path.into(),
         }
     }
 }

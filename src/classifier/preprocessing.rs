@@ -1,21 +1,23 @@
+use super::Notice;
 use crate::checkpoint::Weights;
-use crate::cli::PixelArgs;
 use crate::error::{Error, Result};
 use crate::image::{Choices, Preprocessing};
 use crate::network::Network;
 
 /// What images go through: what the weights' file says, else what the network's publishers do,
-/// but for what the command line says.
+/// but for `choices`. With `for_tests`, at the size that the file recommends for tests.
 ///
-/// A preset on the command line takes the place of all that the file says but the size.
+/// A preset among the choices takes the place of all that the file says but the size.
 ///
 /// # Errors
 ///
 /// A network that takes no images; choices that make no sense, or are missing in both places.
-pub(super) fn preprocessing(
+pub(crate) fn preprocessing(
     network: &Network,
     weights: &Weights,
-    pixels: &PixelArgs,
+    choices: Choices,
+    for_tests: bool,
+    observe: &mut dyn FnMut(Notice),
 ) -> Result<Preprocessing> {
     let input = network.input;
     if input.channels != 3 {
@@ -24,8 +26,7 @@ pub(super) fn preprocessing(
             network.name, input.channels
         )));
     }
-    let choices = choices(pixels);
-    let said = recommended(weights, pixels.test_size);
+    let said = recommended(weights, for_tests, observe);
     let chosen = match said.or(network.evaluation.as_ref()) {
         Some(known) if choices.preset.is_none() => choices.over(known),
         _ => {
@@ -59,34 +60,20 @@ pub(super) fn preprocessing(
 
 /// What the weights say of how images are prepared, or are prepared for tests. As in timm, that
 /// is the same where nothing is said of tests, but here with a warning.
-pub(super) fn recommended(weights: &Weights, for_tests: bool) -> Option<&Preprocessing> {
+pub(crate) fn recommended<'a>(
+    weights: &'a Weights,
+    for_tests: bool,
+    observe: &mut dyn FnMut(Notice),
+) -> Option<&'a Preprocessing> {
     if !for_tests {
         return weights.preprocessing.as_ref();
     }
     if weights.test_preprocessing.is_some() && !weights.fixed_size {
         return weights.test_preprocessing.as_ref();
     }
-    let message = format!(
+    observe(Notice::Warning(format!(
         "the weights in `{}` recommend no size for tests; `--test-size` changes nothing",
         weights.file().shown_name()
-    );
-    super::complain("warning", &message);
+    )));
     weights.preprocessing.as_ref()
-}
-
-fn choices(pixels: &PixelArgs) -> Choices {
-    Choices {
-        preset: pixels.preset,
-        size: pixels.size.map(|size| [size.height, size.width]),
-        crop_pct: pixels.crop_pct,
-        crop_mode: pixels.crop_mode,
-        interpolation: pixels.interpolation,
-        divisor: pixels.divisor,
-        mean: pixels.mean.map(|mean| mean.0),
-        std: pixels.std.map(|std| std.0),
-        channel_order: pixels.channel_order,
-        alpha: pixels.alpha,
-        sixteen_bit: pixels.sixteen_bit,
-        orientation: pixels.orientation,
-    }
 }

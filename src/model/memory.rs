@@ -1,7 +1,6 @@
 //! What a network's values take for an input, known before anything is allocated.
 
-use super::model::Engines;
-use crate::cli::EngineName;
+use super::Runtime;
 use crate::cpu;
 use crate::error::{Error, Result};
 use crate::network::trace::{Trace, trace};
@@ -11,17 +10,18 @@ use crate::text::shown_bytes;
 
 /// What the values of a network may take on a CPU, its input among them; weights are as large as
 /// their file.
-pub(super) const MOST: u64 = 4 << 30;
+pub(crate) const MOST: u64 = 4 << 30;
 
 /// A layer's value may have so many elements, on a GPU as well.
 const MOST_ELEMENTS: usize = 1 << 30;
 
 /// How many images go through the network together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Together {
+pub(crate) enum Together {
     /// As many as the engine takes at a time.
     Portions,
     /// The whole batch, so that every value of it can be seen.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "for commands"))]
     Batch,
 }
 
@@ -30,11 +30,11 @@ pub(super) enum Together {
 /// # Errors
 ///
 /// One that does, or that the engine cannot take.
-pub(super) fn check(
+pub(crate) fn check(
     network: &Network,
     layers: &Layers,
     of_input: &Trace,
-    engines: &Engines,
+    runtime: &Runtime,
     together: Together,
     most: u64,
 ) -> Result<()> {
@@ -48,7 +48,7 @@ pub(super) fn check(
             )));
         }
     }
-    let Some(needed) = needed(layers, of_input, engines, together)? else {
+    let Some(needed) = needed(layers, of_input, runtime, together)? else {
         return Ok(());
     };
     if needed <= most {
@@ -74,15 +74,15 @@ pub(super) fn check(
 /// # Errors
 ///
 /// Those of [`check`] for one image.
-pub(super) fn images_that_fit(
+pub(crate) fn images_that_fit(
     network: &Network,
     layers: &Layers,
     one: &Trace,
-    engines: &Engines,
+    runtime: &Runtime,
     images: usize,
     most: u64,
 ) -> Result<usize> {
-    check(network, layers, one, engines, Together::Portions, most)?;
+    check(network, layers, one, runtime, Together::Portions, most)?;
     let fits = |batch: usize| {
         let shape = Shape { batch, ..one.input };
         // What cannot even be counted does not fit.
@@ -91,7 +91,7 @@ pub(super) fn images_that_fit(
                 network,
                 layers,
                 &of_batch,
-                engines,
+                runtime,
                 Together::Portions,
                 most,
             )
@@ -109,23 +109,23 @@ pub(super) fn images_that_fit(
 fn needed(
     layers: &Layers,
     of_input: &Trace,
-    engines: &Engines,
+    runtime: &Runtime,
     together: Together,
 ) -> Result<Option<u64>> {
     const NUMBER: u64 = size_of::<f32>() as u64;
 
-    if !engines.device.is_cpu() {
+    if !runtime.device().is_cpu() {
         return Ok(None);
     }
     let input = of_input.input;
-    let numbers = match engines.name {
-        EngineName::Candle => nn::most_numbers(layers, of_input),
-        EngineName::Cpu => {
+    let numbers = match runtime {
+        Runtime::Candle { .. } => nn::most_numbers(layers, of_input),
+        Runtime::Cpu(options) => {
             let portion = match together {
                 Together::Portions => cpu::portion(input),
                 Together::Batch => input,
             };
-            let values = cpu::memory(layers, portion, engines.options)?;
+            let values = cpu::memory(layers, portion, *options)?;
             let input = input.elements().map(|count| count as u64);
             input.and_then(|input| input.checked_add(values as u64 / NUMBER))
         }
@@ -142,29 +142,22 @@ mod tests {
     use candle_core::{DType, Device};
 
     use super::*;
-    use crate::cpu::Options;
     use crate::network::catalog;
-
-    fn engines(name: EngineName) -> Engines {
-        Engines {
-            name,
-            device: Device::Cpu,
-            dtype: DType::F32,
-            options: Options::default(),
-        }
-    }
 
     #[test]
     fn a_batch_is_as_large_as_fits_and_one_image_that_does_not_is_refused() {
         let network = catalog::find("seresnet20").unwrap();
         let layers = network.layers();
         let one = trace(&layers, network.input.shape(1)).unwrap();
-        for name in [EngineName::Cpu, EngineName::Candle] {
-            let engines = engines(name);
-            let of_one = needed(&layers, &one, &engines, Together::Portions);
+        let candle = Runtime::Candle {
+            device: Device::Cpu,
+            dtype: DType::F32,
+        };
+        for runtime in [Runtime::default(), candle] {
+            let of_one = needed(&layers, &one, &runtime, Together::Portions);
             let of_one = of_one.unwrap().unwrap();
             let fitting =
-                |images, most| images_that_fit(network, &layers, &one, &engines, images, most).ok();
+                |images, most| images_that_fit(network, &layers, &one, &runtime, images, most).ok();
             assert_eq!(fitting(16, of_one - 1), None);
             assert_eq!(fitting(16, of_one), Some(1));
             assert_eq!(fitting(16, 3 * of_one), Some(2));
@@ -183,12 +176,11 @@ mod tests {
             ..network.input.shape(1)
         };
         let of_input = trace(&layers, shape).unwrap();
-        let engines = engines(EngineName::Cpu);
         let refused = check(
             network,
             &layers,
             &of_input,
-            &engines,
+            &Runtime::default(),
             Together::Portions,
             MOST,
         );

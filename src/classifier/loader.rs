@@ -1,0 +1,47 @@
+//! Images on their way from inputs to the network.
+
+use super::input::Content;
+use super::times::{Stage, Stopwatch};
+use crate::error::{Error, Result};
+use crate::image::{Budget, Damage, ImageFile, Pixels, Preprocessing, Request};
+
+/// Loads images, on several threads, within one budget of memory.
+#[derive(Debug)]
+pub(super) struct Loader {
+    pub(super) preprocessing: Preprocessing,
+    pub(super) damage: Damage,
+    pub(super) budget: Budget,
+}
+
+/// What a network sees of an image.
+pub(super) struct Loaded {
+    pub(super) values: Vec<f32>,
+    /// What is wrong with the file, where that was accepted.
+    pub(super) damage: Option<String>,
+}
+
+impl Loader {
+    pub(super) fn load(&self, content: Content, stopwatch: &Stopwatch) -> Result<Loaded> {
+        let request = Request {
+            damage: self.damage,
+            ..Request::new(&self.preprocessing)
+        };
+        let read = || match content {
+            Content::File(path) => ImageFile::read(&path, &request, &self.budget).map(Ok),
+            Content::Bytes(bytes) => ImageFile::of_bytes(bytes, &request, &self.budget).map(Ok),
+            Content::Pixels(pixels) => {
+                Pixels::of(pixels, &self.preprocessing, &self.budget).map(Err)
+            }
+            Content::Nothing(problem) => Err(Error::Image(problem)),
+        };
+        let pixels = match stopwatch.time(Stage::Read, read)? {
+            Ok(file) => stopwatch.time(Stage::Decode, || file.decode(&request))?,
+            Err(pixels) => pixels,
+        };
+        let transform = || pixels.transform(&self.preprocessing);
+        Ok(Loaded {
+            values: stopwatch.time(Stage::Resize, transform)?,
+            damage: pixels.damage().map(str::to_owned),
+        })
+    }
+}

@@ -1,0 +1,283 @@
+//! From images to labels and probabilities.
+//!
+//! ```
+#![doc = include_str!("../../examples/classify.rs")]
+//! ```
+
+mod batches;
+mod classes;
+mod input;
+mod labels;
+mod loader;
+mod preprocessing;
+mod times;
+
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+
+use self::loader::{Loaded, Loader};
+use self::times::Stopwatch;
+use crate::checkpoint::Weights;
+use crate::error::Result;
+use crate::image::{Budget, Choices, DEFAULT_MEMORY, Damage};
+use crate::model::{Model, Runtime, memory};
+use crate::network::trace::trace;
+use crate::network::{Network, Shape};
+use crate::text::shown_bytes;
+
+pub use batches::{Batches, Row};
+pub use classes::{Class, Classes};
+pub use input::Input;
+pub use labels::Labels;
+pub(crate) use preprocessing::preprocessing;
+#[cfg(feature = "cli")]
+pub(crate) use preprocessing::recommended;
+pub use times::Times;
+
+/// A loaded network with everything between an image and its labels.
+pub struct Classifier {
+    model: Box<dyn Model>,
+    loader: Arc<Loader>,
+    labels: Option<Arc<[String]>>,
+    classes: usize,
+    batch_size: usize,
+}
+
+/// How to classify. What is left as it is by default is as the weights say, else as the network's
+/// publishers have it.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The network that the weights are for, where they do not say; it gets as many classes as
+    /// they tell apart.
+    pub network: Option<Network>,
+    /// What computes it.
+    pub runtime: Runtime,
+    /// How images are prepared.
+    pub pixels: Choices,
+    /// Whether images are prepared at the size that the weights recommend for tests.
+    pub test_size: bool,
+    /// The classes' names.
+    pub labels: Option<Labels>,
+    /// The most images that go through the network at once; fewer do where memory is short.
+    pub batch_size: usize,
+    /// Bytes of memory that all images in hand may take together.
+    pub memory: u64,
+    /// What becomes of an image whose file is damaged.
+    pub damage: Damage,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            network: None,
+            runtime: Runtime::default(),
+            pixels: Choices::default(),
+            test_size: false,
+            labels: None,
+            batch_size: 16,
+            memory: DEFAULT_MEMORY,
+            damage: Damage::Refuse,
+        }
+    }
+}
+
+/// What should be known besides the answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// How something was understood.
+    Note(String),
+    /// What may make the answers worth less.
+    Warning(String),
+}
+
+impl Classifier {
+    /// Loads `weights`, ready to classify.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Classifier::new_observed`].
+    pub fn new(weights: &Weights, options: Options) -> Result<Self> {
+        Self::new_observed(weights, options, &mut |_| {})
+    }
+
+    /// [`Classifier::new`] that hands `observe` what should be known of the weights and options.
+    ///
+    /// ```
+    /// use senet::checkpoint::Weights;
+    /// use senet::classifier::{Classifier, Options};
+    ///
+    /// let mut notices = Vec::new();
+    /// let observe = &mut |notice| notices.push(notice);
+    /// let classifier = Classifier::new_observed(&Weights::embedded()?, Options::default(), observe)?;
+    /// assert_eq!(classifier.classes(), 10);
+    /// assert_eq!(notices, []);
+    /// # Ok::<(), senet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Weights of no network or of another one; a network that takes no images; options that do
+    /// not go together or are missing in all places; labels of more or fewer classes; an input
+    /// that takes more memory than there is.
+    pub fn new_observed(
+        weights: &Weights,
+        options: Options,
+        observe: &mut dyn FnMut(Notice),
+    ) -> Result<Self> {
+        let network = match &options.network {
+            Some(network) => weights.with_classes(network),
+            None => weights.network()?,
+        };
+        let preprocessing = preprocessing(
+            &network,
+            weights,
+            options.pixels,
+            options.test_size,
+            observe,
+        )?;
+        let layers = network.layers();
+        let shape = Shape {
+            spatial: Some(preprocessing.size),
+            ..network.input.shape(1)
+        };
+        let one = trace(&layers, shape)?;
+        weights.check_input(&network, &layers, &one)?;
+        let batch_size = memory::images_that_fit(
+            &network,
+            &layers,
+            &one,
+            &options.runtime,
+            options.batch_size,
+            memory::MOST,
+        )?;
+        let classes = match layers.outputs() {
+            1 => {
+                observe(Notice::Note(format!(
+                    "`{}` has one output: its sigmoid is taken as the probability of class 1 of \
+                     two, which it is not where the network was trained for another number",
+                    weights.file().shown_name()
+                )));
+                2
+            }
+            outputs => outputs,
+        };
+        let labels = labels::of_classes(options.labels.as_ref(), weights, &network.name, classes)?;
+        let model = options.runtime.load(&network, weights, shape)?;
+        for warning in weights.nonfinite_warnings(&network)? {
+            observe(Notice::Warning(warning));
+        }
+        let budget = Budget::within_reach(options.memory);
+        if budget.total() < options.memory {
+            observe(Notice::Warning(format!(
+                "the system does not give {} of memory; all images together may take {}",
+                shown_bytes(options.memory),
+                shown_bytes(budget.total())
+            )));
+        }
+        Ok(Self {
+            model,
+            loader: Arc::new(Loader {
+                preprocessing,
+                damage: options.damage,
+                budget,
+            }),
+            labels: labels.map(Arc::from),
+            classes,
+            batch_size: batch_size.max(1),
+        })
+    }
+
+    /// How many classes it tells apart.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// How many images go through the network at once.
+    #[must_use]
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
+    /// Classifies one image: a path, its bytes, or its pixels.
+    ///
+    /// # Errors
+    ///
+    /// An image that cannot be read, decoded or resized, or for which the network computes NaN.
+    pub fn classify(&self, input: impl Into<Input>) -> Result<Classes> {
+        let loaded = self
+            .loader
+            .load(input.into().content, &Stopwatch::default());
+        self.run(vec![loaded])?.swap_remove(0)
+    }
+
+    /// Classifies many images: a row for each, in their order, whether or not it is an image.
+    ///
+    /// ```
+    /// use senet::checkpoint::Weights;
+    /// use senet::classifier::{Classifier, Options};
+    ///
+    /// let classifier = Classifier::new(&Weights::embedded()?, Options::default())?;
+    /// for row in classifier.classify_all(["tests/images/photos/cat.jpg", "README.md"]) {
+    ///     let row = row?;
+    ///     match row.classes {
+    ///         Ok(classes) => assert_eq!(classes.top(1)[0].label, "cat"),
+    ///         Err(error) => assert!(error.to_string().starts_with("not an image"), "{error}"),
+    ///     }
+    /// }
+    /// # Ok::<(), senet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Classifier::batches`], in place of a row.
+    pub fn classify_all<I>(&self, inputs: I) -> impl Iterator<Item = Result<Row>>
+    where
+        I: IntoIterator<Item: Into<Input> + 'static, IntoIter: Send + 'static>,
+    {
+        self.batches(inputs).flat_map(|batch| -> Vec<Result<Row>> {
+            match batch {
+                Ok(rows) => rows.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error)],
+            }
+        })
+    }
+
+    /// [`Classifier::classify_all`] that hands on the rows of a batch together, as they are ready.
+    ///
+    /// The next batch is read, decoded and resized by rayon's threads while the network computes
+    /// one, and all its images share [`Options::memory`].
+    ///
+    /// # Errors
+    ///
+    /// A batch that the network cannot compute, as where a GPU has no memory left.
+    pub fn batches<I>(&self, inputs: I) -> Batches<'_>
+    where
+        I: IntoIterator<Item: Into<Input> + 'static, IntoIter: Send + 'static>,
+    {
+        Batches::new(self, inputs.into_iter().map(Into::into))
+    }
+
+    /// The classes of each image, or why there is none.
+    fn run(&self, images: Vec<Result<Loaded>>) -> Result<Vec<Result<Classes>>> {
+        let values = images.iter().flatten().map(|image| image.values.as_slice());
+        let values: Vec<&[f32]> = values.collect();
+        let outputs = match values.len() {
+            0 => Vec::new(),
+            count => {
+                let [height, width] = self.loader.preprocessing.size;
+                let shape = (count, 3, height, width);
+                let input = Tensor::from_vec(values.concat(), shape, &Device::Cpu)?;
+                self.model.run(&input)?.to_vec2::<f32>()?
+            }
+        };
+        let mut outputs = outputs.iter();
+        let classes = images.into_iter().map(|image| {
+            let Loaded { damage, .. } = image?;
+            let output = outputs.next().map_or(&[][..], Vec::as_slice);
+            Classes::new(output, self.labels.clone(), damage)
+        });
+        Ok(classes.collect())
+    }
+}

@@ -1,0 +1,91 @@
+use candle_core::{DType, Device};
+use candle_nn::VarBuilder;
+
+use super::Model;
+use crate::checkpoint::Weights;
+use crate::cpu::{self, Engine};
+use crate::error::Result;
+use crate::network::{Network, Shape};
+use crate::nn::SeNet;
+
+/// What computes a network, and where.
+#[derive(Debug, Clone)]
+pub enum Runtime {
+    /// The kernels of this crate, on the CPU.
+    Cpu(cpu::Options),
+    /// candle, a layer at a time.
+    Candle {
+        /// Where it computes.
+        device: Device,
+        /// The type of number that it computes in; a CPU is quick in single precision alone.
+        dtype: DType,
+    },
+}
+
+impl Default for Runtime {
+    /// The kernels of this crate, with a thread for each core.
+    fn default() -> Self {
+        Self::Cpu(cpu::Options::default())
+    }
+}
+
+impl Runtime {
+    /// `cpu` or `candle`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Cpu(_) => "cpu",
+            Self::Candle { .. } => "candle",
+        }
+    }
+
+    /// Where it computes.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        match self {
+            Self::Cpu(_) => &Device::Cpu,
+            Self::Candle { device, .. } => device,
+        }
+    }
+
+    /// The type of number that it computes in.
+    #[must_use]
+    pub fn dtype(&self) -> DType {
+        match self {
+            Self::Cpu(_) => DType::F32,
+            Self::Candle { dtype, .. } => *dtype,
+        }
+    }
+
+    /// Loads `network` from `weights`, ready for inputs of this shape.
+    ///
+    /// # Errors
+    ///
+    /// Weights of another network, or an input that the network cannot take.
+    pub fn load(
+        &self,
+        network: &Network,
+        weights: &Weights,
+        input: Shape,
+    ) -> Result<Box<dyn Model>> {
+        let vb = weights.var_builder(network, self.dtype(), self.device())?;
+        self.build(network, vb, input)
+    }
+
+    /// Loads `network` from wherever `vb` finds its tensors, ready for inputs of this shape.
+    ///
+    /// # Errors
+    ///
+    /// Tensors of another network, or an input that the network cannot take.
+    pub fn build(
+        &self,
+        network: &Network,
+        vb: VarBuilder<'static>,
+        input: Shape,
+    ) -> Result<Box<dyn Model>> {
+        Ok(match self {
+            Self::Cpu(options) => Box::new(Engine::for_input(network, input, vb, *options)?),
+            Self::Candle { .. } => Box::new(SeNet::new(network, vb)?),
+        })
+    }
+}
