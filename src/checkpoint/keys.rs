@@ -1,10 +1,10 @@
-//! Where in a file of any origin the parameters of a network are.
+//! Where in a file of any spelling the parameters of a network are.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use super::origin::{Arrangement, Origin, canonical_separators};
+use super::spelling::{Arrangement, Spelling, canonical_separators, counts_batches, is_not_read};
 use super::wrapping::{Shapes, Wrapping};
 #[cfg(test)]
 use crate::network::Network;
@@ -40,7 +40,7 @@ pub struct Mismatch {
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     /// The code that named them.
-    pub(super) origin: Origin,
+    pub(super) spelling: Spelling,
     /// Whether `PyTorch`'s batch norms have counted batches.
     pub(super) counts_batches: bool,
     /// The name in the file and the shape there, by the name in our separators.
@@ -55,7 +55,7 @@ impl Found {
     pub(super) fn new(shapes: &Shapes, wrapping: &Wrapping) -> Self {
         let names = shapes.keys().filter_map(|name| wrapping.strip(name));
         let mut found = Self {
-            origin: Origin::of(names.clone()),
+            spelling: Spelling::of(names.clone()),
             counts_batches: names.clone().any(counts_batches),
             tensors: HashMap::new(),
             twice: Vec::new(),
@@ -95,21 +95,10 @@ impl Found {
     }
 }
 
-fn counts_batches(name: &str) -> bool {
-    name.ends_with("num_batches_tracked")
-}
-
-/// Whether a tensor is none that a network reads: `PyTorch` counts batches in every batch norm
-/// and the networks that it averaged, and torchvision's Inception keeps the second classifier
-/// that helped its training.
-pub(super) fn is_not_read(name: &str) -> bool {
-    counts_batches(name) || name.ends_with("n_averaged") || name.starts_with("AuxLogits.")
-}
-
-/// What the parameters of `layers` are called in a file of this origin.
-pub(super) fn names(layers: &Layers, origin: Origin) -> impl Iterator<Item = String> {
+/// What the parameters of `layers` are called in a file of this spelling.
+pub(super) fn names(layers: &Layers, spelling: Spelling) -> impl Iterator<Item = String> {
     let each = layers.as_slice().iter();
-    each.flat_map(move |layer| expected(layer, layers, origin).map(|expected| expected.name))
+    each.flat_map(move |layer| expected(layer, layers, spelling).map(|expected| expected.name))
 }
 
 /// Finds every parameter of `layers` among the tensors of a file.
@@ -124,7 +113,7 @@ pub(super) fn resolve(layers: &Layers, found: &Found) -> Result<Sources, Mismatc
     for expected in layers
         .as_slice()
         .iter()
-        .flat_map(|layer| expected(layer, layers, found.origin))
+        .flat_map(|layer| expected(layer, layers, found.spelling))
     {
         let Expected {
             canonical,
@@ -174,7 +163,7 @@ pub(super) fn resolve(layers: &Layers, found: &Found) -> Result<Sources, Mismatc
     }
 }
 
-/// A parameter as a file of some origin should have it.
+/// A parameter as a file of some spelling should have it.
 struct Expected {
     canonical: String,
     name: String,
@@ -182,13 +171,13 @@ struct Expected {
     arrangements: Vec<Arrangement>,
 }
 
-fn expected(layer: &Layer, layers: &Layers, origin: Origin) -> impl Iterator<Item = Expected> {
+fn expected(layer: &Layer, layers: &Layers, spelling: Spelling) -> impl Iterator<Item = Expected> {
     let before = layer.inputs.first().and_then(|value| layers.maker(*value));
     let seen = match before.map(|before| before.operation) {
         Some(Operation::Flatten { height, width }) => [height, width],
         _ => [1, 1],
     };
-    let name = origin.layer(&layer.name, layers);
+    let name = (spelling.layer)(&layer.name, layers);
     layer
         .operation
         .parameters()
@@ -197,9 +186,9 @@ fn expected(layer: &Layer, layers: &Layers, origin: Origin) -> impl Iterator<Ite
             canonical: format!("{}.{}", layer.name, parameter.name),
             name: format!(
                 "{name}.{}",
-                origin.parameter(&layer.operation, parameter.name)
+                (spelling.parameter)(&layer.operation, parameter.name)
             ),
-            arrangements: origin.arrangements(&parameter.shape, seen),
+            arrangements: (spelling.arrangements)(&parameter.shape, seen),
             shape: parameter.shape,
         })
 }
@@ -240,14 +229,17 @@ impl std::fmt::Display for Mismatch {
     }
 }
 
-/// Every tensor of a network as a file of some origin has it.
+/// Every tensor of a network as a file of some spelling has it.
 #[cfg(test)]
-pub(super) fn names_and_shapes(origin: Origin, network: &Network) -> BTreeMap<String, Vec<usize>> {
+pub(super) fn names_and_shapes(
+    spelling: Spelling,
+    network: &Network,
+) -> BTreeMap<String, Vec<usize>> {
     let layers = network.layers();
     let expected = layers
         .as_slice()
         .iter()
-        .flat_map(|layer| expected(layer, &layers, origin));
+        .flat_map(|layer| expected(layer, &layers, spelling));
     expected
         .map(|expected| (expected.name, expected.arrangements[0].shape.clone()))
         .collect()
@@ -264,17 +256,18 @@ mod tests {
         super::resolve(layers, &Found::new(shapes, &Wrapping::default()))
     }
 
+    use crate::checkpoint::spelling::{CADENE, KERAS, TIMM_VGG, TORCH};
     use crate::network::catalog;
 
-    fn names_and_shapes(origin: Origin, network: &str) -> BTreeMap<String, Vec<usize>> {
-        super::names_and_shapes(origin, catalog::find(network).unwrap())
+    fn names_and_shapes(spelling: Spelling, network: &str) -> BTreeMap<String, Vec<usize>> {
+        super::names_and_shapes(spelling, catalog::find(network).unwrap())
     }
 
     #[test]
     fn both_origins_resolve_and_differ_in_layout() {
         let layers = catalog::find("seresnet20").unwrap().layers();
-        let keras = resolve(&layers, &names_and_shapes(Origin::Keras, "seresnet20")).unwrap();
-        let candle = resolve(&layers, &names_and_shapes(Origin::Canonical, "seresnet20")).unwrap();
+        let keras = resolve(&layers, &names_and_shapes(KERAS, "seresnet20")).unwrap();
+        let candle = resolve(&layers, &names_and_shapes(TORCH, "seresnet20")).unwrap();
         assert!(keras.keys().eq(candle.keys()));
         let conv = &keras["layer2.0.conv1.weight"];
         assert_eq!(conv.name, "layer2.0.conv1.kernel");
@@ -321,7 +314,7 @@ mod tests {
                 ],
             ),
         ] {
-            let found = names_and_shapes(Origin::Cadene, network);
+            let found = names_and_shapes(CADENE, network);
             for name in names {
                 assert!(found.contains_key(*name), "{network}: {name}");
             }
@@ -333,13 +326,13 @@ mod tests {
     #[test]
     fn a_dense_layer_may_be_spelt_as_a_1x1_convolution() {
         let layers = catalog::find("seresnet20").unwrap().layers();
-        for origin in [Origin::Canonical, Origin::Keras] {
-            let dense = names_and_shapes(origin, "seresnet20");
+        for spelling in [TORCH, KERAS] {
+            let dense = names_and_shapes(spelling, "seresnet20");
             let mut conv = dense.clone();
             for (name, shape) in &mut conv {
                 if name.contains(".se.") && shape.len() == 2 {
-                    *shape = match origin {
-                        Origin::Keras => vec![1, 1, shape[0], shape[1]],
+                    *shape = match spelling.words {
+                        "Keras" => vec![1, 1, shape[0], shape[1]],
                         _ => vec![shape[0], shape[1], 1, 1],
                     };
                 }
@@ -355,12 +348,12 @@ mod tests {
     #[test]
     fn a_dense_layer_of_many_pixels_is_found_in_every_spelling() {
         let layers = catalog::find("vgg16_bn").unwrap().layers();
-        let of = |origin| {
-            let sources = resolve(&layers, &names_and_shapes(origin, "vgg16_bn")).unwrap();
+        let of = |spelling| {
+            let sources = resolve(&layers, &names_and_shapes(spelling, "vgg16_bn")).unwrap();
             sources["classifier.0.weight"].clone()
         };
-        assert_eq!(of(Origin::Canonical).arrangement.permutation, [0, 1]);
-        let keras = of(Origin::Keras).arrangement;
+        assert_eq!(of(TORCH).arrangement.permutation, [0, 1]);
+        let keras = of(KERAS).arrangement;
         assert_eq!(keras.shape, [7 * 7 * 512, 4096]);
         assert_eq!(
             (keras.view, keras.permutation),
@@ -368,7 +361,7 @@ mod tests {
         );
 
         // timm's keys and shapes.
-        let mut found = names_and_shapes(Origin::TimmVgg, "vgg16_bn");
+        let mut found = names_and_shapes(TIMM_VGG, "vgg16_bn");
         found.insert("pre_logits.fc1.weight".to_owned(), vec![4096, 512, 7, 7]);
         found.insert("pre_logits.fc2.weight".to_owned(), vec![4096, 4096, 1, 1]);
         assert_eq!(found["head.fc.weight"], [1000, 4096]);
@@ -383,7 +376,7 @@ mod tests {
         let layers = catalog::find("seresnet20").unwrap().layers();
         for parent in ["", "layer1.0.se."] {
             let path = format!("layer1.0.se/{parent}fc1/");
-            let found = names_and_shapes(Origin::Keras, "seresnet20")
+            let found = names_and_shapes(KERAS, "seresnet20")
                 .into_iter()
                 .map(|(name, shape)| (name.replace("layer1.0.se.fc1.", &path), shape))
                 .collect();
@@ -395,7 +388,7 @@ mod tests {
     #[test]
     fn one_tensor_under_two_spellings_is_unexpected() {
         let layers = catalog::find("seresnet20").unwrap().layers();
-        let mut found = names_and_shapes(Origin::Keras, "seresnet20");
+        let mut found = names_and_shapes(KERAS, "seresnet20");
         found.insert("fc/bias".to_owned(), vec![10]);
         assert_eq!(resolve(&layers, &found).unwrap_err().unexpected.len(), 1);
     }
@@ -403,8 +396,7 @@ mod tests {
     #[test]
     fn weights_with_gates_do_not_fit_the_plain_twin() {
         let layers = catalog::find("resnet20").unwrap().layers();
-        let mismatch =
-            resolve(&layers, &names_and_shapes(Origin::Keras, "seresnet20")).unwrap_err();
+        let mismatch = resolve(&layers, &names_and_shapes(KERAS, "seresnet20")).unwrap_err();
         assert!(mismatch.missing.is_empty());
         assert_eq!(mismatch.unexpected.len(), 36);
     }

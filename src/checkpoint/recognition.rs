@@ -3,8 +3,6 @@
 use rayon::prelude::*;
 
 use super::keys::{self, Found, Mismatch, Sources, resolve};
-use super::origin::Origin;
-use crate::network::convention::{CADENE, TIMM};
 use crate::network::{Network, catalog};
 use crate::text::shown_list;
 
@@ -33,12 +31,7 @@ pub enum Recognition {
 /// only its networks count, if there are any: those of Cadene's names, and `PyTorch`'s counts of
 /// batches or 1x1 convolutions for dense layers, which nothing that follows Keras has.
 pub(super) fn recognise(found: &Found) -> Recognition {
-    let told = |by_pytorch: bool| match found.origin {
-        Origin::Cadene => Some(CADENE.name),
-        Origin::TimmVgg => Some(TIMM.name),
-        Origin::Canonical => by_pytorch.then_some(TIMM.name),
-        Origin::Keras => None,
-    };
+    let told = found.spelling.convention;
     let (mut by_pytorch, mut fitting) = (found.counts_batches, Vec::new());
     for (network, sources) in fitting_networks(found) {
         by_pytorch |= has_dense_convolutions(&sources);
@@ -113,7 +106,7 @@ pub(super) fn likeness(found: &Found) -> Option<f64> {
 fn shared_names(network: &Network, found: &Found) -> Option<f64> {
     let layers = network.layers();
     let (mut all, mut shared) = (0, 0);
-    for name in keys::names(&layers, found.origin) {
+    for name in keys::names(&layers, found.spelling) {
         all += 1;
         shared += usize::from(found.shape(&name).is_some());
     }
@@ -141,7 +134,7 @@ pub(super) fn foreign(found: &Found) -> String {
 pub(super) fn with_classes_of(network: &Network, found: &Found) -> Network {
     let layers = network.layers();
     let last = layers.as_slice().last();
-    let bias = last.map(|last| format!("{}.bias", found.origin.layer(&last.name, &layers)));
+    let bias = last.map(|last| format!("{}.bias", (found.spelling.layer)(&last.name, &layers)));
     match bias.and_then(|bias| found.shape(&bias)) {
         Some(&[classes]) if classes > 0 => network.clone().with_classes(classes),
         _ => network.clone(),
@@ -160,6 +153,7 @@ mod tests {
 
     use super::*;
     use crate::checkpoint::keys::names_and_shapes;
+    use crate::checkpoint::spelling::{CADENE, KERAS, TIMM_VGG, TORCH};
     use crate::checkpoint::wrapping::Wrapping;
 
     fn recognise(tensors: &BTreeMap<String, Vec<usize>>) -> Recognition {
@@ -181,13 +175,13 @@ mod tests {
 
     /// A network's tensors as its own code base writes them.
     fn published(network: &Network) -> BTreeMap<String, Vec<usize>> {
-        let origin = match network.convention.name {
-            "keras" => Origin::Keras,
-            "cadene" => Origin::Cadene,
-            _ => Origin::Canonical,
+        let spelling = match network.convention.name {
+            "keras" => KERAS,
+            "cadene" => CADENE,
+            _ => TORCH,
         };
-        let mut tensors = names_and_shapes(origin, network);
-        if origin == Origin::Canonical {
+        let mut tensors = names_and_shapes(spelling, network);
+        if spelling == TORCH {
             tensors.insert("bn1.num_batches_tracked".to_owned(), Vec::new());
         }
         tensors
@@ -219,7 +213,7 @@ mod tests {
     #[test]
     fn without_a_trace_of_pytorch_canonical_names_say_nothing_of_the_code_base() {
         let seresnet50 = catalog::find("seresnet50").unwrap();
-        let tensors = names_and_shapes(Origin::Canonical, seresnet50);
+        let tensors = names_and_shapes(TORCH, seresnet50);
         assert_eq!(
             recognised(&tensors),
             ["keras_seresnet50", "seresnet50", "legacy_seresnet50"]
@@ -230,17 +224,14 @@ mod tests {
     fn a_network_of_another_code_base_may_come_with_cadenes_names() {
         for name in ["inception_v3", "inception_resnet_v2"] {
             let network = catalog::find(name).unwrap();
-            assert_eq!(
-                recognised(&names_and_shapes(Origin::Cadene, network)),
-                [name]
-            );
+            assert_eq!(recognised(&names_and_shapes(CADENE, network)), [name]);
         }
     }
 
     #[test]
     fn timms_own_spelling_of_vgg_is_recognised() {
         let network = catalog::find("vgg16_bn").unwrap();
-        let mut tensors = names_and_shapes(Origin::TimmVgg, network);
+        let mut tensors = names_and_shapes(TIMM_VGG, network);
         tensors.insert("pre_logits.fc1.weight".to_owned(), vec![4096, 512, 7, 7]);
         tensors.insert("pre_logits.fc2.weight".to_owned(), vec![4096, 4096, 1, 1]);
         assert_eq!(recognised(&tensors), ["vgg16_bn"]);

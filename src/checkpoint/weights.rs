@@ -10,7 +10,6 @@ use super::file::{NonFinite, TensorFile};
 use super::folder::{self, Files};
 use super::keys::{Found, Mismatch, Sources, resolve};
 use super::labels;
-use super::origin::Origin;
 use super::recognition::{Recognition, foreign, recognise, with_classes_of};
 use super::reference::is_dump;
 use super::source::{Download, Repository, Source};
@@ -365,7 +364,7 @@ impl Weights {
     ///
     /// A trace of such an input.
     pub fn check_input(&self, network: &Network, layers: &Layers, trace: &Trace) -> Result<()> {
-        if self.found.origin != Origin::TimmVgg {
+        if !self.found.spelling.slides_dense_layers {
             return Ok(());
         }
         for layer in layers.as_slice() {
@@ -393,7 +392,7 @@ impl Weights {
     /// The code base whose names the tensors have, in words.
     #[must_use]
     pub fn origin(&self) -> &'static str {
-        self.found.origin.words()
+        self.found.spelling.words
     }
 
     /// A `VarBuilder` under whose paths `network` finds its tensors, renamed and transposed.

@@ -16,8 +16,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::keys::{Found, is_not_read};
+use super::keys::Found;
 use super::recognition::likeness;
+use super::spelling::is_not_read;
 
 /// The shapes of a file's tensors by name.
 pub(super) type Shapes = BTreeMap<String, Vec<usize>>;
@@ -221,11 +222,11 @@ fn is_average(component: &str) -> bool {
 mod tests {
     use super::*;
     use crate::checkpoint::keys::names_and_shapes;
-    use crate::checkpoint::origin::Origin;
+    use crate::checkpoint::spelling::{KERAS, TORCH};
     use crate::network::catalog;
 
     fn plain() -> Shapes {
-        names_and_shapes(Origin::Canonical, catalog::find("seresnet20").unwrap())
+        names_and_shapes(TORCH, catalog::find("seresnet20").unwrap())
     }
 
     /// The tensors of a file whose names are changed.
@@ -297,7 +298,7 @@ mod tests {
 
     #[test]
     fn tensorflows_ending_goes_with_the_models_name_or_without() {
-        let keras = names_and_shapes(Origin::Keras, catalog::find("seresnet20").unwrap());
+        let keras = names_and_shapes(KERAS, catalog::find("seresnet20").unwrap());
         for model in ["", "seresnet20/"] {
             let shapes = renamed(&keras, |name| {
                 let (layer, parameter) = name.rsplit_once('.').unwrap();
@@ -306,7 +307,7 @@ mod tests {
             let wrapping = Copies::of(&shapes).plain;
             assert_eq!((wrapping.prefix.as_str(), wrapping.suffix), (model, ":0"));
             let found = Found::new(&shapes, &wrapping);
-            assert_eq!(found.origin, Origin::Keras);
+            assert_eq!(found.spelling, KERAS);
             assert_eq!(likeness(&found), Some(1.));
         }
     }

@@ -1,0 +1,64 @@
+//! What each layer's tensors are called, and how they are laid out, in the files of each code base:
+//! a file of this folder for each, and a line in [`Spelling::of`].
+
+mod cadene;
+mod keras;
+mod timm_vgg;
+mod torch;
+
+pub(super) use self::cadene::CADENE;
+pub(super) use self::keras::{KERAS, canonical_separators};
+pub(super) use self::timm_vgg::TIMM_VGG;
+pub(super) use self::torch::{TORCH, counts_batches, is_not_read};
+use crate::network::{Layers, Operation};
+
+/// How a code base names and lays out the tensors of its files.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spelling {
+    /// The code base in words.
+    pub(super) words: &'static str,
+    /// Whether a tensor's name is one that the files of others do not have.
+    is_told_by: fn(&str) -> bool,
+    /// The convention of the networks that such names are of, where they tell it. `true` says
+    /// that `PyTorch` has written the file.
+    pub(super) convention: fn(bool) -> Option<&'static str>,
+    /// Whether its dense layers slide over maps that are larger than they were made for, as
+    /// those of this program do not.
+    pub(super) slides_dense_layers: bool,
+    /// What a layer is called.
+    pub(super) layer: fn(&str, &Layers) -> String,
+    /// What a layer's parameter is called.
+    pub(super) parameter: fn(&Operation, &'static str) -> &'static str,
+    /// The ways in which a parameter of our shape may be laid out, the usual one first. A dense
+    /// layer may also be spelt as a convolution of all it sees: height and width that the layer
+    /// before flattened, else one pixel.
+    pub(super) arrangements: fn(&[usize], [usize; 2]) -> Vec<Arrangement>,
+}
+
+impl PartialEq for Spelling {
+    fn eq(&self, other: &Self) -> bool {
+        self.words == other.words
+    }
+}
+
+impl Spelling {
+    /// The spelling that the names of a file's tensors tell.
+    pub(super) fn of<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let told = [KERAS, CADENE, TIMM_VGG];
+        let mut told = told.into_iter();
+        told.find(|spelling| names.clone().any(spelling.is_told_by))
+            .unwrap_or(TORCH)
+    }
+}
+
+/// How a tensor lies in a file: seen with the dimensions of `view` and permuted, it is ours but
+/// for its shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Arrangement {
+    /// Its shape there.
+    pub(super) shape: Vec<usize>,
+    /// The same numbers in as many dimensions as are permuted.
+    pub(super) view: Vec<usize>,
+    /// The permutation.
+    pub(super) permutation: &'static [usize],
+}

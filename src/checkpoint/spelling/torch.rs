@@ -1,0 +1,48 @@
+//! torchvision, timm and candle: `conv1.weight`, OIHW, `[out, in]`. Layers have such names here.
+
+use super::{Arrangement, Spelling};
+use crate::network::convention::TIMM;
+
+pub(in crate::checkpoint) const TORCH: Spelling = Spelling {
+    words: "torchvision, timm and candle",
+    // What no other spelling is told by.
+    is_told_by: |_| false,
+    convention: |by_pytorch| by_pytorch.then_some(TIMM.name),
+    slides_dense_layers: false,
+    layer: |name, _| name.to_owned(),
+    parameter: |_, name| name,
+    arrangements,
+};
+
+fn arrangements(shape: &[usize], [height, width]: [usize; 2]) -> Vec<Arrangement> {
+    let as_ours = Arrangement {
+        shape: shape.to_vec(),
+        view: shape.to_vec(),
+        permutation: match shape.len() {
+            1 => &[0],
+            2 => &[0, 1],
+            _ => &[0, 1, 2, 3],
+        },
+    };
+    let &[outputs, inputs] = shape else {
+        return vec![as_ours];
+    };
+    let channels = inputs / (height * width).max(1);
+    let conv = Arrangement {
+        shape: vec![outputs, channels, height, width],
+        ..as_ours.clone()
+    };
+    vec![as_ours, conv]
+}
+
+/// Whether a tensor counts the batches that a batch norm has seen.
+pub(in crate::checkpoint) fn counts_batches(name: &str) -> bool {
+    name.ends_with("num_batches_tracked")
+}
+
+/// Whether a tensor is none that a network reads: `PyTorch` counts batches in every batch norm
+/// and the networks that it averaged, and torchvision's Inception keeps the second classifier
+/// that helped its training.
+pub(in crate::checkpoint) fn is_not_read(name: &str) -> bool {
+    counts_batches(name) || name.ends_with("n_averaged") || name.starts_with("AuxLogits.")
+}
