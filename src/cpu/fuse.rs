@@ -8,6 +8,7 @@
 //! fc1 W is one small matrix. Elsewhere the squeeze is summed up as its input is stored, and the
 //! gate multiplies in a pass of its own, in place, together with the residual and the rectifier.
 
+use super::epilogue::Epilogue;
 use crate::network::geometry::Extent;
 use crate::network::layers::Gate;
 use crate::network::operation::Conv;
@@ -42,7 +43,7 @@ pub(super) struct Node {
     pub(super) source: Id,
     pub(super) output: Id,
     pub(super) work: Work,
-    pub(super) finish: Finish,
+    pub(super) epilogue: Epilogue<Id>,
 }
 
 /// What a node does.
@@ -56,7 +57,7 @@ pub(super) enum Work {
     Pool(Operation),
     /// Each channel's mean, from sums taken as `source` was stored.
     Mean,
-    /// Nothing but what finishes any node.
+    /// Nothing but an epilogue.
     Pass { norm: Option<usize>, factor: f64 },
     /// Several tensors' channels, in order.
     Concat { members: Vec<Id> },
@@ -76,21 +77,13 @@ pub(super) enum Weights {
     Composed { linear: usize, conv: Box<Weights> },
 }
 
-/// What is done to a number before it is stored.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Finish {
-    pub(super) gate: Option<Id>,
-    pub(super) residual: Option<Id>,
-    pub(super) activation: Option<Activation>,
-}
-
 /// What a chain of layers has been folded into so far.
 #[derive(Debug, Clone, Default)]
 struct Chain {
     layers: Vec<usize>,
     norm: Option<usize>,
     factor: Option<f64>,
-    finish: Finish,
+    epilogue: Epilogue<Id>,
 }
 
 /// Who reads a value.
@@ -211,11 +204,11 @@ impl Fusing<'_> {
                 match layer.operation {
                     Operation::BatchNorm { .. } => chain.norm = Some(index),
                     Operation::Activation(activation) => {
-                        chain.finish.activation = Some(activation);
+                        chain.epilogue.activation = Some(activation);
                     }
-                    Operation::Scale => chain.finish.gate = second,
+                    Operation::Scale => chain.epilogue.gate = second,
                     Operation::Multiply { factor } => chain.factor = Some(factor),
-                    _ => chain.finish.residual = second,
+                    _ => chain.epilogue.residual = second,
                 }
                 self.follow(index, &mut chain);
                 Work::Pass {
@@ -239,7 +232,7 @@ impl Fusing<'_> {
             source,
             output: Value::of_layer(last).index(),
             work,
-            finish: chain.finish,
+            epilogue: chain.epilogue,
         });
     }
 
@@ -250,11 +243,12 @@ impl Fusing<'_> {
             && let &[Reader::Layer(reader)] = self.readers[output.index()].as_slice()
         {
             let layer = &self.layers.as_slice()[reader];
-            let Finish {
+            let Epilogue {
                 gate,
                 residual,
                 activation,
-            } = chain.finish;
+                ..
+            } = chain.epilogue;
             if activation.is_some() {
                 break;
             }
@@ -274,11 +268,11 @@ impl Fusing<'_> {
                     let other = layer.inputs.iter().find(|&&value| value != output);
                     // Only what is computed before this node is there to be added.
                     match other.filter(|other| other.layer().is_none_or(|layer| layer < start)) {
-                        Some(&other) => chain.finish.residual = Some(self.tensor(other)),
+                        Some(&other) => chain.epilogue.residual = Some(self.tensor(other)),
                         None => break,
                     }
                 }
-                Operation::Activation(activation) => chain.finish.activation = Some(activation),
+                Operation::Activation(activation) => chain.epilogue.activation = Some(activation),
                 _ => break,
             }
             chain.layers.push(reader);
@@ -297,7 +291,7 @@ impl Fusing<'_> {
             });
         if !even
             || conv.groups != 1
-            || chain.finish != Finish::default()
+            || chain.epilogue != Epilogue::NONE
             || source == Value::INPUT.index()
         {
             return;
@@ -322,7 +316,7 @@ impl Fusing<'_> {
             layers: vec![fc1, relu],
             ..Chain::default()
         };
-        reduce.finish.activation = Some(Activation::Relu);
+        reduce.epilogue.activation = Some(Activation::Relu);
         let weights = Weights::Composed {
             linear: fc1,
             conv: Box::new(chain.weights(index)),
@@ -332,7 +326,7 @@ impl Fusing<'_> {
             layers: vec![fc2, sigmoid],
             ..Chain::default()
         };
-        expand.finish.activation = Some(Activation::Sigmoid);
+        expand.epilogue.activation = Some(Activation::Sigmoid);
         let weights = expand.weights(fc2);
         self.push(
             expand,
@@ -340,7 +334,7 @@ impl Fusing<'_> {
             Work::Linear { weights },
         );
 
-        chain.finish.gate = Some(Value::of_layer(sigmoid).index());
+        chain.epilogue.gate = Some(Value::of_layer(sigmoid).index());
         chain.layers.push(scale);
         self.follow(index, chain);
     }
@@ -355,7 +349,7 @@ impl Fusing<'_> {
             source,
             output,
             work: Work::Mean,
-            finish: Finish::default(),
+            epilogue: Epilogue::NONE,
         });
         output
     }

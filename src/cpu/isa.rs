@@ -2,31 +2,47 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::error::{Error, Result};
 use crate::text::shown;
 
-/// A set of kernels. All compute the same sums; their roundings differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Isa {
-    /// One number at a time, as the formula reads: what the others are tested against.
+/// The instructions that kernels use. All kernels compute the same sums; with other vectors their
+/// roundings differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Isa {
+    /// How many elements go at a time, and by whose instructions.
+    pub vectors: Vectors,
+    /// What the processor can do with those vectors besides.
+    pub features: Features,
+}
+
+/// Vectors, each with kernels of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Vectors {
+    /// One element at a time, as the formula reads: what the others are tested against.
     Scalar,
-    /// Eight numbers at a time in plain Rust, for processors without kernels of their own.
+    /// Eight elements at a time in plain Rust, for processors without kernels of their own.
     Portable,
-    /// x86-64 with AVX2 and FMA.
+    /// x86-64 with AVX2 and FMA: eight elements.
     Avx2,
-    /// x86-64 with AVX-512F.
+    /// x86-64 with AVX-512F: sixteen elements.
     Avx512,
 }
 
-impl Isa {
+/// Instructions on vectors that not every processor with those vectors has. No kernel in single
+/// precision needs any.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Features {
+    /// Products of bf16 elements, summed up in single precision (`AVX512_BF16`).
+    pub bf16: bool,
+    /// Products of 8-bit integers, summed up in 32 bits (`AVX512_VNNI`).
+    pub vnni: bool,
+}
+
+impl Vectors {
     /// All, the fastest last.
     pub const ALL: [Self; 4] = [Self::Scalar, Self::Portable, Self::Avx2, Self::Avx512];
-
-    /// The environment variable that forces one, for tests and bug reports.
-    pub const VARIABLE: &'static str = "SENET_ISA";
 
     /// `scalar`, `portable`, `avx2` or `avx512`.
     #[must_use]
@@ -39,23 +55,48 @@ impl Isa {
         }
     }
 
-    /// Whether this processor has it.
-    #[must_use]
-    pub fn is_available(self) -> bool {
+    /// What this processor can do with them; none where it lacks them. Nothing else asks it.
+    fn detected(self) -> Option<Features> {
         match self {
-            Self::Scalar | Self::Portable => true,
+            Self::Scalar | Self::Portable => Some(Features::default()),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Self::Avx2 => (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"))
+                .then(Features::default),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => is_x86_feature_detected!("avx512f"),
+            Self::Avx512 => is_x86_feature_detected!("avx512f").then(|| Features {
+                bf16: is_x86_feature_detected!("avx512bf16"),
+                vnni: is_x86_feature_detected!("avx512vnni"),
+            }),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => false,
+            Self::Avx2 | Self::Avx512 => None,
         }
     }
+}
 
-    /// Those that this processor has, the fastest last.
+impl Isa {
+    /// The environment variable that forces vectors, for tests and bug reports.
+    pub const VARIABLE: &'static str = "SENET_ISA";
+
+    /// The name of its vectors.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.vectors.name()
+    }
+
+    /// Whether this processor has all of it.
+    #[must_use]
+    pub fn is_available(self) -> bool {
+        let Features { bf16, vnni } = self.features;
+        let detected = self.vectors.detected();
+        detected.is_some_and(|has| (has.bf16 || !bf16) && (has.vnni || !vnni))
+    }
+
+    /// Those that this processor has, with all their features, the fastest last.
     pub fn available() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|isa| isa.is_available())
+        Vectors::ALL.into_iter().filter_map(|vectors| {
+            let features = vectors.detected()?;
+            Some(Self { vectors, features })
+        })
     }
 
     /// The one that `SENET_ISA` names, else the fastest there is.
@@ -67,18 +108,24 @@ impl Isa {
         let name = std::env::var_os(Self::VARIABLE);
         // Empty is unset, as for most variables.
         let Some(name) = name.filter(|name| !name.is_empty()) else {
-            return Ok(Self::available().last().unwrap_or(Self::Scalar));
+            return Ok(Self::available().last().unwrap_or(Self {
+                vectors: Vectors::Scalar,
+                features: Features::default(),
+            }));
         };
         let name = shown(&name.to_string_lossy());
-        let isa = Self::ALL.into_iter().find(|isa| isa.name() == name);
-        isa.ok_or_else(|| {
+        let vectors = Vectors::ALL.into_iter().find(|each| each.name() == name);
+        let vectors = vectors.ok_or_else(|| {
             Error::Device(format!(
                 "`{}` is `{name}`; expected scalar, portable, avx2 or avx512",
                 Self::VARIABLE
             ))
-        })?
-        .checked()
-        .map_err(|error| {
+        })?;
+        let isa = Self {
+            vectors,
+            features: vectors.detected().unwrap_or_default(),
+        };
+        isa.checked().map_err(|error| {
             Error::Device(format!(
                 "{error}\nhint: leave `{}` out, and the fastest it has is taken",
                 Self::VARIABLE
@@ -90,32 +137,19 @@ impl Isa {
     ///
     /// # Errors
     ///
-    /// One that it lacks.
+    /// Instructions that it lacks.
     pub fn checked(self) -> Result<Self> {
         if self.is_available() {
             return Ok(self);
         }
         Err(Error::Device(format!("this processor lacks {self}")))
     }
+}
 
-    /// Pixels that are computed at once at most: as many as the registers hold the sums of.
-    pub(super) fn max_mr(self) -> usize {
-        match self {
-            // With SSE's vectors of 4, 2 pixels by 16 channels take 8 registers of 16.
-            Self::Scalar | Self::Portable => 2,
-            Self::Avx2 => 6,
-            Self::Avx512 => super::kernels::MAX_MR,
-        }
-    }
-
-    /// Blocks of output channels whose weights lie together. AVX2's are those of a register tile,
-    /// so that its weights are read end to end: every other cache line of a panel would have but
-    /// every other place of the cache, and half of it would be lost.
-    pub(super) fn nr_blocks(self) -> usize {
-        match self {
-            Self::Avx2 => 1,
-            Self::Scalar | Self::Portable | Self::Avx512 => super::kernels::MAX_NR_BLOCKS,
-        }
+/// By its name.
+impl Serialize for Isa {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod cores;
 mod engine;
+mod epilogue;
 mod fuse;
 mod isa;
 mod job;
@@ -22,6 +23,7 @@ mod pages;
 mod peak;
 mod place;
 mod plan;
+mod share;
 mod summary;
 mod team;
 mod view;
@@ -33,7 +35,7 @@ mod tests;
 pub(crate) use engine::MOST_THREADS;
 pub(crate) use engine::portion;
 pub use engine::{Engine, Options};
-pub use isa::Isa;
+pub use isa::{Features, Isa, Vectors};
 pub use kernels::WinogradTile;
 pub use peak::peak;
 pub use summary::{PlanSummary, StepSummary, memory, plan};

@@ -47,7 +47,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-use super::view::share;
+use super::share::share;
 
 /// How long a thread spins before it sleeps: several times what waking it takes, and little
 /// enough that an idle engine costs nothing.

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::kernels::{BLOCK, MAX_MR, PixelOffsets};
+use super::kernels::{BLOCK, BlockView, MAX_MR, PixelOffsets};
+use super::share::{share, shares};
 
 /// Where a tensor lies in memory. The offset and all strides count elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,15 @@ impl View {
     /// Where an image's block begins.
     pub(super) fn at(&self, image: usize, block: usize) -> usize {
         self.offset + image * self.image_stride + block * self.block_stride
+    }
+
+    /// An image's blocks from this one on, at this row.
+    pub(super) fn blocks_from(&self, [image, block, row]: [usize; 3]) -> BlockView {
+        BlockView {
+            offset: self.at(image, block) + row * self.row_stride,
+            block_stride: self.block_stride,
+            row_stride: self.row_stride,
+        }
     }
 
     /// The images of maps of one pixel as the pixels of one image.
@@ -109,17 +119,6 @@ impl MTiling {
     pub(super) fn pixels(&self) -> impl Iterator<Item = Range<usize>> {
         self.micro_tiles.iter().cloned()
     }
-}
-
-/// Near-equal shares of `count`, each at most `most`.
-pub(super) fn shares(count: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
-    let parts = count.div_ceil(most);
-    (0..parts).map(move |part| share(count, parts, part))
-}
-
-/// One of `parts` near-equal shares of `count`.
-pub(super) fn share(count: usize, parts: usize, part: usize) -> Range<usize> {
-    count * part / parts..count * (part + 1) / parts
 }
 
 /// Work on so many items, each with so many panels of weights, cut into chunks, of which each thread

@@ -1,32 +1,33 @@
-//! Convolutions: loops over panels of output channels and lines of pixels.
+//! Convolutions: loops over panels of output channels and M-tiles of pixels.
 
 use std::ops::Range;
 
-use super::{Ending, RunContext};
+use super::RunContext;
+use crate::cpu::epilogue::Epilogue;
 use crate::cpu::kernels::{
-    self, BLOCK, BlockView, Epilogue, Gemm, KOffsets, MAX_NR_BLOCKS, MicroTile, SmallGroup,
+    self, BLOCK, Gemm, KOffsets, MAX_NR_BLOCKS, MicroTile, Output, SmallGroup,
 };
 use crate::cpu::pack::{Panels, SmallGroupBlock};
 use crate::cpu::view::{MTiling, View};
-use crate::network::Activation;
 
-/// A convolution's output, by panels or blocks of its channels and lines of its pixels.
+/// A convolution's output, by panels of its channels and M-tiles of its pixels.
 #[derive(Debug, Clone)]
 pub(in crate::cpu) struct ConvLoop {
+    /// Which of the packed weights.
     pub(in crate::cpu) packed: usize,
-    /// From the output's pixel (0, 0), whose window may begin in the border.
+    /// From the output's pixel (0, 0), whose window may begin in the halo.
     source: View,
     stride: usize,
     tiling: MTiling,
     /// Found once and not again for each panel of each image.
     micro_tiles: Vec<MicroTile>,
     output: View,
-    ending: Ending,
+    epilogue: Epilogue<View>,
     order: LoopOrder,
 }
 
 /// Which loop goes round the other: that over panels reads each panel's weights once and the
-/// source for each, that over lines the other way round.
+/// source for each, that over M-tiles the other way round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cpu) enum LoopOrder {
     Panels,
@@ -36,21 +37,22 @@ pub(in crate::cpu) enum LoopOrder {
     MTilesAcrossImages,
 }
 
-/// A line of a sweep's pixels, and the weights that it is computed with.
+/// Micro-tiles, and the panel that they are computed with in one go.
 struct MTile<'a> {
     image: usize,
-    number: usize,
+    /// Which of the image's M-tiles.
+    index: usize,
     micro_tiles: &'a [MicroTile],
-    weights: Weights,
-    /// Those of the next line, if they are others.
-    next: Option<Weights>,
+    panel: PanelOfImage,
+    /// That of the next M-tile, if it is another.
+    next: Option<PanelOfImage>,
 }
 
-/// Which weights lines are computed with, one after the other.
+/// Which weights M-tiles are computed with, one after the other.
 #[derive(Clone, Copy)]
-struct Weights {
+struct PanelOfImage {
     panel: usize,
-    /// Of the first of the lines.
+    /// That of the first M-tile.
     image: usize,
 }
 
@@ -62,7 +64,7 @@ pub(in crate::cpu) struct GemmJob {
     pub(in crate::cpu) k_offsets: KOffsets,
     /// From the source of a micro-tile's pixel to that of the next.
     pub(in crate::cpu) pixel_stride: usize,
-    /// From an image's weights to the next one's, where images are the numbers of Winograd's
+    /// From an image's weights to the next one's, where images are the elements of Winograd's
     /// tiles; these have no bias either.
     pub(in crate::cpu) weights_image_stride: Option<usize>,
 }
@@ -76,17 +78,17 @@ pub(in crate::cpu) struct SmallGroupJob {
 
 const NO_BIAS: [f32; MAX_NR_BLOCKS * BLOCK] = [0.; MAX_NR_BLOCKS * BLOCK];
 
-/// A panel of more rows of weights would push out of the cache what is being computed with.
-const AHEAD: usize = 2048;
+/// A panel with a larger K would push out of the cache what is being computed with.
+const MAX_PREFETCHED_K: usize = 2048;
 
 impl ConvLoop {
     /// Its `source` begins where the window of the output's pixel (0, 0) does.
     pub(in crate::cpu) fn new(
         packed: usize,
         (source, stride): (View, usize),
-        cut: MTiling,
-        (output, ending): (View, Ending),
-        outer: LoopOrder,
+        tiling: MTiling,
+        (output, epilogue): (View, Epilogue<View>),
+        order: LoopOrder,
     ) -> Self {
         let micro_tile = |pixels: Range<usize>| {
             let [row, column] = [pixels.start / output.width, pixels.start % output.width];
@@ -94,133 +96,115 @@ impl ConvLoop {
                 pixels: pixels.len(),
                 source: row * stride * source.row_stride + column * stride * source.pixel_stride,
                 output: output.offsets(pixels.clone()),
-                residual: ending.residual.map(|view| view.offsets(pixels)),
+                residual: epilogue.residual.map(|view| view.offsets(pixels)),
             }
         };
         Self {
-            micro_tiles: cut.pixels().map(micro_tile).collect(),
+            micro_tiles: tiling.pixels().map(micro_tile).collect(),
             packed,
             source,
             stride,
-            tiling: cut,
+            tiling,
             output,
-            ending,
-            order: outer,
+            epilogue,
+            order,
         }
     }
 
-    /// Hands some lines of all images to `compute`, each once for each of some panels.
-    fn lines(&self, [panels, lines]: [Range<usize>; 2], mut compute: impl FnMut(&MTile<'_>)) {
+    /// Hands some M-tiles of all images to `compute`, each once for each of some panels.
+    fn for_each(&self, [panels, m_tiles]: [Range<usize>; 2], mut compute: impl FnMut(&MTile<'_>)) {
         let [images, of_image] = [self.source.images, self.tiling.m_tiles()];
-        let image_and_line = |index: usize| match self.order {
+        let image_and_m_tile = |index: usize| match self.order {
             LoopOrder::Panels | LoopOrder::MTiles => (index / of_image, index % of_image),
             LoopOrder::MTilesAcrossImages => (index % images, index / images),
         };
-        // What has the same weights is done one after the other: all lines, or one.
+        // What has the same weights is done one after the other: all M-tiles, or one.
         let at_once = match self.order {
-            LoopOrder::Panels => lines.len().max(1),
+            LoopOrder::Panels => m_tiles.len().max(1),
             LoopOrder::MTiles | LoopOrder::MTilesAcrossImages => 1,
         };
-        let passes = lines.len() / at_once * panels.len();
-        let pass = |number: usize| {
-            let (group, panel) = (number / panels.len(), number % panels.len());
-            let first = lines.start + group * at_once;
-            let weights = Weights {
+        let passes = m_tiles.len() / at_once * panels.len();
+        let pass = |index: usize| {
+            let (group, panel) = (index / panels.len(), index % panels.len());
+            let first = m_tiles.start + group * at_once;
+            let panel = PanelOfImage {
                 panel: panels.start + panel,
-                image: image_and_line(first).0,
+                image: image_and_m_tile(first).0,
             };
-            (weights, first..first + at_once)
+            (panel, first..first + at_once)
         };
-        for number in 0..passes {
-            let (weights, lines) = pass(number);
-            let next = (number + 1 < passes).then(|| pass(number + 1).0);
-            for index in lines.clone() {
-                let (image, number) = image_and_line(index);
+        for index in 0..passes {
+            let (panel, m_tiles) = pass(index);
+            let next = (index + 1 < passes).then(|| pass(index + 1).0);
+            for m_tile in m_tiles.clone() {
+                let (image, index) = image_and_m_tile(m_tile);
                 compute(&MTile {
                     image,
-                    number,
-                    micro_tiles: &self.micro_tiles[self.tiling.micro_tiles_of(number)],
-                    weights,
-                    next: next.filter(|_| index + 1 == lines.end),
+                    index,
+                    micro_tiles: &self.micro_tiles[self.tiling.micro_tiles_of(index)],
+                    panel,
+                    next: next.filter(|_| m_tile + 1 == m_tiles.end),
                 });
             }
         }
     }
 
-    /// What becomes of a line's sums, from this block of output channels on.
-    fn epilogue<'a>(&self, line: &MTile<'_>, block: usize, bias: &'a [f32]) -> Epilogue<'a> {
-        let Self { ending, output, .. } = self;
-        let place = |view: &View| BlockView {
-            offset: view.at(line.image, block),
-            block_stride: view.block_stride,
-        };
-        Epilogue {
+    /// What becomes of an M-tile's sums, from this block of output channels on.
+    fn output<'a>(&self, m_tile: &MTile<'_>, block: usize, bias: &'a [f32]) -> Output<'a> {
+        let blocks = [m_tile.image, block, 0];
+        Output {
             bias,
-            gate: ending.gate.map(|gate| gate.at(line.image, block)),
-            residual: ending.residual.as_ref().map(place),
-            relu: ending.activation == Some(Activation::Relu),
-            output: place(output),
-            sums: ending.sums([line.image, block], line.number),
+            epilogue: self.epilogue.blocks_from(blocks, m_tile.index),
+            view: self.output.blocks_from(blocks),
         }
-    }
-
-    /// What no kernel does to a line.
-    fn finish(&self, line: &MTile<'_>, place: &BlockView, blocks: usize, scene: &RunContext<'_>) {
-        let pixels = line
-            .micro_tiles
-            .iter()
-            .flat_map(|micro_tile| micro_tile.output.iter());
-        let all = pixels.flat_map(|pixel| {
-            (0..blocks).map(move |each| place.offset + pixel + each * place.block_stride)
-        });
-        self.ending.finish(&scene.memory, all);
     }
 }
 
 impl GemmJob {
-    pub(super) fn run(&self, chunk: [Range<usize>; 2], scene: &RunContext<'_>) {
-        let Self {
-            conv_loop: sweep, ..
-        } = self;
-        let packed = &scene.packed[sweep.packed];
-        sweep.lines(chunk, |line| {
-            let panel = &self.panels.list[line.weights.panel];
-            let channels = if sweep.source.pixel_stride == 1 {
+    pub(super) fn run(&self, chunk: [Range<usize>; 2], context: &RunContext<'_>) {
+        let Self { conv_loop, .. } = self;
+        let View {
+            block_stride,
+            pixel_stride,
+            ..
+        } = conv_loop.source;
+        let packed = &context.packed[conv_loop.packed];
+        conv_loop.for_each(chunk, |m_tile| {
+            let panel = &self.panels.list[m_tile.panel.panel];
+            let channels = if pixel_stride == 1 {
                 0
             } else {
-                panel.channel / BLOCK * sweep.source.block_stride + panel.channel % BLOCK
+                panel.channel / BLOCK * block_stride + panel.channel % BLOCK
             };
             let bias = match self.weights_image_stride {
                 Some(_) => &NO_BIAS[..],
                 None => &packed.bias[panel.block * BLOCK..],
             };
-            let epilogue = sweep.epilogue(line, panel.block, bias);
             let gemm = Gemm {
-                source: sweep.source.at(line.image, 0) + channels,
+                source: conv_loop.source.at(m_tile.image, 0) + channels,
                 pixel_stride: self.pixel_stride,
-                micro_tiles: line.micro_tiles,
+                micro_tiles: m_tile.micro_tiles,
                 k_offsets: &self.k_offsets,
-                weights: &packed.weights[self.first(line.weights)..],
+                weights: &packed.weights[self.first_weight(m_tile.panel)..],
                 nr_blocks: panel.blocks,
-                prefetch: self.ahead(line, packed.weights),
-                epilogue,
+                output: conv_loop.output(m_tile, panel.block, bias),
+                prefetch: self.prefetch(m_tile, packed.weights),
             };
-            kernels::gemm(scene.isa, &scene.memory, &gemm);
-            sweep.finish(line, &epilogue.output, panel.blocks, scene);
+            kernels::gemm(context.isa, &context.memory, &gemm);
         });
     }
 
-    /// Where these begin among all.
-    fn first(&self, weights: Weights) -> usize {
-        let of_image = self.weights_image_stride.unwrap_or_default();
-        self.panels.list[weights.panel].weights + weights.image * of_image
+    /// Where a panel begins among all weights.
+    fn first_weight(&self, of: PanelOfImage) -> usize {
+        let stride = self.weights_image_stride.unwrap_or_default();
+        self.panels.list[of.panel].weights + of.image * stride
     }
 
-    /// The weights that a line brings near for the next one.
-    fn ahead<'a>(&self, line: &MTile<'_>, weights: &'a [f32]) -> &'a [f32] {
-        let Some(next) = line.next else { return &[] };
-        let first = self.first(next);
-        if first == self.first(line.weights) || self.panels.numbers > AHEAD {
+    /// The weights that an M-tile prefetches for the next one.
+    fn prefetch<'a>(&self, m_tile: &MTile<'_>, weights: &'a [f32]) -> &'a [f32] {
+        let Some(next) = m_tile.next else { return &[] };
+        let first = self.first_weight(next);
+        if first == self.first_weight(m_tile.panel) || self.panels.numbers > MAX_PREFETCHED_K {
             return &[];
         }
         let count = self.panels.numbers * self.panels.list[next.panel].blocks * BLOCK;
@@ -229,28 +213,23 @@ impl GemmJob {
 }
 
 impl SmallGroupJob {
-    pub(super) fn run(&self, chunk: [Range<usize>; 2], scene: &RunContext<'_>) {
-        let Self {
-            conv_loop: sweep,
-            blocks,
-        } = self;
-        let packed = &scene.packed[sweep.packed];
-        sweep.lines(chunk, |line| {
-            let block = line.weights.panel;
+    pub(super) fn run(&self, chunk: [Range<usize>; 2], context: &RunContext<'_>) {
+        let Self { conv_loop, blocks } = self;
+        let packed = &context.packed[conv_loop.packed];
+        conv_loop.for_each(chunk, |m_tile| {
+            let block = m_tile.panel.panel;
             let inputs = &blocks[block];
             let weights = 9 * inputs.lanes.len() * BLOCK;
-            let epilogue = sweep.epilogue(line, block, &packed.bias[block * BLOCK..]);
             let small_group = SmallGroup {
-                source: sweep.source.at(line.image, inputs.block),
-                row_stride: sweep.source.row_stride,
-                stride: sweep.stride,
-                micro_tiles: line.micro_tiles,
+                source: conv_loop.source.at(m_tile.image, inputs.block),
+                row_stride: conv_loop.source.row_stride,
+                stride: conv_loop.stride,
+                micro_tiles: m_tile.micro_tiles,
                 lanes: &inputs.lanes,
                 weights: &packed.weights[block * weights..],
-                epilogue,
+                output: conv_loop.output(m_tile, block, &packed.bias[block * BLOCK..]),
             };
-            kernels::small_group(scene.isa, &scene.memory, &small_group);
-            sweep.finish(line, &epilogue.output, 1, scene);
+            kernels::small_group(context.isa, &context.memory, &small_group);
         });
     }
 }

@@ -1,4 +1,4 @@
-//! What a chunk of a phase computes: loops that hand a kernel a line or a row at a time.
+//! What a chunk of a phase computes: loops that hand a kernel an M-tile or a row at a time.
 
 use std::ops::Range;
 
@@ -7,11 +7,11 @@ mod winograd;
 
 pub(super) use self::convolution::{ConvLoop, GemmJob, LoopOrder, SmallGroupJob};
 pub(super) use self::winograd::{InputTransformJob, OutputTransformJob, TileStrip};
+use super::epilogue::Epilogue;
 use super::isa::Isa;
-use super::kernels::{self, BLOCK, Elementwise, Memory, Pool, Pooling};
+use super::kernels::{self, BLOCK, BlockView, Elementwise, Memory, Pool, Pooling};
 use super::pack::Packed;
 use super::view::{ChunkGrid, View};
-use crate::network::Activation;
 
 /// What every chunk of a run sees.
 pub(super) struct RunContext<'a> {
@@ -27,7 +27,7 @@ pub(super) struct RunContext<'a> {
 pub(super) struct Phase {
     pub(super) job: Job,
     pub(super) grid: ChunkGrid,
-    /// A border of zeros that no phase before this one could write.
+    /// A halo of zeros that no phase before this one could write.
     pub(super) halo: Option<Halo>,
 }
 
@@ -44,23 +44,6 @@ pub(super) enum Job {
     CopyChannels(CopyChannelsJob),
 }
 
-/// What is done to numbers before they are stored.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Ending {
-    pub(super) gate: Option<View>,
-    pub(super) residual: Option<View>,
-    pub(super) activation: Option<Activation>,
-    pub(super) sums: Option<SumsPlace>,
-}
-
-/// Where sums over the pixels of a line are kept: `[image][line][channels in whole blocks]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SumsPlace {
-    pub(super) start: usize,
-    pub(super) lines: usize,
-    pub(super) width: usize,
-}
-
 /// The input's copy.
 #[derive(Debug, Clone)]
 pub(super) struct CopyInJob {
@@ -74,30 +57,30 @@ pub(super) struct PoolJob {
     pub(super) pooling: Pooling,
     pub(super) rows: Vec<[usize; 2]>,
     pub(super) columns: Vec<[usize; 2]>,
-    /// For each row of the output, for each of its columns; none for a largest number.
+    /// For each row of the output, for each of its columns; none for a maximum.
     pub(super) factors: Vec<Vec<f32>>,
     pub(super) source: View,
     pub(super) output: View,
-    pub(super) sums: Option<SumsPlace>,
+    pub(super) channel_sums: Option<View>,
 }
 
 /// Means from sums.
 #[derive(Debug, Clone)]
 pub(super) struct MeanJob {
-    /// In the order of the output's blocks.
-    pub(super) parts: Vec<SumsPlace>,
+    /// Sums, a row for each part of the map, in the order of the output's blocks.
+    pub(super) parts: Vec<View>,
     pub(super) factor: f32,
     pub(super) output: View,
 }
 
-/// A pass over a map.
+/// An epilogue alone, on a map.
 #[derive(Debug, Clone)]
 pub(super) struct ElementwiseJob {
-    /// Factors and biases.
+    /// Which of the packed weights are its factors and biases.
     pub(super) packed: Option<usize>,
     pub(super) source: View,
     pub(super) output: View,
-    pub(super) ending: Ending,
+    pub(super) epilogue: Epilogue<View>,
 }
 
 /// Copies channels to others that do not begin with a block.
@@ -112,7 +95,7 @@ pub(super) struct CopyChannelsJob {
     pub(super) last: bool,
 }
 
-/// The border of zeros around every plane of a buffer.
+/// The halo of zeros around every plane of a buffer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Halo {
     pub(super) offset: usize,
@@ -120,8 +103,9 @@ pub(super) struct Halo {
     pub(super) plane_stride: usize,
     pub(super) row_stride: usize,
     pub(super) rows: usize,
-    /// Numbers before and after the pixels of a row, and rows above and below them.
+    /// Elements before and after the pixels of a row.
     pub(super) columns_around: [usize; 2],
+    /// Rows above and below the pixels.
     pub(super) rows_around: [usize; 2],
 }
 
@@ -145,9 +129,20 @@ impl Halo {
     }
 }
 
-impl SumsPlace {
-    fn at(&self, image: usize, line: usize, block: usize) -> usize {
-        self.start + (image * self.lines + line) * self.width + block * BLOCK
+impl Epilogue<View> {
+    /// Of an image's blocks from this one on, at this row. What is stored there is summed up in
+    /// the sums' row of that index.
+    fn blocks_from(&self, [image, block, row]: [usize; 3], sums_row: usize) -> Epilogue<BlockView> {
+        Epilogue {
+            gate: self.gate.map(|gate| gate.blocks_from([image, block, 0])),
+            residual: self
+                .residual
+                .map(|residual| residual.blocks_from([image, block, row])),
+            activation: self.activation,
+            channel_sums: self
+                .channel_sums
+                .map(|sums| sums.blocks_from([image, block, sums_row])),
+        }
     }
 }
 
@@ -156,62 +151,40 @@ impl Phase {
         self.grid.chunks() + usize::from(self.halo.is_some())
     }
 
-    pub(super) fn run(&self, chunk: usize, scene: &RunContext<'_>) {
+    pub(super) fn run(&self, chunk: usize, context: &RunContext<'_>) {
         if chunk == self.grid.chunks() {
-            if let Some(border) = &self.halo {
-                border.clear(&scene.memory);
+            if let Some(halo) = &self.halo {
+                halo.clear(&context.memory);
             }
             return;
         }
-        let [panels, lines] = self.grid.chunk(chunk);
+        let [panels, items] = self.grid.chunk(chunk);
         match &self.job {
-            Job::CopyIn(job) => job.run(lines, scene),
-            Job::Gemm(job) => job.run([panels, lines], scene),
-            Job::SmallGroup(job) => job.run([panels, lines], scene),
-            Job::InputTransform(job) => job.run(lines, scene),
-            Job::OutputTransform(job) => job.run(lines, scene),
-            Job::Pool(job) => job.run(lines, scene),
-            Job::Mean(job) => job.run(lines, scene),
-            Job::Elementwise(job) => job.run(lines, scene),
-            Job::CopyChannels(job) => job.run(lines, scene),
+            Job::CopyIn(job) => job.run(items, context),
+            Job::Gemm(job) => job.run([panels, items], context),
+            Job::SmallGroup(job) => job.run([panels, items], context),
+            Job::InputTransform(job) => job.run(items, context),
+            Job::OutputTransform(job) => job.run(items, context),
+            Job::Pool(job) => job.run(items, context),
+            Job::Mean(job) => job.run(items, context),
+            Job::Elementwise(job) => job.run(items, context),
+            Job::CopyChannels(job) => job.run(items, context),
         }
     }
-}
-
-impl Ending {
-    /// Those of a line.
-    fn sums(&self, [image, block]: [usize; 2], line: usize) -> Option<usize> {
-        self.sums.map(|sums| sums.at(image, line, block))
-    }
-
-    /// What no kernel does, to blocks of numbers at these offsets.
-    fn finish(&self, memory: &Memory<'_>, blocks: impl IntoIterator<Item = usize>) {
-        if self.activation == Some(Activation::Sigmoid) {
-            for block in blocks {
-                for offset in block..block + BLOCK {
-                    memory.set(offset, sigmoid(memory.get(offset)));
-                }
-            }
-        }
-    }
-}
-
-fn sigmoid(number: f32) -> f32 {
-    1. / (1. + (-number).exp())
 }
 
 impl CopyInJob {
     /// Rows of planes, or of blocks.
-    fn run(&self, rows: Range<usize>, scene: &RunContext<'_>) {
+    fn run(&self, rows: Range<usize>, context: &RunContext<'_>) {
         let Self { channels, output } = self;
         let View { height, width, .. } = *output;
-        let memory = &scene.memory;
+        let memory = &context.memory;
         for index in rows {
             let [image, block, row] = row_of(output, index);
             let start = output.at(image, block) + row * output.row_stride;
             let of_channel = |channel: usize| {
                 let from = ((image * channels + channel) * height + row) * width;
-                &scene.input[from..from + width]
+                &context.input[from..from + width]
             };
             if output.pixel_stride == 1 {
                 memory.write(start, of_channel(block));
@@ -219,8 +192,8 @@ impl CopyInJob {
             }
             memory.zero(start, width * BLOCK);
             for channel in (block * BLOCK..*channels).take(BLOCK) {
-                for (column, &number) in of_channel(channel).iter().enumerate() {
-                    memory.set(start + column * BLOCK + channel % BLOCK, number);
+                for (column, &element) in of_channel(channel).iter().enumerate() {
+                    memory.set(start + column * BLOCK + channel % BLOCK, element);
                 }
             }
         }
@@ -234,22 +207,24 @@ fn row_of(view: &View, index: usize) -> [usize; 3] {
 }
 
 impl PoolJob {
-    fn run(&self, rows: Range<usize>, scene: &RunContext<'_>) {
+    fn run(&self, rows: Range<usize>, context: &RunContext<'_>) {
         for index in rows {
             let [image, block, row] = row_of(&self.output, index);
             let [first, end] = self.rows[row];
             kernels::pool(
-                scene.isa,
-                &scene.memory,
+                context.isa,
+                &context.memory,
                 &Pool {
                     pooling: self.pooling,
-                    source: self.source.at(image, block) + first * self.source.row_stride,
+                    source: self.source.blocks_from([image, block, first]).offset,
                     row_stride: self.source.row_stride,
                     rows: end - first,
                     columns: &self.columns,
                     factors: self.factors.get(row).map_or(&[], Vec::as_slice),
-                    output: self.output.at(image, block) + row * self.output.row_stride,
-                    sums: self.sums.map(|sums| sums.at(image, row, block)),
+                    output: self.output.blocks_from([image, block, row]).offset,
+                    channel_sums: self
+                        .channel_sums
+                        .map(|sums| sums.blocks_from([image, block, row]).offset),
                 },
             );
         }
@@ -258,30 +233,29 @@ impl PoolJob {
 
 impl MeanJob {
     /// Blocks of all images.
-    fn run(&self, blocks: Range<usize>, scene: &RunContext<'_>) {
+    fn run(&self, blocks: Range<usize>, context: &RunContext<'_>) {
         for index in blocks {
             let (image, block) = (index / self.output.blocks, index % self.output.blocks);
             let mut first = block;
             let mut parts = self.parts.iter();
             let part = parts.find(|part| {
-                let blocks = part.width / BLOCK;
-                let inside = first < blocks;
-                first -= if inside { 0 } else { blocks };
+                let inside = first < part.blocks;
+                first -= if inside { 0 } else { part.blocks };
                 inside
             });
             let Some(part) = part else { continue };
             kernels::pool(
-                scene.isa,
-                &scene.memory,
+                context.isa,
+                &context.memory,
                 &Pool {
                     pooling: Pooling::Mean,
-                    source: part.at(image, 0, first),
-                    row_stride: part.width,
-                    rows: part.lines,
+                    source: part.at(image, first),
+                    row_stride: part.row_stride,
+                    rows: part.height,
                     columns: &[[0, 1]],
                     factors: &[self.factor],
                     output: self.output.at(image, block),
-                    sums: None,
+                    channel_sums: None,
                 },
             );
         }
@@ -289,43 +263,33 @@ impl MeanJob {
 }
 
 impl ElementwiseJob {
-    fn run(&self, rows: Range<usize>, scene: &RunContext<'_>) {
-        let ending = &self.ending;
+    fn run(&self, rows: Range<usize>, context: &RunContext<'_>) {
         for index in rows {
             let [image, block, row] = row_of(&self.output, index);
-            let at = |view: &View| view.at(image, block) + row * view.row_stride;
+            let blocks = [image, block, row];
             let norm = self.packed.map(|packed| {
-                let packed = &scene.packed[packed];
+                let packed = &context.packed[packed];
                 [
                     &packed.weights[block * BLOCK..],
                     &packed.bias[block * BLOCK..],
                 ]
             });
-            let output = at(&self.output);
-            kernels::elementwise(
-                scene.isa,
-                &scene.memory,
-                &Elementwise {
-                    source: at(&self.source),
-                    pixels: self.output.width,
-                    norm,
-                    gate: ending.gate.map(|gate| gate.at(image, block)),
-                    residual: ending.residual.as_ref().map(at),
-                    relu: ending.activation == Some(Activation::Relu),
-                    output,
-                    sums: ending.sums([image, block], row),
-                },
-            );
-            let pixels = (0..self.output.width).map(|column| output + column * BLOCK);
-            ending.finish(&scene.memory, pixels);
+            let elementwise = Elementwise {
+                source: self.source.blocks_from(blocks).offset,
+                pixels: self.output.width,
+                norm,
+                epilogue: self.epilogue.blocks_from(blocks, row),
+                output: self.output.blocks_from(blocks).offset,
+            };
+            kernels::elementwise(context.isa, &context.memory, &elementwise);
         }
     }
 }
 
 impl CopyChannelsJob {
     /// Rows of all images.
-    fn run(&self, rows: Range<usize>, scene: &RunContext<'_>) {
-        let memory = &scene.memory;
+    fn run(&self, rows: Range<usize>, context: &RunContext<'_>) {
+        let memory = &context.memory;
         for index in rows {
             let (image, row) = (index / self.output.height, index % self.output.height);
             for column in 0..self.output.width {
@@ -334,8 +298,8 @@ impl CopyChannelsJob {
                     block + row * view.row_stride + column * BLOCK + channel % BLOCK
                 };
                 for channel in 0..self.channels {
-                    let number = memory.get(at(&self.source, channel));
-                    memory.set(at(&self.output, self.first + channel), number);
+                    let element = memory.get(at(&self.source, channel));
+                    memory.set(at(&self.output, self.first + channel), element);
                 }
                 let end = self.first + self.channels;
                 if self.last && !end.is_multiple_of(BLOCK) {

@@ -13,22 +13,21 @@ use std::arch::x86_64::{
     _mm256_set1_ps, _mm256_storeu_ps, _mm256_sub_ps,
 };
 
-use super::vector::{self, Vector};
-use super::winograd::{self, InputTransform, OutputTransform, WinogradTile};
-use super::{BLOCK, Elementwise, Gemm, Pool, SmallGroup};
+use super::vector::{self, Vector, whole_kernels, with_pixels};
+use super::{BLOCK, Elementwise, Gemm, InputTransform, OutputTransform, Pool, SmallGroup};
 
 #[derive(Clone, Copy)]
 pub(super) struct Ymm(__m256);
 
-#[allow(clippy::inline_always, reason = "see vector.rs")]
+#[allow(clippy::inline_always, reason = "see vector/mod.rs")]
 // SAFETY of each: one instruction, which the caller's processor has, on memory that is the
 // caller's to touch.
 impl Vector for Ymm {
     const LANES: usize = 8;
 
     #[inline(always)]
-    unsafe fn splat(number: f32) -> Self {
-        Self(unsafe { _mm256_set1_ps(number) })
+    unsafe fn splat(element: f32) -> Self {
+        Self(unsafe { _mm256_set1_ps(element) })
     }
 
     #[inline(always)]
@@ -83,30 +82,26 @@ impl Vector for Ymm {
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn micro_tile<const M: usize, const STEP: usize, const BLOCKS: usize>(
+unsafe fn micro_tile<const M: usize, const PIXEL_STRIDE: usize, const NR_BLOCKS: usize>(
     memory: *mut f32,
     gemm: &Gemm<'_>,
-    number: usize,
-    column: usize,
+    index: usize,
+    channel: usize,
 ) {
     // SAFETY: the caller's.
-    unsafe { vector::gemm::<Ymm, M, 2, STEP, BLOCKS>(memory, gemm, number, column) }
+    unsafe { vector::gemm::<Ymm, M, 2, PIXEL_STRIDE, NR_BLOCKS>(memory, gemm, index, channel) }
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn micro_tiles<const STEP: usize, const BLOCKS: usize>(memory: *mut f32, gemm: &Gemm<'_>) {
-    for column in (0..BLOCKS * BLOCK).step_by(BLOCK) {
-        for (number, tile) in gemm.micro_tiles.iter().enumerate() {
+unsafe fn micro_tiles<const PIXEL_STRIDE: usize, const NR_BLOCKS: usize>(
+    memory: *mut f32,
+    gemm: &Gemm<'_>,
+) {
+    for channel in (0..NR_BLOCKS * BLOCK).step_by(BLOCK) {
+        for (index, tile) in gemm.micro_tiles.iter().enumerate() {
             // SAFETY: the caller's.
             unsafe {
-                match tile.pixels {
-                    1 => micro_tile::<1, STEP, BLOCKS>(memory, gemm, number, column),
-                    2 => micro_tile::<2, STEP, BLOCKS>(memory, gemm, number, column),
-                    3 => micro_tile::<3, STEP, BLOCKS>(memory, gemm, number, column),
-                    4 => micro_tile::<4, STEP, BLOCKS>(memory, gemm, number, column),
-                    5 => micro_tile::<5, STEP, BLOCKS>(memory, gemm, number, column),
-                    _ => micro_tile::<6, STEP, BLOCKS>(memory, gemm, number, column),
-                }
+                with_pixels!(tile.pixels, [1 2 3 4 5] else 6, M => micro_tile::<M, PIXEL_STRIDE, NR_BLOCKS>(memory, gemm, index, channel));
             }
         }
     }
@@ -126,14 +121,14 @@ pub(super) unsafe fn gemm(memory: *mut f32, gemm: &Gemm<'_>) {
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn pixels<const P: usize>(memory: *mut f32, small_group: &SmallGroup<'_>, number: usize) {
+unsafe fn pixels<const M: usize>(memory: *mut f32, small_group: &SmallGroup<'_>, index: usize) {
     for lane in [0, 8] {
         // SAFETY: the caller's.
         unsafe {
             if small_group.stride == 1 {
-                vector::small_group::<Ymm, P, 1>(memory, small_group, number, lane);
+                vector::small_group::<Ymm, M, 1>(memory, small_group, index, lane);
             } else {
-                vector::small_group::<Ymm, P, 2>(memory, small_group, number, lane);
+                vector::small_group::<Ymm, M, 2>(memory, small_group, index, lane);
             }
         }
     }
@@ -141,51 +136,12 @@ unsafe fn pixels<const P: usize>(memory: *mut f32, small_group: &SmallGroup<'_>,
 
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn small_group(memory: *mut f32, small_group: &SmallGroup<'_>) {
-    for (number, micro_tile) in small_group.micro_tiles.iter().enumerate() {
+    for (index, micro_tile) in small_group.micro_tiles.iter().enumerate() {
         // SAFETY: the caller's.
         unsafe {
-            match micro_tile.pixels {
-                1 => pixels::<1>(memory, small_group, number),
-                2 => pixels::<2>(memory, small_group, number),
-                3 => pixels::<3>(memory, small_group, number),
-                4 => pixels::<4>(memory, small_group, number),
-                5 => pixels::<5>(memory, small_group, number),
-                _ => pixels::<6>(memory, small_group, number),
-            }
+            with_pixels!(micro_tile.pixels, [1 2 3 4 5] else 6, M => pixels::<M>(memory, small_group, index));
         }
     }
 }
 
-#[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn pool(memory: *mut f32, pool: &Pool<'_>) {
-    // SAFETY: the caller's.
-    unsafe { vector::pool::<Ymm>(memory, pool) }
-}
-
-#[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn elementwise(memory: *mut f32, elementwise: &Elementwise<'_>) {
-    // SAFETY: the caller's.
-    unsafe { vector::elementwise::<Ymm>(memory, elementwise) }
-}
-
-#[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn input_transform(memory: *mut f32, tiles: &InputTransform) {
-    // SAFETY: the caller's.
-    unsafe {
-        match tiles.tile {
-            WinogradTile::F2x2 => winograd::vector_in::<Ymm, 4>(memory, tiles),
-            WinogradTile::F4x4 => winograd::vector_in::<Ymm, 6>(memory, tiles),
-        }
-    }
-}
-
-#[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn output_transform(memory: *mut f32, tiles: &OutputTransform<'_>) {
-    // SAFETY: the caller's.
-    unsafe {
-        match tiles.tile {
-            WinogradTile::F2x2 => winograd::vector_out::<Ymm, 4, 2>(memory, tiles),
-            WinogradTile::F4x4 => winograd::vector_out::<Ymm, 6, 4>(memory, tiles),
-        }
-    }
-}
+whole_kernels!(Ymm, [target_feature(enable = "avx2,fma")]);

@@ -12,22 +12,21 @@ use std::arch::x86_64::{
     _mm512_set1_ps, _mm512_storeu_ps, _mm512_sub_ps,
 };
 
-use super::vector::{self, Vector};
-use super::winograd::{self, InputTransform, OutputTransform, WinogradTile};
-use super::{BLOCK, Elementwise, Gemm, Pool, SmallGroup};
+use super::vector::{self, Vector, whole_kernels, with_pixels};
+use super::{BLOCK, Elementwise, Gemm, InputTransform, OutputTransform, Pool, SmallGroup};
 
 #[derive(Clone, Copy)]
 pub(super) struct Zmm(__m512);
 
-#[allow(clippy::inline_always, reason = "see vector.rs")]
+#[allow(clippy::inline_always, reason = "see vector/mod.rs")]
 // SAFETY of each: one instruction, which the caller's processor has, on memory that is the
 // caller's to touch.
 impl Vector for Zmm {
     const LANES: usize = 16;
 
     #[inline(always)]
-    unsafe fn splat(number: f32) -> Self {
-        Self(unsafe { _mm512_set1_ps(number) })
+    unsafe fn splat(element: f32) -> Self {
+        Self(unsafe { _mm512_set1_ps(element) })
     }
 
     #[inline(always)]
@@ -82,36 +81,24 @@ impl Vector for Zmm {
 }
 
 #[target_feature(enable = "avx512f")]
-unsafe fn micro_tile<const M: usize, const W: usize, const STEP: usize>(
+unsafe fn micro_tile<const M: usize, const W: usize, const PIXEL_STRIDE: usize>(
     memory: *mut f32,
     gemm: &Gemm<'_>,
-    number: usize,
+    index: usize,
 ) {
     // SAFETY: the caller's.
-    unsafe { vector::gemm::<Zmm, M, W, STEP, W>(memory, gemm, number, 0) }
+    unsafe { vector::gemm::<Zmm, M, W, PIXEL_STRIDE, W>(memory, gemm, index, 0) }
 }
 
 #[target_feature(enable = "avx512f")]
-unsafe fn micro_tiles<const W: usize, const STEP: usize>(memory: *mut f32, gemm: &Gemm<'_>) {
-    for (number, tile) in gemm.micro_tiles.iter().enumerate() {
+unsafe fn micro_tiles<const W: usize, const PIXEL_STRIDE: usize>(
+    memory: *mut f32,
+    gemm: &Gemm<'_>,
+) {
+    for (index, tile) in gemm.micro_tiles.iter().enumerate() {
         // SAFETY: the caller's.
         unsafe {
-            match tile.pixels {
-                1 => micro_tile::<1, W, STEP>(memory, gemm, number),
-                2 => micro_tile::<2, W, STEP>(memory, gemm, number),
-                3 => micro_tile::<3, W, STEP>(memory, gemm, number),
-                4 => micro_tile::<4, W, STEP>(memory, gemm, number),
-                5 => micro_tile::<5, W, STEP>(memory, gemm, number),
-                6 => micro_tile::<6, W, STEP>(memory, gemm, number),
-                7 => micro_tile::<7, W, STEP>(memory, gemm, number),
-                8 => micro_tile::<8, W, STEP>(memory, gemm, number),
-                9 => micro_tile::<9, W, STEP>(memory, gemm, number),
-                10 => micro_tile::<10, W, STEP>(memory, gemm, number),
-                11 => micro_tile::<11, W, STEP>(memory, gemm, number),
-                12 => micro_tile::<12, W, STEP>(memory, gemm, number),
-                13 => micro_tile::<13, W, STEP>(memory, gemm, number),
-                _ => micro_tile::<14, W, STEP>(memory, gemm, number),
-            }
+            with_pixels!(tile.pixels, [1 2 3 4 5 6 7 8 9 10 11 12 13] else 14, M => micro_tile::<M, W, PIXEL_STRIDE>(memory, gemm, index));
         }
     }
 }
@@ -130,72 +117,25 @@ pub(super) unsafe fn gemm(memory: *mut f32, gemm: &Gemm<'_>) {
 }
 
 #[target_feature(enable = "avx512f")]
-unsafe fn pixels<const P: usize>(memory: *mut f32, small_group: &SmallGroup<'_>, number: usize) {
+unsafe fn pixels<const M: usize>(memory: *mut f32, small_group: &SmallGroup<'_>, index: usize) {
     // SAFETY: the caller's.
     unsafe {
         if small_group.stride == 1 {
-            vector::small_group::<Zmm, P, 1>(memory, small_group, number, 0);
+            vector::small_group::<Zmm, M, 1>(memory, small_group, index, 0);
         } else {
-            vector::small_group::<Zmm, P, 2>(memory, small_group, number, 0);
+            vector::small_group::<Zmm, M, 2>(memory, small_group, index, 0);
         }
     }
 }
 
 #[target_feature(enable = "avx512f")]
 pub(super) unsafe fn small_group(memory: *mut f32, small_group: &SmallGroup<'_>) {
-    for (number, micro_tile) in small_group.micro_tiles.iter().enumerate() {
+    for (index, micro_tile) in small_group.micro_tiles.iter().enumerate() {
         // SAFETY: the caller's.
         unsafe {
-            match micro_tile.pixels {
-                1 => pixels::<1>(memory, small_group, number),
-                2 => pixels::<2>(memory, small_group, number),
-                3 => pixels::<3>(memory, small_group, number),
-                4 => pixels::<4>(memory, small_group, number),
-                5 => pixels::<5>(memory, small_group, number),
-                6 => pixels::<6>(memory, small_group, number),
-                7 => pixels::<7>(memory, small_group, number),
-                8 => pixels::<8>(memory, small_group, number),
-                9 => pixels::<9>(memory, small_group, number),
-                10 => pixels::<10>(memory, small_group, number),
-                11 => pixels::<11>(memory, small_group, number),
-                12 => pixels::<12>(memory, small_group, number),
-                13 => pixels::<13>(memory, small_group, number),
-                _ => pixels::<14>(memory, small_group, number),
-            }
+            with_pixels!(micro_tile.pixels, [1 2 3 4 5 6 7 8 9 10 11 12 13] else 14, M => pixels::<M>(memory, small_group, index));
         }
     }
 }
 
-#[target_feature(enable = "avx512f")]
-pub(super) unsafe fn pool(memory: *mut f32, pool: &Pool<'_>) {
-    // SAFETY: the caller's.
-    unsafe { vector::pool::<Zmm>(memory, pool) }
-}
-
-#[target_feature(enable = "avx512f")]
-pub(super) unsafe fn elementwise(memory: *mut f32, elementwise: &Elementwise<'_>) {
-    // SAFETY: the caller's.
-    unsafe { vector::elementwise::<Zmm>(memory, elementwise) }
-}
-
-#[target_feature(enable = "avx512f")]
-pub(super) unsafe fn input_transform(memory: *mut f32, tiles: &InputTransform) {
-    // SAFETY: the caller's.
-    unsafe {
-        match tiles.tile {
-            WinogradTile::F2x2 => winograd::vector_in::<Zmm, 4>(memory, tiles),
-            WinogradTile::F4x4 => winograd::vector_in::<Zmm, 6>(memory, tiles),
-        }
-    }
-}
-
-#[target_feature(enable = "avx512f")]
-pub(super) unsafe fn output_transform(memory: *mut f32, tiles: &OutputTransform<'_>) {
-    // SAFETY: the caller's.
-    unsafe {
-        match tiles.tile {
-            WinogradTile::F2x2 => winograd::vector_out::<Zmm, 4, 2>(memory, tiles),
-            WinogradTile::F4x4 => winograd::vector_out::<Zmm, 6, 4>(memory, tiles),
-        }
-    }
-}
+whole_kernels!(Zmm, [target_feature(enable = "avx512f")]);

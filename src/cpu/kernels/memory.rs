@@ -2,12 +2,14 @@
 
 use std::marker::PhantomData;
 
-/// Numbers that several threads read and write, each its own.
+/// Elements in single precision that several threads read and write, each its own. Offsets and
+/// counts are of those; a second type would be a memory of its own, or bytes with views that say
+/// their type, since a kernel's argument says nothing of it.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cpu) struct Memory<'a> {
     base: *mut f32,
     len: usize,
-    numbers: PhantomData<&'a mut [f32]>,
+    elements: PhantomData<&'a mut [f32]>,
 }
 
 // SAFETY: it stands for `&mut [f32]`, which is `Send`.
@@ -21,12 +23,12 @@ impl<'a> Memory<'a> {
     /// # Safety
     ///
     /// As long as any copy of it is in use on several threads, none of them reads or writes a
-    /// number that another is writing.
-    pub(in crate::cpu) unsafe fn new(numbers: &'a mut [f32]) -> Self {
+    /// element that another is writing.
+    pub(in crate::cpu) unsafe fn new(elements: &'a mut [f32]) -> Self {
         Self {
-            base: numbers.as_mut_ptr(),
-            len: numbers.len(),
-            numbers: PhantomData,
+            base: elements.as_mut_ptr(),
+            len: elements.len(),
+            elements: PhantomData,
         }
     }
 
@@ -40,7 +42,7 @@ impl<'a> Memory<'a> {
         let end = offset.checked_add(count);
         assert!(
             end.is_some_and(|end| end <= self.len),
-            "{count} numbers from {offset} on lie outside a memory of {}",
+            "{count} elements from {offset} on lie outside a memory of {}",
             self.len
         );
     }
@@ -51,10 +53,10 @@ impl<'a> Memory<'a> {
         unsafe { *self.base.add(offset) }
     }
 
-    pub(in crate::cpu) fn set(&self, offset: usize, number: f32) {
+    pub(in crate::cpu) fn set(&self, offset: usize, element: f32) {
         self.check(offset, 1);
         // SAFETY: inside, and nobody else's, as `new` was promised.
-        unsafe { *self.base.add(offset) = number }
+        unsafe { *self.base.add(offset) = element }
     }
 
     pub(in crate::cpu) fn zero(&self, offset: usize, count: usize) {
@@ -63,14 +65,14 @@ impl<'a> Memory<'a> {
         unsafe { self.base.add(offset).write_bytes(0, count) }
     }
 
-    pub(in crate::cpu) fn write(&self, offset: usize, numbers: &[f32]) {
-        self.check(offset, numbers.len());
-        // SAFETY: inside, and nobody else's, as `new` was promised; `numbers` is no part of it,
+    pub(in crate::cpu) fn write(&self, offset: usize, elements: &[f32]) {
+        self.check(offset, elements.len());
+        // SAFETY: inside, and nobody else's, as `new` was promised; `elements` is no part of it,
         // since it is borrowed mutably for `'a`.
         unsafe {
             self.base
                 .add(offset)
-                .copy_from_nonoverlapping(numbers.as_ptr(), numbers.len());
+                .copy_from_nonoverlapping(elements.as_ptr(), elements.len());
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::hint::black_box;
 
-use super::vector::Vector;
-use super::{Isa, portable};
+use super::portable;
+use super::vector::{MAX_LANES, Vector};
+use crate::cpu::isa::{Isa, Vectors};
 
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
@@ -19,10 +20,10 @@ const OF_ARRAYS: usize = 6;
 /// # Safety
 ///
 /// A processor with `V`'s instructions.
-#[allow(clippy::inline_always, reason = "see vector.rs")]
+#[allow(clippy::inline_always, reason = "see vector/mod.rs")]
 #[inline(always)]
 unsafe fn sums<V: Vector, const SUMS: usize>(turns: u64) -> u64 {
-    // SAFETY: the caller's; a vector has at most 16 numbers.
+    // SAFETY: the caller's; a vector has at most so many lanes.
     unsafe {
         let mut sums = [V::splat(1.); SUMS];
         let (factor, addend) = (V::splat(black_box(0.5)), V::splat(black_box(0.25)));
@@ -31,10 +32,10 @@ unsafe fn sums<V: Vector, const SUMS: usize>(turns: u64) -> u64 {
                 *sum = sum.multiply_add(factor, addend);
             }
         }
-        let mut numbers = [0_f32; 16];
+        let mut lanes = [0_f32; MAX_LANES];
         for sum in sums {
-            sum.store(numbers.as_mut_ptr());
-            black_box(&numbers);
+            sum.store(lanes.as_mut_ptr());
+            black_box(&lanes);
         }
     }
     turns * (SUMS * V::LANES) as u64
@@ -54,24 +55,23 @@ unsafe fn of_avx512(turns: u64) -> u64 {
     unsafe { sums::<avx512::Zmm, OF_VECTORS>(turns) }
 }
 
-/// Does nothing but multiply and add, in so many turns, and says how many numbers it has done that
-/// to.
+/// Does nothing but multiply and add, in so many turns, and says how often it has done that.
 ///
 /// # Panics
 ///
 /// Where this processor lacks the instructions.
 pub(in crate::cpu) fn multiply_adds(isa: Isa, turns: u64) -> u64 {
     assert!(isa.is_available(), "this processor lacks {isa}");
-    match isa {
+    match isa.vectors {
         // SAFETY: any processor.
-        Isa::Scalar | Isa::Portable => unsafe { sums::<portable::Array, OF_ARRAYS>(turns) },
+        Vectors::Scalar | Vectors::Portable => unsafe { sums::<portable::Array, OF_ARRAYS>(turns) },
         // SAFETY: available, as asserted.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { of_avx2(turns) },
+        Vectors::Avx2 => unsafe { of_avx2(turns) },
         // SAFETY: available, as asserted.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => unsafe { of_avx512(turns) },
+        Vectors::Avx512 => unsafe { of_avx512(turns) },
         #[cfg(not(target_arch = "x86_64"))]
-        Isa::Avx2 | Isa::Avx512 => 0,
+        Vectors::Avx2 | Vectors::Avx512 => 0,
     }
 }

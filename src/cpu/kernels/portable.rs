@@ -11,22 +11,21 @@
 
 use std::array::from_fn;
 
-use super::vector::{self, Vector};
-use super::winograd::{self, InputTransform, OutputTransform, WinogradTile};
-use super::{BLOCK, Elementwise, Gemm, Pool, SmallGroup};
+use super::vector::{self, Vector, whole_kernels};
+use super::{BLOCK, Elementwise, Gemm, InputTransform, OutputTransform, Pool, SmallGroup};
 
 const LANES: usize = 8;
 
 #[derive(Clone, Copy)]
 pub(super) struct Array([f32; LANES]);
 
-#[allow(clippy::inline_always, reason = "see vector.rs")]
+#[allow(clippy::inline_always, reason = "see vector/mod.rs")]
 impl Vector for Array {
     const LANES: usize = LANES;
 
     #[inline(always)]
-    unsafe fn splat(number: f32) -> Self {
-        Self([number; LANES])
+    unsafe fn splat(element: f32) -> Self {
+        Self([element; LANES])
     }
 
     #[inline(always)]
@@ -86,22 +85,22 @@ impl Vector for Array {
 unsafe fn micro_tile<const M: usize>(
     memory: *mut f32,
     gemm: &Gemm<'_>,
-    number: usize,
-    column: usize,
+    index: usize,
+    channel: usize,
 ) {
     // SAFETY: the caller's.
-    unsafe { vector::gemm::<Array, M, 2, 0, 0>(memory, gemm, number, column) }
+    unsafe { vector::gemm::<Array, M, 2, 0, 0>(memory, gemm, index, channel) }
 }
 
 pub(super) unsafe fn gemm(memory: *mut f32, gemm: &Gemm<'_>) {
-    for (number, tile) in gemm.micro_tiles.iter().enumerate() {
-        for column in (0..gemm.nr_blocks * BLOCK).step_by(BLOCK) {
+    for (index, tile) in gemm.micro_tiles.iter().enumerate() {
+        for channel in (0..gemm.nr_blocks * BLOCK).step_by(BLOCK) {
             // SAFETY: the caller's.
             unsafe {
                 if tile.pixels == 1 {
-                    micro_tile::<1>(memory, gemm, number, column);
+                    micro_tile::<1>(memory, gemm, index, channel);
                 } else {
-                    micro_tile::<2>(memory, gemm, number, column);
+                    micro_tile::<2>(memory, gemm, index, channel);
                 }
             }
         }
@@ -110,58 +109,30 @@ pub(super) unsafe fn gemm(memory: *mut f32, gemm: &Gemm<'_>) {
 
 // As above.
 #[inline(never)]
-unsafe fn pixels<const P: usize>(memory: *mut f32, small_group: &SmallGroup<'_>, number: usize) {
+unsafe fn pixels<const M: usize>(memory: *mut f32, small_group: &SmallGroup<'_>, index: usize) {
     for lane in (0..BLOCK).step_by(LANES) {
         // SAFETY: the caller's.
         unsafe {
             if small_group.stride == 1 {
-                vector::small_group::<Array, P, 1>(memory, small_group, number, lane);
+                vector::small_group::<Array, M, 1>(memory, small_group, index, lane);
             } else {
-                vector::small_group::<Array, P, 2>(memory, small_group, number, lane);
+                vector::small_group::<Array, M, 2>(memory, small_group, index, lane);
             }
         }
     }
 }
 
 pub(super) unsafe fn small_group(memory: *mut f32, small_group: &SmallGroup<'_>) {
-    for (number, micro_tile) in small_group.micro_tiles.iter().enumerate() {
+    for (index, micro_tile) in small_group.micro_tiles.iter().enumerate() {
         // SAFETY: the caller's.
         unsafe {
             if micro_tile.pixels == 1 {
-                pixels::<1>(memory, small_group, number);
+                pixels::<1>(memory, small_group, index);
             } else {
-                pixels::<2>(memory, small_group, number);
+                pixels::<2>(memory, small_group, index);
             }
         }
     }
 }
 
-pub(super) unsafe fn pool(memory: *mut f32, pool: &Pool<'_>) {
-    // SAFETY: the caller's.
-    unsafe { vector::pool::<Array>(memory, pool) }
-}
-
-pub(super) unsafe fn elementwise(memory: *mut f32, elementwise: &Elementwise<'_>) {
-    // SAFETY: the caller's.
-    unsafe { vector::elementwise::<Array>(memory, elementwise) }
-}
-
-pub(super) unsafe fn input_transform(memory: *mut f32, tiles: &InputTransform) {
-    // SAFETY: the caller's.
-    unsafe {
-        match tiles.tile {
-            WinogradTile::F2x2 => winograd::vector_in::<Array, 4>(memory, tiles),
-            WinogradTile::F4x4 => winograd::vector_in::<Array, 6>(memory, tiles),
-        }
-    }
-}
-
-pub(super) unsafe fn output_transform(memory: *mut f32, tiles: &OutputTransform<'_>) {
-    // SAFETY: the caller's.
-    unsafe {
-        match tiles.tile {
-            WinogradTile::F2x2 => winograd::vector_out::<Array, 4, 2>(memory, tiles),
-            WinogradTile::F4x4 => winograd::vector_out::<Array, 6, 4>(memory, tiles),
-        }
-    }
-}
+whole_kernels!(Array, [inline]);

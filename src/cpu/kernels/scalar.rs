@@ -1,167 +1,260 @@
 //! Each kernel as its formula reads: what the others are tested against.
+//!
+//! - M: the pixels of a micro-tile, m one of them.
+//! - N: the output channels that are computed, n one of them.
+//! - K: the elements that one output is summed up from, k one of them.
+//! - C: the input channels of a group, c one of them.
+//! - R, S: rows and columns of a kernel or of a Winograd tile, r and s one of them.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over the letters read like the formulas"
+)]
 
 use super::{
-    BLOCK, BlockView, Elementwise, Epilogue, Gemm, Memory, MicroTile, PixelOffsets, Pool, Pooling,
-    SmallGroup,
+    BLOCK, BlockView, Elementwise, Gemm, InputTransform, Memory, MicroTile, Output,
+    OutputTransform, Pool, Pooling, SmallGroup,
 };
+use crate::cpu::epilogue::Epilogue;
+use crate::network::Activation;
 
+/// `y[m][n] = sum over k of x[m][k] * w[k][n]`, k in segments.
 pub(super) fn gemm(memory: &Memory<'_>, gemm: &Gemm<'_>) {
-    let width = gemm.nr_blocks * BLOCK;
-    for (number, micro_tile) in gemm.micro_tiles.iter().enumerate() {
-        for row in 0..micro_tile.pixels {
-            let source = gemm.source + micro_tile.source + row * gemm.pixel_stride;
-            for channel in 0..width {
-                let mut total = 0.;
-                let mut weights = gemm.weights.iter().skip(channel).step_by(width);
+    let nr = gemm.nr_blocks * BLOCK;
+    for (index, micro_tile) in gemm.micro_tiles.iter().enumerate() {
+        for m in 0..micro_tile.pixels {
+            let x = gemm.source + micro_tile.source + m * gemm.pixel_stride;
+            for n in 0..nr {
+                let (mut k, mut total) = (0, 0.);
                 for segment in gemm.k_offsets.segments() {
                     let mut sum = 0.;
                     for &offset in segment {
-                        for number in 0..gemm.k_offsets.run_length {
-                            let weight = weights.next().copied().unwrap_or_default();
-                            sum += memory.get(source + offset + number) * weight;
+                        for element in 0..gemm.k_offsets.run_length {
+                            sum += memory.get(x + offset + element) * gemm.weights[k * nr + n];
+                            k += 1;
                         }
                     }
                     total += sum;
                 }
-                let pixel = Pixel {
-                    number,
-                    micro_tile,
-                    row,
-                };
-                finish(memory, &gemm.epilogue, &pixel, channel, total);
+                let pixel = (index, micro_tile, m);
+                store(memory, &gemm.output, pixel, n, total);
             }
         }
     }
 }
 
+/// `y[m][n] = sum over r, c, s of x[r][m * stride + s][lanes[c][n]] * w[r][c][s][n]`.
 pub(super) fn small_group(memory: &Memory<'_>, small_group: &SmallGroup<'_>) {
-    for (number, micro_tile) in small_group.micro_tiles.iter().enumerate() {
-        for row in 0..micro_tile.pixels {
-            for channel in 0..BLOCK {
+    let SmallGroup {
+        lanes,
+        row_stride,
+        stride,
+        weights,
+        ..
+    } = *small_group;
+    for (index, micro_tile) in small_group.micro_tiles.iter().enumerate() {
+        let x = small_group.source + micro_tile.source;
+        for m in 0..micro_tile.pixels {
+            for n in 0..BLOCK {
                 let mut sum = 0.;
-                for kernel_row in 0..3 {
-                    for (input, lanes) in small_group.lanes.iter().enumerate() {
-                        for column in 0..3 {
-                            let source = small_group.source
-                                + micro_tile.source
-                                + kernel_row * small_group.row_stride
-                                + (row * small_group.stride + column) * BLOCK
-                                + lanes[channel] as usize;
-                            let tap = (kernel_row * small_group.lanes.len() + input) * 3 + column;
-                            sum += memory.get(source) * small_group.weights[tap * BLOCK + channel];
+                for r in 0..3 {
+                    for c in 0..lanes.len() {
+                        for s in 0..3 {
+                            let column = (m * stride + s) * BLOCK + lanes[c][n] as usize;
+                            let w = ((r * lanes.len() + c) * 3 + s) * BLOCK + n;
+                            sum += memory.get(x + r * row_stride + column) * weights[w];
                         }
                     }
                 }
-                let pixel = Pixel {
-                    number,
-                    micro_tile,
-                    row,
-                };
-                finish(memory, &small_group.epilogue, &pixel, channel, sum);
+                let pixel = (index, micro_tile, m);
+                store(memory, &small_group.output, pixel, n, sum);
             }
         }
     }
 }
 
-/// A pixel of a line: of which micro-tile, that one's number, and which of the micro-tile's pixels.
-struct Pixel<'a> {
-    number: usize,
-    micro_tile: &'a MicroTile,
-    row: usize,
-}
-
-/// The end of a pixel's channel.
-fn finish(
+/// The end of a sum: of which micro-tile, by its index, which pixel, and which channel.
+fn store(
     memory: &Memory<'_>,
-    epilogue: &Epilogue<'_>,
-    pixel: &Pixel<'_>,
-    channel: usize,
+    output: &Output<'_>,
+    (index, micro_tile, m): (usize, &MicroTile, usize),
+    n: usize,
     sum: f32,
 ) {
-    let Pixel {
-        number,
-        micro_tile,
-        row,
-    } = *pixel;
-    let at = |place: &BlockView, offsets: &PixelOffsets| {
-        let pixel = place.offset + offsets.offsets[row] as usize;
-        pixel + channel / BLOCK * place.block_stride + channel % BLOCK
+    let Output {
+        bias,
+        epilogue,
+        view,
+    } = output;
+    let residual = |view: &BlockView| {
+        let offset = micro_tile.residual.as_ref().map(|offsets| offsets.get(m));
+        view.channel(n) + offset.unwrap_or_default()
     };
-    let output = at(&epilogue.output, &micro_tile.output);
-    let mut value = sum + epilogue.bias[channel];
-    if let Some(gate) = epilogue.gate {
-        value *= memory.get(gate + channel);
+    let value = finished(memory, epilogue, sum + bias[n], n, residual);
+    memory.set(view.channel(n) + micro_tile.output.get(m), value);
+    if let Some(sums) = epilogue.channel_sums {
+        add(memory, sums.channel(n), index + m == 0, value);
     }
-    if let Some((place, offsets)) = epilogue.residual.as_ref().zip(micro_tile.residual.as_ref()) {
-        value += memory.get(at(place, offsets));
+}
+
+/// What an epilogue makes of a channel's value, its sums aside: the residual is added from where
+/// `residual` says.
+fn finished(
+    memory: &Memory<'_>,
+    epilogue: &Epilogue<BlockView>,
+    value: f32,
+    n: usize,
+    residual: impl Fn(&BlockView) -> usize,
+) -> f32 {
+    let mut value = value;
+    if let Some(gate) = &epilogue.gate {
+        value *= memory.get(gate.channel(n));
     }
-    if epilogue.relu {
-        value = rectified(value);
+    if let Some(view) = &epilogue.residual {
+        value += memory.get(residual(view));
     }
-    memory.set(output, value);
-    if let Some(sums) = epilogue.sums {
-        add(memory, sums + channel, number + row == 0, value);
+    epilogue
+        .activation
+        .map_or(value, |activation| activated(activation, value))
+}
+
+fn activated(activation: Activation, x: f32) -> f32 {
+    match activation {
+        // NaN stays NaN.
+        Activation::Relu => {
+            if x < 0. {
+                0.
+            } else {
+                x
+            }
+        }
+        Activation::Sigmoid => 1. / (1. + (-x).exp()),
+    }
+}
+
+/// Of many values. Never part of a kernel: a call keeps its registers free.
+#[inline(never)]
+pub(super) fn activate(activation: Activation, values: &mut [f32]) {
+    for value in values {
+        *value = activated(activation, *value);
     }
 }
 
 /// Adds a pixel's value to the sum at `offset`, which begins with the first.
-pub(super) fn add(memory: &Memory<'_>, offset: usize, first: bool, value: f32) {
+fn add(memory: &Memory<'_>, offset: usize, first: bool, value: f32) {
     let before = if first { 0. } else { memory.get(offset) };
     memory.set(offset, before + value);
 }
 
-/// NaN stays NaN.
-pub(super) fn rectified(value: f32) -> f32 {
-    if value < 0. { 0. } else { value }
-}
-
+/// `y[m][n]` = the largest, or the mean, of `x[r][s][n]` over the window of m.
 pub(super) fn pool(memory: &Memory<'_>, pool: &Pool<'_>) {
-    for (pixel, &[first, end]) in pool.columns.iter().enumerate() {
-        for lane in 0..BLOCK {
-            let row = |row: usize| {
-                let start = pool.source + row * pool.row_stride + lane;
-                (first..end).map(move |column| memory.get(start + column * BLOCK))
+    for (m, &[first, end]) in pool.columns.iter().enumerate() {
+        for n in 0..BLOCK {
+            let row = |r: usize| {
+                let x = pool.source + r * pool.row_stride + n;
+                (first..end).map(move |s| memory.get(x + s * BLOCK))
             };
             let value = match pool.pooling {
                 Pooling::Max => (0..pool.rows)
                     .flat_map(row)
                     .fold(f32::NEG_INFINITY, |a, b| if a > b { a } else { b }),
                 Pooling::Mean => {
-                    let sum: f32 = (0..pool.rows).map(|index| row(index).sum::<f32>()).sum();
-                    sum * pool.factors[pixel]
+                    let sum: f32 = (0..pool.rows).map(|r| row(r).sum::<f32>()).sum();
+                    sum * pool.factors[m]
                 }
             };
-            memory.set(pool.output + pixel * BLOCK + lane, value);
-            if let Some(sums) = pool.sums {
-                add(memory, sums + lane, pixel == 0, value);
+            memory.set(pool.output + m * BLOCK + n, value);
+            if let Some(sums) = pool.channel_sums {
+                add(memory, sums + n, m == 0, value);
             }
         }
     }
 }
 
+/// `y[m][n] = x[m][n] * factor[n] + bias[n]`.
 pub(super) fn elementwise(memory: &Memory<'_>, elementwise: &Elementwise<'_>) {
-    for pixel in 0..elementwise.pixels {
-        for lane in 0..BLOCK {
-            let offset = pixel * BLOCK + lane;
-            let mut value = memory.get(elementwise.source + offset);
+    let epilogue = &elementwise.epilogue;
+    for m in 0..elementwise.pixels {
+        for n in 0..BLOCK {
+            let mut value = memory.get(elementwise.source + m * BLOCK + n);
             if let Some([factor, bias]) = elementwise.norm {
-                value = value * factor[lane] + bias[lane];
+                value = value * factor[n] + bias[n];
             }
-            if let Some(gate) = elementwise.gate {
-                value *= memory.get(gate + lane);
-            }
-            if let Some(residual) = elementwise.residual {
-                value += memory.get(residual + offset);
-            }
-            if elementwise.relu {
-                value = rectified(value);
-            }
-            memory.set(elementwise.output + offset, value);
-            if let Some(sums) = elementwise.sums {
-                add(memory, sums + lane, pixel == 0, value);
+            let residual = |view: &BlockView| view.channel(n) + m * BLOCK;
+            let value = finished(memory, epilogue, value, n, residual);
+            memory.set(elementwise.output + m * BLOCK + n, value);
+            if let Some(sums) = epilogue.channel_sums {
+                add(memory, sums.channel(n), m == 0, value);
             }
         }
     }
 }
 
-pub(super) use super::winograd::{input_transform, output_transform};
+/// `y[r][s]` = the matrix times a tile of x times the matrix's transpose.
+pub(super) fn input_transform(memory: &Memory<'_>, tiles: &InputTransform) {
+    let (side, matrix) = (tiles.tile.input_side(), tiles.tile.of_input());
+    for tile in 0..tiles.tiles {
+        for n in 0..BLOCK {
+            let x = tiles.source + tile * tiles.tile.output_side() * BLOCK + n;
+            let input = |r, s| memory.get(x + r * tiles.row_stride + s * BLOCK);
+            let values = both_sides(&matrix, side, input);
+            for (element, value) in values.into_iter().enumerate() {
+                let y = tiles.output + element * tiles.element_stride + tile * BLOCK + n;
+                memory.set(y, value);
+            }
+        }
+    }
+}
+
+/// `y[r][s]` = the matrix times a tile of x times the matrix's transpose.
+pub(super) fn output_transform(memory: &Memory<'_>, tiles: &OutputTransform<'_>) {
+    let Output {
+        bias,
+        epilogue,
+        view,
+    } = &tiles.output;
+    let [side, output_side] = [tiles.tile.input_side(), tiles.tile.output_side()];
+    let matrix = tiles.tile.of_output();
+    for tile in 0..tiles.width.div_ceil(output_side) {
+        for n in 0..BLOCK {
+            let x = tiles.source + tile * BLOCK + n;
+            let input = |r, s| memory.get(x + (r * side + s) * tiles.element_stride);
+            let values = both_sides(&matrix, side, input);
+            for (pixel, sum) in values.into_iter().enumerate() {
+                let (r, s) = (
+                    pixel / output_side,
+                    tile * output_side + pixel % output_side,
+                );
+                if r >= tiles.rows || s >= tiles.width {
+                    continue;
+                }
+                let at = |view: &BlockView| view.channel(n) + r * view.row_stride + s * BLOCK;
+                let value = finished(memory, epilogue, sum + bias[n], n, at);
+                memory.set(at(view), value);
+                if let Some(sums) = epilogue.channel_sums {
+                    add(memory, sums.channel(n), tile + pixel == 0, value);
+                }
+            }
+        }
+    }
+}
+
+/// Matrix times input times the matrix's transpose, row by row.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the kernels compute in f32"
+)]
+fn both_sides(matrix: &[Vec<f64>], side: usize, input: impl Fn(usize, usize) -> f32) -> Vec<f32> {
+    let mut values = Vec::with_capacity(matrix.len() * matrix.len());
+    for of_row in matrix {
+        for of_column in matrix {
+            let mut sum = 0.;
+            for r in 0..side {
+                for s in 0..side {
+                    sum += of_row[r] * of_column[s] * f64::from(input(r, s));
+                }
+            }
+            values.push(sum as f32);
+        }
+    }
+    values
+}

@@ -1,16 +1,17 @@
 //! How a convolution or dense layer is computed: its algorithm, cut, loops and scratch memory.
 
 use super::{Computed, Planning};
+use crate::cpu::epilogue::Epilogue;
 use crate::cpu::fuse::{Node, Work};
 use crate::cpu::job::{
-    ConvLoop, Ending, GemmJob, InputTransformJob, Job, LoopOrder, OutputTransformJob,
-    SmallGroupJob, TileStrip,
+    ConvLoop, GemmJob, InputTransformJob, Job, LoopOrder, OutputTransformJob, SmallGroupJob,
+    TileStrip,
 };
 use crate::cpu::kernels::{BLOCK, KOffsets, WinogradTile};
 use crate::cpu::pack::{Form, Order};
-use crate::cpu::view::{ChunkGrid, MTiling, View, blocks, share, spread};
+use crate::cpu::share::share;
+use crate::cpu::view::{ChunkGrid, MTiling, View, blocks, spread};
 use crate::error::{Error, Result};
-use crate::network::Activation;
 use crate::network::geometry::{Extent, Padding, Window};
 
 /// A convolution's geometry.
@@ -124,11 +125,7 @@ impl Planning<'_> {
             widest: self.setting.isa.nr_blocks(),
         };
         let output = extents.map(|extent| extent.output);
-        let tile = match node.finish.activation {
-            // The tiles' way out knows none.
-            Some(Activation::Sigmoid) => None,
-            _ => form.tiles(output, window.stride, self.setting.winograd),
-        };
+        let tile = form.tiles(output, window.stride, self.setting.winograd);
         Ok(Some(Convolution {
             form,
             window,
@@ -152,7 +149,7 @@ impl Planning<'_> {
             ));
         }
         let alone = output.height * output.width == 1
-            && node.finish.gate.is_none()
+            && node.epilogue.gate.is_none()
             && self.sums[index].is_none();
         if alone {
             return Some((MTiling::new(self.images, 1, true, rows), true));
@@ -178,7 +175,7 @@ impl Planning<'_> {
             small_group,
             tile: _,
         } = convolution;
-        let mut ending = self.ending(index, &node.finish, offsets);
+        let mut epilogue = self.epilogue(index, offsets);
         let [mut source, mut output] = [node.source, node.output].map(|id| self.view(id, offsets));
         source.offset -= down.before * source.row_stride + across.before * source.pixel_stride;
         let pixels = (output.images * output.height * output.width) as u64;
@@ -195,7 +192,7 @@ impl Planning<'_> {
             let macs = pixels * (9 * form.share() * blocks.len() * BLOCK) as u64;
             let packed = self.packing(index, Order::SmallGroup(form));
             let source = (source, window.stride);
-            let sweep = ConvLoop::new(packed, source, cut, (output, ending), LoopOrder::Panels);
+            let sweep = ConvLoop::new(packed, source, cut, (output, epilogue), LoopOrder::Panels);
             let job = Job::SmallGroup(SmallGroupJob {
                 conv_loop: sweep,
                 blocks,
@@ -224,7 +221,7 @@ impl Planning<'_> {
         if as_pixels {
             source = source.of_images_as_pixels();
             output = output.of_images_as_pixels();
-            ending.residual = ending.residual.map(|view| view.of_images_as_pixels());
+            epilogue.residual = epilogue.residual.map(|view| view.of_images_as_pixels());
         }
         let stride = if as_pixels { 1 } else { window.stride };
         let lines = output.images * cut.m_tiles();
@@ -243,7 +240,7 @@ impl Planning<'_> {
             LoopOrder::Panels
         };
         let packed = self.packing(index, Order::Panels(form));
-        let sweep = ConvLoop::new(packed, (source, stride), cut, (output, ending), outer);
+        let sweep = ConvLoop::new(packed, (source, stride), cut, (output, epilogue), outer);
         let job = Job::Gemm(GemmJob {
             conv_loop: sweep,
             k_offsets: KOffsets::new(runs, panels.run),
@@ -308,7 +305,7 @@ impl Planning<'_> {
         } = scratch;
         let [mut source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
         source.offset -= down.before * source.row_stride + across.before * source.pixel_stride;
-        let ending = self.ending(index, &node.finish, offsets);
+        let epilogue = self.epilogue(index, offsets);
         let packed = self.packing(index, Order::Winograd(form, tile));
         let threads = self.setting.threads;
         let panels = form.pointwise().panels();
@@ -351,7 +348,7 @@ impl Planning<'_> {
                     packed,
                     (input, 1),
                     cut,
-                    (products, Ending::default()),
+                    (products, Epilogue::NONE),
                     scratch.outer(numbers * of_image),
                 ),
                 panels: panels.clone(),
@@ -359,11 +356,11 @@ impl Planning<'_> {
                 pixel_stride: BLOCK,
                 weights_image_stride: Some(of_image),
             };
-            let finish = OutputTransformJob {
+            let output_transform = OutputTransformJob {
                 strip: strip(products),
                 packed,
                 output,
-                ending: ending.clone(),
+                epilogue,
             };
             jobs.push((
                 Job::InputTransform(transform),
@@ -374,7 +371,7 @@ impl Planning<'_> {
                 ChunkGrid::of_panels(panels.list.len(), lines, [0, 1], threads),
             ));
             jobs.push((
-                Job::OutputTransform(finish),
+                Job::OutputTransform(output_transform),
                 ChunkGrid::of_rows(places.len() * output.blocks, threads),
             ));
         }

@@ -80,7 +80,7 @@ impl Planning<'_> {
                     }
                 }
                 Work::Pass { .. } if self.may_move(node.source, room, index) => {
-                    let residual = node.finish.residual;
+                    let residual = node.epilogue.residual;
                     let elsewhere = residual != Some(node.source)
                         && residual.is_none_or(|id| self.tensors[id].last_read >= index);
                     if elsewhere {

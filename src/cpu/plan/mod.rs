@@ -9,16 +9,17 @@ mod pool;
 
 use self::convolution::Convolution;
 use self::layout::{Room, Tensor};
-use super::fuse::{Finish, Graph, Id, Node, Origin, Work};
+use super::epilogue::Epilogue;
+use super::fuse::{Graph, Id, Node, Origin, Work};
 use super::isa::Isa;
-use super::job::{CopyChannelsJob, CopyInJob, ElementwiseJob, Ending, Job, Phase, SumsPlace};
+use super::job::{CopyChannelsJob, CopyInJob, ElementwiseJob, Job, Phase};
 use super::kernels::{BLOCK, WinogradTile};
 use super::pack::Order;
 use super::place::{Buffer, place};
 use super::view::{ChunkGrid, View, blocks};
 use crate::error::{Error, Result};
 use crate::network::trace::{Trace, trace};
-use crate::network::{Activation, Layers, Layout, Shape};
+use crate::network::{Layers, Layout, Shape};
 
 /// Everything that a run of one shape does.
 #[derive(Debug)]
@@ -100,7 +101,7 @@ struct Planning<'a> {
     /// For each node, if it is one.
     convolutions: Vec<Option<Convolution>>,
     /// For each node whose output is summed up: the place of its sums, relative to their buffer.
-    sums: Vec<Option<SumsPlace>>,
+    sums: Vec<Option<View>>,
     packings: Vec<Packing>,
     /// For each node that Winograd's tiles compute, the buffer of its scratch.
     scratches: Vec<Option<usize>>,
@@ -188,7 +189,7 @@ impl Node {
             Work::Concat { members } => members.clone(),
             _ => vec![self.source],
         };
-        reads.extend(self.finish.gate.into_iter().chain(self.finish.residual));
+        reads.extend(self.epilogue.gate.into_iter().chain(self.epilogue.residual));
         reads
     }
 }
@@ -240,7 +241,9 @@ impl Planning<'_> {
         let of_input = |node: &&Node| node.reads().contains(&0);
         let as_planes = |node: &Node| match &node.work {
             Work::Conv { conv, .. } => {
-                conv.groups == 1 && node.finish.gate != Some(0) && node.finish.residual != Some(0)
+                conv.groups == 1
+                    && node.epilogue.gate != Some(0)
+                    && node.epilogue.residual != Some(0)
             }
             _ => false,
         };
@@ -264,10 +267,6 @@ impl Planning<'_> {
         let index = self.tensors[id].made_by;
         let node = self.graph.nodes.get(index)?;
         if id == 0 || node.output != id {
-            return None;
-        }
-        // Kernels sum up what they store, and the sigmoid comes after.
-        if node.finish.activation == Some(Activation::Sigmoid) {
             return None;
         }
         match &node.work {
@@ -315,23 +314,31 @@ impl Planning<'_> {
             }
             for part in self.summing(node.source).unwrap_or_default() {
                 let output = self.graph.nodes[part].output;
-                let width = blocks(self.tensors[output].channels) * BLOCK;
-                // Marks that there are sums, which the cut depends on.
-                let mut place = SumsPlace {
-                    start: 0,
-                    lines: self.tensors[output].height,
-                    width,
+                let blocks = blocks(self.tensors[output].channels);
+                // A map of one column, a row for each M-tile.
+                let sums = |m_tiles| View {
+                    offset: 0,
+                    image_stride: m_tiles * blocks * BLOCK,
+                    block_stride: BLOCK,
+                    row_stride: blocks * BLOCK,
+                    pixel_stride: BLOCK,
+                    images: self.images,
+                    blocks,
+                    height: m_tiles,
+                    width: 1,
                 };
-                self.sums[part] = Some(place);
+                // Marks that there are sums, which the tiling depends on.
+                let mut m_tiles = self.tensors[output].height;
+                self.sums[part] = Some(sums(m_tiles));
                 if let Some(tile) = self.convolutions[part].and_then(|conv| conv.tile) {
-                    place.lines = place.lines.div_ceil(tile.output_side());
-                } else if let Some((cut, _)) = self.cut(part, &nowhere) {
-                    place.lines = cut.m_tiles();
+                    m_tiles = m_tiles.div_ceil(tile.output_side());
+                } else if let Some((tiling, _)) = self.cut(part, &nowhere) {
+                    m_tiles = tiling.m_tiles();
                 }
-                self.sums[part] = Some(place);
+                self.sums[part] = Some(sums(m_tiles));
                 summing.push(part);
                 buffers.push(Buffer {
-                    numbers: self.images * place.lines * width,
+                    numbers: self.images * m_tiles * blocks * BLOCK,
                     used: [part, index],
                 });
             }
@@ -361,8 +368,8 @@ impl Planning<'_> {
             summing,
         } = self.placed()?;
         for (part, offset) in summing.iter().zip(&offsets[self.rooms.len()..]) {
-            if let Some(place) = &mut self.sums[*part] {
-                place.start = *offset;
+            if let Some(sums) = &mut self.sums[*part] {
+                sums.offset = *offset;
             }
         }
         let mut steps = vec![self.enter(&offsets)];
@@ -453,12 +460,12 @@ impl Planning<'_> {
         self.packings.len() - 1
     }
 
-    fn ending(&self, index: usize, finish: &Finish, offsets: &[usize]) -> Ending {
-        Ending {
-            gate: finish.gate.map(|id| self.view(id, offsets)),
-            residual: finish.residual.map(|id| self.view(id, offsets)),
-            activation: finish.activation,
-            sums: self.sums[index],
+    fn epilogue(&self, index: usize, offsets: &[usize]) -> Epilogue<View> {
+        Epilogue {
+            channel_sums: self.sums[index],
+            ..self.graph.nodes[index]
+                .epilogue
+                .map(|id| self.view(id, offsets))
         }
     }
 
@@ -482,7 +489,7 @@ impl Planning<'_> {
                     packed,
                     source,
                     output,
-                    ending: self.ending(index, &node.finish, offsets),
+                    epilogue: self.epilogue(index, offsets),
                 });
                 ("pass", vec![(job, ChunkGrid::of_rows(rows, threads))], 0)
             }

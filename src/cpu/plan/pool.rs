@@ -70,7 +70,7 @@ impl Planning<'_> {
             factors,
             source,
             output,
-            sums: self.sums[index],
+            channel_sums: self.sums[index],
         });
         let rows = output.images * output.blocks * output.height;
         Ok((job, ChunkGrid::of_rows(rows, self.setting.threads)))

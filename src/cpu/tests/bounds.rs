@@ -3,17 +3,19 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::super::epilogue::Epilogue;
 use super::super::kernels::{
-    self, BLOCK, BlockView, Elementwise, Epilogue, Gemm, InputTransform, KOffsets, MAX_MR,
-    MAX_NR_BLOCKS, Memory, MicroTile, OutputTransform, PixelOffsets, Pool, Pooling, SmallGroup,
+    self, BLOCK, BlockView, Elementwise, Gemm, InputTransform, KOffsets, MAX_MR, MAX_NR_BLOCKS,
+    Memory, MicroTile, Output, OutputTransform, PixelOffsets, Pool, Pooling, SmallGroup,
     WinogradTile,
 };
 use super::Isa;
+use crate::network::Activation;
 
-/// Numbers of the memory.
+/// Elements of the memory.
 const END: usize = 64 * BLOCK;
 
-/// Numbers for whoever reads them beside the memory: a panel of two blocks, and one too many.
+/// Elements for whoever reads them beside the memory: a panel of two blocks, and one too many.
 const NUMBERS: [f32; 3 * BLOCK * BLOCK] = [0.; 3 * BLOCK * BLOCK];
 
 /// Whether a kernel computes what it is asked for.
@@ -40,97 +42,120 @@ fn check<T>(wrong: &[Wrong<T>], good: impl Fn() -> T, compute: fn(Isa, &Memory<'
     }
 }
 
-/// A line of two micro-tiles of two pixels each, the last of which ends with the memory wherever
+/// An M-tile of two micro-tiles of two pixels each, the last of which ends with the memory wherever
 /// something is wrong: a check of the first micro-tile alone would let it pass.
 struct MTile {
     micro_tiles: Vec<MicroTile>,
     source: usize,
-    step: usize,
-    row: usize,
+    pixel_stride: usize,
+    row_stride: usize,
     stride: usize,
-    runs: KOffsets,
+    k_offsets: KOffsets,
     lanes: Vec<[u32; BLOCK]>,
     weights: &'static [f32],
     blocks: usize,
-    epilogue: Epilogue<'static>,
+    output: Output<'static>,
 }
 
-/// Pixels of a line's micro-tiles.
-const ROWS: usize = 2;
+/// Pixels of a micro-tile.
+const PIXELS: usize = 2;
 
-/// A product of 16 numbers a pixel, or a convolution of groups of one channel.
-fn line() -> MTile {
+/// A GEMM of 16 elements a pixel, or a convolution of groups of one channel.
+fn m_tile() -> MTile {
     let micro_tile = |first: usize| {
-        let pixels = first..first + ROWS;
+        let pixels = first..first + PIXELS;
         let offsets = PixelOffsets::new(pixels.map(|pixel| pixel * BLOCK));
         MicroTile {
-            pixels: ROWS,
+            pixels: PIXELS,
             source: first * BLOCK,
             output: offsets.clone(),
             residual: Some(offsets),
         }
     };
-    let place = |start| BlockView {
-        offset: start,
-        block_stride: 2 * ROWS * BLOCK,
+    let view = |offset, block_stride| BlockView {
+        offset,
+        block_stride,
+        row_stride: 0,
     };
+    let pixels = 2 * PIXELS * BLOCK;
     MTile {
-        micro_tiles: vec![micro_tile(0), micro_tile(ROWS)],
+        micro_tiles: vec![micro_tile(0), micro_tile(PIXELS)],
         source: 0,
-        step: BLOCK,
-        row: 6 * BLOCK,
+        pixel_stride: BLOCK,
+        row_stride: 6 * BLOCK,
         stride: 1,
-        runs: KOffsets::new(vec![0], BLOCK),
+        k_offsets: KOffsets::new(vec![0], BLOCK),
         lanes: vec![std::array::from_fn(|lane| u32::try_from(lane).unwrap())],
         weights: &NUMBERS[..2 * BLOCK * BLOCK],
         blocks: 2,
-        epilogue: Epilogue {
+        output: Output {
             bias: &NUMBERS[..2 * BLOCK],
-            gate: Some(20 * BLOCK),
-            residual: Some(place(24 * BLOCK)),
-            relu: true,
-            output: place(32 * BLOCK),
-            sums: Some(40 * BLOCK),
+            epilogue: Epilogue {
+                gate: Some(view(20 * BLOCK, BLOCK)),
+                residual: Some(view(24 * BLOCK, pixels)),
+                activation: Some(Activation::Relu),
+                channel_sums: Some(view(40 * BLOCK, BLOCK)),
+            },
+            view: view(32 * BLOCK, pixels),
         },
     }
 }
 
 /// Of one block.
-fn narrow_line() -> MTile {
+fn m_tile_of_small_groups() -> MTile {
     MTile {
         weights: &NUMBERS[..9 * BLOCK],
         blocks: 1,
-        epilogue: Epilogue {
+        output: Output {
             bias: &NUMBERS[..BLOCK],
-            ..line().epilogue
+            ..m_tile().output
         },
-        ..line()
+        ..m_tile()
     }
 }
 
-fn gemm(isa: Isa, memory: &Memory<'_>, line: &MTile) {
+/// Blocks, and rows, of four pixels.
+fn view(offset: usize) -> BlockView {
+    BlockView {
+        offset,
+        block_stride: 4 * BLOCK,
+        row_stride: 4 * BLOCK,
+    }
+}
+
+/// Gate, residual and sums at these blocks.
+fn epilogue([gate, residual, channel_sums]: [usize; 3]) -> Epilogue<BlockView> {
+    Epilogue {
+        gate: Some(view(gate * BLOCK)),
+        residual: Some(view(residual * BLOCK)),
+        activation: Some(Activation::Relu),
+        channel_sums: Some(view(channel_sums * BLOCK)),
+    }
+}
+
+fn gemm(isa: Isa, memory: &Memory<'_>, m_tile: &MTile) {
     let gemm = Gemm {
-        source: line.source,
-        pixel_stride: line.step,
-        micro_tiles: &line.micro_tiles,
-        k_offsets: &line.runs,
-        weights: line.weights,
-        nr_blocks: line.blocks,
+        source: m_tile.source,
+        pixel_stride: m_tile.pixel_stride,
+        micro_tiles: &m_tile.micro_tiles,
+        k_offsets: &m_tile.k_offsets,
+        weights: m_tile.weights,
+        nr_blocks: m_tile.blocks,
         prefetch: &[],
-        epilogue: line.epilogue,
+        output: m_tile.output,
     };
     kernels::gemm(isa, memory, &gemm);
 }
 
-fn small_group(isa: Isa, memory: &Memory<'_>, line: &MTile) {
+fn small_group(isa: Isa, memory: &Memory<'_>, m_tile: &MTile) {
     let small_group = SmallGroup {
-        source: line.source,
-        row_stride: line.row,
-        stride: line.stride,
-        micro_tiles: &line.micro_tiles,
-        lanes: &line.lanes,
-        weights: line.weights,
-        epilogue: line.epilogue,
+        source: m_tile.source,
+        row_stride: m_tile.row_stride,
+        stride: m_tile.stride,
+        micro_tiles: &m_tile.micro_tiles,
+        lanes: &m_tile.lanes,
+        weights: m_tile.weights,
+        output: m_tile.output,
     };
     kernels::small_group(isa, memory, &small_group);
 }
@@ -140,118 +165,126 @@ fn one_pixel() -> PixelOffsets {
     PixelOffsets::new([0].into_iter())
 }
 
-/// What products and narrow groups have in common.
-const OF_SPOTS: [Wrong<MTile>; 14] = [
-    ("first spot's source", |line| {
-        line.micro_tiles[0].source = END
+/// What GEMMs and small groups have in common.
+const OF_MICRO_TILES: [Wrong<MTile>; 14] = [
+    ("first micro-tile's source", |m_tile| {
+        m_tile.micro_tiles[0].source = END;
     }),
-    ("last spot's source", |line| {
-        line.micro_tiles[1].source = END
+    ("last micro-tile's source", |m_tile| {
+        m_tile.micro_tiles[1].source = END;
     }),
-    ("uncountable source", |line| {
-        line.micro_tiles[1].source = usize::MAX;
+    ("uncountable source", |m_tile| {
+        m_tile.micro_tiles[1].source = usize::MAX;
     }),
-    ("count of pixels: none", |line| {
-        line.micro_tiles[1].pixels = 0
+    ("count of pixels: none", |m_tile| {
+        m_tile.micro_tiles[1].pixels = 0;
     }),
-    ("count of pixels: more than any register tile", |line| {
-        line.micro_tiles[1].pixels = MAX_MR + 1;
+    ("count of pixels: more than any micro-tile has", |m_tile| {
+        m_tile.micro_tiles[1].pixels = MAX_MR + 1;
     }),
-    ("count of outputs", |line| {
-        line.micro_tiles[1].output = one_pixel();
+    ("count of outputs", |m_tile| {
+        m_tile.micro_tiles[1].output = one_pixel();
     }),
-    ("count of residuals", |line| {
-        line.micro_tiles[1].residual = Some(one_pixel());
+    ("count of residuals", |m_tile| {
+        m_tile.micro_tiles[1].residual = Some(one_pixel());
     }),
-    ("spot without residual", |line| {
-        line.micro_tiles[1].residual = None;
+    ("micro-tile without residual", |m_tile| {
+        m_tile.micro_tiles[1].residual = None;
     }),
-    ("residual", |line| {
-        if let Some(place) = &mut line.epilogue.residual {
-            place.offset = END - (2 * ROWS * line.blocks * BLOCK) + 1;
+    ("residual", |m_tile| {
+        if let Some(view) = &mut m_tile.output.epilogue.residual {
+            view.offset = END - (2 * PIXELS * m_tile.blocks * BLOCK) + 1;
         }
     }),
-    ("output", |line| {
-        line.epilogue.output.offset = END - (2 * ROWS * line.blocks * BLOCK) + 1;
+    ("output", |m_tile| {
+        m_tile.output.view.offset = END - (2 * PIXELS * m_tile.blocks * BLOCK) + 1;
     }),
-    ("gate", |line| {
-        line.epilogue.gate = Some(END - line.blocks * BLOCK + 1);
+    ("gate", |m_tile| {
+        let view = m_tile.output.epilogue.gate.as_mut().unwrap();
+        view.offset = END - m_tile.blocks * BLOCK + 1;
     }),
-    ("sums", |line| {
-        line.epilogue.sums = Some(END - line.blocks * BLOCK + 1);
+    ("sums", |m_tile| {
+        let view = m_tile.output.epilogue.channel_sums.as_mut().unwrap();
+        view.offset = END - m_tile.blocks * BLOCK + 1;
     }),
-    ("count of biases", |line| {
-        line.epilogue.bias = &line.epilogue.bias[1..];
+    ("count of biases", |m_tile| {
+        m_tile.output.bias = &m_tile.output.bias[1..];
     }),
-    ("count of weights", |line| line.weights = &line.weights[1..]),
+    ("count of weights", |m_tile| {
+        m_tile.weights = &m_tile.weights[1..];
+    }),
 ];
 
 #[test]
-fn a_product_that_reaches_outside_is_refused() {
-    check(&OF_SPOTS, line, gemm);
+fn a_gemm_that_reaches_outside_is_refused() {
+    check(&OF_MICRO_TILES, m_tile, gemm);
     let wrong: [Wrong<MTile>; 8] = [
-        ("source", |line| {
-            line.source = END - 2 * ROWS * BLOCK + 1;
+        ("source", |m_tile| {
+            m_tile.source = END - 2 * PIXELS * BLOCK + 1;
         }),
-        ("step", |line| line.step = END),
-        ("uncountable step", |line| line.step = usize::MAX),
-        ("run", |line| line.runs = KOffsets::new(vec![END], BLOCK)),
-        ("uncountable run", |line| {
-            line.runs = KOffsets::new(vec![usize::MAX], BLOCK);
+        ("pixel stride", |m_tile| m_tile.pixel_stride = END),
+        ("uncountable pixel stride", |m_tile| {
+            m_tile.pixel_stride = usize::MAX;
         }),
-        ("count of blocks: none", |line| line.blocks = 0),
-        ("count of blocks", |line| {
-            line.blocks = MAX_NR_BLOCKS + 1;
-            line.weights = &NUMBERS;
-            line.epilogue.bias = &NUMBERS;
+        ("run", |m_tile| {
+            m_tile.k_offsets = KOffsets::new(vec![END], BLOCK);
+        }),
+        ("uncountable run", |m_tile| {
+            m_tile.k_offsets = KOffsets::new(vec![usize::MAX], BLOCK);
+        }),
+        ("count of blocks: none", |m_tile| m_tile.blocks = 0),
+        ("count of blocks", |m_tile| {
+            m_tile.blocks = MAX_NR_BLOCKS + 1;
+            m_tile.weights = &NUMBERS;
+            m_tile.output.bias = &NUMBERS;
         }),
         // What an offset comes to is more than can be counted.
-        ("uncountable block", |line| {
-            line.epilogue.output.block_stride = usize::MAX - BLOCK;
+        ("uncountable block", |m_tile| {
+            m_tile.output.view.block_stride = usize::MAX - BLOCK;
         }),
     ];
-    check(&wrong, line, gemm);
+    check(&wrong, m_tile, gemm);
 }
 
 #[test]
-fn narrow_groups_that_reach_outside_are_refused() {
-    check(&OF_SPOTS, narrow_line, small_group);
+fn small_groups_that_reach_outside_are_refused() {
+    check(&OF_MICRO_TILES, m_tile_of_small_groups, small_group);
     let wrong: [Wrong<MTile>; 8] = [
-        ("source", |line| {
-            line.source = END - (2 * 6 + 2 * ROWS + 2) * BLOCK + 1;
+        ("source", |m_tile| {
+            m_tile.source = END - (2 * 6 + 2 * PIXELS + 2) * BLOCK + 1;
         }),
-        ("row", |line| line.row = END / 2),
-        ("uncountable row", |line| line.row = usize::MAX),
-        ("stride: none", |line| line.stride = 0),
-        ("stride", |line| line.stride = 3),
-        ("lane", |line| line.lanes[0][15] = 16),
-        ("lane of the other half", |line| line.lanes[0][15] = 0),
-        ("count of lanes", |line| {
-            line.lanes.push(line.lanes[0]);
+        ("row", |m_tile| m_tile.row_stride = END / 2),
+        ("uncountable row", |m_tile| m_tile.row_stride = usize::MAX),
+        ("stride: none", |m_tile| m_tile.stride = 0),
+        ("stride", |m_tile| m_tile.stride = 3),
+        ("lane", |m_tile| m_tile.lanes[0][15] = 16),
+        ("lane of the other half", |m_tile| m_tile.lanes[0][15] = 0),
+        ("count of lanes", |m_tile| {
+            m_tile.lanes.push(m_tile.lanes[0]);
         }),
     ];
-    check(&wrong, narrow_line, small_group);
+    check(&wrong, m_tile_of_small_groups, small_group);
 }
 
 /// Whatever an instruction set's kernels are made for is as much as they are given.
 #[test]
-fn a_spot_of_more_pixels_than_the_registers_hold_is_refused() {
+fn a_micro_tile_of_more_pixels_than_the_registers_hold_is_refused() {
     for isa in Isa::available() {
-        let of_rows = |rows: usize| {
-            let mut line = line();
-            let offsets = PixelOffsets::new((0..rows).map(|pixel| pixel * BLOCK));
-            line.micro_tiles = vec![MicroTile {
-                pixels: rows,
+        let of_pixels = |pixels: usize| {
+            let mut m_tile = m_tile();
+            let offsets = PixelOffsets::new((0..pixels).map(|pixel| pixel * BLOCK));
+            m_tile.micro_tiles = vec![MicroTile {
+                pixels,
                 source: 0,
                 output: offsets.clone(),
                 residual: Some(offsets),
             }];
-            line
+            m_tile
         };
-        for rows in 1..=isa.max_mr() + 1 {
-            let line = of_rows(rows);
-            let computed = computes(|memory| gemm(isa, memory, &line));
-            assert_eq!(computed, rows <= isa.max_mr(), "{isa}, {rows} pixels");
+        for pixels in 1..=isa.max_mr() + 1 {
+            let m_tile = of_pixels(pixels);
+            let computed = computes(|memory| gemm(isa, memory, &m_tile));
+            assert_eq!(computed, pixels <= isa.max_mr(), "{isa}, {pixels} pixels");
         }
     }
 }
@@ -266,7 +299,7 @@ fn a_pool_that_reaches_outside_is_refused() {
         columns: &[[0, 2], [1, 3]],
         factors: &[0.25, 0.25],
         output: 32 * BLOCK,
-        sums: Some(40 * BLOCK),
+        channel_sums: Some(40 * BLOCK),
     };
     let wrong: [Wrong<Pool<'_>>; 9] = [
         ("source", |pool| pool.source = END - 7 * BLOCK + 1),
@@ -281,7 +314,7 @@ fn a_pool_that_reaches_outside_is_refused() {
         }),
         ("count of factors", |pool| pool.factors = &[0.25]),
         ("output", |pool| pool.output = END - 2 * BLOCK + 1),
-        ("sums", |pool| pool.sums = Some(END - BLOCK + 1)),
+        ("sums", |pool| pool.channel_sums = Some(END - BLOCK + 1)),
     ];
     check(&wrong, good, kernels::pool);
 }
@@ -292,11 +325,8 @@ fn a_row_that_reaches_outside_is_refused() {
         source: 0,
         pixels: 4,
         norm: Some([&NUMBERS[..BLOCK], &NUMBERS[..BLOCK]]),
-        gate: Some(8 * BLOCK),
-        residual: Some(16 * BLOCK),
-        relu: true,
+        epilogue: epilogue([8, 16, 40]),
         output: 32 * BLOCK,
-        sums: Some(40 * BLOCK),
     };
     let wrong: [Wrong<Elementwise<'_>>; 8] = [
         ("count of pixels", |row| row.pixels = 33),
@@ -304,10 +334,16 @@ fn a_row_that_reaches_outside_is_refused() {
             row.pixels = usize::MAX / BLOCK + 2;
         }),
         ("source", |row| row.source = END - 4 * BLOCK + 1),
-        ("residual", |row| row.residual = Some(END - 4 * BLOCK + 1)),
+        ("residual", |row| {
+            row.epilogue.residual = Some(view(END - 4 * BLOCK + 1));
+        }),
         ("output", |row| row.output = END - 4 * BLOCK + 1),
-        ("gate", |row| row.gate = Some(END - BLOCK + 1)),
-        ("sums", |row| row.sums = Some(END - BLOCK + 1)),
+        ("gate", |row| {
+            row.epilogue.gate = Some(view(END - BLOCK + 1));
+        }),
+        ("sums", |row| {
+            row.epilogue.channel_sums = Some(view(END - BLOCK + 1));
+        }),
         ("count of biases", |row| {
             row.norm = Some([&NUMBERS[..BLOCK], &NUMBERS[1..BLOCK]]);
         }),
@@ -329,14 +365,14 @@ fn tiles_that_reach_outside_are_refused() {
         ("source", |tiles| tiles.source = END - 24 * BLOCK + 1),
         ("row", |tiles| tiles.row_stride = END / 3),
         ("uncountable row", |tiles| {
-            tiles.row_stride = usize::MAX / 3 + 1
+            tiles.row_stride = usize::MAX / 3 + 1;
         }),
         ("count of tiles", |tiles| tiles.tiles = 11),
         ("uncountable count of tiles", |tiles| {
             tiles.tiles = usize::MAX / (2 * BLOCK) + 2;
         }),
         ("output", |tiles| tiles.output = END - 32 * BLOCK + 1),
-        ("step", |tiles| tiles.element_stride = END / 15),
+        ("pixel stride", |tiles| tiles.element_stride = END / 15),
         ("uncountable step", |tiles| {
             tiles.element_stride = usize::MAX / 15 + 1;
         }),
@@ -352,16 +388,15 @@ fn tiles_whose_outputs_reach_outside_are_refused() {
         element_stride: 2 * BLOCK,
         width: 4,
         rows: 2,
-        bias: &NUMBERS[..BLOCK],
-        gate: Some(32 * BLOCK),
-        residual: Some([40 * BLOCK, 4 * BLOCK]),
-        relu: true,
-        output: [48 * BLOCK, 4 * BLOCK],
-        sums: Some(56 * BLOCK),
+        output: Output {
+            bias: &NUMBERS[..BLOCK],
+            epilogue: epilogue([32, 40, 56]),
+            view: view(48 * BLOCK),
+        },
     };
     let wrong: [Wrong<OutputTransform<'_>>; 15] = [
         ("source", |tiles| tiles.source = END - 32 * BLOCK + 1),
-        ("step", |tiles| tiles.element_stride = END / 15),
+        ("pixel stride", |tiles| tiles.element_stride = END / 15),
         ("uncountable step", |tiles| {
             tiles.element_stride = usize::MAX / 15 + 1;
         }),
@@ -372,18 +407,26 @@ fn tiles_whose_outputs_reach_outside_are_refused() {
         }),
         ("count of rows: none", |tiles| tiles.rows = 0),
         ("count of rows", |tiles| tiles.rows = 3),
-        ("count of biases", |tiles| tiles.bias = &NUMBERS[1..BLOCK]),
-        ("gate", |tiles| tiles.gate = Some(END - BLOCK + 1)),
-        ("sums", |tiles| tiles.sums = Some(END - BLOCK + 1)),
+        ("count of biases", |tiles| {
+            tiles.output.bias = &NUMBERS[1..BLOCK];
+        }),
+        ("gate", |tiles| {
+            tiles.output.epilogue.gate = Some(view(END - BLOCK + 1));
+        }),
+        ("sums", |tiles| {
+            tiles.output.epilogue.channel_sums = Some(view(END - BLOCK + 1));
+        }),
         ("residual", |tiles| {
-            tiles.residual = Some([END - 8 * BLOCK + 1, 4 * BLOCK]);
+            tiles.output.epilogue.residual = Some(view(END - 8 * BLOCK + 1));
         }),
         ("output", |tiles| {
-            tiles.output = [END - 8 * BLOCK + 1, 4 * BLOCK];
+            tiles.output.view.offset = END - 8 * BLOCK + 1;
         }),
-        ("output's step", |tiles| tiles.output[1] = END),
-        ("uncountable output's step", |tiles| {
-            tiles.output[1] = usize::MAX;
+        ("output's row stride", |tiles| {
+            tiles.output.view.row_stride = END;
+        }),
+        ("uncountable output's row stride", |tiles| {
+            tiles.output.view.row_stride = usize::MAX;
         }),
     ];
     check(&wrong, good, kernels::output_transform);

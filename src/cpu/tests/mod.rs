@@ -3,6 +3,7 @@
 
 mod bounds;
 mod convolutions;
+mod epilogue;
 pub(in crate::cpu) mod exact;
 #[cfg(target_os = "linux")]
 mod guard;

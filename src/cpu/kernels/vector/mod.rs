@@ -1,0 +1,257 @@
+//! The kernels on any vector of elements; the compiler makes one of each for each.
+//!
+//! Everything here is `inline(always)`: it becomes part of a function that enables its vector's
+//! instructions, and only there do the vectors stay in registers.
+#![allow(
+    clippy::inline_always,
+    reason = "see above: without it every vector goes through memory"
+)]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over constant bounds unroll into registers; iterators over arrays may not"
+)]
+
+mod gemm;
+mod rows;
+mod small_group;
+mod winograd;
+
+pub(super) use gemm::gemm;
+pub(super) use rows::{elementwise, pool};
+pub(super) use small_group::small_group;
+pub(super) use winograd::{input_transform, output_transform};
+
+use super::{BlockView, MicroTile, Output, PixelOffsets, scalar};
+use crate::cpu::epilogue::Epilogue;
+use crate::network::Activation;
+
+/// A vector of 8 or 16 elements.
+///
+/// # Safety
+///
+/// Every function needs a processor with the vector's instructions; `load` and `store` need a
+/// pointer to as many elements as there are lanes, and `permuted` to as many lanes' indices.
+pub(super) trait Vector: Copy {
+    const LANES: usize;
+
+    unsafe fn splat(element: f32) -> Self;
+    unsafe fn load(from: *const f32) -> Self;
+    unsafe fn store(self, to: *mut f32);
+    /// `self * factor + sum`.
+    unsafe fn multiply_add(self, factor: Self, sum: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn subtract(self, other: Self) -> Self;
+    unsafe fn multiply(self, other: Self) -> Self;
+    /// The larger of each two; `other`'s where one of them is NaN.
+    unsafe fn max(self, other: Self) -> Self;
+    /// Asks for the cache line at any address to be brought into the nearest cache.
+    #[inline(always)]
+    unsafe fn prefetch(_at: *const f32) {}
+    /// Into the second nearest.
+    #[inline(always)]
+    unsafe fn prefetch_far(_at: *const f32) {}
+    /// In each lane the element of the lane named there, modulo the count of lanes.
+    unsafe fn permuted(self, lanes: *const u32) -> Self;
+}
+
+/// The most lanes of a vector.
+pub(super) const MAX_LANES: usize = 16;
+
+/// Calls a function that is generic over the pixels of a micro-tile, `$M`, with `$pixels` of them:
+/// one of those listed, or else the last.
+macro_rules! with_pixels {
+    ($pixels:expr, [$($count:literal)*] else $last:literal, $M:ident => $call:expr) => {
+        match $pixels {
+            $($count => { const $M: usize = $count; $call })*
+            _ => { const $M: usize = $last; $call }
+        }
+    };
+}
+
+/// The kernels of an instruction set that are one function for any argument: on its vector, and
+/// with an attribute that enables its instructions.
+macro_rules! whole_kernels {
+    ($name:ident($argument:ty), $vector:ty, [$attribute:meta]) => {
+        #[$attribute]
+        pub(super) unsafe fn $name(memory: *mut f32, argument: &$argument) {
+            // SAFETY: the caller's.
+            unsafe { vector::$name::<$vector>(memory, argument) }
+        }
+    };
+    ($vector:ty, $attribute:tt) => {
+        whole_kernels!(pool(Pool<'_>), $vector, $attribute);
+        whole_kernels!(elementwise(Elementwise<'_>), $vector, $attribute);
+        whole_kernels!(input_transform(InputTransform), $vector, $attribute);
+        whole_kernels!(output_transform(OutputTransform<'_>), $vector, $attribute);
+    };
+}
+
+pub(super) use {whole_kernels, with_pixels};
+
+impl BlockView {
+    /// A pixel's first element, where its offsets are these.
+    ///
+    /// # Safety
+    ///
+    /// [`Output::check`]'s checks.
+    #[inline(always)]
+    unsafe fn pixel(&self, memory: *mut f32, offsets: &PixelOffsets, m: usize) -> *mut f32 {
+        // SAFETY: the caller's.
+        unsafe { memory.add(self.offset).add(offsets.get_unchecked(m)) }
+    }
+}
+
+impl Epilogue<BlockView> {
+    /// The gate of `W` vectors of channels from `channel` on.
+    ///
+    /// # Safety
+    ///
+    /// [`Epilogue::check_channels`]'s checks, and a processor with `V`'s instructions.
+    #[inline(always)]
+    unsafe fn load_gate<V: Vector, const W: usize>(
+        &self,
+        memory: *const f32,
+        channel: usize,
+    ) -> Option<[V; W]> {
+        let view = self.gate.as_ref()?;
+        // SAFETY: the caller's.
+        unsafe {
+            let mut gate = [V::splat(0.); W];
+            for w in 0..W {
+                gate[w] = V::load(memory.add(view.channel(channel + w * V::LANES)));
+            }
+            Some(gate)
+        }
+    }
+
+    /// All of it but the sums, of the values of `M` pixels and `W` vectors of channels. Step by
+    /// step, each for all values at once: they stay in registers.
+    ///
+    /// # Safety
+    ///
+    /// `residual` points to a vector for each of `M` and `W`, where there is a residual; and a
+    /// processor with `V`'s instructions.
+    #[inline(always)]
+    unsafe fn finish<V: Vector, const M: usize, const W: usize>(
+        &self,
+        values: &mut [[V; W]; M],
+        gate: Option<[V; W]>,
+        residual: impl Fn(&BlockView, usize, usize) -> *const f32,
+    ) {
+        // SAFETY: the caller's.
+        unsafe {
+            if let Some(gate) = gate {
+                for w in 0..W {
+                    for m in 0..M {
+                        values[m][w] = values[m][w].multiply(gate[w]);
+                    }
+                }
+            }
+            if let Some(view) = &self.residual {
+                for m in 0..M {
+                    for w in 0..W {
+                        values[m][w] = values[m][w].add(V::load(residual(view, m, w)));
+                    }
+                }
+            }
+            match self.activation {
+                None => {}
+                Some(Activation::Relu) => {
+                    for m in 0..M {
+                        for w in 0..W {
+                            values[m][w] = V::splat(0.).max(values[m][w]);
+                        }
+                    }
+                }
+                Some(Activation::Sigmoid) => by_lane(values, Activation::Sigmoid),
+            }
+        }
+    }
+}
+
+/// An activation that has no vector form: the scalar one in each lane.
+///
+/// # Safety
+///
+/// A processor with `V`'s instructions.
+#[inline(always)]
+unsafe fn by_lane<V: Vector, const M: usize, const W: usize>(
+    values: &mut [[V; W]; M],
+    activation: Activation,
+) {
+    let mut lanes = [[[0_f32; MAX_LANES]; W]; M];
+    // SAFETY: the caller's, and a vector has at most so many lanes.
+    unsafe {
+        for m in 0..M {
+            for w in 0..W {
+                values[m][w].store(lanes[m][w].as_mut_ptr());
+            }
+        }
+        for lanes in lanes.as_flattened_mut() {
+            scalar::activate(activation, &mut lanes[..V::LANES]);
+        }
+        for m in 0..M {
+            for w in 0..W {
+                values[m][w] = V::load(lanes[m][w].as_ptr());
+            }
+        }
+    }
+}
+
+/// Stores the sums of a micro-tile, given by its index and itself, `W` vectors of channels from
+/// `channel` on.
+///
+/// # Safety
+///
+/// [`Output::check`]'s checks, and a processor with `V`'s instructions.
+#[inline(always)]
+unsafe fn store<V: Vector, const M: usize, const W: usize>(
+    memory: *mut f32,
+    output: &Output<'_>,
+    (index, micro_tile): (usize, &MicroTile),
+    channel: usize,
+    mut values: [[V; W]; M],
+) {
+    let Output {
+        bias,
+        epilogue,
+        view,
+    } = output;
+    // SAFETY: the caller's.
+    unsafe {
+        let element = |view: &BlockView, offsets: &PixelOffsets, m: usize, w: usize| {
+            let channel = view.channel(channel + w * V::LANES);
+            memory.add(channel).add(offsets.get_unchecked(m))
+        };
+        for w in 0..W {
+            let bias = V::load(bias.as_ptr().add(channel + w * V::LANES));
+            for m in 0..M {
+                values[m][w] = values[m][w].add(bias);
+            }
+        }
+        let gate = epilogue.load_gate(memory, channel);
+        // Each has offsets where there is a residual, as checked.
+        let offsets = micro_tile.residual.as_ref().unwrap_or(&micro_tile.output);
+        epilogue.finish(&mut values, gate, |view, m, w| {
+            element(view, offsets, m, w).cast_const()
+        });
+        for m in 0..M {
+            for w in 0..W {
+                values[m][w].store(element(view, &micro_tile.output, m, w));
+            }
+        }
+        if let Some(sums) = &epilogue.channel_sums {
+            for w in 0..W {
+                let sum = memory.add(sums.channel(channel + w * V::LANES));
+                let mut total = V::splat(0.);
+                for m in 0..M {
+                    total = total.add(values[m][w]);
+                }
+                if index > 0 {
+                    total = total.add(V::load(sum));
+                }
+                total.store(sum);
+            }
+        }
+    }
+}

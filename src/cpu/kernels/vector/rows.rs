@@ -1,0 +1,88 @@
+//! What goes along a row of a map: pools, and epilogues alone.
+
+use super::Vector;
+use crate::cpu::kernels::{BLOCK, Elementwise, Pool, Pooling};
+
+/// # Safety
+///
+/// [`crate::cpu::kernels::pool`]'s checks, and a processor with `V`'s instructions.
+#[inline(always)]
+pub(in crate::cpu::kernels) unsafe fn pool<V: Vector>(memory: *mut f32, pool: &Pool<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        for lane in (0..BLOCK).step_by(V::LANES) {
+            let source = memory.cast_const().add(pool.source + lane);
+            let mut total = V::splat(0.);
+            for (pixel, &[first, end]) in pool.columns.iter().enumerate() {
+                let value = match pool.pooling {
+                    Pooling::Max => {
+                        let mut largest = V::splat(f32::NEG_INFINITY);
+                        for row in 0..pool.rows {
+                            for column in first..end {
+                                let element = source.add(row * pool.row_stride + column * BLOCK);
+                                largest = largest.max(V::load(element));
+                            }
+                        }
+                        largest
+                    }
+                    Pooling::Mean => {
+                        let mut sum = V::splat(0.);
+                        for row in 0..pool.rows {
+                            let mut of_row = V::splat(0.);
+                            for column in first..end {
+                                let element = source.add(row * pool.row_stride + column * BLOCK);
+                                of_row = of_row.add(V::load(element));
+                            }
+                            sum = sum.add(of_row);
+                        }
+                        sum.multiply(V::splat(*pool.factors.get_unchecked(pixel)))
+                    }
+                };
+                value.store(memory.add(pool.output + pixel * BLOCK + lane));
+                total = total.add(value);
+            }
+            if let Some(offset) = pool.channel_sums {
+                total.store(memory.add(offset + lane));
+            }
+        }
+    }
+}
+
+/// # Safety
+///
+/// [`crate::cpu::kernels::elementwise`]'s checks, and a processor with `V`'s instructions.
+#[inline(always)]
+pub(in crate::cpu::kernels) unsafe fn elementwise<V: Vector>(
+    memory: *mut f32,
+    elementwise: &Elementwise<'_>,
+) {
+    let epilogue = &elementwise.epilogue;
+    // SAFETY: the caller's.
+    unsafe {
+        for lane in (0..BLOCK).step_by(V::LANES) {
+            let norm = elementwise.norm.map(|norm| {
+                let load = |channels: &[f32]| V::load(channels.as_ptr().add(lane));
+                norm.map(load)
+            });
+            let gate = epilogue.load_gate(memory, lane);
+            let mut total = V::splat(0.);
+            for pixel in 0..elementwise.pixels {
+                let from_row = pixel * BLOCK + lane;
+                let mut value = V::load(memory.add(elementwise.source + from_row));
+                if let Some([factor, bias]) = norm {
+                    value = value.multiply_add(factor, bias);
+                }
+                let mut values = [[value]];
+                epilogue.finish(&mut values, gate, |view, _, _| {
+                    memory.add(view.offset + from_row).cast_const()
+                });
+                let [[value]] = values;
+                value.store(memory.add(elementwise.output + from_row));
+                total = total.add(value);
+            }
+            if let Some(sums) = &epilogue.channel_sums {
+                total.store(memory.add(sums.channel(lane)));
+            }
+        }
+    }
+}
