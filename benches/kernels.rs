@@ -44,8 +44,8 @@ fn kernels(criterion: &mut Criterion) {
             threads: Some(1),
             ..Options::default()
         };
-        let weights = drawn_weights(network, DType::F32, &Device::Cpu);
-        let engine = Engine::new(network, weights, options).unwrap();
+        let weights = drawn_weights(&network.layers(), DType::F32, &Device::Cpu);
+        let engine = Engine::new(network.layers(), weights, options).unwrap();
         let dims = network.input.shape(1).dims(Layout::Nchw);
         let xs = Tensor::ones(dims, DType::F32, &Device::Cpu).unwrap();
         let mut steps = engine.run_timed(&xs).unwrap();
@@ -53,7 +53,7 @@ fn kernels(criterion: &mut Criterion) {
         // Matrices by vectors, which are as fast as memory, are left out.
         steps.retain(|(step, _)| step.macs > 0 && step.output[2..] != [1, 1]);
         let mut names: Vec<String> = Vec::new();
-        let mut group = criterion.benchmark_group(network.name);
+        let mut group = criterion.benchmark_group(network.name.clone());
         for (step, _) in &steps {
             let name = name(step);
             if names.contains(&name) {

@@ -8,7 +8,6 @@ use serde::Serialize;
 use crate::checkpoint::Reference;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::network::Network;
 use crate::text::shown;
 
 /// How far apart two values may be: |a - b| <= `absolute` + `relative` * max |b|.
@@ -105,21 +104,16 @@ impl Tolerance {
 /// # Errors
 ///
 /// A reference that does not belong to this network, or an input it cannot take.
-pub fn compare(
-    network: &Network,
-    model: &dyn Model,
-    reference: &Reference,
-    tolerance: Tolerance,
-) -> Result<Compared> {
+pub fn compare(model: &dyn Model, reference: &Reference, tolerance: Tolerance) -> Result<Compared> {
     let layers = model.layers();
-    let wanted = reference.values(network, layers)?;
+    let wanted = reference.values(layers)?;
     let input = reference.input()?;
-    let expected = network.input.channels;
+    let expected = layers.input().channels;
     if input.dim(1)? != expected {
         return Err(Error::Geometry(format!(
             "the reference's `input` has {} channels; `{}` takes {expected}",
             input.dim(1)?,
-            network.name
+            layers.name()
         )));
     }
 

@@ -27,8 +27,10 @@ fn seresnet20_computes_what_tensorflow_computes() {
     let reference = Reference::open(reference.as_ref()).unwrap();
     let network = catalog::find("seresnet20").unwrap();
     for dtype in [DType::F32, DType::F16, DType::BF16] {
-        let vb = weights.var_builder(network, dtype, &device()).unwrap();
-        let net = SeNet::new(network, vb).unwrap();
+        let vb = weights
+            .var_builder(&network.layers(), dtype, &device())
+            .unwrap();
+        let net = SeNet::new(network.layers(), vb).unwrap();
         let compared = compare(network, &net, &reference, Tolerance::of(dtype)).unwrap();
         let first = compared.values.iter().find(|value| !value.passed);
         assert!(first.is_none(), "{dtype:?}: {first:?}");
@@ -47,7 +49,7 @@ fn the_families_compute_what_the_cpu_computes() {
         let network = catalog::find(name).unwrap();
         let weights = VarMap::new();
         let vb = VarBuilder::from_varmap(&weights, DType::F32, &Device::Cpu);
-        let on_cpu = SeNet::new(network, vb).unwrap();
+        let on_cpu = SeNet::new(network.layers(), vb).unwrap();
         let tensors: std::collections::HashMap<_, _> = weights
             .data()
             .lock()
@@ -56,7 +58,7 @@ fn the_families_compute_what_the_cpu_computes() {
             .map(|(name, var)| (name.clone(), var.as_tensor().clone()))
             .collect();
         let vb = VarBuilder::from_tensors(tensors, DType::F32, &device());
-        let on_device = SeNet::new(network, vb).unwrap();
+        let on_device = SeNet::new(network.layers(), vb).unwrap();
         let images = Tensor::randn(0f32, 1., (2, 3, 64, 96), &Device::Cpu).unwrap();
         let expected = on_cpu.forward(&images).unwrap();
         let found = on_device

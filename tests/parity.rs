@@ -46,33 +46,33 @@ fn parameters(network: &Network, vb: &VarBuilder) -> Tensors {
 fn fixture_parameters(network: &Network, case: &str) -> Tensors {
     let weights = Weights::open(&fixture(case, "weights.safetensors")).unwrap();
     let vb = weights
-        .var_builder(network, DType::F32, &Device::Cpu)
+        .var_builder(&network.layers(), DType::F32, &Device::Cpu)
         .unwrap();
     parameters(network, &vb)
 }
 
 fn net(network: &Network, tensors: &Tensors) -> SeNet {
     let vb = VarBuilder::from_tensors(tensors.clone(), DType::F32, &Device::Cpu);
-    SeNet::new(network, vb).unwrap()
+    SeNet::new(network.layers(), vb).unwrap()
 }
 
 fn engine(network: &Network, tensors: &Tensors) -> Engine {
     let vb = VarBuilder::from_tensors(tensors.clone(), DType::F32, &Device::Cpu);
-    Engine::new(network, vb, Options::default()).unwrap()
+    Engine::new(network.layers(), vb, Options::default()).unwrap()
 }
 
 fn compared(network: &Network, tensors: &Tensors, reference: &Reference) -> Compared {
     let net = net(network, tensors);
-    compare(network, &net, reference, Tolerance::default()).unwrap()
+    compare(&net, reference, Tolerance::default()).unwrap()
 }
 
 /// The first layer that differs, on candle.
 fn first_divergence(network: &Network, tensors: &Tensors, reference: &Reference) -> Option<String> {
-    first_of(network, &net(network, tensors), reference)
+    first_of(&net(network, tensors), reference)
 }
 
-fn first_of(network: &Network, model: &dyn Model, reference: &Reference) -> Option<String> {
-    let compared = compare(network, model, reference, Tolerance::default()).unwrap();
+fn first_of(model: &dyn Model, reference: &Reference) -> Option<String> {
+    let compared = compare(model, reference, Tolerance::default()).unwrap();
     let first = compared.values.into_iter().find(|value| !value.passed);
     first.map(|value| value.name)
 }
@@ -104,7 +104,7 @@ fn tensors_matter_on_the_engine(
     every: usize,
 ) {
     let intact = engine(network, tensors);
-    assert_eq!(first_of(network, &intact, reference), None);
+    assert_eq!(first_of(&intact, reference), None);
     let layers = network.layers();
     let position = |name: &str| match name {
         "output" => layers.as_slice().len() - 1,
@@ -115,7 +115,7 @@ fn tensors_matter_on_the_engine(
     for name in names.into_iter().step_by(every) {
         let mut changed = tensors.clone();
         changed.insert(name.clone(), (&tensors[name] * 1.01).unwrap());
-        let found = first_of(network, &engine(network, &changed), reference);
+        let found = first_of(&engine(network, &changed), reference);
         let (layer, _) = name.rsplit_once('.').unwrap();
         let first = position(layer);
         let ends = layers.blocks().iter().map(|block| position(block));
@@ -259,7 +259,7 @@ fn seresnet20_computes_what_tensorflow_computes_and_every_block_is_compared() {
             values,
             coverage,
             folded,
-        } = compare(network, model, &reference, Tolerance::default()).unwrap();
+        } = compare(model, &reference, Tolerance::default()).unwrap();
         assert!(values.iter().all(|value| value.passed), "{values:#?}");
         assert_eq!((coverage.blocks, coverage.of_blocks), (9, 9));
         assert!(folded.is_empty(), "{folded:?}");
@@ -273,11 +273,9 @@ fn half_precision_stays_within_its_own_tolerance() {
     let tensors = fixture_parameters(network, "seresnet20");
     // bf16 is left to the devices: candle's CPU has no matrix product of it.
     let vb = VarBuilder::from_tensors(tensors, DType::F16, &Device::Cpu);
-    let net = SeNet::new(network, vb).unwrap();
+    let net = SeNet::new(network.layers(), vb).unwrap();
     let tolerance = Tolerance::of(DType::F16);
-    let values = compare(network, &net, &reference, tolerance)
-        .unwrap()
-        .values;
+    let values = compare(&net, &reference, tolerance).unwrap().values;
     assert!(values.iter().all(|value| value.passed), "{values:#?}");
     // It was half precision that was compared.
     assert!(values.iter().any(|value| value.max_rel > 1e-4));
@@ -411,12 +409,7 @@ fn more_images_than_go_through_the_engine_at_once_are_compared_together() {
     let network = catalog::find("se_bottleneck").unwrap();
     let tensors = drawn_parameters(network);
     let reference = own_dump_of(network, &tensors, 11, [5, 7], folder.path());
-    let compared = compare(
-        network,
-        &engine(network, &tensors),
-        &reference,
-        Tolerance::default(),
-    );
+    let compared = compare(&engine(network, &tensors), &reference, Tolerance::default());
     let Compared { values, folded, .. } = compared.unwrap();
     assert!(values.iter().all(|value| value.passed), "{values:#?}");
     assert!(values.iter().all(|value| value.shape[0] == 11));

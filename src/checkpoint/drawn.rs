@@ -5,17 +5,16 @@ use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 use rayon::prelude::*;
 
-use crate::network::{Network, Operation, Value};
+use crate::network::{Layers, Operation, Value};
 
-/// A `VarBuilder` that draws weights for `network` as they are asked for, the same each time, and
+/// A `VarBuilder` that draws weights for `layers` as they are asked for, the same each time, and
 /// keeps none.
 ///
 /// Every layer matters under them and numbers stay near 1, neither vanishing nor overflowing in
 /// the deepest network: kernels keep the scale, batch norms too, most biases are positive so
 /// that few rectifiers are dead, and a residual branch is a quarter as large as what it is added to.
 #[must_use]
-pub fn drawn_weights(network: &Network, dtype: DType, device: &Device) -> VarBuilder<'static> {
-    let layers = network.layers();
+pub fn drawn_weights(layers: &Layers, dtype: DType, device: &Device) -> VarBuilder<'static> {
     let list = layers.as_slice();
     let is_added = |index: usize| {
         let output = Value::of_layer(index);
@@ -114,8 +113,8 @@ mod tests {
 
     #[test]
     fn drawn_weights_are_the_same_each_time_and_those_of_no_other_tensor() {
-        let network = catalog::find("seresnet20").unwrap();
-        let vb = drawn_weights(network, DType::F32, &Device::Cpu);
+        let layers = catalog::find("seresnet20").unwrap().layers();
+        let vb = drawn_weights(&layers, DType::F32, &Device::Cpu);
         let read = |name: &str| -> Vec<f32> {
             let tensor = vb.get((16, 16, 3, 3), name).unwrap();
             tensor.flatten_all().unwrap().to_vec1().unwrap()

@@ -4,7 +4,7 @@ use candle_core::{DType, Tensor};
 
 use super::file::TensorFile;
 use crate::error::Result;
-use crate::network::{Layers, Layout, Network, Shape};
+use crate::network::{Layers, Layout, Shape};
 use crate::text::shown;
 
 /// A dump of what another framework computed: `input`, `output` and any number of layers
@@ -80,14 +80,14 @@ impl Reference {
     /// # Errors
     ///
     /// A name that the network lacks, a dump made of another network, or nothing to compare.
-    pub fn values(&self, network: &Network, layers: &Layers) -> Result<Vec<(String, usize)>> {
+    pub fn values(&self, layers: &Layers) -> Result<Vec<(String, usize)>> {
         if let Some(found) = self.file.metadata("network")
-            && found != network.name
+            && found != layers.name()
         {
             return Err(self.file.problem(format!(
                 "was made with network `{}`, but `{}` is compared",
                 shown(found),
-                network.name
+                layers.name()
             )));
         }
         let mut values = Vec::new();
@@ -106,8 +106,8 @@ impl Reference {
                     "names `{}`, which network `{}` lacks\nhint: `senet trace --network {}` \
                      lists its layers and groups",
                     shown(&name),
-                    network.name,
-                    network.name
+                    layers.name(),
+                    layers.name()
                 ))
             })?;
             values.push((name, position));

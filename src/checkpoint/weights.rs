@@ -339,31 +339,32 @@ impl Weights {
         }
     }
 
-    /// Refuses a network of another convention than the file's metadata states.
+    /// Refuses layers of another convention than the file's metadata states.
     ///
     /// # Errors
     ///
     /// Where it is another.
-    pub fn check_convention(&self, network: &Network) -> Result<()> {
-        let convention = network.convention.name;
-        match self.file.metadata("convention") {
-            Some(found) if found != convention => Err(self.file.problem(format!(
-                "was made under the convention `{}`; `{}` follows `{convention}`",
-                shown(found),
-                network.name
-            ))),
+    pub fn check_convention(&self, layers: &Layers) -> Result<()> {
+        match (self.file.metadata("convention"), layers.convention()) {
+            (Some(found), Some(convention)) if found != convention => {
+                Err(self.file.problem(format!(
+                    "was made under the convention `{}`; `{}` follows `{convention}`",
+                    shown(found),
+                    layers.name()
+                )))
+            }
             _ => Ok(()),
         }
     }
 
     /// Refuses an input of a size at which the file's own code base computes something else than
-    /// `network` with these `layers` and this `trace`: timm's VGG slides its dense layers over
+    /// these `layers` with this `trace`: timm's VGG slides its dense layers over
     /// maps of more than 7x7 pixels.
     ///
     /// # Errors
     ///
     /// A trace of such an input.
-    pub fn check_input(&self, network: &Network, layers: &Layers, trace: &Trace) -> Result<()> {
+    pub fn check_input(&self, layers: &Layers, trace: &Trace) -> Result<()> {
         if !self.found.spelling.slides_dense_layers {
             return Ok(());
         }
@@ -376,17 +377,21 @@ impl Weights {
                 return Err(self.file.problem(format!(
                     "is timm's: of an input of this size its dense layers see {}x{} pixels, and \
                      only of {}x{} does timm compute what `{}` computes\nhint: `--size 224x224`",
-                    found[0], found[1], size[0], size[1], network.name
+                    found[0],
+                    found[1],
+                    size[0],
+                    size[1],
+                    layers.name()
                 )));
             }
         }
         Ok(())
     }
 
-    /// How the tensors differ from those that `network` reads; nothing where they do not.
+    /// How the tensors differ from those that `layers` read; `None` where they do not.
     #[must_use]
-    pub fn mismatch(&self, network: &Network) -> Option<Mismatch> {
-        resolve(&network.layers(), &self.found).err()
+    pub fn mismatch(&self, layers: &Layers) -> Option<Mismatch> {
+        resolve(layers, &self.found).err()
     }
 
     /// The code base whose names the tensors have, in words.
@@ -395,7 +400,7 @@ impl Weights {
         self.found.spelling.words
     }
 
-    /// A `VarBuilder` under whose paths `network` finds its tensors, renamed and transposed.
+    /// A `VarBuilder` under whose paths `layers` find their tensors, renamed and transposed.
     ///
     /// # Errors
     ///
@@ -403,11 +408,11 @@ impl Weights {
     /// made under another convention.
     pub fn var_builder(
         &self,
-        network: &Network,
+        layers: &Layers,
         dtype: DType,
         device: &Device,
     ) -> Result<VarBuilder<'static>> {
-        let sources = self.sources(network)?;
+        let sources = self.sources(layers)?;
         let backend = Backend {
             file: Arc::clone(&self.file),
             sources,
@@ -421,13 +426,13 @@ impl Weights {
         ))
     }
 
-    /// Tensors that `network` reads and that hold NaN or infinities, and how many.
+    /// Tensors that `layers` read and that hold NaN or infinities, and how many.
     ///
     /// # Errors
     ///
     /// Those of [`Weights::var_builder`].
-    pub fn nonfinite(&self, network: &Network) -> Result<Vec<(String, NonFinite)>> {
-        let sources: Vec<_> = self.sources(network)?.into_values().collect();
+    pub fn nonfinite(&self, layers: &Layers) -> Result<Vec<(String, NonFinite)>> {
+        let sources: Vec<_> = self.sources(layers)?.into_values().collect();
         let flaws = sources.into_par_iter().map(|source| {
             let flaws = self.file.nonfinite(&source.name)?;
             Ok((source.name, flaws))
@@ -443,21 +448,21 @@ impl Weights {
     /// # Errors
     ///
     /// Those of [`Weights::nonfinite`].
-    pub fn nonfinite_warnings(&self, network: &Network) -> Result<Vec<String>> {
+    pub fn nonfinite_warnings(&self, layers: &Layers) -> Result<Vec<String>> {
         let file = self.file.shown_name();
         let warning = |(tensor, flaws): (String, NonFinite)| {
             let count = flaws.nan + flaws.infinite;
             let tensor = shown(&tensor);
             format!("`{file}`: {count} values of tensor `{tensor}` are NaN or infinite")
         };
-        Ok(self.nonfinite(network)?.into_iter().map(warning).collect())
+        Ok(self.nonfinite(layers)?.into_iter().map(warning).collect())
     }
 
-    fn sources(&self, network: &Network) -> Result<Sources> {
-        self.check_convention(network)?;
-        resolve(&network.layers(), &self.found).map_err(|mismatch| {
+    fn sources(&self, layers: &Layers) -> Result<Sources> {
+        self.check_convention(layers)?;
+        resolve(layers, &self.found).map_err(|mismatch| {
             let hint = match (&self.network, self.classes) {
-                (Some(name), _) if *name != network.name => {
+                (Some(name), _) if name != layers.name() => {
                     format!("\nhint: the file says it is for `{}`", shown(name))
                 }
                 (_, Some(classes)) if !mismatch.misshapen.is_empty() => {
@@ -467,7 +472,7 @@ impl Weights {
             };
             self.file.problem(format!(
                 "does not fit network `{}`:{mismatch}{hint}",
-                network.name
+                layers.name()
             ))
         })
     }

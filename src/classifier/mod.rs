@@ -142,9 +142,8 @@ impl Classifier {
             ..network.input.shape(1)
         };
         let one = trace(&layers, shape)?;
-        weights.check_input(&network, &layers, &one)?;
+        weights.check_input(&layers, &one)?;
         let batch_size = memory::images_that_fit(
-            &network,
             &layers,
             &one,
             &options.runtime,
@@ -163,8 +162,8 @@ impl Classifier {
             outputs => outputs,
         };
         let labels = labels::of_classes(options.labels.as_ref(), weights, &network.name, classes)?;
-        let model = options.runtime.load(&network, weights, shape)?;
-        for warning in weights.nonfinite_warnings(&network)? {
+        let model = options.runtime.load(&layers, weights, shape)?;
+        for warning in weights.nonfinite_warnings(&layers)? {
             observe(Notice::Warning(warning));
         }
         let budget = Budget::within_reach(options.memory);

@@ -40,20 +40,13 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
     };
     let layers = network.layers();
     let trace = trace(&layers, shape)?;
-    memory::check(
-        &network,
-        &layers,
-        &trace,
-        &runtime,
-        Together::Portions,
-        memory::MOST,
-    )?;
+    memory::check(&layers, &trace, &runtime, Together::Portions, memory::MOST)?;
     let model = if let Some(weights) = &weights {
-        weights.check_input(&network, &layers, &trace)?;
-        runtime.load(&network, weights, shape)?
+        weights.check_input(&layers, &trace)?;
+        runtime.load(&layers, weights, shape)?
     } else {
-        let vb = drawn_weights(&network, runtime.dtype(), runtime.device());
-        runtime.build(&network, vb, shape)?
+        let vb = drawn_weights(&layers, runtime.dtype(), runtime.device());
+        runtime.build(layers.clone(), vb, shape)?
     };
     let load = started.elapsed();
     let plan = match &runtime {

@@ -100,9 +100,10 @@ struct Fit {
 
 /// Whether `network` reads the tensors, and if not, which do.
 fn compare(weights: &Weights, network: &Network, problem: Option<String>) -> Fit {
-    let convention = weights.check_convention(network).err();
+    let layers = network.layers();
+    let convention = weights.check_convention(&layers).err();
     let problem = problem.or(convention.map(|error| error.to_string()));
-    match weights.mismatch(network) {
+    match weights.mismatch(&layers) {
         None => Fit {
             networks: vec![network.name.to_string()],
             differences: None,

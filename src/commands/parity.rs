@@ -20,17 +20,10 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
     let layers = network.layers();
     let input = reference.shape()?;
     let trace = trace(&layers, input)?;
-    weights.check_input(&network, &layers, &trace)?;
-    memory::check(
-        &network,
-        &layers,
-        &trace,
-        &runtime,
-        Together::Batch,
-        memory::MOST,
-    )?;
-    let model = runtime.load(&network, &weights, input)?;
-    super::warn_of_nonfinite(&weights, &network)?;
+    weights.check_input(&layers, &trace)?;
+    memory::check(&layers, &trace, &runtime, Together::Batch, memory::MOST)?;
+    let model = runtime.load(&layers, &weights, input)?;
+    super::warn_of_nonfinite(&weights, &layers)?;
 
     let default = Tolerance::of(runtime.dtype());
     let tolerance = Tolerance {
@@ -41,7 +34,7 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
         values,
         coverage,
         folded,
-    } = compare(&network, &*model, &reference, tolerance)?;
+    } = compare(&*model, &reference, tolerance)?;
     if values.is_empty() {
         return Err(Error::Usage(format!(
             "nothing was compared: the engine {} folds every value that `{}` holds into others\n\
@@ -54,7 +47,7 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
     let first_divergence = values.iter().find(|value| !value.passed);
     let report = Parity {
         passed: first_divergence.is_none(),
-        network: network.name.to_string(),
+        network: layers.name().to_owned(),
         engine: runtime.name(),
         framework: reference.framework().map(str::to_owned),
         atol: tolerance.absolute,

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use crate::cpu::{self, WinogradTile};
 use crate::error::{Error, Result};
 use crate::model::Runtime;
+use crate::network::squeeze_excitation;
 use crate::network::trace::Trace;
-use crate::network::{Layer, Layers, Layout, Network, Operation};
+use crate::network::{Layer, Layers, Layout, Operation};
 use crate::report::PlanReport;
 
 /// What the engine does for an input of the shape that `trace` was made for.
@@ -14,12 +15,7 @@ use crate::report::PlanReport;
 /// # Errors
 ///
 /// Another engine, which has no plan, or instructions that this processor lacks.
-pub(super) fn report(
-    network: &Network,
-    layers: &Layers,
-    trace: &Trace,
-    runtime: &Runtime,
-) -> Result<PlanReport> {
+pub(super) fn report(layers: &Layers, trace: &Trace, runtime: &Runtime) -> Result<PlanReport> {
     let Runtime::Cpu(options) = *runtime else {
         return Err(Error::Usage(
             "`--plan` is of the engine cpu; candle computes the layers one by one".to_owned(),
@@ -40,11 +36,10 @@ pub(super) fn report(
             .filter(flattened)
             .map(|layer| layer.name.as_str()),
     );
-    for gate in layers.gates() {
-        if let [squeeze, fc1, ..] = &list[gate.first..]
-            && computed.contains(fc1.name.as_str())
-        {
-            computed.insert(&squeeze.name);
+    for block in squeeze_excitation::find(layers) {
+        let mut dense = block.excitation.iter().map(|dense| &list[dense.layer].name);
+        if dense.all(|name| computed.contains(name.as_str())) {
+            computed.insert(&list[block.squeeze].name);
         }
     }
     let names = list.iter().map(|layer| layer.name.clone());
@@ -53,7 +48,7 @@ pub(super) fn report(
         .collect();
     let images = trace.input.batch.max(1) as u64;
     Ok(PlanReport {
-        network: network.name.to_string(),
+        network: layers.name().to_owned(),
         input_shape: trace.input.dims(Layout::Nchw),
         exact: options.winograd < WinogradTile::F4x4,
         macs: plan.steps.iter().map(|step| step.macs).sum(),

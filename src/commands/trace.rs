@@ -55,9 +55,10 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         weights.as_ref(),
         arguments.widths,
     )?;
+    let layers = network.layers();
     if let Some(weights) = &weights {
         // Weights that do not fit are worth an answer even where only shapes are asked for.
-        weights.var_builder(&network, DType::F32, &Device::Cpu)?;
+        weights.var_builder(&layers, DType::F32, &Device::Cpu)?;
     }
 
     let weights = match weights {
@@ -73,29 +74,27 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         Some((_, shape)) => *shape,
         None => shape(arguments, &network, weights.as_ref()),
     };
-    let layers = network.layers();
     let trace = trace(&layers, shape)?;
-    let check_memory =
-        |together| memory::check(&network, &layers, &trace, &runtime, together, memory::MOST);
+    let check_memory = |together| memory::check(&layers, &trace, &runtime, together, memory::MOST);
     if arguments.plan {
         check_memory(Together::Portions)?;
-        let plan = super::plan::report(&network, &layers, &trace, &runtime)?;
+        let plan = super::plan::report(&layers, &trace, &runtime)?;
         super::print(&plan, arguments.format)?;
         return Ok(Outcome::Yes);
     }
     let measured = match &weights {
         Some(weights) if values_wanted => {
             check_memory(Together::Batch)?;
-            weights.check_input(&network, &layers, &trace)?;
+            weights.check_input(&layers, &trace)?;
             let input = image.map_or_else(|| test_pattern(shape), |(values, _)| values);
             let input = Tensor::from_vec(input, shape.dims(Layout::Nchw), &Device::Cpu)?;
-            super::warn_of_nonfinite(weights, &network)?;
-            let model = runtime.load(&network, weights, shape)?;
+            super::warn_of_nonfinite(weights, &layers)?;
+            let model = runtime.load(&layers, weights, shape)?;
             Some(measure(&*model, runtime.name(), &input)?)
         }
         _ => None,
     };
-    let report = report(arguments, &network, &layers, &trace, measured.as_ref());
+    let report = report(arguments, &layers, &trace, measured.as_ref());
     super::print(&report, arguments.format)?;
     Ok(Outcome::Yes)
 }
@@ -193,7 +192,6 @@ fn milliseconds(time: Duration) -> f64 {
 
 fn report(
     arguments: &TraceArgs,
-    network: &Network,
     layers: &Layers,
     trace: &Trace,
     measured: Option<&Measured>,
@@ -225,7 +223,7 @@ fn report(
         }
     }
     TraceReport {
-        network: network.name.to_string(),
+        network: layers.name().to_owned(),
         engine: measured.map(|measured| measured.engine),
         layout: arguments.layout,
         input_shape: trace.input.dims(arguments.layout),

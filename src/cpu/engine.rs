@@ -23,7 +23,7 @@ use super::summary::{PlanSummary, StepSummary};
 use super::team::Team;
 use crate::error::{Error, Result};
 use crate::network::trace::trace;
-use crate::network::{Layer, Layers, Layout, Network, Shape};
+use crate::network::{Layer, Layers, Layout, Shape};
 
 /// How an [`Engine`] computes. `threads` changes no bit of the result; `isa` and `winograd` do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Options {
     }
 }
 
-/// A network of the catalogue on the CPU's own kernels.
+/// A network on the CPU's own kernels.
 ///
 /// It reads weights when it first meets an input's shape, plans for that shape once, and keeps
 /// them for the last shapes it met. Several threads may call [`Engine::run`]; they wait for each
@@ -76,7 +76,7 @@ impl Options {
 /// use senet::network::catalog;
 ///
 /// let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
-/// let engine = Engine::new(catalog::find("seresnet20")?, vb, Options::default())?;
+/// let engine = Engine::new(catalog::find("seresnet20")?.layers(), vb, Options::default())?;
 /// let images = Tensor::zeros((2, 3, 32, 32), DType::F32, &Device::Cpu)?;
 /// assert_eq!(engine.run(&images)?.dims(), [2, 10]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -128,14 +128,15 @@ pub(crate) fn portion(input: Shape) -> Shape {
 const PLANS: usize = 16;
 
 impl Engine {
-    /// Loads `network`; each layer's name is the path of its tensors in `vb`.
+    /// Loads `layers`; each one's name is the path of its tensors in `vb`.
     ///
     /// # Errors
     ///
     /// A tensor that `vb` lacks or that has another shape, or instructions that this processor
     /// lacks.
-    pub fn new(network: &Network, vb: VarBuilder<'static>, options: Options) -> Result<Self> {
-        Self::for_input(network, network.input.shape(1), vb, options)
+    pub fn new(layers: Layers, vb: VarBuilder<'static>, options: Options) -> Result<Self> {
+        let input = layers.input().shape(1);
+        Self::for_input(layers, input, vb, options)
     }
 
     /// [`Engine::new`] that plans, and reads weights, for the shape of input that will come first
@@ -145,18 +146,18 @@ impl Engine {
     ///
     /// Those of [`Engine::new`], or an input that the network cannot take.
     pub fn for_input(
-        network: &Network,
+        layers: Layers,
         input: Shape,
         vb: VarBuilder<'static>,
         options: Options,
     ) -> Result<Self> {
-        let engine = Self::of_layers(network.layers(), vb, options)?;
+        let engine = Self::unplanned(layers, vb, options)?;
         engine.planned(portion(input))?;
         Ok(engine)
     }
 
     /// Without a plan: it is made when an input comes.
-    pub(super) fn of_layers(
+    pub(super) fn unplanned(
         layers: Layers,
         vb: VarBuilder<'static>,
         options: Options,

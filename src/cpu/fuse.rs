@@ -5,14 +5,14 @@
 //!
 //! A gate is known before the last convolution where that is linear up to the squeeze, since the
 //! mean of W h + b is W mean(h) + b: then it is a factor in that convolution's epilogue, and
-//! fc1 W is one small matrix. Elsewhere the squeeze is summed up as its input is stored, and the
-//! gate multiplies in a pass of its own, in place, together with the residual and the rectifier.
+//! the first dense layer's matrix times W is one small matrix. Elsewhere the squeeze is summed up
+//! as its input is stored, and the gate multiplies in a pass of its own, in place, together with
+//! the residual and the rectifier.
 
 use super::epilogue::Epilogue;
-use crate::network::geometry::Extent;
-use crate::network::layers::Gate;
 use crate::network::operation::Conv;
-use crate::network::{Activation, Layers, Operation, Value};
+use crate::network::squeeze_excitation::{self, SqueezeExcitation};
+use crate::network::{Layers, Operation, Value};
 
 /// A tensor of the graph: the value of that index, or one that only the engine has.
 pub(super) type Id = usize;
@@ -99,6 +99,7 @@ struct Fusing<'a> {
     layers: &'a Layers,
     /// Who reads each value.
     readers: Vec<Vec<Reader>>,
+    blocks: Vec<SqueezeExcitation>,
     /// Layers that a node has already.
     done: Vec<bool>,
     graph: Graph,
@@ -118,6 +119,7 @@ impl Graph {
         let mut fusing = Fusing {
             layers,
             readers,
+            blocks: squeeze_excitation::find(layers),
             done: vec![false; list.len()],
             graph: Self {
                 nodes: Vec::new(),
@@ -282,15 +284,7 @@ impl Fusing<'_> {
     /// Folds the SE block that reads the chain's value, if its gate follows from the means of the
     /// convolution's input, and adds what computes the gate.
     fn gate_early(&mut self, index: usize, conv: &Conv, source: Id, chain: &mut Chain) {
-        let pixel = [1, 1];
-        let even = conv.window.kernel == pixel
-            && conv.window.stride == 1
-            && conv.window.extents(pixel).is_ok_and(|extents| {
-                let alone = |extent: &Extent| extent.before == 0 && extent.after == 0;
-                extents.iter().all(alone)
-            });
-        if !even
-            || conv.groups != 1
+        if !conv.is_pointwise()
             || chain.epilogue != Epilogue::NONE
             || source == Value::INPUT.index()
         {
@@ -299,43 +293,36 @@ impl Fusing<'_> {
         let Some(&last) = chain.layers.last() else {
             return;
         };
-        let output = Value::of_layer(last);
-        let squeezes = |gate: &&Gate| {
-            let ends = [gate.first, gate.first + Gate::LAYERS - 1];
-            ends.map(|end| self.layers.as_slice()[end].inputs.first()) == [Some(&output); 2]
-                && self.readers[output.index()] == ends.map(Reader::Layer)
-        };
-        let Some(gate) = self.layers.gates().iter().find(squeezes) else {
+        let output = &self.readers[Value::of_layer(last).index()];
+        let reads_it =
+            |block: &&SqueezeExcitation| *output == [block.squeeze, block.scale].map(Reader::Layer);
+        let Some(block) = self.blocks.iter().find(reads_it).cloned() else {
             return;
         };
-        let [squeeze, fc1, relu, fc2, sigmoid, scale] =
-            std::array::from_fn(|stage| gate.first + stage);
-
-        let means = self.means(source, squeeze);
-        let mut reduce = Chain {
-            layers: vec![fc1, relu],
-            ..Chain::default()
-        };
-        reduce.epilogue.activation = Some(Activation::Relu);
-        let weights = Weights::Composed {
-            linear: fc1,
-            conv: Box::new(chain.weights(index)),
-        };
-        self.push(reduce, means, Work::Linear { weights });
-        let mut expand = Chain {
-            layers: vec![fc2, sigmoid],
-            ..Chain::default()
-        };
-        expand.epilogue.activation = Some(Activation::Sigmoid);
-        let weights = expand.weights(fc2);
-        self.push(
-            expand,
-            Value::of_layer(relu).index(),
-            Work::Linear { weights },
-        );
-
-        chain.epilogue.gate = Some(Value::of_layer(sigmoid).index());
-        chain.layers.push(scale);
+        let mut input = self.means(source, block.squeeze);
+        for (stage, dense) in block.excitation.iter().enumerate() {
+            let mut excite = Chain {
+                layers: vec![dense.layer],
+                ..Chain::default()
+            };
+            if let Some(layer) = dense.activation
+                && let Operation::Activation(activation) = self.layers.as_slice()[layer].operation
+            {
+                excite.layers.push(layer);
+                excite.epilogue.activation = Some(activation);
+            }
+            let weights = match stage {
+                0 => Weights::Composed {
+                    linear: dense.layer,
+                    conv: Box::new(chain.weights(index)),
+                },
+                _ => excite.weights(dense.layer),
+            };
+            self.push(excite, input, Work::Linear { weights });
+            input = Value::of_layer(dense.last()).index();
+        }
+        chain.epilogue.gate = Some(input);
+        chain.layers.push(block.scale);
         self.follow(index, chain);
     }
 

@@ -73,18 +73,16 @@ impl Source<'_> {
                 Ok(())
             }
             Weights::Composed { linear, conv } => {
-                let outer = self.shape(*linear);
-                let (outer, inner) = ((outer[0], outer[1]), self.double(conv)?);
-                let [outer_weights, outer_bias] = [
-                    self.read(*linear, "weight", &[outer.0, outer.1])?,
-                    self.read(*linear, "bias", &[outer.0])?,
-                ];
-                let outer_weights = Tensor::from_vec(outer_weights, outer, &Device::Cpu)?;
-                let (weights, bias) = inner;
+                let outer = Weights::Layer {
+                    layer: *linear,
+                    norm: None,
+                    factor: 1.,
+                };
+                let (outer_weights, outer_bias) = self.double(&outer)?;
+                let (weights, bias) = self.double(conv)?;
                 let bias = outer_weights.matmul(&bias.unsqueeze(1)?)?.squeeze(1)?;
+                let bias = (bias + outer_bias)?.to_vec1::<f64>()?;
                 let weights = outer_weights.matmul(&weights)?;
-                let bias: Vec<f64> = bias.to_vec1::<f64>()?;
-                let bias: Vec<f64> = bias.iter().zip(outer_bias).map(|(a, b)| a + b).collect();
                 pack(&Matrix {
                     weights: &rounded(&weights.flatten_all()?.to_vec1::<f64>()?),
                     factors: &vec![1.; bias.len()],

@@ -4,7 +4,7 @@ use super::Runtime;
 use crate::cpu;
 use crate::error::{Error, Result};
 use crate::network::trace::{Trace, trace};
-use crate::network::{Layers, Layout, Network, Shape};
+use crate::network::{Layers, Layout, Shape};
 use crate::nn;
 use crate::text::shown_bytes;
 
@@ -31,7 +31,6 @@ pub(crate) enum Together {
 ///
 /// One that does, or that the engine cannot take.
 pub(crate) fn check(
-    network: &Network,
     layers: &Layers,
     of_input: &Trace,
     runtime: &Runtime,
@@ -62,7 +61,7 @@ pub(crate) fn check(
     Err(Error::Geometry(format!(
         "`{}` takes {} of memory for an input of {:?}, and may take {}\nhint: a smaller {smaller} \
          takes less",
-        network.name,
+        layers.name(),
         shown_bytes(needed),
         input.dims(Layout::Nchw),
         shown_bytes(most)
@@ -75,27 +74,18 @@ pub(crate) fn check(
 ///
 /// Those of [`check`] for one image.
 pub(crate) fn images_that_fit(
-    network: &Network,
     layers: &Layers,
     one: &Trace,
     runtime: &Runtime,
     images: usize,
     most: u64,
 ) -> Result<usize> {
-    check(network, layers, one, runtime, Together::Portions, most)?;
+    check(layers, one, runtime, Together::Portions, most)?;
     let fits = |batch: usize| {
         let shape = Shape { batch, ..one.input };
         // What cannot even be counted does not fit.
-        let checked = trace(layers, shape).and_then(|of_batch| {
-            check(
-                network,
-                layers,
-                &of_batch,
-                runtime,
-                Together::Portions,
-                most,
-            )
-        });
+        let checked = trace(layers, shape)
+            .and_then(|of_batch| check(layers, &of_batch, runtime, Together::Portions, most));
         checked.is_ok()
     };
     let mut fitting = images;
@@ -157,7 +147,7 @@ mod tests {
             let of_one = needed(&layers, &one, &runtime, Together::Portions);
             let of_one = of_one.unwrap().unwrap();
             let fitting =
-                |images, most| images_that_fit(network, &layers, &one, &runtime, images, most).ok();
+                |images, most| images_that_fit(&layers, &one, &runtime, images, most).ok();
             assert_eq!(fitting(16, of_one - 1), None);
             assert_eq!(fitting(16, of_one), Some(1));
             assert_eq!(fitting(16, 3 * of_one), Some(2));
@@ -177,7 +167,6 @@ mod tests {
         };
         let of_input = trace(&layers, shape).unwrap();
         let refused = check(
-            network,
             &layers,
             &of_input,
             &Runtime::default(),

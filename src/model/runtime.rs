@@ -5,7 +5,7 @@ use super::Model;
 use crate::checkpoint::Weights;
 use crate::cpu::{self, Engine};
 use crate::error::Result;
-use crate::network::{Network, Shape};
+use crate::network::{Layers, Shape};
 use crate::nn::SeNet;
 
 /// What computes a network, and where.
@@ -57,35 +57,30 @@ impl Runtime {
         }
     }
 
-    /// Loads `network` from `weights`, ready for inputs of this shape.
+    /// Loads `layers` from `weights`, ready for inputs of this shape.
     ///
     /// # Errors
     ///
     /// Weights of another network, or an input that the network cannot take.
-    pub fn load(
-        &self,
-        network: &Network,
-        weights: &Weights,
-        input: Shape,
-    ) -> Result<Box<dyn Model>> {
-        let vb = weights.var_builder(network, self.dtype(), self.device())?;
-        self.build(network, vb, input)
+    pub fn load(&self, layers: &Layers, weights: &Weights, input: Shape) -> Result<Box<dyn Model>> {
+        let vb = weights.var_builder(layers, self.dtype(), self.device())?;
+        self.build(layers.clone(), vb, input)
     }
 
-    /// Loads `network` from wherever `vb` finds its tensors, ready for inputs of this shape.
+    /// Loads `layers` from wherever `vb` finds their tensors, ready for inputs of this shape.
     ///
     /// # Errors
     ///
     /// Tensors of another network, or an input that the network cannot take.
     pub fn build(
         &self,
-        network: &Network,
+        layers: Layers,
         vb: VarBuilder<'static>,
         input: Shape,
     ) -> Result<Box<dyn Model>> {
         Ok(match self {
-            Self::Cpu(options) => Box::new(Engine::for_input(network, input, vb, *options)?),
-            Self::Candle { .. } => Box::new(SeNet::new(network, vb)?),
+            Self::Cpu(options) => Box::new(Engine::for_input(layers, input, vb, *options)?),
+            Self::Candle { .. } => Box::new(SeNet::new(layers, vb)?),
         })
     }
 }

@@ -1,10 +1,10 @@
-//! Description to named layers: the list, and the words its wiring is written in.
+//! What a network is once it is wired: a list of named layers, whoever made it.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::geometry::{Padding, Window};
-use super::operation::{Activation, Conv};
-use super::{Convention, Network, Operation, SqueezeWidth};
+use super::{Input, Network, Operation};
+use crate::error::{Error, Result};
 
 /// A value of the network: its input, or a layer's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,116 +45,111 @@ pub struct Layer {
     pub inputs: Vec<Value>,
 }
 
-/// Where an SE block lies in the list: six layers from `squeeze` to `scale`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gate {
-    /// Path of the group: `layer1.0.se`, or nothing for the block alone.
-    pub path: String,
-    /// Index of its `squeeze` among the layers.
-    pub first: usize,
-    /// Channels it gates.
-    pub channels: usize,
-    /// Width between its dense layers.
-    pub squeeze: usize,
-}
-
-impl Gate {
-    /// `squeeze`, `fc1`, `relu`, `fc2`, `sigmoid`, `scale`.
-    pub const LAYERS: usize = 6;
-}
-
-/// A network's layers, in the order of computation.
+/// A network's layers, in the order of computation, and what they are called and made for.
+///
+/// [`Network::layers`] wires those of the catalogue; [`Layers::new`] takes any list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layers {
+    name: Cow<'static, str>,
+    convention: Option<&'static str>,
+    input: Input,
     list: Vec<Layer>,
-    gates: Vec<Gate>,
-    blocks: Vec<String>,
     /// Channels of each value.
     channels: Vec<usize>,
-    convention: Convention,
-    prefix: String,
-}
-
-/// A convolution as its block sees it; the rest follows from the input and the convention.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Convolution {
-    channels: usize,
-    kernel: [usize; 2],
-    stride: usize,
-    groups: usize,
-    /// Instead of the convention's.
-    padding: Option<Padding>,
-    /// Whether it has a bias whatever the convention says.
-    bias: bool,
-}
-
-impl Convolution {
-    /// A square one of stride 1.
-    pub(super) const fn new(channels: usize, kernel: usize) -> Self {
-        Self::rectangular(channels, [kernel, kernel])
-    }
-
-    /// One of so many rows and columns.
-    pub(super) const fn rectangular(channels: usize, kernel: [usize; 2]) -> Self {
-        Self {
-            channels,
-            kernel,
-            stride: 1,
-            groups: 1,
-            padding: None,
-            bias: false,
-        }
-    }
-
-    pub(super) const fn stride(self, stride: usize) -> Self {
-        Self { stride, ..self }
-    }
-
-    pub(super) const fn groups(self, groups: usize) -> Self {
-        Self { groups, ..self }
-    }
-
-    /// Without padding, whatever the convention says.
-    pub(super) const fn valid(self) -> Self {
-        Self {
-            padding: Some(Padding::VALID),
-            ..self
-        }
-    }
-
-    /// With a bias, as no batch norm follows.
-    pub(super) const fn biased(self) -> Self {
-        Self { bias: true, ..self }
-    }
+    blocks: Vec<String>,
 }
 
 impl Layers {
-    pub(super) fn of(network: &Network) -> Self {
-        let mut layers = Self {
-            list: Vec::new(),
-            gates: Vec::new(),
+    /// A network of any wiring.
+    ///
+    /// ```
+    /// use senet::network::{Activation, Input, Layer, Layers, Operation, Value};
+    ///
+    /// let input = Input { channels: 16, height: 8, width: 8 };
+    /// let layer = |name: &str, operation, inputs: &[Value]| Layer {
+    ///     name: name.to_owned(),
+    ///     operation,
+    ///     inputs: inputs.to_vec(),
+    /// };
+    /// let gate = Operation::Activation(Activation::Sigmoid);
+    /// let layers = Layers::new("parameterless", input, vec![
+    ///     layer("squeeze", Operation::GlobalAveragePool, &[Value::INPUT]),
+    ///     layer("gate", gate, &[Value::of_layer(0)]),
+    ///     layer("scale", Operation::Scale, &[Value::INPUT, Value::of_layer(1)]),
+    /// ])?;
+    /// assert_eq!(layers.outputs(), 16);
+    /// # Ok::<(), senet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A name that two layers have, a layer that reads what no layer
+    /// before it makes, or one that reads another count of values or channels than its operation
+    /// takes. Heights and widths depend on the input and are checked by
+    /// [`trace`](super::trace::trace).
+    pub fn new(name: impl Into<Cow<'static, str>>, input: Input, list: Vec<Layer>) -> Result<Self> {
+        let mut channels = vec![input.channels];
+        let mut names = HashSet::new();
+        for layer in &list {
+            let refused =
+                |problem: String| Error::Geometry(format!("layer `{}`: {problem}", layer.name));
+            if !names.insert(layer.name.as_str()) {
+                return Err(refused("another layer has this name".to_owned()));
+            }
+            let inputs = layer.inputs.iter();
+            let inputs: Option<Vec<usize>> = inputs
+                .map(|value| channels.get(value.index()).copied())
+                .collect();
+            let inputs = inputs.ok_or_else(|| {
+                refused("it reads a value that no layer before it makes".to_owned())
+            })?;
+            let output = layer.operation.channels(&inputs);
+            channels.push(output.map_err(|error| refused(error.to_string()))?);
+        }
+        Ok(Self {
+            name: name.into(),
+            convention: None,
+            input,
+            list,
+            channels,
             blocks: Vec::new(),
-            channels: vec![network.input.channels],
-            convention: network.convention,
-            prefix: String::new(),
-        };
-        let classes = network.classes.unwrap_or_default();
-        network.architecture.wire(&mut layers, classes);
-        layers
+        })
     }
 
-    /// No layers yet, of an input of so many channels: for tests of what no network of the
-    /// catalogue has.
-    #[cfg(test)]
-    pub(crate) fn reading(channels: usize) -> Self {
+    /// The layers of a network of the catalogue, as its builder wired them.
+    pub(super) fn wired(
+        network: &Network,
+        list: Vec<Layer>,
+        channels: Vec<usize>,
+        blocks: Vec<String>,
+    ) -> Self {
         Self {
-            list: Vec::new(),
-            gates: Vec::new(),
-            blocks: Vec::new(),
-            channels: vec![channels],
-            convention: super::convention::KERAS,
-            prefix: String::new(),
+            name: network.name.clone(),
+            convention: Some(network.convention.name),
+            input: network.input,
+            list,
+            channels,
+            blocks,
         }
+    }
+
+    /// What messages call the network.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The code base whose arithmetic the layers follow, where they follow one: a
+    /// [`Convention`](super::Convention)'s name.
+    #[must_use]
+    pub fn convention(&self) -> Option<&'static str> {
+        self.convention
+    }
+
+    /// The input that the network is made for.
+    #[must_use]
+    pub fn input(&self) -> Input {
+        self.input
     }
 
     /// All layers, in the order of computation.
@@ -186,12 +181,6 @@ impl Layers {
         last_reads
     }
 
-    /// The SE blocks, in order.
-    #[must_use]
-    pub fn gates(&self) -> &[Gate] {
-        &self.gates
-    }
-
     /// Names of the residual blocks, Inception modules or VGG stages, in order.
     #[must_use]
     pub fn blocks(&self) -> &[String] {
@@ -214,168 +203,6 @@ impl Layers {
                 .strip_prefix(name)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         })
-    }
-
-    /// Layers under a common name.
-    pub(crate) fn group<T>(&mut self, name: &str, wire: impl FnOnce(&mut Self) -> T) -> T {
-        let outer = self.prefix.len();
-        if outer > 0 {
-            self.prefix.push('.');
-        }
-        self.prefix.push_str(name);
-        let result = wire(self);
-        self.prefix.truncate(outer);
-        result
-    }
-
-    /// A group that repeats throughout the network: a residual block, an Inception module.
-    pub(super) fn block(&mut self, name: &str, wire: impl FnOnce(&mut Self) -> Value) -> Value {
-        let path = self.path(name);
-        let value = self.group(name, wire);
-        self.blocks.push(path);
-        value
-    }
-
-    /// Has the layer called `name` stand for all layers before it that no block holds, where a
-    /// network's names have no such groups.
-    pub(super) fn ends_block(&mut self, name: &str) {
-        let path = self.path(name);
-        self.blocks.push(path);
-    }
-
-    fn path(&self, name: &str) -> String {
-        match self.prefix.as_str() {
-            "" => name.to_owned(),
-            prefix => format!("{prefix}.{name}"),
-        }
-    }
-
-    pub(crate) fn push(&mut self, name: &str, operation: Operation, inputs: &[Value]) -> Value {
-        let channels: Vec<usize> = inputs
-            .iter()
-            .map(|&value| self.channels_of(value))
-            .collect();
-        self.channels.push(operation.channels(&channels));
-        self.list.push(Layer {
-            name: self.path(name),
-            operation,
-            inputs: inputs.to_vec(),
-        });
-        Value::of_layer(self.list.len() - 1)
-    }
-
-    pub(crate) fn channels_of(&self, value: Value) -> usize {
-        self.channels.get(value.0).copied().unwrap_or_default()
-    }
-
-    pub(super) fn conv(&mut self, name: &str, x: Value, conv: Convolution) -> Value {
-        let usual = self.convention.padding.of(conv.kernel);
-        let window = Window {
-            kernel: conv.kernel,
-            ..Window::square(1, conv.stride, conv.padding.unwrap_or(usual))
-        };
-        let conv = Conv {
-            in_channels: self.channels_of(x),
-            out_channels: conv.channels,
-            groups: conv.groups,
-            window,
-            bias: conv.bias || self.convention.conv_bias,
-        };
-        self.push(name, Operation::Conv(conv), &[x])
-    }
-
-    pub(super) fn norm(&mut self, name: &str, x: Value) -> Value {
-        let norm = Operation::BatchNorm {
-            channels: self.channels_of(x),
-            epsilon: self.convention.epsilon,
-            weight: self.convention.norm_weight,
-        };
-        self.push(name, norm, &[x])
-    }
-
-    pub(super) fn relu(&mut self, name: &str, x: Value) -> Value {
-        self.push(name, Operation::Activation(Activation::Relu), &[x])
-    }
-
-    pub(super) fn conv_norm(&mut self, names: [&str; 2], x: Value, conv: Convolution) -> Value {
-        let x = self.conv(names[0], x, conv);
-        self.norm(names[1], x)
-    }
-
-    pub(super) fn conv_norm_relu(
-        &mut self,
-        [conv_name, norm_name, relu_name]: [&str; 3],
-        x: Value,
-        conv: Convolution,
-    ) -> Value {
-        let x = self.conv_norm([conv_name, norm_name], x, conv);
-        self.relu(relu_name, x)
-    }
-
-    /// `add` and `relu`.
-    pub(super) fn add_relu(&mut self, x: Value, shortcut: Value) -> Value {
-        let x = self.push("add", Operation::Add, &[x, shortcut]);
-        self.relu("relu", x)
-    }
-
-    /// The channels of all `inputs`, in their order.
-    pub(super) fn concat(&mut self, name: &str, inputs: &[Value]) -> Value {
-        self.push(name, Operation::Concat, inputs)
-    }
-
-    /// A strided max pool, padded and rounded as the convention has it.
-    pub(super) fn max_pool(&mut self, name: &str, x: Value, kernel: usize, stride: usize) -> Value {
-        let window = self.convention.max_pool(kernel, stride);
-        self.push(name, Operation::MaxPool(window), &[x])
-    }
-
-    /// An average pool that divides at the border as the convention has it.
-    pub(super) fn average_pool(&mut self, name: &str, x: Value, window: Window) -> Value {
-        let border = self.convention.average_border;
-        self.push(name, Operation::AveragePool { window, border }, &[x])
-    }
-
-    /// The pixels of a feature map of this height and width as one vector an image.
-    pub(super) fn flatten(&mut self, name: &str, x: Value, [height, width]: [usize; 2]) -> Value {
-        self.push(name, Operation::Flatten { height, width }, &[x])
-    }
-
-    pub(super) fn linear(&mut self, name: &str, x: Value, outputs: usize) -> Value {
-        let inputs = self.channels_of(x);
-        self.push(name, Operation::Linear { inputs, outputs }, &[x])
-    }
-
-    /// The global average pool, and one dense layer under this name.
-    pub(super) fn classifier(&mut self, name: &str, x: Value, classes: usize) -> Value {
-        let x = self.push("avgpool", Operation::GlobalAveragePool, &[x]);
-        let x = self.flatten("flatten", x, [1, 1]);
-        self.linear(name, x, classes)
-    }
-
-    /// An SE block under this name, where there is one.
-    pub(super) fn gate(&mut self, name: &str, x: Value, width: Option<SqueezeWidth>) -> Value {
-        match width {
-            Some(width) => self.group(name, |net| net.squeeze_excite(x, width)),
-            None => x,
-        }
-    }
-
-    /// Hu et al., figure 1: squeeze to means, excite through two dense layers, scale.
-    pub(crate) fn squeeze_excite(&mut self, x: Value, width: SqueezeWidth) -> Value {
-        let channels = self.channels_of(x);
-        let squeeze = width.of(channels);
-        self.gates.push(Gate {
-            path: self.prefix.clone(),
-            first: self.list.len(),
-            channels,
-            squeeze,
-        });
-        let y = self.push("squeeze", Operation::GlobalAveragePool, &[x]);
-        let y = self.linear("fc1", y, squeeze);
-        let y = self.relu("relu", y);
-        let y = self.linear("fc2", y, channels);
-        let gate = self.push("sigmoid", Operation::Activation(Activation::Sigmoid), &[y]);
-        self.push("scale", Operation::Scale, &[x, gate])
     }
 }
 

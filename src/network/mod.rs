@@ -5,11 +5,13 @@
 //! names of a file's tensors are all derived.
 
 pub mod architecture;
+mod builder;
 pub mod catalog;
 pub mod convention;
 pub mod geometry;
 pub mod layers;
 pub mod operation;
+pub mod squeeze_excitation;
 pub mod trace;
 
 pub use architecture::{Architecture, SqueezeWidth};
@@ -109,7 +111,7 @@ impl Network {
     /// The wiring: every layer, named, in the order of computation.
     #[must_use]
     pub fn layers(&self) -> Layers {
-        Layers::of(self)
+        builder::Builder::wire(self)
     }
 
     /// The same network with a classifier of so many `classes`; a network without a classifier

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::geometry::{Border, Window};
+use super::geometry::{Border, Extent, Window};
 use crate::error::{Error, Result};
 
 /// The shape of a value: a feature map, or a vector an image.
@@ -154,6 +154,15 @@ impl Activation {
             Self::Sigmoid => "sigmoid",
         }
     }
+
+    /// Whether it makes gates: factors from 0 to 1.
+    #[must_use]
+    pub fn is_gate(self) -> bool {
+        match self {
+            Self::Relu => false,
+            Self::Sigmoid => true,
+        }
+    }
 }
 
 /// A convolution.
@@ -187,6 +196,24 @@ impl Conv {
     #[must_use]
     pub fn channels_per_group(&self) -> usize {
         self.in_channels / self.groups.max(1)
+    }
+
+    /// Whether it is a dense layer over channels at every pixel: 1x1, of stride 1, without groups
+    /// and without padding.
+    #[must_use]
+    pub fn is_pointwise(&self) -> bool {
+        let pixel = Extent {
+            before: 0,
+            after: 0,
+            output: 1,
+        };
+        self.window.kernel == [1, 1]
+            && self.window.stride == 1
+            && self.groups == 1
+            && self
+                .window
+                .extents([1, 1])
+                .is_ok_and(|extents| extents == [pixel; 2])
     }
 }
 
@@ -256,16 +283,54 @@ impl Operation {
     }
 
     /// Channels of the output, given those of the inputs.
-    #[must_use]
-    pub fn channels(&self, inputs: &[usize]) -> usize {
-        let first = inputs.first().copied().unwrap_or_default();
-        match *self {
-            Self::Conv(conv) => conv.out_channels,
+    ///
+    /// # Errors
+    ///
+    /// Another count of inputs, or of their channels, than the operation takes.
+    pub fn channels(&self, inputs: &[usize]) -> Result<usize> {
+        let kind = self.kind();
+        let refused = |problem: String| Err(Error::Geometry(format!("{kind} {problem}")));
+        let (first, second) = match (self, inputs) {
+            (_, []) => return refused("needs an input".to_owned()),
+            (Self::Add | Self::Scale, &[first, second]) => (first, second),
+            (Self::Add | Self::Scale, _) => {
+                return refused(format!("takes 2 inputs, found {}", inputs.len()));
+            }
+            (Self::Concat, &[first, ..]) | (_, &[first]) => (first, first),
+            _ => return refused(format!("takes 1 input, found {}", inputs.len())),
+        };
+        let expected = match *self {
+            Self::Conv(conv) => conv.in_channels,
+            Self::BatchNorm { channels, .. } => channels,
+            Self::Linear { inputs, .. } => inputs,
+            _ => first,
+        };
+        if first != expected {
+            return refused(format!("expects {expected} channels, found {first}"));
+        }
+        if first != second {
+            return refused(format!(
+                "needs as many channels of both its inputs, found {first} and {second}"
+            ));
+        }
+        Ok(match *self {
+            Self::Conv(Conv {
+                groups,
+                out_channels,
+                ..
+            }) => {
+                if groups == 0 || first % groups != 0 || out_channels % groups != 0 {
+                    return refused(format!(
+                        "cannot split {first} and {out_channels} channels into {groups} groups"
+                    ));
+                }
+                out_channels
+            }
             Self::Linear { outputs, .. } => outputs,
             Self::Flatten { height, width } => first.saturating_mul(height.saturating_mul(width)),
             Self::Concat => inputs.iter().copied().fold(0, usize::saturating_add),
             _ => first,
-        }
+        })
     }
 
     /// The output's shape.
@@ -274,22 +339,10 @@ impl Operation {
     ///
     /// Inputs of a shape that the operation cannot take.
     pub fn output(&self, inputs: &[Shape]) -> Result<Shape> {
-        let [first, rest @ ..] = inputs else {
-            return Err(Error::Geometry(format!("{} needs an input", self.kind())));
-        };
-        let expected = match *self {
-            Self::Conv(conv) => conv.in_channels,
-            Self::BatchNorm { channels, .. } => channels,
-            Self::Linear { inputs, .. } => inputs,
-            _ => first.channels,
-        };
-        if first.channels != expected {
-            return Err(Error::Geometry(format!(
-                "{} expects {expected} channels, found {}",
-                self.kind(),
-                first.channels
-            )));
-        }
+        let channels: Vec<usize> = inputs.iter().map(|input| input.channels).collect();
+        let channels = self.channels(&channels)?;
+        // There is one, or its channels would be refused.
+        let (first, rest) = (&inputs[0], &inputs[1..]);
         let spatial = match *self {
             Self::Conv(Conv { window, .. })
             | Self::MaxPool(window)
@@ -308,6 +361,17 @@ impl Operation {
                 }
                 None
             }
+            Self::Linear { .. } if first.spatial.is_some_and(|size| size != [1, 1]) => {
+                return Err(Error::Geometry(
+                    "linear needs a vector an image, or 1x1 pixels".to_owned(),
+                ));
+            }
+            Self::Scale if rest.iter().any(|gate| gate.spatial != Some([1, 1])) => {
+                return Err(Error::Geometry(
+                    "scale needs a gate of 1x1 pixels".to_owned(),
+                ));
+            }
+            Self::Scale => first.map(self.kind()).map(Some)?,
             Self::Add if rest != [*first] => {
                 return Err(Error::Geometry(
                     "add needs two values of one shape: at this input size the branches differ"
@@ -323,10 +387,9 @@ impl Operation {
             }
             _ => first.spatial,
         };
-        let channels: Vec<usize> = inputs.iter().map(|input| input.channels).collect();
         Ok(Shape {
             batch: first.batch,
-            channels: self.channels(&channels),
+            channels,
             spatial,
         })
     }

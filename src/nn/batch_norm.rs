@@ -9,7 +9,7 @@ use candle_nn::{Init, Module, VarBuilder};
 ///
 /// # Shapes
 ///
-/// `[N, C, H, W]` to the same; tensors `running_mean`, `running_var`, `bias` and, where there is
+/// `[N, C, H, W]` or `[N, C]` to the same; tensors `running_mean`, `running_var`, `bias` and, where there is
 /// one, `weight`, each `[C]`.
 #[derive(Debug, Clone)]
 pub struct BatchNorm {
@@ -56,9 +56,15 @@ impl BatchNorm {
 
 impl Module for BatchNorm {
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        xs.broadcast_sub(&self.mean)?
-            .broadcast_mul(&self.factor)?
-            .broadcast_add(&self.bias)
+        let norm = |xs: &Tensor| {
+            xs.broadcast_sub(&self.mean)?
+                .broadcast_mul(&self.factor)?
+                .broadcast_add(&self.bias)
+        };
+        match *xs.dims() {
+            [batch, channels] => norm(&xs.reshape((batch, channels, 1, 1))?)?.flatten_from(1),
+            _ => norm(xs),
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! The layers as candle modules, loaded through `VarBuilder`: the reference path,
 //! and the one that CUDA and Metal run.
 
+mod activation;
 mod batch_norm;
 mod conv_norm;
 mod memory;
 mod pool;
-mod relu;
 mod senet;
 mod squeeze_excitation;
 
@@ -14,4 +14,4 @@ pub use conv_norm::{Conv2d, ConvNorm};
 pub use memory::most_numbers;
 pub use pool::{AdaptiveAveragePool2d, AveragePool2d, MaxPool2d};
 pub use senet::SeNet;
-pub use squeeze_excitation::{SqueezeExcitation, Stage};
+pub use squeeze_excitation::SqueezeExcitation;

@@ -1,15 +1,13 @@
 use candle_core::{DType, Device, Error, Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder, linear};
 
+use super::activation::activate;
 use super::pool::global_average;
-use super::relu::relu;
-use super::{
-    AdaptiveAveragePool2d, AveragePool2d, BatchNorm, Conv2d, MaxPool2d, SqueezeExcitation,
-};
-use crate::network::layers::Gate;
-use crate::network::{Activation, Layer, Layers, Network, Operation, Value};
+use super::squeeze_excitation::{dense, scale};
+use super::{AdaptiveAveragePool2d, AveragePool2d, BatchNorm, Conv2d, MaxPool2d};
+use crate::network::{Activation, Layer, Layers, Operation, Value};
 
-/// A network of the catalogue as a candle module.
+/// A network as a candle module.
 ///
 /// # Shapes
 ///
@@ -22,7 +20,7 @@ use crate::network::{Activation, Layer, Layers, Network, Operation, Value};
 /// use senet::nn::SeNet;
 ///
 /// let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
-/// let network = SeNet::new(catalog::find("seresnet20")?, vb)?;
+/// let network = SeNet::new(catalog::find("seresnet20")?.layers(), vb)?;
 /// let images = Tensor::zeros((2, 3, 32, 32), DType::F32, &Device::Cpu)?;
 /// assert_eq!(network.forward(&images)?.dims(), [2, 10]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -30,69 +28,45 @@ use crate::network::{Activation, Layer, Layers, Network, Operation, Value};
 #[derive(Debug, Clone)]
 pub struct SeNet {
     layers: Layers,
-    steps: Vec<Step>,
+    /// What computes each layer.
+    leaves: Vec<Leaf>,
     /// For each layer, the values that it is the last to read.
     last_reads: Vec<Vec<Value>>,
     dtype: DType,
     device: Device,
 }
 
-/// What computes the layers from `first` on.
-#[derive(Debug, Clone)]
-struct Step {
-    first: usize,
-    module: StepModule,
-}
-
-#[derive(Debug, Clone)]
-enum StepModule {
-    Layer(Leaf),
-    /// The six layers of an SE block.
-    Gate(SqueezeExcitation),
-}
-
+/// What computes a layer.
 #[derive(Debug, Clone)]
 enum Leaf {
     Conv(Conv2d),
     BatchNorm(BatchNorm),
-    Relu,
+    Activation(Activation),
     MaxPool(MaxPool2d),
     AveragePool(AveragePool2d),
     AdaptiveAveragePool(AdaptiveAveragePool2d),
     GlobalAveragePool,
     Flatten,
     Linear(Linear),
+    Scale,
     Multiply(f64),
     Add,
     Concat,
 }
 
 impl SeNet {
-    /// Loads `network`; each layer's name is the path of its tensors in `vb`.
+    /// Loads `layers`; each one's name is the path of its tensors in `vb`.
     ///
     /// # Errors
     ///
     /// A tensor that `vb` lacks, or that has another shape.
-    pub fn new(network: &Network, vb: VarBuilder) -> Result<Self> {
-        Self::of_layers(network.layers(), vb)
-    }
-
-    pub(crate) fn of_layers(layers: Layers, vb: VarBuilder) -> Result<Self> {
-        let mut steps = Vec::with_capacity(layers.as_slice().len());
-        let mut gates = layers.gates().iter().peekable();
-        let mut first = 0;
-        while let Some(layer) = layers.as_slice().get(first) {
-            let (module, count) = match gates.next_if(|gate| gate.first == first) {
-                Some(gate) => (StepModule::Gate(load_gate(gate, &vb)?), Gate::LAYERS),
-                None => (StepModule::Layer(Leaf::load(layer, &vb)?), 1),
-            };
-            steps.push(Step { first, module });
-            first += count;
-        }
+    pub fn new(layers: Layers, vb: VarBuilder) -> Result<Self> {
+        let leaves = layers.as_slice().iter();
+        let leaves = leaves.map(|layer| Leaf::load(layer, &vb));
         Ok(Self {
+            leaves: leaves.collect::<Result<_>>()?,
             last_reads: layers.last_reads(),
             layers,
-            steps,
             dtype: vb.dtype(),
             device: vb.device().clone(),
         })
@@ -129,8 +103,8 @@ impl SeNet {
         let list = self.layers.as_slice();
         let mut values: Vec<Option<Tensor>> = vec![None; list.len() + 1];
         values[0] = Some(xs.clone());
-        for step in &self.steps {
-            let layer = &list[step.first];
+        let steps = list.iter().zip(&self.leaves).zip(&self.last_reads);
+        for (index, ((layer, leaf), last_reads)) in steps.enumerate() {
             let inputs = layer
                 .inputs
                 .iter()
@@ -139,21 +113,10 @@ impl SeNet {
                 .ok_or_else(|| {
                     Error::msg(format!("layer `{}` reads a dropped value", layer.name))
                 })?;
-            let (output, end) = match &step.module {
-                StepModule::Layer(leaf) => {
-                    let output = leaf.forward(&inputs)?;
-                    observe(layer, &output)?;
-                    (output, step.first + 1)
-                }
-                StepModule::Gate(se) => {
-                    let output = se.forward_with(inputs[0], |stage, value| {
-                        observe(&list[step.first + stage as usize], value)
-                    })?;
-                    (output, step.first + Gate::LAYERS)
-                }
-            };
-            values[Value::of_layer(end - 1).index()] = Some(output);
-            for value in self.last_reads[step.first..end].iter().flatten() {
+            let output = leaf.forward(&inputs)?;
+            observe(layer, &output)?;
+            values[Value::of_layer(index).index()] = Some(output);
+            for value in last_reads {
                 values[value.index()] = None;
             }
         }
@@ -170,14 +133,6 @@ impl Module for SeNet {
     }
 }
 
-fn load_gate(gate: &Gate, vb: &VarBuilder) -> Result<SqueezeExcitation> {
-    let vb = match gate.path.as_str() {
-        "" => vb.clone(),
-        path => vb.pp(path),
-    };
-    SqueezeExcitation::new(gate.channels, gate.squeeze, vb)
-}
-
 impl Leaf {
     fn load(layer: &Layer, vb: &VarBuilder) -> Result<Self> {
         let vb = vb.pp(&layer.name);
@@ -188,7 +143,7 @@ impl Leaf {
                 epsilon,
                 weight,
             } => Self::BatchNorm(BatchNorm::new(channels, epsilon, weight, vb)?),
-            Operation::Activation(Activation::Relu) => Self::Relu,
+            Operation::Activation(activation) => Self::Activation(activation),
             Operation::MaxPool(window) => Self::MaxPool(MaxPool2d::new(window)),
             Operation::AveragePool { window, border } => {
                 Self::AveragePool(AveragePool2d::new(window, border))
@@ -199,16 +154,10 @@ impl Leaf {
             Operation::GlobalAveragePool => Self::GlobalAveragePool,
             Operation::Flatten { .. } => Self::Flatten,
             Operation::Linear { inputs, outputs } => Self::Linear(linear(inputs, outputs, vb)?),
+            Operation::Scale => Self::Scale,
             Operation::Multiply { factor } => Self::Multiply(factor),
             Operation::Add => Self::Add,
             Operation::Concat => Self::Concat,
-            Operation::Activation(Activation::Sigmoid) | Operation::Scale => {
-                return Err(Error::msg(format!(
-                    "layer `{}`: a {} stands outside an SE block",
-                    layer.name,
-                    layer.operation.kind()
-                )));
-            }
         })
     }
 
@@ -217,13 +166,14 @@ impl Leaf {
         match self {
             Self::Conv(conv) => conv.forward(xs),
             Self::BatchNorm(norm) => norm.forward(xs),
-            Self::Relu => relu(xs),
+            Self::Activation(activation) => activate(*activation, xs),
             Self::MaxPool(pool) => pool.forward(xs),
             Self::AveragePool(pool) => pool.forward(xs),
             Self::AdaptiveAveragePool(pool) => pool.forward(xs),
             Self::GlobalAveragePool => global_average(xs),
             Self::Flatten => xs.flatten_from(1),
-            Self::Linear(linear) => linear.forward(xs),
+            Self::Linear(linear) => dense(linear, xs),
+            Self::Scale => scale(xs, inputs[1]),
             Self::Multiply(factor) => xs * *factor,
             Self::Add => xs + inputs[1],
             Self::Concat => Tensor::cat(inputs, 1),

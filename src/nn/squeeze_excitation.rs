@@ -1,8 +1,9 @@
 use candle_core::{Result, Tensor};
 use candle_nn::{Linear, Module, VarBuilder, linear};
 
+use super::activation::activate;
 use super::pool::global_average;
-use super::relu::relu;
+use crate::network::Activation;
 
 /// Squeeze-and-Excitation: weighs each channel of a feature map by a gate that is
 /// computed from the means of all channels (Hu et al., <https://arxiv.org/abs/1709.01507>).
@@ -34,23 +35,6 @@ pub struct SqueezeExcitation {
     fc2: Linear,
 }
 
-/// The values inside an SE block, in the order of computation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// The mean of each channel, `[N, C, 1, 1]`.
-    Squeeze,
-    /// The first dense layer, `[N, squeeze, 1, 1]`.
-    Fc1,
-    /// Its positive part.
-    Relu,
-    /// The second dense layer, `[N, C, 1, 1]`.
-    Fc2,
-    /// The gate, between 0 and 1.
-    Sigmoid,
-    /// The input times the gate, `[N, C, H, W]`.
-    Scale,
-}
-
 impl SqueezeExcitation {
     /// Loads a block for `channels` channels with `squeeze` units between its dense layers.
     ///
@@ -63,37 +47,30 @@ impl SqueezeExcitation {
             fc2: linear(squeeze, channels, vb.pp("fc2"))?,
         })
     }
-
-    /// [`Module::forward`] that hands every value to `observe` as it is computed.
-    ///
-    /// # Errors
-    ///
-    /// An input that is not `[N, C, H, W]`, or whatever `observe` returns.
-    pub fn forward_with(
-        &self,
-        xs: &Tensor,
-        mut observe: impl FnMut(Stage, &Tensor) -> Result<()>,
-    ) -> Result<Tensor> {
-        let mut seen = |stage, value: Tensor| observe(stage, &value).map(|()| value);
-        let squeezed = seen(Stage::Squeeze, global_average(xs)?)?;
-        let reduced = seen(Stage::Fc1, over_channels(&self.fc1, &squeezed)?)?;
-        let rectified = seen(Stage::Relu, relu(&reduced)?)?;
-        let expanded = seen(Stage::Fc2, over_channels(&self.fc2, &rectified)?)?;
-        let gate = seen(Stage::Sigmoid, candle_nn::ops::sigmoid(&expanded)?)?;
-        seen(Stage::Scale, xs.broadcast_mul(&gate)?)
-    }
 }
 
 impl Module for SqueezeExcitation {
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        self.forward_with(xs, |_, _| Ok(()))
+        let reduced = dense(&self.fc1, &global_average(xs)?)?;
+        let rectified = activate(Activation::Relu, &reduced)?;
+        let expanded = dense(&self.fc2, &rectified)?;
+        scale(xs, &activate(Activation::Sigmoid, &expanded)?)
     }
 }
 
-/// A dense layer on `[N, C, 1, 1]`, where it is the same as a 1x1 convolution.
-fn over_channels(fc: &Linear, xs: &Tensor) -> Result<Tensor> {
-    let (batch, channels, _, _) = xs.dims4()?;
-    let ys = fc.forward(&xs.reshape((batch, channels))?)?;
-    let outputs = ys.dim(1)?;
-    ys.reshape((batch, outputs, 1, 1))
+/// A dense layer on `[N, C]`, or on `[N, C, 1, 1]`, where it is the same as a 1x1 convolution.
+pub(super) fn dense(linear: &Linear, xs: &Tensor) -> Result<Tensor> {
+    match *xs.dims() {
+        [batch, channels, 1, 1] => {
+            let ys = linear.forward(&xs.reshape((batch, channels))?)?;
+            let outputs = ys.dim(1)?;
+            ys.reshape((batch, outputs, 1, 1))
+        }
+        _ => linear.forward(xs),
+    }
+}
+
+/// Each channel of `[N, C, H, W]` times its gate, `[N, C, 1, 1]`.
+pub(super) fn scale(xs: &Tensor, gate: &Tensor) -> Result<Tensor> {
+    xs.broadcast_mul(gate)
 }

@@ -56,8 +56,8 @@ fn compare(group: &'static str) {
         assert_eq!(sizes.len(), 2, "{} takes two sizes", network.name);
         let tensors = kept(network);
         let weights = |dtype| VarBuilder::from_tensors(tensors.clone(), dtype, &Device::Cpu);
-        let single = SeNet::new(network, weights(DType::F32)).unwrap();
-        let double = SeNet::new(network, weights(DType::F64)).unwrap();
+        let single = SeNet::new(network.layers(), weights(DType::F32)).unwrap();
+        let double = SeNet::new(network.layers(), weights(DType::F64)).unwrap();
         let engine = |winograd| {
             let options = Options {
                 winograd,
@@ -68,7 +68,7 @@ fn compare(group: &'static str) {
                 spatial: Some(sizes[0]),
                 ..network.input.shape(3)
             };
-            Engine::for_input(network, first, weights(DType::F32), options).unwrap()
+            Engine::for_input(network.layers(), first, weights(DType::F32), options).unwrap()
         };
         let engines = [WinogradTile::F4x4, WinogradTile::F2x2].map(engine);
         let mut largest = [0_f64; 2];
@@ -149,7 +149,7 @@ fn no_tile_is_larger_than_allowed() {
             winograd,
             ..Options::default()
         };
-        let engine = Engine::new(network, lively(network, DType::F32), options).unwrap();
+        let engine = Engine::new(network.layers(), lively(network, DType::F32), options).unwrap();
         let plan = engine.plan(network.input.shape(1)).unwrap();
         let uses = |algorithm| plan.steps.iter().any(|step| step.algorithm == algorithm);
         assert!(uses("winograd 2x2") || winograd == WinogradTile::F4x4);

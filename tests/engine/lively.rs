@@ -21,7 +21,7 @@ pub(crate) fn image(network: &Network, batch: usize, spatial: [usize; 2]) -> Ten
 
 /// Weights under which every layer matters.
 pub(crate) fn lively(network: &Network, dtype: DType) -> VarBuilder<'static> {
-    drawn_weights(network, dtype, &Device::Cpu)
+    drawn_weights(&network.layers(), dtype, &Device::Cpu)
 }
 
 /// The same, drawn once for all who read them.

@@ -33,7 +33,7 @@ fn every_instruction_set_and_weights_in_double_precision_agree() {
     for name in ["se_bottleneck", "seresnet20", "legacy_seresnext26_32x4d"] {
         let network = catalog::find(name).unwrap();
         let xs = image(network, 2, [33, 47]);
-        let double = SeNet::new(network, lively(network, DType::F64)).unwrap();
+        let double = SeNet::new(network.layers(), lively(network, DType::F64)).unwrap();
         let expected = double.forward(&xs.to_dtype(DType::F64).unwrap()).unwrap();
         for isa in Isa::available() {
             for dtype in [DType::F32, DType::F64] {
@@ -41,7 +41,8 @@ fn every_instruction_set_and_weights_in_double_precision_agree() {
                     isa: Some(isa),
                     ..Options::default()
                 };
-                let engine = Engine::new(network, lively(network, dtype), options).unwrap();
+                let engine =
+                    Engine::new(network.layers(), lively(network, dtype), options).unwrap();
                 let found = error(&engine.run(&xs).unwrap(), &expected);
                 assert!(found < ERROR, "{name} {isa} {dtype:?}: {found}");
             }
@@ -53,7 +54,12 @@ fn every_instruction_set_and_weights_in_double_precision_agree() {
 fn an_engine_is_a_module_of_candle() {
     let network = catalog::find("se_bottleneck").unwrap();
     let xs = image(network, 2, [5, 7]);
-    let engine = Engine::new(network, lively(network, DType::F32), Options::default()).unwrap();
+    let engine = Engine::new(
+        network.layers(),
+        lively(network, DType::F32),
+        Options::default(),
+    )
+    .unwrap();
     let found = engine.forward(&xs).unwrap();
     assert_eq!(bits(&found), bits(&engine.run(&xs).unwrap()));
     let wrong = xs.narrow(1, 0, 1).unwrap();
@@ -75,14 +81,18 @@ fn every_value_that_the_engine_keeps_is_candles() {
         let network = catalog::find(name).unwrap();
         let xs = image(network, 2, [96, 128]);
         let mut values = HashMap::new();
-        let double = SeNet::new(network, lively(network, DType::F64)).unwrap();
+        let double = SeNet::new(network.layers(), lively(network, DType::F64)).unwrap();
         double
             .forward_with(&xs.to_dtype(DType::F64).unwrap(), &mut |layer, value| {
                 values.insert(layer.name.clone(), value.clone());
                 Ok(())
             })
             .unwrap();
-        let engine = Engine::new(network, lively(network, DType::F32), Options::default());
+        let engine = Engine::new(
+            network.layers(),
+            lively(network, DType::F32),
+            Options::default(),
+        );
         let mut seen = Vec::new();
         engine
             .unwrap()
@@ -105,7 +115,12 @@ fn every_value_that_the_engine_keeps_is_candles() {
 #[test]
 fn an_input_that_does_not_fit_is_refused() {
     let network = catalog::find("seresnet20").unwrap();
-    let engine = Engine::new(network, lively(network, DType::F32), Options::default()).unwrap();
+    let engine = Engine::new(
+        network.layers(),
+        lively(network, DType::F32),
+        Options::default(),
+    )
+    .unwrap();
     let wrong = Tensor::zeros((1, 4, 32, 32), DType::F32, &Device::Cpu).unwrap();
     let problem = engine.run(&wrong).unwrap_err().to_string();
     assert!(problem.contains("expects 3 channels, found 4"), "{problem}");
@@ -121,7 +136,12 @@ fn an_input_that_does_not_fit_is_refused() {
 #[test]
 fn where_an_input_lies_changes_nothing() {
     let network = catalog::find("seresnet20").unwrap();
-    let engine = Engine::new(network, lively(network, DType::F32), Options::default()).unwrap();
+    let engine = Engine::new(
+        network.layers(),
+        lively(network, DType::F32),
+        Options::default(),
+    )
+    .unwrap();
     let run = |xs: &Tensor| bits(&engine.run(xs).unwrap());
     // More than go through at once, so the first run plans for 8 and for 1.
     let xs = image(network, 17, [32, 32]);
@@ -174,7 +194,12 @@ fn neither_no_threads_nor_no_images_nor_too_many_numbers_are_planned() {
 #[test]
 fn threads_of_rayon_may_run_one_engine() {
     let network = catalog::find("seresnet20").unwrap();
-    let engine = Engine::new(network, lively(network, DType::F32), Options::default()).unwrap();
+    let engine = Engine::new(
+        network.layers(),
+        lively(network, DType::F32),
+        Options::default(),
+    )
+    .unwrap();
     (0..40_usize).into_par_iter().for_each(|index| {
         let side = 8 + index;
         let xs = Tensor::ones((1, 3, side, side), DType::F32, &Device::Cpu).unwrap();

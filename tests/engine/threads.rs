@@ -14,7 +14,7 @@ fn engine(network: &Network, threads: usize) -> Engine {
         threads: Some(threads),
         ..Options::default()
     };
-    Engine::new(network, lively(network, DType::F32), options).unwrap()
+    Engine::new(network.layers(), lively(network, DType::F32), options).unwrap()
 }
 
 #[test]

@@ -313,11 +313,11 @@ fn three_thousand_weights_made_to_do_harm_do_none() {
             None => refused += 1,
             Some(weights) => {
                 if let Some(network) = check(weights.network(), &what) {
-                    check(weights.check_convention(&network), &what);
-                    check(weights.nonfinite(&network), &what);
+                    check(weights.check_convention(&network.layers()), &what);
+                    check(weights.nonfinite(&network.layers()), &what);
                     check(
                         weights
-                            .var_builder(&network, DType::F32, &Device::Cpu)
+                            .var_builder(&network.layers(), DType::F32, &Device::Cpu)
                             .map(drop),
                         &what,
                     );
@@ -351,7 +351,7 @@ fn two_hundred_dumps_made_to_do_harm_do_none() {
             None => refused += 1,
             Some(dump) => {
                 check(dump.shape(), &what);
-                for (name, _) in check(dump.values(network, &layers), &what).unwrap_or_default() {
+                for (name, _) in check(dump.values(&layers), &what).unwrap_or_default() {
                     check(dump.tensor(&name), &what);
                 }
             }
@@ -393,7 +393,7 @@ fn five_hundred_configs_made_to_do_harm_do_none() {
             None => refused += 1,
             Some(weights) => {
                 if let Some(network) = check(weights.network(), &what) {
-                    check(weights.nonfinite(&network), &what);
+                    check(weights.nonfinite(&network.layers()), &what);
                 }
             }
         }

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{Case, Options, Random};
+use super::{Case, Options, Random, Wiring};
 use crate::network::geometry::{Padding, Rounding, Window};
 use crate::network::operation::Conv;
-use crate::network::{Activation, Layers, Operation, Value};
+use crate::network::{Activation, Operation, Value};
 
 /// A convolution of any kernel, stride, padding, groups and channels.
 pub(super) fn any(random: &mut Random) -> Conv {
@@ -78,7 +78,7 @@ pub(super) fn small_group(random: &mut Random) -> Conv {
 /// The convolution of the input, or of its negative's negative, so that its input is no plane;
 /// perhaps once more with other numbers and added, and a rectifier.
 fn case(name: String, conv: Conv, size: [usize; 2], random: &mut Random) -> Case {
-    let mut net = Layers::reading(conv.in_channels);
+    let mut net = Wiring::default();
     let negative = Operation::Multiply { factor: -1. };
     let mut x = Value::INPUT;
     if random.of(&[true, false]) {
@@ -94,7 +94,7 @@ fn case(name: String, conv: Conv, size: [usize; 2], random: &mut Random) -> Case
         net.push("relu", Operation::Activation(Activation::Relu), &[y]);
     }
     let batch = random.within(1, 3);
-    Case::new(name, net, batch, size, random)
+    Case::new(name, net.layers(conv.in_channels), batch, size, random)
 }
 
 /// How many cases each algorithm has computed.

@@ -18,7 +18,7 @@ use candle_nn::{Module, VarBuilder};
 
 use self::plain::Numbers;
 use super::{Engine, Isa, Options, PlanSummary, WinogradTile};
-use crate::network::{Layers, Shape};
+use crate::network::{Input, Layer, Layers, Operation, Shape, Value};
 use crate::nn::SeNet;
 
 /// A fixed sequence that looks random.
@@ -46,6 +46,31 @@ impl Random {
         (0..count)
             .map(|_| (self.next() % 20001) as f32 / 10000. - 1.)
             .collect()
+    }
+}
+
+/// Layers of any wiring as they are written down.
+#[derive(Default)]
+struct Wiring(Vec<Layer>);
+
+impl Wiring {
+    fn push(&mut self, name: &str, operation: Operation, inputs: &[Value]) -> Value {
+        self.0.push(Layer {
+            name: name.to_owned(),
+            operation,
+            inputs: inputs.to_vec(),
+        });
+        Value::of_layer(self.0.len() - 1)
+    }
+
+    /// The network that takes so many channels.
+    fn layers(self, channels: usize) -> Layers {
+        let input = Input {
+            channels,
+            height: 1,
+            width: 1,
+        };
+        Layers::new("test", input, self.0).unwrap()
     }
 }
 
@@ -102,11 +127,11 @@ impl Backend {
         let input = Tensor::from_slice(&case.input, dims, &Device::Cpu).unwrap();
         match self {
             Self::Candle => {
-                let candle = SeNet::of_layers(case.layers.clone(), vb).unwrap();
+                let candle = SeNet::new(case.layers.clone(), vb).unwrap();
                 candle.forward(&input).unwrap()
             }
             Self::Engine(options) => {
-                let engine = Engine::of_layers(case.layers.clone(), vb, options).unwrap();
+                let engine = Engine::unplanned(case.layers.clone(), vb, options).unwrap();
                 engine.run(&input).unwrap()
             }
         }
@@ -116,7 +141,7 @@ impl Backend {
 /// What the engine does with a case.
 fn plan(case: &Case, options: Options) -> PlanSummary {
     let vb = VarBuilder::zeros(DType::F32, &Device::Cpu);
-    let engine = Engine::of_layers(case.layers.clone(), vb, options).unwrap();
+    let engine = Engine::unplanned(case.layers.clone(), vb, options).unwrap();
     engine.plan(case.shape).unwrap()
 }
 
@@ -152,7 +177,7 @@ impl Case {
         }
         let shape = Shape {
             batch,
-            channels: layers.channels_of(crate::network::Value::INPUT),
+            channels: layers.input().channels,
             spatial: Some(size),
         };
         Self {

@@ -1,9 +1,9 @@
 //! Everything but convolutions, and how layers are folded into each other and share memory.
 
-use super::{Case, Random};
+use super::{Case, Random, Wiring};
 use crate::network::geometry::{Border, Padding, Rounding, Window};
 use crate::network::operation::Conv;
-use crate::network::{Activation, Layers, Operation, Shape, SqueezeWidth, Value};
+use crate::network::{Activation, Layers, Operation, Shape, Value};
 
 /// Channels that fill blocks and some that do not.
 const CHANNELS: [usize; 8] = [1, 3, 8, 16, 17, 24, 32, 48];
@@ -47,9 +47,16 @@ fn convolution(inputs: usize, random: &mut Random) -> Operation {
     })
 }
 
+const RELU: Operation = Operation::Activation(Activation::Relu);
+const SIGMOID: Operation = Operation::Activation(Activation::Sigmoid);
+
+fn linear(inputs: usize, outputs: usize) -> Operation {
+    Operation::Linear { inputs, outputs }
+}
+
 /// A network as it grows: layers, and the shape of each value.
 struct Growing {
-    net: Layers,
+    net: Wiring,
     shapes: Vec<Shape>,
     /// Values that nobody reads yet.
     unread: Vec<Value>,
@@ -64,7 +71,7 @@ impl Growing {
             spatial: Some(size),
         };
         Self {
-            net: Layers::reading(channels),
+            net: Wiring::default(),
             shapes: vec![shape],
             unread: vec![Value::INPUT],
             values: vec![Value::INPUT],
@@ -82,34 +89,66 @@ impl Growing {
         let name = format!("layer{}", self.shapes.len());
         let output = self.net.push(&name, operation, inputs);
         self.shapes.push(shape);
-        self.made(output, inputs);
-        Some(output)
-    }
-
-    fn made(&mut self, output: Value, inputs: &[Value]) {
         self.unread.retain(|value| !inputs.contains(value));
         self.unread.push(output);
         self.values.push(output);
+        Some(output)
     }
 
-    /// Adds an SE block.
+    /// Adds the SE block of the paper.
     fn gate(&mut self, x: Value, squeeze: usize) -> Value {
-        let name = format!("layer{}", self.shapes.len());
-        let output = self.net.group(&name, |net| {
-            net.squeeze_excite(x, SqueezeWidth::Fixed(squeeze))
-        });
-        let shape = self.shape(x);
-        let vector = |channels| Shape {
-            channels,
-            spatial: Some([1, 1]),
-            ..shape
+        let channels = self.shape(x).channels;
+        self.gate_by(
+            x,
+            &[
+                linear(channels, squeeze),
+                RELU,
+                linear(squeeze, channels),
+                SIGMOID,
+            ],
+        )
+    }
+
+    /// Adds a squeeze, the layers that make a gate of it, and the scale.
+    fn gate_by(&mut self, x: Value, excitation: &[Operation]) -> Value {
+        let mut gate = self.add(Operation::GlobalAveragePool, &[x]).unwrap();
+        for &operation in excitation {
+            gate = self.add(operation, &[gate]).unwrap();
+        }
+        self.add(Operation::Scale, &[x, gate]).unwrap()
+    }
+
+    /// Adds an SE block of any spelling, and some that are none.
+    fn any_gate(&mut self, x: Value, random: &mut Random) -> Value {
+        let channels = self.shape(x).channels;
+        let squeeze = random.within(1, 20);
+        let dense = |inputs, outputs, random: &mut Random| {
+            if random.of(&[true, false]) {
+                linear(inputs, outputs)
+            } else {
+                Operation::Conv(Conv {
+                    in_channels: inputs,
+                    out_channels: outputs,
+                    groups: 1,
+                    window: Window::square(1, 1, Padding::VALID),
+                    bias: random.of(&[true, false]),
+                })
+            }
         };
-        self.shapes
-            .extend([shape.channels, squeeze, squeeze].map(vector));
-        self.shapes.extend([shape.channels; 2].map(vector));
-        self.shapes.push(shape);
-        self.made(output, &[x]);
-        output
+        let mut excitation = Vec::new();
+        // The paper's has two dense layers, others have one or none.
+        match random.within(0, 5) {
+            0 => {}
+            1 => excitation.push(dense(channels, channels, random)),
+            _ => {
+                excitation.push(dense(channels, squeeze, random));
+                excitation.extend(random.of(&[Some(RELU), Some(SIGMOID), None]));
+                excitation.push(dense(squeeze, channels, random));
+            }
+        }
+        // What a gate is multiplied by need not be one.
+        excitation.extend(random.of(&[Some(SIGMOID), Some(SIGMOID), Some(RELU), None]));
+        self.gate_by(x, &excitation)
     }
 
     /// Adds any layer or block, mostly to what is there last.
@@ -119,7 +158,7 @@ impl Growing {
             _ => *self.unread.last().unwrap_or(&Value::INPUT),
         };
         let shape = self.shape(x);
-        match random.within(0, 11) {
+        match random.within(0, 13) {
             0..=3 => {
                 let conv = convolution(shape.channels, random);
                 let Some(mut y) = self.add(conv, &[x]) else {
@@ -130,7 +169,7 @@ impl Growing {
                     y = self.add(norm, &[y]).unwrap();
                 }
                 if random.of(&[true, false]) {
-                    self.add(Operation::Activation(Activation::Relu), &[y]);
+                    self.add(RELU, &[y]);
                 }
             }
             4 => {
@@ -138,7 +177,7 @@ impl Growing {
                 self.add(pool, &[x]);
             }
             5 | 6 => {
-                self.gate(x, random.within(1, 20));
+                self.any_gate(x, random);
             }
             7 | 8 => {
                 let alike = |&&y: &&Value| y != x && self.shape(y) == shape;
@@ -146,7 +185,7 @@ impl Growing {
                 if let Some(&y) = alike.last() {
                     let sum = self.add(Operation::Add, &[x, y]).unwrap();
                     if random.of(&[true, false]) {
-                        self.add(Operation::Activation(Activation::Relu), &[sum]);
+                        self.add(RELU, &[sum]);
                     }
                 }
             }
@@ -160,6 +199,19 @@ impl Growing {
                 }
             }
             10 => {
+                self.add(SIGMOID, &[x]);
+            }
+            11 => {
+                // By any value of one pixel, such as a gate that is used before.
+                let is_gate = |&&gate: &&Value| {
+                    let found = self.shape(gate);
+                    found.spatial == Some([1, 1]) && found.channels == shape.channels
+                };
+                if let Some(&gate) = self.values.iter().rev().find(is_gate) {
+                    self.add(Operation::Scale, &[x, gate]);
+                }
+            }
+            12 => {
                 self.add(Operation::Multiply { factor: -0.3 }, &[x]);
             }
             _ => {
@@ -172,7 +224,7 @@ impl Growing {
     /// Brings all that nobody reads together: a network has one output.
     fn finish(mut self) -> Layers {
         if let &[_] = self.unread.as_slice() {
-            return self.net;
+            return self.layers();
         }
         let pool = Operation::AdaptiveAveragePool([2, 3]);
         let members: Vec<Value> = self.unread.clone();
@@ -181,7 +233,11 @@ impl Growing {
             .filter_map(|value| self.add(pool, &[value]))
             .collect();
         self.add(Operation::Concat, &members);
-        self.net
+        self.layers()
+    }
+
+    fn layers(self) -> Layers {
+        self.net.layers(self.shapes[0].channels)
     }
 }
 
@@ -291,14 +347,12 @@ pub(super) fn bottleneck(
         y = growing.add(Operation::Conv(conv), &[y]).unwrap();
         y = growing.add(batch_norm(outputs, random), &[y]).unwrap();
         if outputs == width {
-            y = growing
-                .add(Operation::Activation(Activation::Relu), &[y])
-                .unwrap();
+            y = growing.add(RELU, &[y]).unwrap();
         }
     }
     let y = growing.gate(y, 7);
     let y = growing.add(Operation::Add, &[y, Value::INPUT]).unwrap();
-    growing.add(Operation::Activation(Activation::Relu), &[y]);
+    growing.add(RELU, &[y]);
     let name = format!("bottleneck of {channels} channels, {width} wide, {groups} groups");
     Case::new(name, growing.finish(), 3, size, random)
 }
@@ -334,9 +388,7 @@ fn classifiers_are_those_of_the_formulas() {
                     .add(Operation::Linear { inputs, outputs }, &[y])
                     .unwrap();
                 if outputs == 33 {
-                    y = growing
-                        .add(Operation::Activation(Activation::Relu), &[y])
-                        .unwrap();
+                    y = growing.add(RELU, &[y]).unwrap();
                 }
             }
             let name = format!("{channels} channels, {height}x{width}");

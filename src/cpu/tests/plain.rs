@@ -143,13 +143,7 @@ fn apply(case: &Case, layer: &Layer, inputs: &[&Numbers]) -> Numbers {
                 ]
             })
         }
-        Operation::Activation(Activation::Relu) => {
-            xs.each(0, |_, [value, magnitude]| [value.max(0.), magnitude])
-        }
-        // Its slope is a quarter at most; the exponential, the sum and the quotient round.
-        Operation::Activation(Activation::Sigmoid) => xs.each(8, |_, [value, magnitude]| {
-            [1. / (1. + (-value).exp()), 1. + magnitude / 4.]
-        }),
+        Operation::Activation(function) => activation(xs, function),
         // The constant is rounded, too.
         Operation::Multiply { factor } => xs.each(2, |_, [value, magnitude]| {
             [value * factor, magnitude * factor.abs()]
@@ -210,6 +204,16 @@ fn apply(case: &Case, layer: &Layer, inputs: &[&Numbers]) -> Numbers {
                 unreachable!("the channels are those of the inputs")
             })
         }
+    }
+}
+
+fn activation(xs: &Numbers, function: Activation) -> Numbers {
+    match function {
+        Activation::Relu => xs.each(0, |_, [value, magnitude]| [value.max(0.), magnitude]),
+        // Its slope is a quarter at most; the exponential, the sum and the quotient round.
+        Activation::Sigmoid => xs.each(8, |_, [value, magnitude]| {
+            [1. / (1. + (-value).exp()), 1. + magnitude / 4.]
+        }),
     }
 }
 

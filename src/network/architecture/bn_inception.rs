@@ -3,8 +3,9 @@
 
 use super::SqueezeWidth;
 use super::inception::smooth;
+use crate::network::builder::{Builder, Convolution};
 use crate::network::geometry::{Padding, Window};
-use crate::network::layers::{Convolution, Layers, Value};
+use crate::network::layers::Value;
 use crate::network::operation::Operation;
 
 /// Stem, ten modules, classifier; an SE block may follow each module's concatenation, as in the
@@ -102,7 +103,7 @@ const MODULES: [Module; 10] = [
     Module::new("inception_5b", 352, [192, 320], [192, 224], Pool::Max(128)),
 ];
 
-pub(super) fn bn_inception(net: &mut Layers, network: &BnInception, classes: usize) {
+pub(super) fn bn_inception(net: &mut Builder, network: &BnInception, classes: usize) {
     let names = ["conv1_7x7_s2", "conv1_7x7_s2_bn", "conv1_relu_7x7"];
     let conv1 = Convolution::new(64, 7).stride(2);
     let x = net.conv_norm_relu(names, Value::INPUT, conv1);
@@ -126,7 +127,7 @@ pub(super) fn bn_inception(net: &mut Layers, network: &BnInception, classes: usi
     net.classifier("fc", x, classes);
 }
 
-fn branches(net: &mut Layers, x: Value, module: &Module) -> Vec<Value> {
+fn branches(net: &mut Builder, x: Value, module: &Module) -> Vec<Value> {
     let stride = match module.pool {
         Pool::Halving => 2,
         Pool::Average(_) | Pool::Max(_) => 1,
@@ -163,7 +164,7 @@ fn branches(net: &mut Layers, x: Value, module: &Module) -> Vec<Value> {
 }
 
 /// `3x3`, `3x3_bn`, `relu_3x3`.
-fn unit(net: &mut Layers, name: &str, x: Value, conv: Convolution) -> Value {
+fn unit(net: &mut Builder, name: &str, x: Value, conv: Convolution) -> Value {
     let (norm, relu) = (format!("{name}_bn"), format!("relu_{name}"));
     net.conv_norm_relu([name, &norm, &relu], x, conv)
 }

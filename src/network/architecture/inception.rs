@@ -1,7 +1,8 @@
 //! What the Inception networks have in common (Szegedy et al., arXiv:1512.00567 and 1602.07261).
 
+use crate::network::builder::{Builder, Convolution};
 use crate::network::geometry::{Padding, Window};
-use crate::network::layers::{Convolution, Layers, Value};
+use crate::network::layers::Value;
 
 /// A convolution of so many channels, rows and columns that keeps the image's size.
 pub(super) const fn conv(channels: usize, kernel: [usize; 2]) -> Convolution {
@@ -14,7 +15,7 @@ pub(super) const fn halving(channels: usize) -> Convolution {
 }
 
 /// A convolution, its batch norm and its `ReLU`.
-pub(super) fn unit(net: &mut Layers, name: &str, x: Value, conv: Convolution) -> Value {
+pub(super) fn unit(net: &mut Builder, name: &str, x: Value, conv: Convolution) -> Value {
     net.group(name, |net| {
         net.conv_norm_relu(["conv", "bn", "relu"], x, conv)
     })
@@ -23,7 +24,7 @@ pub(super) fn unit(net: &mut Layers, name: &str, x: Value, conv: Convolution) ->
 /// Units one after the other. Each is called by the `name` alone where it is the only one, else
 /// as `numbered` says of its place, which counts from 0.
 pub(super) fn chain(
-    net: &mut Layers,
+    net: &mut Builder,
     x: Value,
     name: &str,
     convs: &[Convolution],
@@ -39,13 +40,13 @@ pub(super) fn chain(
 }
 
 /// A 3x3 average pool that keeps the image's size.
-pub(super) fn smooth(net: &mut Layers, name: &str, x: Value) -> Value {
+pub(super) fn smooth(net: &mut Builder, name: &str, x: Value) -> Value {
     let window = Window::square(3, 1, Padding::Symmetric([1, 1]));
     net.average_pool(name, x, window)
 }
 
 /// The stem that Inception-v3 and Inception-ResNet-v2 share, down to an eighth of the image.
-pub(super) fn stem(net: &mut Layers, names: [&str; 7]) -> Value {
+pub(super) fn stem(net: &mut Builder, names: [&str; 7]) -> Value {
     let [first, second, third, pool, fourth, fifth, last_pool] = names;
     let x = unit(net, first, Value::INPUT, halving(32));
     let x = unit(net, second, x, conv(32, [3, 3]).valid());

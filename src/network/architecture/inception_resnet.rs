@@ -4,7 +4,8 @@
 use super::SqueezeWidth;
 use super::inception::{chain, conv, halving, smooth, stem, unit};
 use crate::network::Operation;
-use crate::network::layers::{Convolution, Layers, Value};
+use crate::network::builder::{Builder, Convolution};
+use crate::network::layers::Value;
 
 /// Stem, 43 modules, 40 of them residual, classifier.
 ///
@@ -106,7 +107,7 @@ const PARTS: [Part; 7] = [
     ),
 ];
 
-pub(super) fn inception_resnet(net: &mut Layers, network: &InceptionResNet, classes: usize) {
+pub(super) fn inception_resnet(net: &mut Builder, network: &InceptionResNet, classes: usize) {
     let names = [
         "conv2d_1a",
         "conv2d_2a",
@@ -135,7 +136,7 @@ pub(super) fn inception_resnet(net: &mut Layers, network: &InceptionResNet, clas
     net.classifier("classif", x, classes);
 }
 
-fn pooled(net: &mut Layers, x: Value, convs: Branches, pool: &Pool) -> Value {
+fn pooled(net: &mut Builder, x: Value, convs: Branches, pool: &Pool) -> Value {
     let mut values = branches(net, x, convs);
     let last = format!("branch{}", values.len());
     values.push(match *pool {
@@ -149,7 +150,7 @@ fn pooled(net: &mut Layers, x: Value, convs: Branches, pool: &Pool) -> Value {
 }
 
 fn residual(
-    net: &mut Layers,
+    net: &mut Builder,
     x: Value,
     name: &str,
     block: &Residual,
@@ -172,7 +173,7 @@ fn residual(
 }
 
 /// `branch0`, whose only convolution is called so, `branch1.0`, `branch1.1`.
-fn branches(net: &mut Layers, x: Value, branches: Branches) -> Vec<Value> {
+fn branches(net: &mut Builder, x: Value, branches: Branches) -> Vec<Value> {
     let named = |(index, convs): (usize, &&[Convolution])| {
         let name = format!("branch{index}");
         chain(net, x, &name, convs, |place| format!("{name}.{place}"))

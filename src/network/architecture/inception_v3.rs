@@ -2,7 +2,8 @@
 
 use super::SqueezeWidth;
 use super::inception::{conv, halving, smooth, stem, unit};
-use crate::network::layers::{Convolution, Layers, Value};
+use crate::network::builder::{Builder, Convolution};
+use crate::network::layers::Value;
 
 /// Stem, eleven modules, classifier.
 ///
@@ -43,7 +44,7 @@ const MODULES: [(&str, Module); 11] = [
     ("Mixed_7c", Module::E),
 ];
 
-pub(super) fn inception_v3(net: &mut Layers, network: &InceptionV3, classes: usize) {
+pub(super) fn inception_v3(net: &mut Builder, network: &InceptionV3, classes: usize) {
     let names = [
         "Conv2d_1a_3x3",
         "Conv2d_2a_3x3",
@@ -64,7 +65,7 @@ pub(super) fn inception_v3(net: &mut Layers, network: &InceptionV3, classes: usi
     net.classifier("fc", x, classes);
 }
 
-fn branches(net: &mut Layers, x: Value, module: Module) -> Vec<Value> {
+fn branches(net: &mut Builder, x: Value, module: Module) -> Vec<Value> {
     match module {
         Module::A(pooled) => vec![
             branch(net, x, "branch1x1", &[conv(64, [1, 1])]),
@@ -142,17 +143,17 @@ fn branches(net: &mut Layers, x: Value, module: Module) -> Vec<Value> {
 }
 
 /// `branch5x5_1`, `branch5x5_2`; `branch1x1` where there is one convolution.
-fn branch(net: &mut Layers, x: Value, name: &str, convs: &[Convolution]) -> Value {
+fn branch(net: &mut Builder, x: Value, name: &str, convs: &[Convolution]) -> Value {
     super::inception::chain(net, x, name, convs, |place| format!("{name}_{}", place + 1))
 }
 
 /// Where a branch ends as two.
-fn fork(net: &mut Layers, x: Value, name: &str) -> [Value; 2] {
+fn fork(net: &mut Builder, x: Value, name: &str) -> [Value; 2] {
     [("a", [1, 3]), ("b", [3, 1])]
         .map(|(letter, kernel)| unit(net, &format!("{name}{letter}"), x, conv(384, kernel)))
 }
 
-fn pool_branch(net: &mut Layers, x: Value, channels: usize) -> Value {
+fn pool_branch(net: &mut Builder, x: Value, channels: usize) -> Value {
     let x = smooth(net, "pool", x);
     unit(net, "branch_pool", x, conv(channels, [1, 1]))
 }

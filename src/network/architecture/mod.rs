@@ -15,7 +15,8 @@ pub use resnet::{
 };
 pub use vgg::Vgg;
 
-use super::layers::{Layers, Value};
+use super::builder::Builder;
+use super::layers::Value;
 
 /// The shape of the wiring.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +42,7 @@ pub enum Architecture {
 
 impl Architecture {
     /// Adds every layer to `net`; a classifier tells apart so many `classes`.
-    pub(super) fn wire(&self, net: &mut Layers, classes: usize) {
+    pub(super) fn wire(&self, net: &mut Builder, classes: usize) {
         match self {
             Self::SqueezeExcitation { squeeze } => {
                 net.squeeze_excite(Value::INPUT, *squeeze);

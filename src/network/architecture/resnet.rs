@@ -2,8 +2,9 @@
 //! (Hu et al., arXiv:1709.01507) and without.
 
 use super::SqueezeWidth;
+use crate::network::builder::{Builder, Convolution};
 use crate::network::geometry::{Border, Padding, Rounding, Window};
-use crate::network::layers::{Convolution, Layers, Value};
+use crate::network::layers::Value;
 use crate::network::operation::Operation;
 
 /// Stem, stages of residual blocks, global average pool, classifier.
@@ -154,7 +155,7 @@ impl Block {
     }
 }
 
-pub(super) fn resnet(net: &mut Layers, network: &ResNet, classes: usize) {
+pub(super) fn resnet(net: &mut Builder, network: &ResNet, classes: usize) {
     let mut x = stem(net, &network.stem);
     for (stage, &depth) in network.depths.iter().enumerate() {
         let width = network.width << stage;
@@ -175,7 +176,7 @@ pub(super) fn resnet(net: &mut Layers, network: &ResNet, classes: usize) {
     net.classifier("fc", x, classes);
 }
 
-fn stem(net: &mut Layers, stem: &Stem) -> Value {
+fn stem(net: &mut Builder, stem: &Stem) -> Value {
     let x = match stem.convs {
         StemConvs::Single {
             channels,
@@ -204,7 +205,7 @@ fn stem(net: &mut Layers, stem: &Stem) -> Value {
     }
 }
 
-pub(super) fn residual(net: &mut Layers, x: Value, block: &Residual) -> Value {
+pub(super) fn residual(net: &mut Builder, x: Value, block: &Residual) -> Value {
     let shortcut = shortcut(net, x, block);
     let y = match block.block {
         Block::Basic => basic(net, x, block),
@@ -218,7 +219,7 @@ pub(super) fn residual(net: &mut Layers, x: Value, block: &Residual) -> Value {
     net.add_relu(y, shortcut)
 }
 
-fn shortcut(net: &mut Layers, x: Value, block: &Residual) -> Value {
+fn shortcut(net: &mut Builder, x: Value, block: &Residual) -> Value {
     let Residual {
         channels, stride, ..
     } = *block;
@@ -250,13 +251,13 @@ fn shortcut(net: &mut Layers, x: Value, block: &Residual) -> Value {
     })
 }
 
-fn basic(net: &mut Layers, x: Value, block: &Residual) -> Value {
+fn basic(net: &mut Builder, x: Value, block: &Residual) -> Value {
     let conv = Convolution::new(block.channels, 3);
     let y = strided(net, ["conv1", "bn1", "relu1"], x, conv, block);
     net.conv_norm(["conv2", "bn2"], y, conv)
 }
 
-fn bottleneck(net: &mut Layers, x: Value, block: &Residual, choices: Bottleneck) -> Value {
+fn bottleneck(net: &mut Builder, x: Value, block: &Residual, choices: Bottleneck) -> Value {
     let Bottleneck {
         cardinality,
         base_width,
@@ -282,7 +283,7 @@ fn bottleneck(net: &mut Layers, x: Value, block: &Residual, choices: Bottleneck)
 
 /// Convolution, batch norm and `ReLU` that halve the image where the block does.
 fn strided(
-    net: &mut Layers,
+    net: &mut Builder,
     names: [&str; 3],
     x: Value,
     conv: Convolution,

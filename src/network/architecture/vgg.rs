@@ -2,7 +2,8 @@
 //! torchvision.
 
 use super::SqueezeWidth;
-use crate::network::layers::{Convolution, Layers, Value};
+use crate::network::builder::{Builder, Convolution};
+use crate::network::layers::Value;
 use crate::network::operation::Operation;
 
 /// Stages of 3x3 convolutions, each ended by a max pool, and three dense layers.
@@ -24,7 +25,7 @@ const CHANNELS: [usize; 2] = [64, 512];
 /// Channels of the two hidden dense layers.
 const HIDDEN: usize = 4096;
 
-pub(super) fn vgg(net: &mut Layers, network: &Vgg, classes: usize) {
+pub(super) fn vgg(net: &mut Builder, network: &Vgg, classes: usize) {
     let [first, most] = CHANNELS;
     let mut x = Value::INPUT;
     let mut index = 0;
