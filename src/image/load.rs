@@ -120,7 +120,7 @@ impl<'a> Pixels<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`resize_and_crop`](super::resize_and_crop) that are known from their number;
+    /// The errors of [`resize_and_crop`](super::resize_and_crop) that are known from their number;
     /// [`Error::Image`] where they need more than the whole `budget`.
     pub fn of(pixels: RgbImage, preprocessing: &Preprocessing, budget: &'a Budget) -> Result<Self> {
         let resized = transform_memory([pixels.height(), pixels.width()], preprocessing)?;

@@ -31,7 +31,7 @@ impl<W: Write> RowWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of `out`.
+    /// The errors of `out`.
     pub fn new(mut out: W, format: RowFormat, top_k: usize) -> io::Result<Self> {
         match format {
             RowFormat::Csv => {
@@ -59,7 +59,7 @@ impl<W: Write> RowWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of the output.
+    /// The errors of the output.
     pub fn write(&mut self, row: &Classification) -> io::Result<()> {
         match self.format {
             RowFormat::Table => self.write_table(row)?,
@@ -101,7 +101,7 @@ impl<W: Write> RowWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of the output.
+    /// The errors of the output.
     pub fn finish(mut self) -> io::Result<W> {
         self.out.write_all(self.format.ending().as_bytes())?;
         self.out.flush()?;
