@@ -17,6 +17,7 @@
 //! - [`model`]: either of the two, ready to run;
 //! - [`classifier`]: from images to labels and probabilities;
 //! - [`checkpoint`]: where weights come from;
+//! - [`preprocessing`]: what an image goes through on its way to a network, as plain data;
 //! - [`image`]: from a file to the numbers a network sees;
 //! - [`report`]: what the commands answer, as text, JSON or CSV;
 //! - [`text`]: how text from outside is shown.
@@ -31,6 +32,7 @@ pub mod model;
 pub mod network;
 pub mod nn;
 pub mod parity;
+pub mod preprocessing;
 #[cfg(feature = "cli")]
 pub mod report;
 pub mod text;

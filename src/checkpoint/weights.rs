@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::image::Preprocessing;
 use crate::network::trace::Trace;
 use crate::network::{Layers, Network, Operation, catalog};
-use crate::text::{shown, shown_path};
+use crate::text::{escaped, shown, shown_path};
 
 /// A network's weights, and what is said of them: by the metadata of their file, or by timm's
 /// `config.json` beside it, which wins.
@@ -498,7 +498,10 @@ fn understood(name: &str) -> Result<(String, Option<String>), String> {
         ));
     }
     Ok(match catalog::understand(name) {
-        Ok(named) => (named.network.name.to_string(), named.note),
+        Ok(named) => (
+            named.network.name.to_string(),
+            named.note.as_deref().map(escaped),
+        ),
         Err(_) => (name.to_owned(), None),
     })
 }

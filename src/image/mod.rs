@@ -13,8 +13,6 @@ mod filter;
 mod geometry;
 mod guard;
 mod load;
-mod preprocessing;
-mod preset;
 mod resample;
 mod transform;
 
@@ -24,11 +22,11 @@ pub use self::budget::{Budget, DEFAULT_MEMORY, Share};
 pub use self::decode::{Damage, Decoded, Header, Request, decode_bytes, format_name, header};
 pub use self::guard::silence_decoders;
 pub use self::load::{ImageFile, Pixels, decode, load};
-pub use self::preprocessing::{
-    Alpha, ChannelOrder, CropMode, Interpolation, Orientation, Preprocessing, SixteenBit,
-};
-pub use self::preset::{Choices, IMAGENET_MEAN, IMAGENET_STD, Preset};
 pub use self::transform::{normalise, resize_and_crop, transform};
+pub use crate::preprocessing::{
+    Alpha, ChannelOrder, Choices, CropMode, IMAGENET_MEAN, IMAGENET_STD, Interpolation,
+    Orientation, Preprocessing, Preset, SixteenBit,
+};
 
 /// The extensions, in lower case, of the files that a walk through a folder picks up.
 pub const EXTENSIONS: &[&str] = &[

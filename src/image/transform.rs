@@ -3,10 +3,9 @@
 use image::{Rgb, RgbImage};
 
 use super::geometry::{Side, sides};
-use super::preprocessing::single;
 use super::resample::{resample, resample_memory};
-use super::{ChannelOrder, Preprocessing};
 use crate::error::Result;
+use crate::preprocessing::{ChannelOrder, Preprocessing, single};
 
 /// Resizes, crops and normalises `image` to `3 * H * W` values: channel, row, column.
 ///
@@ -51,7 +50,7 @@ pub fn resize_and_crop(image: &RgbImage, preprocessing: &Preprocessing) -> Resul
     if filled(&height) && filled(&width) {
         return Ok(kept);
     }
-    let colour = Rgb(preprocessing.border_colour());
+    let colour = Rgb(border_colour(preprocessing));
     let mut framed = RgbImage::from_pixel(width.result, height.result, colour);
     let (left, top) = (width.border.into(), height.border.into());
     image::imageops::replace(&mut framed, &kept, left, top);
@@ -77,4 +76,16 @@ pub fn normalise(pixels: &RgbImage, preprocessing: &Preprocessing) -> Vec<f32> {
         values.extend(samples.map(|sample| of_sample[usize::from(sample)]));
     }
     values
+}
+
+/// An image that the network would see as zeros, rounded as Python does: the borders' colour.
+fn border_colour(preprocessing: &Preprocessing) -> [u8; 3] {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a cast from floating point saturates, as Pillow does"
+    )]
+    preprocessing
+        .mean
+        .map(|mean| (preprocessing.divisor * mean).round_ties_even() as u8)
 }

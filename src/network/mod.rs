@@ -23,8 +23,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::error::Result;
-use crate::image::Preprocessing;
+use crate::error::{Error, Result};
+use crate::preprocessing::Preprocessing;
 
 /// A network, described once.
 ///
@@ -131,7 +131,7 @@ impl Network {
     /// A width of zero.
     pub fn se_block(channels: usize, squeeze: usize) -> Result<Self> {
         if channels == 0 || squeeze == 0 {
-            return Err(crate::Error::Geometry(format!(
+            return Err(Error::Geometry(format!(
                 "an SE block needs at least 1 channel and a squeeze width of at least 1, \
                  found {channels} and {squeeze}"
             )));
@@ -142,5 +142,47 @@ impl Network {
             squeeze: SqueezeWidth::Fixed(squeeze),
         };
         Ok(network)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use std::fs;
+    use std::path::Path;
+
+    /// The modules of this crate that the files in `folder` name, but for its own.
+    fn named_in(folder: &Path, own: &str, named: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                named_in(&path, own, named);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let modules = text.split(concat!("crate", "::")).skip(1);
+                let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                named.extend(modules.filter_map(|rest| {
+                    let module = rest.split(|c| !is_word(c)).next()?;
+                    (module != own).then(|| module.to_owned())
+                }));
+            }
+        }
+    }
+
+    #[test]
+    fn a_description_depends_on_preprocessing_and_errors_alone() {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        for (own, allowed) in [
+            ("network", &["error", "preprocessing"][..]),
+            ("preprocessing", &["error"]),
+        ] {
+            let mut named = Vec::new();
+            named_in(&source.join(own), own, &mut named);
+            assert!(!named.is_empty());
+            for module in named {
+                assert!(allowed.contains(&module.as_str()), "{own} names {module}");
+            }
+        }
     }
 }

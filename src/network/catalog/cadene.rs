@@ -1,10 +1,10 @@
 //! Cadene's ports of the authors' Caffe models, kept by timm as `legacy_*` (`timm/models/senet.py`).
 
 use super::{RESNET50, SENET154, SIXTEENTH, TIMM_RESULTS, imagenet};
-use crate::image::Interpolation;
 use crate::network::Network;
 use crate::network::architecture::{Architecture, Block, ResNet, Strided};
 use crate::network::convention::CADENE;
+use crate::preprocessing::Interpolation;
 
 /// Hu et al., arXiv:1709.01507, table 1: as in He et al., a bottleneck strides on its first 1x1.
 const BOTTLENECK: ResNet = ResNet {

@@ -2,11 +2,11 @@
 //! `SENet` paper and users of Keras do.
 
 use super::{SIXTEENTH, TORCHVISION, imagenet};
-use crate::image::Interpolation;
 use crate::network::architecture::{Architecture, BnInception, InceptionResNet, InceptionV3};
 use crate::network::convention::{CADENE, KERAS, PaddingRule, TIMM};
 use crate::network::geometry::Border;
 use crate::network::{Convention, Network};
+use crate::preprocessing::Interpolation;
 
 /// torchvision's and timm's: as Google trained them.
 const TIMM_INCEPTION: Convention = Convention {

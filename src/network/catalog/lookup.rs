@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 
 use super::{Network, networks};
 use crate::error::{Error, Result};
-use crate::text::shown;
 
 /// The names that timm has given up, and what it calls the same now.
 const DEPRECATED: &str = include_str!("timm_deprecated.tsv");
@@ -17,7 +16,8 @@ const LONGEST_NAME: usize = 100;
 pub struct Named {
     /// The network.
     pub network: &'static Network,
-    /// How, where the name is not the catalogue's own: a sentence.
+    /// How, where the name is not the catalogue's own: a sentence with the name as it was given,
+    /// to be escaped where it is shown.
     pub note: Option<String>,
 }
 
@@ -65,8 +65,7 @@ pub fn understand(name: &str) -> Result<Named> {
             Some(network) => Ok(Named {
                 network,
                 note: Some(format!(
-                    "`{}` is what timm called `{present}` formerly{}",
-                    shown(name),
+                    "`{name}` is what timm called `{present}` formerly{}",
                     weights_of(network, tag)
                 )),
             }),
@@ -90,8 +89,7 @@ pub fn understand(name: &str) -> Result<Named> {
         Some(network) if is_spelling => Ok(Named {
             network,
             note: Some(format!(
-                "`{}` is read as `{}`{}",
-                shown(name),
+                "`{name}` is read as `{}`{}",
                 network.name,
                 weights_of(network, tag)
             )),

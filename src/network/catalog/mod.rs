@@ -18,7 +18,7 @@ use super::architecture::{
     Strided,
 };
 use super::{Convention, Input, Network, Published, Top1};
-use crate::image::{IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing};
+use crate::preprocessing::{IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing};
 
 const FAMILIES: &[&[Network]] = &[
     &[SE_BLOCK, SE_BOTTLENECK],

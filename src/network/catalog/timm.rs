@@ -2,12 +2,12 @@
 //! whose names and arithmetic torchvision shares.
 
 use super::{RESNET50, SENET154, TIMM_RESULTS, TORCHVISION, deep, imagenet};
-use crate::image::Interpolation;
 use crate::network::Network;
 use crate::network::architecture::{
     Architecture, Block, ResNet, Shortcut, SqueezeWidth, StemPool, Strided,
 };
 use crate::network::convention::TIMM;
+use crate::preprocessing::Interpolation;
 
 const BASIC: ResNet = ResNet {
     block: Block::Basic,

@@ -1,10 +1,10 @@
 //! VGG with batch norms, as torchvision has it, and with SE blocks.
 
 use super::{SIXTEENTH, TORCHVISION, imagenet};
-use crate::image::Interpolation;
 use crate::network::architecture::{Architecture, Vgg};
 use crate::network::convention::{PaddingRule, TIMM};
 use crate::network::{Convention, Network};
+use crate::preprocessing::Interpolation;
 
 /// Simonyan and Zisserman, arXiv:1409.1556, table 1, column D.
 const VGG16: Vgg = Vgg {

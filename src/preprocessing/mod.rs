@@ -1,8 +1,11 @@
-//! What an image goes through on its way to a network, as plain data.
+//! What an image goes through on its way to a network, as plain data; the module `image` does it to
+//! pixels.
+
+mod preset;
 
 use serde::{Deserialize, Serialize};
 
-use super::preset::Choices;
+pub use self::preset::{Choices, IMAGENET_MEAN, IMAGENET_STD, Preset};
 use crate::error::{Error, Result};
 
 /// The largest height or width that a network may ask for.
@@ -10,11 +13,11 @@ const MAX_SIDE: usize = 8192;
 
 /// How an image becomes a network's input.
 ///
-/// As JSON it may name a [`Preset`](super::Preset) and what differs from it; see [`Choices`].
+/// As JSON it may name a [`Preset`] and what differs from it; see [`Choices`].
 ///
 /// ```
-/// # use senet::image::{ChannelOrder, CropMode, Interpolation, Preprocessing};
-/// # use senet::image::{IMAGENET_MEAN, IMAGENET_STD};
+/// # use senet::preprocessing::{ChannelOrder, CropMode, Interpolation, Preprocessing};
+/// # use senet::preprocessing::{IMAGENET_MEAN, IMAGENET_STD};
 /// const SQUASHED: Preprocessing = Preprocessing {
 ///     crop_mode: CropMode::Squash,
 ///     ..Preprocessing::timm([224, 224], 0.95, Interpolation::Bicubic, IMAGENET_MEAN, IMAGENET_STD)
@@ -170,17 +173,6 @@ impl Preprocessing {
         }
     }
 
-    /// An image that the network would see as zeros, rounded as Python does: the borders' colour.
-    pub(super) fn border_colour(&self) -> [u8; 3] {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a cast from floating point saturates, as Pillow does"
-        )]
-        self.mean
-            .map(|mean| (self.divisor * mean).round_ties_even() as u8)
-    }
-
     /// Checks every value that a file or a switch may have got wrong.
     ///
     /// # Errors
@@ -225,7 +217,7 @@ impl Preprocessing {
 
 /// What a network computes in; a number beyond it becomes infinite.
 #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
-pub(super) fn single(value: f64) -> f32 {
+pub(crate) fn single(value: f64) -> f32 {
     value as f32
 }
 
