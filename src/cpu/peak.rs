@@ -13,7 +13,7 @@ const GOES: usize = 20;
 /// Turns of a go, which takes a few milliseconds.
 const TURNS: u64 = 1 << 20;
 
-/// Multiply-adds in a second that so many threads do on numbers in registers, by `isa`'s vectors;
+/// Multiply-adds in a second that so many threads do on elements in registers, by `isa`'s vectors;
 /// not more threads than cores that this process may use. The scalar kernels are measured by the
 /// portable ones' vectors.
 ///

@@ -21,7 +21,7 @@
 //!    written is there for it, and none of them reads `Work` or its closure any more. Between
 //!    publishing and that read nothing in `run` can unwind: chunks' panics are caught.
 //! 3. *Who has taken a chunk finds one, and nobody else that one.* Which chunk it is says the count
-//!    of a share, which gives each number once. A share that was used up stays so until the phase
+//!    of a share, which gives each index once. A share that was used up stays so until the phase
 //!    is over; were all of them used up before a thread has found its chunk, all chunks would be
 //!    found for other takings, of which there is at least one less.
 //! 4. *Nobody sleeps through a call.* The worker counts itself among the sleepers and then looks
@@ -64,7 +64,7 @@ pub(super) struct Team {
 
 type Panic = Box<dyn Any + Send>;
 
-/// What a phase computes: a chunk's number to its work.
+/// What a phase computes: a chunk's index to its work.
 #[derive(Clone, Copy)]
 struct Work {
     chunk: *const (dyn Fn(usize) + Sync),
@@ -124,10 +124,10 @@ impl Team {
             }),
             workers: Vec::new(),
         };
-        for number in 1..threads {
+        for index in 1..threads {
             let shared = team.shared.clone();
-            let builder = thread::Builder::new().name(format!("senet-{number}"));
-            let Ok(worker) = builder.spawn(move || shared.serve(number)) else {
+            let builder = thread::Builder::new().name(format!("senet-{index}"));
+            let Ok(worker) = builder.spawn(move || shared.serve(index)) else {
                 break;
             };
             team.workers.push(worker);
@@ -185,8 +185,8 @@ impl Drop for Team {
 }
 
 impl Shared {
-    /// Takes a chunk for thread `number` and computes it; false if there is none.
-    fn take(&self, number: usize) -> bool {
+    /// Takes a chunk for the thread of that index and computes it; false if there is none.
+    fn take(&self, thread: usize) -> bool {
         let mut left = self.untaken.load(Ordering::Acquire);
         loop {
             if left == 0 {
@@ -206,7 +206,7 @@ impl Shared {
         // nor returns.
         if let Some(work) = unsafe { *self.work.get() } {
             let done = catch_unwind(AssertUnwindSafe(|| {
-                let Some(chunk) = self.choose(number, work.chunks) else {
+                let Some(chunk) = self.choose(thread, work.chunks) else {
                     unreachable!("a chunk is taken and none is left");
                 };
                 // SAFETY: as above: the closure is borrowed by a `run` that has not returned.
@@ -233,13 +233,13 @@ impl Shared {
 
     /// The next chunk for a thread that has taken one: of its own share, or of the next thread's
     /// that has any left.
-    fn choose(&self, number: usize, chunks: usize) -> Option<usize> {
+    fn choose(&self, thread: usize, chunks: usize) -> Option<usize> {
         let shares = self.begun.len();
-        (number..number + shares).find_map(|owner| {
+        (thread..thread + shares).find_map(|owner| {
             let owner = owner % shares;
             let mut share = share(chunks, shares, owner);
             let begun = &self.begun[owner];
-            // A look alone leaves the line in other cores' caches.
+            // A look alone leaves the cache line in other cores' caches.
             if begun.load(Ordering::Relaxed) >= share.len() {
                 return None;
             }
@@ -262,11 +262,11 @@ impl Shared {
     }
 
     /// A worker's life.
-    fn serve(&self, number: usize) {
+    fn serve(&self, thread: usize) {
         let stopped = || self.stop.load(Ordering::SeqCst);
         let called = || self.untaken.load(Ordering::SeqCst) > 0 || stopped();
         while !stopped() {
-            while self.take(number) {}
+            while self.take(thread) {}
             if spun(called) {
                 continue;
             }

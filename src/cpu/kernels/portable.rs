@@ -1,6 +1,6 @@
 //! Any processor: arrays of fixed size, which the compiler turns into the vectors it knows.
 //!
-//! On x86 these are SSE's, two for an array: a product's loop is `mulps` and `addps`, and
+//! On x86 these are SSE's, two for an array: a GEMM's loop is `mulps` and `addps`, and
 //! SE-ResNet-50 runs at 0.63 of what these can do on a Zen 5. With AVX2 allowed to the compiler
 //! an array is one vector.
 //!
@@ -40,7 +40,7 @@ impl Vector for Array {
         unsafe { to.cast::<[f32; LANES]>().write_unaligned(self.0) }
     }
 
-    // Not `mul_add`: where a processor lacks it, that calls a function for every number.
+    // Not `mul_add`: where a processor lacks it, that calls a function for every element.
     #[inline(always)]
     unsafe fn multiply_add(self, factor: Self, sum: Self) -> Self {
         Self(from_fn(|lane| self.0[lane] * factor.0[lane] + sum.0[lane]))

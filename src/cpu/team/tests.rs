@@ -29,19 +29,19 @@ fn phases(team: &mut Team, random: &mut Random, count: usize) {
         let turns: Vec<usize> = (0..random.below(24))
             .map(|_| random.below(4) * random.below(200))
             .collect();
-        // Plain numbers, as the engine's are: what a chunk writes is there when `run` returns.
+        // Plain memory, as the engine's is: what a chunk writes is there when `run` returns.
         let mut written = vec![0_usize; turns.len()];
-        let places: Vec<Mutex<&mut usize>> = written.iter_mut().map(Mutex::new).collect();
+        let cells: Vec<Mutex<&mut usize>> = written.iter_mut().map(Mutex::new).collect();
         team.run(turns.len(), &|chunk| {
             spin(turns[chunk]);
-            **locked(&places[chunk]) += chunk + 1;
+            **locked(&cells[chunk]) += chunk + 1;
         });
-        drop(places);
+        drop(cells);
         assert!(
             written
                 .iter()
                 .enumerate()
-                .all(|(chunk, &number)| number == chunk + 1),
+                .all(|(chunk, &sum)| sum == chunk + 1),
             "phase {phase}: {written:?}"
         );
         match random.below(64) {

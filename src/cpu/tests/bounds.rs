@@ -16,13 +16,13 @@ use crate::network::Activation;
 const END: usize = 64 * BLOCK;
 
 /// Elements for whoever reads them beside the memory: a panel of two blocks, and one too many.
-const NUMBERS: [f32; 3 * BLOCK * BLOCK] = [0.; 3 * BLOCK * BLOCK];
+const ELEMENTS: [f32; 3 * BLOCK * BLOCK] = [0.; 3 * BLOCK * BLOCK];
 
 /// Whether a kernel computes what it is asked for.
 fn computes(kernel: impl FnOnce(&Memory<'_>)) -> bool {
-    let mut numbers = vec![0.; END];
+    let mut elements = vec![0.; END];
     // SAFETY: one thread.
-    let memory = unsafe { Memory::new(&mut numbers) };
+    let memory = unsafe { Memory::new(&mut elements) };
     catch_unwind(AssertUnwindSafe(|| kernel(&memory))).is_ok()
 }
 
@@ -86,10 +86,10 @@ fn m_tile() -> MTile {
         stride: 1,
         k_offsets: KOffsets::new(vec![0], BLOCK),
         lanes: vec![std::array::from_fn(|lane| u32::try_from(lane).unwrap())],
-        weights: &NUMBERS[..2 * BLOCK * BLOCK],
+        weights: &ELEMENTS[..2 * BLOCK * BLOCK],
         blocks: 2,
         output: Output {
-            bias: &NUMBERS[..2 * BLOCK],
+            bias: &ELEMENTS[..2 * BLOCK],
             epilogue: Epilogue {
                 gate: Some(view(20 * BLOCK, BLOCK)),
                 residual: Some(view(24 * BLOCK, pixels)),
@@ -104,10 +104,10 @@ fn m_tile() -> MTile {
 /// Of one block.
 fn m_tile_of_small_groups() -> MTile {
     MTile {
-        weights: &NUMBERS[..9 * BLOCK],
+        weights: &ELEMENTS[..9 * BLOCK],
         blocks: 1,
         output: Output {
-            bias: &NUMBERS[..BLOCK],
+            bias: &ELEMENTS[..BLOCK],
             ..m_tile().output
         },
         ..m_tile()
@@ -235,8 +235,8 @@ fn a_gemm_that_reaches_outside_is_refused() {
         ("count of blocks: none", |m_tile| m_tile.blocks = 0),
         ("count of blocks", |m_tile| {
             m_tile.blocks = MAX_NR_BLOCKS + 1;
-            m_tile.weights = &NUMBERS;
-            m_tile.output.bias = &NUMBERS;
+            m_tile.weights = &ELEMENTS;
+            m_tile.output.bias = &ELEMENTS;
         }),
         // What an offset comes to is more than can be counted.
         ("uncountable block", |m_tile| {
@@ -324,7 +324,7 @@ fn a_row_that_reaches_outside_is_refused() {
     let good = || Elementwise {
         source: 0,
         pixels: 4,
-        norm: Some([&NUMBERS[..BLOCK], &NUMBERS[..BLOCK]]),
+        norm: Some([&ELEMENTS[..BLOCK], &ELEMENTS[..BLOCK]]),
         epilogue: epilogue([8, 16, 40]),
         output: 32 * BLOCK,
     };
@@ -345,7 +345,7 @@ fn a_row_that_reaches_outside_is_refused() {
             row.epilogue.channel_sums = Some(view(END - BLOCK + 1));
         }),
         ("count of biases", |row| {
-            row.norm = Some([&NUMBERS[..BLOCK], &NUMBERS[1..BLOCK]]);
+            row.norm = Some([&ELEMENTS[..BLOCK], &ELEMENTS[1..BLOCK]]);
         }),
     ];
     check(&wrong, good, kernels::elementwise);
@@ -372,8 +372,8 @@ fn tiles_that_reach_outside_are_refused() {
             tiles.tiles = usize::MAX / (2 * BLOCK) + 2;
         }),
         ("output", |tiles| tiles.output = END - 32 * BLOCK + 1),
-        ("pixel stride", |tiles| tiles.element_stride = END / 15),
-        ("uncountable step", |tiles| {
+        ("element stride", |tiles| tiles.element_stride = END / 15),
+        ("uncountable element stride", |tiles| {
             tiles.element_stride = usize::MAX / 15 + 1;
         }),
     ];
@@ -389,15 +389,15 @@ fn tiles_whose_outputs_reach_outside_are_refused() {
         width: 4,
         rows: 2,
         output: Output {
-            bias: &NUMBERS[..BLOCK],
+            bias: &ELEMENTS[..BLOCK],
             epilogue: epilogue([32, 40, 56]),
             view: view(48 * BLOCK),
         },
     };
     let wrong: [Wrong<OutputTransform<'_>>; 15] = [
         ("source", |tiles| tiles.source = END - 32 * BLOCK + 1),
-        ("pixel stride", |tiles| tiles.element_stride = END / 15),
-        ("uncountable step", |tiles| {
+        ("element stride", |tiles| tiles.element_stride = END / 15),
+        ("uncountable element stride", |tiles| {
             tiles.element_stride = usize::MAX / 15 + 1;
         }),
         ("width: none", |tiles| tiles.width = 0),
@@ -408,7 +408,7 @@ fn tiles_whose_outputs_reach_outside_are_refused() {
         ("count of rows: none", |tiles| tiles.rows = 0),
         ("count of rows", |tiles| tiles.rows = 3),
         ("count of biases", |tiles| {
-            tiles.output.bias = &NUMBERS[1..BLOCK];
+            tiles.output.bias = &ELEMENTS[1..BLOCK];
         }),
         ("gate", |tiles| {
             tiles.output.epilogue.gate = Some(view(END - BLOCK + 1));

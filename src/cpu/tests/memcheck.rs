@@ -43,9 +43,9 @@ fn small_networks_run() {
                 ..Options::default()
             };
             let output = Backend::Engine(options).compute(case);
-            let numbers: Vec<f32> = output.flatten_all().unwrap().to_vec1().unwrap();
+            let elements: Vec<f32> = output.flatten_all().unwrap().to_vec1().unwrap();
             assert!(
-                numbers.iter().all(|number| number.is_finite()),
+                elements.iter().all(|element| element.is_finite()),
                 "{}",
                 case.name
             );

@@ -10,10 +10,10 @@ use crate::cpu::share::share;
 const UNROLLED: usize = 4;
 
 /// Cache lines of the output that are asked for at once; more would have to wait for each other.
-const LINES_AT_ONCE: usize = 6;
+const CACHE_LINES_AT_ONCE: usize = 6;
 
 /// Elements of a cache line.
-const LINE: usize = 16;
+const CACHE_LINE: usize = 16;
 
 /// The `M` pixels of a micro-tile, by its index, by `W` vectors of channels from `channel` on.
 /// `PIXEL_STRIDE` and `NR_BLOCKS` are the argument's where the compiler knows them, else 0.
@@ -53,7 +53,7 @@ pub(in crate::cpu::kernels) unsafe fn gemm<
         let mut totals = [[V::splat(0.); W]; M];
         let mut sums = totals;
         let mut prefetched = 0;
-        if M * W * V::LANES <= LINES_AT_ONCE * LINE {
+        if M * W * V::LANES <= CACHE_LINES_AT_ONCE * CACHE_LINE {
             prefetch_output::<V, W>(memory, &gemm.output, micro_tile, 0..M, channel);
         }
         let mut next_panel = gemm.prefetch.as_ptr();
@@ -61,7 +61,7 @@ pub(in crate::cpu::kernels) unsafe fn gemm<
         if !gemm.prefetch.is_empty() {
             let of_tile = share(gemm.prefetch.len(), gemm.micro_tiles.len(), index);
             next_panel = next_panel.add(of_tile.start);
-            lines_per_run = of_tile.len().div_ceil(LINE * offsets.len().max(1));
+            lines_per_run = of_tile.len().div_ceil(CACHE_LINE * offsets.len().max(1));
         }
         let source = memory.cast_const().add(gemm.source + micro_tile.source);
         let mut weights = gemm.weights.as_ptr().add(channel);
@@ -95,7 +95,7 @@ pub(in crate::cpu::kernels) unsafe fn gemm<
                 for m in 0..M {
                     V::prefetch(next.wrapping_add(m * stride));
                 }
-                if M * W * V::LANES > LINES_AT_ONCE * LINE {
+                if M * W * V::LANES > CACHE_LINES_AT_ONCE * CACHE_LINE {
                     let end = (prefetched + gemm.k_offsets.prefetched_pixels_per_run).min(M);
                     let pixels = prefetched..end;
                     prefetched = end;
@@ -103,7 +103,7 @@ pub(in crate::cpu::kernels) unsafe fn gemm<
                 }
                 for _ in 0..lines_per_run {
                     V::prefetch_far(next_panel);
-                    next_panel = next_panel.wrapping_add(LINE);
+                    next_panel = next_panel.wrapping_add(CACHE_LINE);
                 }
                 let mut elements = source.add(offset);
                 let mut rest = gemm.k_offsets.run_length;

@@ -332,7 +332,7 @@ fn elementwise(isa: Isa, parts: Parts) {
                 source = Region::None;
             }
             let regions: Vec<Region> = ends.into_iter().chain(once(source)).collect();
-            let name = format!("a pass over {pixels} pixels");
+            let name = format!("elementwise over {pixels} pixels");
             run(isa, &name, &regions, |memory, offsets| {
                 let elementwise = Elementwise {
                     source: offsets[if in_place { 3 } else { 4 }],

@@ -1,4 +1,4 @@
-//! An allocator that puts each buffer of numbers between pages that nobody may touch.
+//! An allocator that puts each buffer of elements between pages that nobody may touch.
 //!
 //! It stands in for the program's own in this crate's unit tests, and hands everything through
 //! until [`between_pages`] is called. So nothing of the engine is written for tests, and no buffer
@@ -66,7 +66,7 @@ fn is_guarded(pointer: *mut u8) -> bool {
     base != 0 && (base..base + ADDRESSES).contains(&pointer.addr())
 }
 
-/// Numbers of 32 bits, or cache lines and what is made of more. Strings and lists of other things
+/// Elements of 32 bits, or cache lines and what is made of more. Strings and lists of other things
 /// are no business of a kernel's.
 fn is_to_guard(layout: Layout) -> bool {
     BASE.load(Ordering::SeqCst) != 0 && (layout.align() == 4 || layout.align() >= 64)
