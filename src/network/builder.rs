@@ -24,19 +24,19 @@ pub(super) struct Convolution {
     kernel: [usize; 2],
     stride: usize,
     groups: usize,
-    /// Instead of the convention's.
+    /// Padding instead of the convention's.
     padding: Option<Padding>,
     /// Whether it has a bias whatever the convention says.
     bias: bool,
 }
 
 impl Convolution {
-    /// A square one of stride 1.
+    /// A square convolution of stride 1.
     pub(super) const fn new(channels: usize, kernel: usize) -> Self {
         Self::rectangular(channels, [kernel, kernel])
     }
 
-    /// One of so many rows and columns.
+    /// A convolution of stride 1 whose kernel has so many rows and columns.
     pub(super) const fn rectangular(channels: usize, kernel: [usize; 2]) -> Self {
         Self {
             channels,

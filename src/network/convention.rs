@@ -40,7 +40,7 @@ pub enum PaddingRule {
     Same,
     /// Half the kernel on every side, as `PyTorch` code does.
     Symmetric,
-    /// None at all.
+    /// No padding at all.
     Valid,
 }
 

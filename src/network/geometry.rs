@@ -13,14 +13,14 @@ pub enum Padding {
 }
 
 impl Padding {
-    /// None: a window lies inside the image wherever it stands, which TensorFlow calls VALID.
+    /// No padding: a window lies inside the image wherever it stands, which TensorFlow calls VALID.
     pub const VALID: Self = Self::Symmetric([0, 0]);
 }
 
 /// What becomes of a last position at which the window would reach over the border.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rounding {
-    /// It is left out.
+    /// The position is left out.
     Floor,
     /// It counts if the window still begins in the image or the padding before it: Caffe's
     /// pools, and `PyTorch`'s `ceil_mode`.
@@ -87,7 +87,7 @@ impl Window {
     ///
     /// # Errors
     ///
-    /// Those of [`Window::extents`].
+    /// The same as [`Window::extents`] has.
     pub fn covered(&self, size: [usize; 2]) -> Result<[Vec<[usize; 2]>; 2]> {
         let extents = self.extents(size)?;
         Ok([0, 1].map(|axis| {
@@ -105,7 +105,7 @@ impl Window {
     ///
     /// # Errors
     ///
-    /// Those of [`Window::extents`].
+    /// The same as [`Window::extents`] has.
     pub fn divisors(&self, size: [usize; 2], border: Border) -> Result<[Vec<usize>; 2]> {
         let (Border::Counted, Padding::Symmetric(pads)) = (border, self.padding) else {
             let lengths =

@@ -39,9 +39,9 @@ impl Value {
 pub struct Layer {
     /// Canonical name, and path of its tensors: `layer1.0.conv1`.
     pub name: String,
-    /// What it computes.
+    /// What the layer computes.
     pub operation: Operation,
-    /// What it computes it from.
+    /// The values that the operation is applied to, in its order.
     pub inputs: Vec<Value>,
 }
 
@@ -208,7 +208,8 @@ impl Layers {
 
 #[cfg(test)]
 mod tests {
-    use crate::network::catalog;
+    use super::*;
+    use crate::network::{Activation, catalog};
 
     #[test]
     fn a_group_stands_for_its_last_layer() {
@@ -224,13 +225,67 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique_in_every_network() {
+    fn the_layers_of_every_network_pass_as_those_of_any_list() {
         for network in catalog::networks() {
-            let layers = network.layers();
-            let mut names: Vec<_> = layers.as_slice().iter().map(|layer| &layer.name).collect();
-            names.sort_unstable();
-            names.dedup();
-            assert_eq!(names.len(), layers.as_slice().len(), "{}", network.name);
+            let wired = network.layers();
+            let list = wired.as_slice().to_vec();
+            let layers = Layers::new(network.name.clone(), network.input, list).unwrap();
+            assert_eq!(layers.outputs(), wired.outputs(), "{}", network.name);
+            assert_eq!(layers.channels, wired.channels, "{}", network.name);
+        }
+    }
+
+    #[test]
+    fn a_list_that_makes_no_sense_is_refused() {
+        const INPUT: Value = Value::INPUT;
+        let first = Value::of_layer(0);
+        let relu = Operation::Activation(Activation::Relu);
+        let linear = |inputs, outputs| Operation::Linear { inputs, outputs };
+        let refused = |list: &[(&str, Operation, &[Value])]| {
+            let layer = |&(name, operation, inputs): &(&str, Operation, &[Value])| Layer {
+                name: name.to_owned(),
+                operation,
+                inputs: inputs.to_vec(),
+            };
+            let input = Input {
+                channels: 3,
+                height: 1,
+                width: 1,
+            };
+            let layers = Layers::new("test", input, list.iter().map(layer).collect());
+            layers.unwrap_err().to_string()
+        };
+        for (expected, list) in [
+            (
+                "layer `a`: another layer has this name",
+                &[("a", relu, &[INPUT][..]), ("a", relu, &[first])][..],
+            ),
+            (
+                "layer `a`: it reads a value that no layer before it makes",
+                &[("a", relu, &[first])],
+            ),
+            ("layer `a`: relu needs an input", &[("a", relu, &[])]),
+            (
+                "layer `a`: relu takes 1 input, found 2",
+                &[("a", relu, &[INPUT, INPUT])],
+            ),
+            (
+                "layer `a`: add takes 2 inputs, found 1",
+                &[("a", Operation::Add, &[INPUT])],
+            ),
+            (
+                "layer `a`: linear expects 4 channels, found 3",
+                &[("a", linear(4, 2), &[INPUT])],
+            ),
+            (
+                "layer `b`: scale needs as many channels of both its inputs, found 3 and 2",
+                &[
+                    ("a", linear(3, 2), &[INPUT]),
+                    ("b", Operation::Scale, &[INPUT, first]),
+                ],
+            ),
+        ] {
+            assert_eq!(refused(list), expected);
         }
     }
 }

@@ -40,11 +40,11 @@ use crate::preprocessing::Preprocessing;
 pub struct Network {
     /// The catalogue's name for it, or that of the file it comes from.
     pub name: Cow<'static, str>,
-    /// One line for people.
+    /// What it is, in a line for people.
     pub summary: Cow<'static, str>,
     /// The code base whose arithmetic it follows.
     pub convention: Convention,
-    /// What goes in.
+    /// The input that it is made for.
     pub input: Input,
     /// Outputs of its classifier, where it has one.
     pub classes: Option<usize>,
@@ -68,16 +68,16 @@ pub struct Published {
 /// A published accuracy on the validation images of ImageNet-1k.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Top1 {
-    /// Percent of the images.
+    /// Percent of the images whose likeliest class is right.
     pub percent: f64,
     /// Height and width of the input.
     pub size: usize,
-    /// Who says so.
+    /// Who published the accuracy.
     pub source: &'static str,
 }
 
 impl Published {
-    /// Nothing.
+    /// The publishers of a network without published weights: they say nothing.
     pub const NOTHING: Self = Self {
         tags: &[],
         top1: None,
@@ -87,7 +87,7 @@ impl Published {
 /// The input a network is made for. Other heights and widths work too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Input {
-    /// 3 for images.
+    /// Channels: 3 for images.
     pub channels: usize,
     /// Rows of pixels.
     pub height: usize,

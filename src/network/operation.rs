@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// The shape of a value: a feature map, or a vector an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape {
-    /// Images.
+    /// How many images there are.
     pub batch: usize,
     /// Channels of a feature map, or length of a vector.
     pub channels: usize,
@@ -17,7 +17,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// That of a batch of feature maps: images, channels, height and width.
+    /// The shape of a batch of feature maps: images, channels, height and width.
     #[must_use]
     pub fn of_maps((batch, channels, height, width): (usize, usize, usize, usize)) -> Self {
         Self {
@@ -79,14 +79,14 @@ impl Layout {
     }
 }
 
-/// One of the operations that the catalogue's networks are made of.
+/// What one layer computes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Operation {
     /// A convolution.
     Conv(Conv),
     /// A batch norm in inference: (x - mean) / sqrt(variance + epsilon) * weight + bias.
     BatchNorm {
-        /// One mean, variance, weight and bias each.
+        /// Channels, each with a mean, a variance, a weight and a bias.
         channels: usize,
         /// Added to the variance.
         epsilon: f64,
@@ -99,9 +99,9 @@ pub enum Operation {
     MaxPool(Window),
     /// The mean under each position of a window.
     AveragePool {
-        /// What it slides over the image.
+        /// The window that slides over the image.
         window: Window,
-        /// What it divides by at the border.
+        /// What the sum is divided by at the border.
         border: Border,
     },
     /// Means of as many parts of the image as the output has pixels, whatever the image's size:
@@ -111,23 +111,23 @@ pub enum Operation {
     GlobalAveragePool,
     /// `[N, C, H, W]` to `[N, C * H * W]`, channel by channel.
     Flatten {
-        /// H.
+        /// Height of the feature map.
         height: usize,
-        /// W.
+        /// Width of the feature map.
         width: usize,
     },
     /// A dense layer over channels, with bias, on `[N, C]` or `[N, C, 1, 1]`.
     Linear {
-        /// Channels in.
+        /// Channels of the input.
         inputs: usize,
-        /// Channels out.
+        /// Channels of the output.
         outputs: usize,
     },
     /// First input times the second, a gate `[N, C, 1, 1]`.
     Scale,
     /// Every value times a constant.
     Multiply {
-        /// The constant.
+        /// The constant that every value is multiplied by.
         factor: f64,
     },
     /// Sum of two values of one shape.
@@ -168,9 +168,9 @@ impl Activation {
 /// A convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conv {
-    /// Channels in.
+    /// Channels of the input.
     pub in_channels: usize,
-    /// Channels out.
+    /// Channels of the output.
     pub out_channels: usize,
     /// Groups that the channels are split into; each sees its own share alone. 1 for most.
     pub groups: usize,

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 pub struct Trace {
     /// The network's input.
     pub input: Shape,
-    /// In the order of [`Layers::as_slice`].
+    /// What each layer makes and costs, in the order of [`Layers::as_slice`].
     pub layers: Vec<LayerCost>,
     /// Trainable numbers in the network.
     pub parameters: u64,
@@ -39,7 +39,7 @@ impl Trace {
 /// What one layer makes and costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LayerCost {
-    /// Of its output.
+    /// The shape of the layer's output.
     pub output: Shape,
     /// Trainable numbers.
     pub parameters: u64,

@@ -137,7 +137,7 @@ fn phases(xs: &Tensor, stride: usize) -> Result<Tensor> {
 ///
 /// # Shapes
 ///
-/// Those of [`Conv2d`]; tensors under `conv` and `bn`, the latter's named as in candle
+/// As [`Conv2d`] has them; tensors under `conv` and `bn`, the latter's named as in candle
 /// and `PyTorch`: `weight`, `bias`, `running_mean`, `running_var`.
 ///
 /// ```

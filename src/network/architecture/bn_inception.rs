@@ -12,7 +12,7 @@ use crate::network::operation::Operation;
 /// authors' SE-BN-Inception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BnInception {
-    /// The gates, if there are any.
+    /// The width of the SE blocks, if there are any.
     pub squeeze: Option<SqueezeWidth>,
 }
 

@@ -13,7 +13,7 @@ use crate::network::layers::Value;
 /// a residual one's `ReLU`, and a second time after the last. Other than there they have biases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InceptionResNet {
-    /// The gates, if there are any.
+    /// The width of the SE blocks, if there are any.
     pub squeeze: Option<SqueezeWidth>,
 }
 

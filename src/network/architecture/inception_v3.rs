@@ -11,7 +11,7 @@ use crate::network::layers::Value;
 /// Other than there they have biases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InceptionV3 {
-    /// The gates, if there are any.
+    /// The width of the SE blocks, if there are any.
     pub squeeze: Option<SqueezeWidth>,
 }
 

@@ -64,19 +64,19 @@ impl Architecture {
 /// How wide an SE block is between its two dense layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SqueezeWidth {
-    /// As given.
+    /// So many channels.
     Fixed(usize),
     /// The block's channels divided by `ratio`, but at least `minimum`.
     Reduction {
         /// The paper's r, 16 throughout there.
         ratio: usize,
-        /// What a narrow block gets.
+        /// The least width.
         minimum: usize,
     },
     /// The block's channels divided by `ratio`, rounded to the nearest multiple of `multiple`
     /// (a half up), but at least that: timm's `make_divisible`.
     Rounded {
-        /// The paper's r.
+        /// The paper's r, which the block's channels are divided by.
         ratio: usize,
         /// What the width is a multiple of.
         multiple: usize,

@@ -22,14 +22,14 @@ pub struct ResNet {
     pub shortcut: Shortcut,
     /// How the first block of a stage halves the image.
     pub strided: Strided,
-    /// The gates, if there are any.
+    /// The width of the SE blocks, if there are any.
     pub squeeze: Option<SqueezeWidth>,
 }
 
 /// What comes before the first stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stem {
-    /// Its convolutions.
+    /// The convolutions.
     pub convs: StemConvs,
     /// The pool after them, for large images.
     pub pool: StemPool,
@@ -38,13 +38,13 @@ pub struct Stem {
 /// A stem's convolutions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StemConvs {
-    /// One.
+    /// One convolution.
     Single {
-        /// Its channels.
+        /// Channels of the convolution.
         channels: usize,
         /// Rows and columns of its window.
         kernel: usize,
-        /// Its stride.
+        /// The convolution's stride.
         stride: usize,
     },
     /// Three 3x3 convolutions of so many channels, the first strided: He et al.,
@@ -55,7 +55,7 @@ pub enum StemConvs {
 /// A stem's pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StemPool {
-    /// None, for small images.
+    /// No pool, for small images.
     None,
     /// The largest of 3x3, stride 2, padded as the convention has it.
     Max,
@@ -68,7 +68,7 @@ pub enum StemPool {
 pub enum Block {
     /// Two 3x3 convolutions; the first strides.
     Basic,
-    /// The same with a `ReLU` before the gate, as Cadene's networks have it.
+    /// A basic block with a `ReLU` before the gate, as Cadene's networks have it.
     RectifiedBasic,
     /// 1x1, 3x3, 1x1; the last widens by 4.
     Bottleneck(Bottleneck),
@@ -111,7 +111,7 @@ pub enum Shortcut {
 /// One residual block, as its stage sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Residual {
-    /// Its convolutions.
+    /// The convolutions.
     pub block: Block,
     /// Channels inside.
     pub width: usize,
@@ -119,11 +119,11 @@ pub struct Residual {
     pub channels: usize,
     /// 2 halves the image.
     pub stride: usize,
-    /// How.
+    /// How a stride of 2 halves the image.
     pub strided: Strided,
     /// The way around it.
     pub shortcut: Shortcut,
-    /// Its gate.
+    /// The width of its SE block, if it has one.
     pub squeeze: Option<SqueezeWidth>,
 }
 

@@ -14,7 +14,7 @@ use crate::network::operation::Operation;
 pub struct Vgg {
     /// For each stage how many convolutions it has.
     pub depths: &'static [usize],
-    /// The gates, if there are any: one after the `ReLU` of every convolution, where the `SENet`
+    /// The width of the SE blocks, if there are any: one after the `ReLU` of every convolution, where the `SENet`
     /// paper has them ("insertion after the non-linearity following each convolution", section 3.3).
     pub squeeze: Option<SqueezeWidth>,
 }

@@ -15,7 +15,7 @@ const TIMM_INCEPTION: Convention = Convention {
     ..TIMM
 };
 
-/// Those of Keras's applications, whose batch norms have no gamma.
+/// The conventions of Keras's applications, whose batch norms have no gamma.
 const KERAS_INCEPTION: Convention = Convention {
     pool_padding: PaddingRule::Valid,
     norm_weight: false,

@@ -14,7 +14,7 @@ const LONGEST_NAME: usize = 100;
 /// A network, and how its name was understood.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Named {
-    /// The network.
+    /// The network that the name means.
     pub network: &'static Network,
     /// How, where the name is not the catalogue's own: a sentence with the name as it was given,
     /// to be escaped where it is shown.
@@ -102,7 +102,7 @@ pub fn understand(name: &str) -> Result<Named> {
 ///
 /// # Errors
 ///
-/// Those of [`understand`].
+/// The same as [`understand`] has.
 pub fn find(name: &str) -> Result<&'static Network> {
     understand(name).map(|named| named.network)
 }
