@@ -43,3 +43,21 @@ fn json_of_models_and_of_a_traced_image_is_complete() {
         );
     }
 }
+
+#[test]
+fn help_says_how_many_images_the_engine_computes_at_a_time() {
+    let printed = |arguments: &[&str]| {
+        let mut senet = Command::cargo_bin("senet").unwrap();
+        let output = senet.args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let plan = printed(&["trace", "seresnet20", "--plan", "--batch-size", "64"]);
+    let (_, at_a_time) = plan.split_once("\nimages  ").unwrap();
+    let count = at_a_time.split(' ').next().unwrap();
+    for command in ["classify", "bench"] {
+        let help = printed(&[command, "--help"]);
+        let help: Vec<&str> = help.split_whitespace().collect();
+        let said = format!("the engine cpu computes {count} at a time, candle all");
+        assert!(help.join(" ").contains(&said), "{command}: {said}");
+    }
+}

@@ -132,7 +132,8 @@ pub struct ClassifyArgs {
     /// Classes to show of each image
     #[arg(short = 'k', long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
     pub top_k: usize,
-    /// Images that go through the network at once
+    /// Images that are read, and handed to the network, together; of these the engine cpu computes
+    /// 8 at a time, candle all
     #[arg(short, long, alias = "batch", value_name = "N", default_value_t = 16, value_parser = at_least_one)]
     pub batch_size: usize,
     #[command(flatten)]
@@ -299,7 +300,7 @@ pub struct BenchArgs {
     /// Height and width of the input, such as 224x224 or 224 [default: the network's own]
     #[arg(short, long, alias = "input-size", value_name = "HxW")]
     pub size: Option<ImageSize>,
-    /// Images that go through the network in a run
+    /// Images of a run; of these the engine cpu computes 8 at a time, candle all
     #[arg(short, long, alias = "batch", value_name = "N", default_value_t = 1, value_parser = at_least_one)]
     pub batch_size: usize,
     /// Runs to measure, after one that warms up

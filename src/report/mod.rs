@@ -26,20 +26,20 @@ pub use trace::{TraceReport, TraceRow, Values};
 /// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// A table for people.
+    /// For people.
     Table,
-    /// JSON for programs.
+    /// For programs.
     Json,
 }
 
 /// The form of rows, one an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RowFormat {
-    /// A table for people.
+    /// For people.
     Table,
     /// A header, then a line an input.
     Csv,
-    /// One array of JSON.
+    /// One array.
     Json,
     /// One object a line.
     Ndjson,
@@ -71,11 +71,11 @@ impl RowFormat {
 /// The form of the list of networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ListFormat {
-    /// A table for people.
+    /// For people.
     Table,
-    /// A table of Markdown, for a page of the documentation.
+    /// For a page such as the README.
     Markdown,
-    /// JSON for programs.
+    /// For programs.
     Json,
 }
 
