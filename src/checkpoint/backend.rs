@@ -1,13 +1,14 @@
-//! A file of another origin as candle reads it: renamed, transposed, without the classes that
+//! A file of another spelling as candle reads it: renamed, transposed, without the classes that
 //! count as no answer.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device, Shape, Tensor};
 use candle_nn::Init;
 use candle_nn::var_builder::SimpleBackend;
 
-use super::file::TensorFile;
+use super::file::{NonFinite, TensorFile};
 use super::keys::{self, Sources};
 use super::timm_config::Background;
 use super::wrapping::{Shapes, Wrapping};
@@ -19,7 +20,12 @@ pub(super) struct Backend {
     pub(super) sources: Sources,
     pub(super) wrapping: Wrapping,
     pub(super) background: Option<Background>,
+    pub(super) flaws: Arc<Flaws>,
 }
+
+/// The tensors that were read and hold NaN or infinities, by canonical name: what the file calls
+/// them, and how many.
+pub(super) type Flaws = Mutex<BTreeMap<String, (String, NonFinite)>>;
 
 impl Backend {
     fn source(&self, name: &str) -> candle_core::Result<&keys::Source> {
@@ -59,7 +65,7 @@ impl SimpleBackend for Backend {
 
     fn get_unchecked(
         &self,
-        name: &str,
+        canonical: &str,
         dtype: DType,
         device: &Device,
     ) -> candle_core::Result<Tensor> {
@@ -67,9 +73,13 @@ impl SimpleBackend for Backend {
             name,
             arrangement,
             shape,
-        } = self.source(name)?;
-        let tensor = self.file.tensor(name);
-        let mut tensor = tensor.map_err(candle_core::Error::wrap)?;
+        } = self.source(canonical)?;
+        let counted = self.file.counted_tensor(name);
+        let (mut tensor, flaws) = counted.map_err(candle_core::Error::wrap)?;
+        if !flaws.is_none() {
+            let mut all = self.flaws.lock().unwrap_or_else(PoisonError::into_inner);
+            all.insert(canonical.to_owned(), (name.clone(), flaws));
+        }
         if let Some(background) = &self.background
             && background.is_in(name, &self.wrapping)
         {

@@ -138,23 +138,42 @@ impl TensorFile {
     /// A name the file lacks, a type candle has no arithmetic for, or a file that can no longer
     /// be read.
     pub fn tensor(&self, name: &str) -> Result<Tensor> {
+        self.read_tensor(name, |_, _| {})
+    }
+
+    /// [`TensorFile::tensor`], and how many of its numbers are none: it is read once for both.
+    ///
+    /// # Errors
+    ///
+    /// What [`TensorFile::tensor`] refuses.
+    pub(super) fn counted_tensor(&self, name: &str) -> Result<(Tensor, NonFinite)> {
+        let mut found = NonFinite::default();
+        let tensor = self.read_tensor(name, |dtype, bytes| {
+            found = NonFinite::counter(dtype).map_or(found, |count| count(bytes));
+        })?;
+        Ok((tensor, found))
+    }
+
+    /// Reads a tensor and has `look` see its bytes.
+    fn read_tensor(&self, name: &str, mut look: impl FnMut(Dtype, &[u8])) -> Result<Tensor> {
         let info = self.info(name)?;
         let shape = info.shape.as_slice();
-        let raw = |dtype| {
+        let mut raw = |dtype| {
             let bytes = self.numbers::<u8>(info)?;
+            look(info.dtype, &bytes);
             Ok(Tensor::from_raw_buffer(&bytes, dtype, shape, &Device::Cpu)?)
         };
         match info.dtype {
-            Dtype::F32 => Ok(Tensor::from_vec(
-                self.numbers::<f32>(info)?,
-                shape,
-                &Device::Cpu,
-            )?),
-            Dtype::F64 => Ok(Tensor::from_vec(
-                self.numbers::<f64>(info)?,
-                shape,
-                &Device::Cpu,
-            )?),
+            Dtype::F32 => {
+                let numbers = self.numbers::<f32>(info)?;
+                look(info.dtype, bytemuck::cast_slice(&numbers));
+                Ok(Tensor::from_vec(numbers, shape, &Device::Cpu)?)
+            }
+            Dtype::F64 => {
+                let numbers = self.numbers::<f64>(info)?;
+                look(info.dtype, bytemuck::cast_slice(&numbers));
+                Ok(Tensor::from_vec(numbers, shape, &Device::Cpu)?)
+            }
             Dtype::F16 => raw(DType::F16),
             Dtype::BF16 => raw(DType::BF16),
             other => Err(self.problem(format!(
@@ -171,29 +190,8 @@ impl TensorFile {
     /// A name the file lacks, or a file that can no longer be read.
     pub fn nonfinite(&self, name: &str) -> Result<NonFinite> {
         let info = self.info(name)?;
-        // Where each number stands to infinity, without its sign: beyond are the NaN.
-        let count: fn(&[u8]) -> NonFinite = match info.dtype {
-            Dtype::F64 => |bytes| {
-                NonFinite::of(bytes, |bytes| {
-                    (u64::from_le_bytes(bytes) << 1).cmp(&(f64::INFINITY.to_bits() << 1))
-                })
-            },
-            Dtype::F32 => |bytes| {
-                NonFinite::of(bytes, |bytes| {
-                    (u32::from_le_bytes(bytes) << 1).cmp(&(f32::INFINITY.to_bits() << 1))
-                })
-            },
-            Dtype::F16 => |bytes| {
-                NonFinite::of(bytes, |bytes| {
-                    (u16::from_le_bytes(bytes) << 1).cmp(&(half::f16::INFINITY.to_bits() << 1))
-                })
-            },
-            Dtype::BF16 => |bytes| {
-                NonFinite::of(bytes, |bytes| {
-                    (u16::from_le_bytes(bytes) << 1).cmp(&(half::bf16::INFINITY.to_bits() << 1))
-                })
-            },
-            _ => return Ok(NonFinite::default()),
+        let Some(count) = NonFinite::counter(info.dtype) else {
+            return Ok(NonFinite::default());
         };
         let (start, end) = info.data_offsets;
         let mut piece = vec![0; PIECE.min(end - start)];
@@ -268,6 +266,34 @@ pub struct NonFinite {
 }
 
 impl NonFinite {
+    /// What counts them among numbers of this type; `None` where all of a type are numbers.
+    fn counter(dtype: Dtype) -> Option<fn(&[u8]) -> Self> {
+        // Where each number stands to infinity, without its sign: beyond are the NaN.
+        Some(match dtype {
+            Dtype::F64 => |bytes| {
+                Self::of(bytes, |bytes| {
+                    (u64::from_le_bytes(bytes) << 1).cmp(&(f64::INFINITY.to_bits() << 1))
+                })
+            },
+            Dtype::F32 => |bytes| {
+                Self::of(bytes, |bytes| {
+                    (u32::from_le_bytes(bytes) << 1).cmp(&(f32::INFINITY.to_bits() << 1))
+                })
+            },
+            Dtype::F16 => |bytes| {
+                Self::of(bytes, |bytes| {
+                    (u16::from_le_bytes(bytes) << 1).cmp(&(half::f16::INFINITY.to_bits() << 1))
+                })
+            },
+            Dtype::BF16 => |bytes| {
+                Self::of(bytes, |bytes| {
+                    (u16::from_le_bytes(bytes) << 1).cmp(&(half::bf16::INFINITY.to_bits() << 1))
+                })
+            },
+            _ => return None,
+        })
+    }
+
     /// Goes by the numbers' bits, many at a time: a file of weights is read to its end for this.
     fn of<const SIZE: usize>(bytes: &[u8], kind: impl Fn([u8; SIZE]) -> Ordering) -> Self {
         /// Numbers that are looked at together.
@@ -351,6 +377,11 @@ mod tests {
                 _ => 2,
             };
             assert_eq!(found, NonFinite { nan: 2, infinite }, "{dtype:?}");
+            let (_, read) = TensorFile::open(&path)
+                .unwrap()
+                .counted_tensor("x")
+                .unwrap();
+            assert_eq!(read, found, "{dtype:?}");
         }
     }
 }

@@ -1,11 +1,10 @@
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
-use rayon::prelude::*;
 
-use super::backend::Backend;
+use super::backend::{Backend, Flaws};
 use super::file::{NonFinite, TensorFile};
 use super::folder::{self, Files};
 use super::keys::{Found, Mismatch, Sources, resolve};
@@ -49,6 +48,7 @@ pub struct Weights {
     /// How the name of their network was understood, where it is not the catalogue's own.
     note: Option<String>,
     background: Option<Background>,
+    flaws: Arc<Flaws>,
 }
 
 impl Weights {
@@ -180,6 +180,7 @@ impl Weights {
             warnings: Vec::new(),
             note: None,
             background: None,
+            flaws: Arc::default(),
             found: Found::new(&shapes, &copies.plain),
             copies,
             is_averaged: false,
@@ -418,6 +419,7 @@ impl Weights {
             sources,
             wrapping: self.wrapping().clone(),
             background: self.background.clone(),
+            flaws: Arc::clone(&self.flaws),
         };
         Ok(VarBuilder::from_backend(
             Box::new(backend),
@@ -426,36 +428,25 @@ impl Weights {
         ))
     }
 
-    /// Tensors that `layers` read and that hold NaN or infinities, and how many.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Weights::var_builder`].
-    pub fn nonfinite(&self, layers: &Layers) -> Result<Vec<(String, NonFinite)>> {
-        let sources: Vec<_> = self.sources(layers)?.into_values().collect();
-        let flaws = sources.into_par_iter().map(|source| {
-            let flaws = self.file.nonfinite(&source.name)?;
-            Ok((source.name, flaws))
-        });
-        let mut found = flaws.collect::<Result<Vec<_>>>()?;
-        found.retain(|(_, flaws)| !flaws.is_none());
-        Ok(found)
+    /// The tensors that networks have read until now and that hold NaN or infinities, in the order
+    /// of the networks' names for them, and how many.
+    #[must_use]
+    pub fn nonfinite(&self) -> Vec<(String, NonFinite)> {
+        let flaws = self.flaws.lock().unwrap_or_else(PoisonError::into_inner);
+        flaws.values().cloned().collect()
     }
 
-    /// A sentence for each tensor that [`Weights::nonfinite`] finds: what is computed from it is
-    /// no number either.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Weights::nonfinite`].
-    pub fn nonfinite_warnings(&self, layers: &Layers) -> Result<Vec<String>> {
+    /// A sentence for each tensor of [`Weights::nonfinite`]: what is computed from it is no number
+    /// either.
+    #[must_use]
+    pub fn nonfinite_warnings(&self) -> Vec<String> {
         let file = self.file.shown_name();
         let warning = |(tensor, flaws): (String, NonFinite)| {
             let count = flaws.nan + flaws.infinite;
             let tensor = shown(&tensor);
             format!("`{file}`: {count} values of tensor `{tensor}` are NaN or infinite")
         };
-        Ok(self.nonfinite(layers)?.into_iter().map(warning).collect())
+        self.nonfinite().into_iter().map(warning).collect()
     }
 
     fn sources(&self, layers: &Layers) -> Result<Sources> {

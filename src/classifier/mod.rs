@@ -163,7 +163,7 @@ impl Classifier {
         };
         let labels = labels::of_classes(options.labels.as_ref(), weights, &network.name, classes)?;
         let model = options.runtime.load(&layers, weights, shape)?;
-        for warning in weights.nonfinite_warnings(&layers)? {
+        for warning in weights.nonfinite_warnings() {
             observe(Notice::Warning(warning));
         }
         let budget = Budget::within_reach(options.memory);

@@ -28,7 +28,7 @@ use crate::cli::{Cli, Command, DeviceArgs, DeviceName, Precision, WidthArgs};
 use crate::error::{Error, Result};
 use crate::image::silence_decoders;
 use crate::network::catalog::Named;
-use crate::network::{Architecture, Layers, Network, SqueezeWidth, catalog};
+use crate::network::{Architecture, Network, SqueezeWidth, catalog};
 use crate::report::{Format, Report};
 use crate::text;
 
@@ -177,12 +177,12 @@ fn network(name: Option<&str>, weights: Option<&Weights>, widths: WidthArgs) -> 
     }
 }
 
-/// Says which tensors hold values that are no numbers: the results will not be either.
-fn warn_of_nonfinite(weights: &Weights, layers: &Layers) -> Result<()> {
-    for warning in weights.nonfinite_warnings(layers)? {
+/// Says which tensors that a network has read hold what is no number: the results will not be
+/// numbers either.
+fn warn_of_nonfinite(weights: &Weights) {
+    for warning in weights.nonfinite_warnings() {
         complain("warning", &warning);
     }
-    Ok(())
 }
 
 /// Says what the library found that should be known.

@@ -88,8 +88,8 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
             weights.check_input(&layers, &trace)?;
             let input = image.map_or_else(|| test_pattern(shape), |(values, _)| values);
             let input = Tensor::from_vec(input, shape.dims(Layout::Nchw), &Device::Cpu)?;
-            super::warn_of_nonfinite(weights, &layers)?;
             let model = runtime.load(&layers, weights, shape)?;
+            super::warn_of_nonfinite(weights);
             Some(measure(&*model, runtime.name(), &input)?)
         }
         _ => None,
