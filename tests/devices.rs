@@ -6,10 +6,10 @@
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Module, VarBuilder, VarMap};
-use senet::checkpoint::{Reference, Weights};
+use senet::checkpoint::Weights;
 use senet::network::catalog;
 use senet::nn::SeNet;
-use senet::parity::{Tolerance, compare};
+use senet::parity::{Reference, Tolerance, compare};
 
 fn device() -> Device {
     if cfg!(feature = "cuda") {

@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 use assert_cmd::Command;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Module, VarBuilder};
-use senet::checkpoint::{Reference, Weights};
+use senet::checkpoint::Weights;
 use senet::cpu::{Engine, Options};
 use senet::model::Model;
 use senet::network::convention::PaddingRule;
 use senet::network::{Convention, Layout, Network, Operation, Shape, catalog};
 use senet::nn::{ConvNorm, SeNet, SqueezeExcitation};
-use senet::parity::{Compared, Tolerance, compare};
+use senet::parity::{Compared, Reference, Tolerance, compare};
 
 type Tensors = HashMap<String, Tensor>;
 

@@ -11,6 +11,7 @@ use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use super::header;
 use crate::error::{Error, Result};
 use crate::files::{self, Pipes};
+use crate::network::Layout;
 use crate::text::{shown, shown_path};
 
 /// A safetensors file whose header has been checked against its length.
@@ -125,6 +126,15 @@ impl TensorFile {
             })
     }
 
+    /// The order of dimensions that the metadata of a dump of activations says.
+    pub(crate) fn layout(&self) -> Option<Layout> {
+        match self.metadata("layout")? {
+            "nchw" => Some(Layout::Nchw),
+            "nhwc" => Some(Layout::Nhwc),
+            _ => None,
+        }
+    }
+
     /// Names of all tensors, sorted, with their types and shapes.
     #[must_use]
     pub fn tensors(&self) -> BTreeMap<String, &TensorInfo> {
@@ -213,7 +223,7 @@ impl TensorFile {
     }
 
     /// An error about this file.
-    pub(super) fn problem(&self, problem: String) -> Error {
+    pub(crate) fn problem(&self, problem: String) -> Error {
         Error::Checkpoint {
             file: self.name.clone(),
             problem,

@@ -10,7 +10,6 @@ use super::folder::{self, Files};
 use super::keys::{Found, Mismatch, Sources, resolve};
 use super::labels;
 use super::recognition::{Recognition, foreign, recognise, with_classes_of};
-use super::reference::is_dump;
 use super::source::{Download, Repository, Source};
 use super::timm_config::{Background, TimmConfig};
 use super::wrapping::{Copies, Shapes, Wrapping};
@@ -467,6 +466,13 @@ impl Weights {
             ))
         })
     }
+}
+
+/// Whether a file of tensors is a dump of activations: it says its layout, and has what went in or
+/// came out.
+fn is_dump(file: &TensorFile) -> bool {
+    let has = |name: &str| file.tensors().contains_key(name);
+    file.layout().is_some() && (has("input") || has("output"))
 }
 
 /// The tensors of a file with their shapes.

@@ -1,10 +1,9 @@
 use super::Outcome;
-use crate::checkpoint::Reference;
 use crate::cli::{EngineName, ParityArgs};
 use crate::error::Error;
 use crate::model::memory::{self, Together};
 use crate::network::trace::trace;
-use crate::parity::{Compared, Tolerance, compare};
+use crate::parity::{Compared, Reference, Tolerance, compare};
 use crate::report::Parity;
 use crate::text::shown_path;
 

@@ -10,9 +10,10 @@ use std::process::Output;
 
 use candle_core::{DType, Device, Tensor};
 use senet::Result;
-use senet::checkpoint::{Reference, Weights};
+use senet::checkpoint::Weights;
 use senet::model::Runtime;
 use senet::network::{Network, catalog};
+use senet::parity::Reference;
 use serde_json::{Map, Value, json};
 
 use super::CAT;

@@ -1,14 +1,17 @@
 //! Does a network compute what another framework computed? Where do they first differ?
 
+mod reference;
+
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
 
-use crate::checkpoint::Reference;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::text::shown;
+
+pub use reference::Reference;
 
 /// How far apart two values may be: |a - b| <= `absolute` + `relative` * max |b|.
 #[derive(Debug, Clone, Copy, PartialEq)]

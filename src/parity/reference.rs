@@ -2,7 +2,7 @@ use std::path::Path;
 
 use candle_core::{DType, Tensor};
 
-use super::file::TensorFile;
+use crate::checkpoint::TensorFile;
 use crate::error::Result;
 use crate::network::{Layers, Layout, Shape};
 use crate::text::shown;
@@ -23,7 +23,7 @@ impl Reference {
     /// A file that cannot be read, is not safetensors, or does not say its layout.
     pub fn open(path: &Path) -> Result<Self> {
         let file = TensorFile::open(path)?;
-        let layout = match (layout(&file), file.metadata("layout")) {
+        let layout = match (file.layout(), file.metadata("layout")) {
             (Some(layout), _) => layout,
             (None, None) if has_weights(&file) => {
                 return Err(file.problem(
@@ -135,21 +135,6 @@ impl Reference {
             _ => Ok(tensor),
         }
     }
-}
-
-/// The order of dimensions that a dump says it has.
-fn layout(file: &TensorFile) -> Option<Layout> {
-    match file.metadata("layout")? {
-        "nchw" => Some(Layout::Nchw),
-        "nhwc" => Some(Layout::Nhwc),
-        _ => None,
-    }
-}
-
-/// Whether a file of tensors is a dump: it says its layout, and has what went in or came out.
-pub(super) fn is_dump(file: &TensorFile) -> bool {
-    let has = |name: &str| file.tensors().contains_key(name);
-    layout(file).is_some() && (has("input") || has("output"))
 }
 
 /// Whether a file of tensors has some that are called as weights are, and no input.
