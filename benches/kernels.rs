@@ -18,21 +18,22 @@ use std::time::Duration;
 use candle_core::{DType, Device, Tensor};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use senet::checkpoint::drawn_weights;
-use senet::cpu::{Engine, Isa, Options, StepSummary, peak};
+use senet::cpu::{Algorithm, Engine, Isa, Options, peak};
+use senet::model::{Model, TimedStep};
 use senet::network::{Layout, catalog};
 
 /// Runs of the network for each kernel.
 const SAMPLES: usize = 10;
 
 /// Steps of one name are the same work.
-fn name(step: &StepSummary) -> String {
+fn name(step: &TimedStep) -> String {
     let [_, channels, height, width] = step.output[..] else {
         return String::new();
     };
     let mmacs = step.macs as f64 / 1e6;
     format!(
         "{} to {channels}x{height}x{width}, {mmacs:.1} MMAC",
-        step.algorithm
+        step.algorithm.map_or("candle", Algorithm::name)
     )
 }
 
@@ -49,12 +50,12 @@ fn kernels(criterion: &mut Criterion) {
         let dims = network.input.shape(1).dims(Layout::Nchw);
         let xs = Tensor::ones(dims, DType::F32, &Device::Cpu).unwrap();
         let mut steps = engine.run_timed(&xs).unwrap();
-        let run: Duration = steps.iter().map(|(_, time)| *time).sum();
+        let run: Duration = steps.iter().map(|step| step.time).sum();
         // Matrices by vectors, which are as fast as memory, are left out.
-        steps.retain(|(step, _)| step.macs > 0 && step.output[2..] != [1, 1]);
+        steps.retain(|step| step.macs > 0 && step.output[2..] != [1, 1]);
         let mut names: Vec<String> = Vec::new();
-        let mut group = criterion.benchmark_group(network.name.clone());
-        for (step, _) in &steps {
+        let mut group = criterion.benchmark_group(network.name.as_ref());
+        for step in &steps {
             let name = name(step);
             if names.contains(&name) {
                 continue;
@@ -72,8 +73,8 @@ fn kernels(criterion: &mut Criterion) {
                         let mut total = Duration::ZERO;
                         for _ in 0..iterations {
                             let steps = engine.run_timed(&xs).unwrap();
-                            let alike = steps.iter().filter(|(step, _)| self::name(step) == name);
-                            let alike: Vec<Duration> = alike.map(|(_, time)| *time).collect();
+                            let alike = steps.iter().filter(|step| self::name(step) == name);
+                            let alike: Vec<Duration> = alike.map(|step| step.time).collect();
                             let mean = alike.iter().sum::<Duration>()
                                 / u32::try_from(alike.len()).unwrap();
                             times.borrow_mut().push(mean);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::Module;
 
-use crate::cpu::Engine;
+use crate::cpu::Algorithm;
 use crate::error::Result;
 use crate::network::trace::trace;
 use crate::network::{Layer, Layers, Shape};
@@ -16,7 +16,8 @@ use crate::nn::SeNet;
 
 pub use runtime::Runtime;
 
-/// A loaded network: [`SeNet`], a layer at a time by candle, or [`Engine`], fused, on the CPU.
+/// A loaded network: [`SeNet`], a layer at a time by candle, or
+/// [`Engine`](crate::cpu::Engine), fused, on the CPU.
 ///
 /// # Shapes
 ///
@@ -32,6 +33,17 @@ pub trait Model {
     ///
     /// An input that the network cannot take.
     fn run(&self, xs: &Tensor) -> Result<Tensor>;
+
+    /// [`Model::run`] on images that lie anywhere, each of these dimensions, `[channels, H, W]`.
+    ///
+    /// # Errors
+    ///
+    /// An image of another size, or that the network cannot take.
+    fn run_images(&self, images: &[&[f32]], dims: [usize; 3]) -> Result<Tensor> {
+        let [channels, height, width] = dims;
+        let dims = (images.len(), channels, height, width);
+        self.run(&Tensor::from_vec(images.concat(), dims, &Device::Cpu)?)
+    }
 
     /// [`Model::run`] that hands `observe` the values it keeps as they are computed, each with the
     /// layer whose output it is: every layer's by candle, those at the ends of its steps by the
@@ -60,8 +72,10 @@ pub struct TimedStep {
     /// The layers that it computed, the one whose value it made last; none of what only the
     /// engine has.
     pub layers: Vec<String>,
-    /// How: the engine's algorithm, or `candle`.
-    pub algorithm: &'static str,
+    /// What computed it; nothing where that was candle.
+    pub algorithm: Option<Algorithm>,
+    /// Shape of its value, `[N, C, H, W]`, or `[N, C]` of a vector an image.
+    pub output: Vec<usize>,
     /// Multiplications that it did.
     pub macs: u64,
     /// From the end of the step before.
@@ -100,12 +114,13 @@ impl Model for SeNet {
         self.device().synchronize()?;
         let mut steps = Vec::with_capacity(trace.layers.len());
         let mut started = Instant::now();
-        self.forward_with(&xs, &mut |layer, _| {
+        self.forward_with(&xs, &mut |layer, value| {
             self.device().synchronize()?;
             let time = started.elapsed();
             steps.push(TimedStep {
                 layers: vec![layer.name.clone()],
-                algorithm: "candle",
+                algorithm: None,
+                output: value.dims().to_vec(),
                 macs: costs.next().map_or(0, |cost| cost.macs),
                 time,
             });
@@ -113,34 +128,5 @@ impl Model for SeNet {
             Ok(())
         })?;
         Ok(steps)
-    }
-}
-
-impl Model for Engine {
-    fn layers(&self) -> &Layers {
-        Engine::layers(self)
-    }
-
-    fn run(&self, xs: &Tensor) -> Result<Tensor> {
-        Engine::run(self, xs)
-    }
-
-    fn run_observed(
-        &self,
-        xs: &Tensor,
-        observe: &mut dyn FnMut(&Layer, &Tensor) -> Result<()>,
-    ) -> Result<Tensor> {
-        Engine::run_observed(self, xs, observe)
-    }
-
-    fn run_timed(&self, xs: &Tensor) -> Result<Vec<TimedStep>> {
-        let steps = Engine::run_timed(self, xs)?.into_iter();
-        let steps = steps.map(|(step, time)| TimedStep {
-            layers: step.layers,
-            algorithm: step.algorithm,
-            macs: step.macs,
-            time,
-        });
-        Ok(steps.collect())
     }
 }

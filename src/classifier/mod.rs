@@ -14,8 +14,6 @@ mod times;
 
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
-
 use self::loader::{Loaded, Loader};
 use self::times::Stopwatch;
 use crate::checkpoint::Weights;
@@ -262,14 +260,12 @@ impl Classifier {
     fn run(&self, images: Vec<Result<Loaded>>) -> Result<Vec<Result<Classes>>> {
         let values = images.iter().flatten().map(|image| image.values.as_slice());
         let values: Vec<&[f32]> = values.collect();
-        let outputs = match values.len() {
-            0 => Vec::new(),
-            count => {
-                let [height, width] = self.loader.preprocessing.size;
-                let shape = (count, 3, height, width);
-                let input = Tensor::from_vec(values.concat(), shape, &Device::Cpu)?;
-                self.model.run(&input)?.to_vec2::<f32>()?
-            }
+        let outputs = if values.is_empty() {
+            Vec::new()
+        } else {
+            let [height, width] = self.loader.preprocessing.size;
+            let outputs = self.model.run_images(&values, [3, height, width])?;
+            outputs.to_vec2::<f32>()?
         };
         let mut outputs = outputs.iter();
         let classes = images.into_iter().map(|image| {

@@ -7,7 +7,7 @@ use super::pattern::test_pattern;
 use super::subject::Subject;
 use crate::checkpoint::drawn_weights;
 use crate::cli::{BenchArgs, EngineName, WidthArgs};
-use crate::cpu::{self, Options, WinogradTile};
+use crate::cpu::{self, Algorithm, Options, WinogradTile};
 use crate::error::Result;
 use crate::model::memory::{self, Together};
 use crate::model::{Model, Runtime, TimedStep};
@@ -40,7 +40,13 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
     };
     let layers = network.layers();
     let trace = trace(&layers, shape)?;
-    memory::check(&layers, &trace, &runtime, Together::Portions, memory::MOST)?;
+    memory::check(
+        &layers,
+        &trace,
+        &runtime,
+        Together::MicroBatch,
+        memory::MOST,
+    )?;
     let model = if let Some(weights) = &weights {
         weights.check_input(&layers, &trace)?;
         runtime.load(&layers, weights, shape)?
@@ -124,11 +130,12 @@ fn kinds(model: &dyn Model, input: &Tensor, runs: usize) -> Result<Vec<Kind>> {
     for run in 0..runs {
         for step in model.run_timed(input)? {
             let kind = kind(&step, model.layers());
-            let same = |other: &Kind| other.kind == kind && other.algorithm == step.algorithm;
+            let algorithm = step.algorithm.map_or("candle", Algorithm::name);
+            let same = |other: &Kind| other.kind == kind && other.algorithm == algorithm;
             let index = kinds.iter().position(same).unwrap_or_else(|| {
                 kinds.push(Kind {
                     kind: kind.clone(),
-                    algorithm: step.algorithm,
+                    algorithm,
                     steps: 0,
                     macs: 0,
                     ms: 0.,

@@ -52,7 +52,7 @@ pub(super) fn report(layers: &Layers, trace: &Trace, runtime: &Runtime) -> Resul
         input_shape: trace.input.dims(Layout::Nchw),
         exact: options.winograd < WinogradTile::F4x4,
         macs: plan.steps.iter().map(|step| step.macs).sum(),
-        direct_macs: trace.macs / images * plan.portion as u64,
+        direct_macs: trace.macs / images * plan.micro_batch as u64,
         plan,
         candle_layers,
     })

@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     let trace = trace(&layers, shape)?;
     let check_memory = |together| memory::check(&layers, &trace, &runtime, together, memory::MOST);
     if arguments.plan {
-        check_memory(Together::Portions)?;
+        check_memory(Together::MicroBatch)?;
         let plan = super::plan::report(&layers, &trace, &runtime)?;
         super::print(&plan, arguments.format)?;
         return Ok(Outcome::Yes);

@@ -1,15 +1,16 @@
 //! Layers to nodes: what is computed in one go. Nothing here knows the input's size.
 //!
-//! A node is a convolution, a pool or a pass over a map, with everything that can be done to a
-//! number before it is stored: its batch norm, a constant, a gate, a residual, a rectifier.
+//! A node is a convolution, a pool or an elementwise step, with everything that can be done to an
+//! element before it is stored: its batch norm, a constant, a gate, a residual, a rectifier.
 //!
 //! A gate is known before the last convolution where that is linear up to the squeeze, since the
 //! mean of W h + b is W mean(h) + b: then it is a factor in that convolution's epilogue, and
 //! the first dense layer's matrix times W is one small matrix. Elsewhere the squeeze is summed up
-//! as its input is stored, and the gate multiplies in a pass of its own, in place, together with
-//! the residual and the rectifier.
+//! as its input is stored, and the gate multiplies in an elementwise step of its own, in place,
+//! together with the residual and the rectifier.
 
 use super::epilogue::Epilogue;
+use crate::network::geometry::{Border, Window};
 use crate::network::operation::Conv;
 use crate::network::squeeze_excitation::{self, SqueezeExcitation};
 use crate::network::{Layers, Operation, Value};
@@ -46,42 +47,79 @@ pub(super) struct Node {
     pub(super) epilogue: Epilogue<Id>,
 }
 
+impl Node {
+    /// The tensors whose elements it reads.
+    pub(super) fn reads(&self) -> Vec<Id> {
+        let mut reads = match &self.work {
+            Work::Concat { members } => members.clone(),
+            _ => vec![self.source],
+        };
+        reads.extend(self.epilogue.gate.into_iter().chain(self.epilogue.residual));
+        reads
+    }
+}
+
 /// What a node does.
 #[derive(Debug, Clone)]
 pub(super) enum Work {
     /// A convolution.
-    Conv { conv: Conv, weights: Weights },
+    Conv { conv: Conv, weights: WeightSource },
     /// A dense layer: a convolution with a kernel as large as its source.
-    Linear { weights: Weights },
-    /// A window's largest numbers or means.
-    Pool(Operation),
+    Linear { weights: WeightSource },
+    /// A window's largest elements or means.
+    Pool(PoolKind),
     /// Each channel's mean, from sums taken as `source` was stored.
     Mean,
-    /// Nothing but an epilogue.
-    Pass { norm: Option<usize>, factor: f64 },
+    /// An epilogue alone; each channel is first multiplied by a factor and shifted, where it is.
+    Elementwise { weights: Option<WeightSource> },
     /// Several tensors' channels, in order.
     Concat { members: Vec<Id> },
 }
 
-/// Where a matrix comes from.
-#[derive(Debug, Clone)]
-pub(super) enum Weights {
-    /// The layer's own, its outputs scaled and shifted by the batch norm of that layer, then
-    /// multiplied.
-    Layer {
-        layer: usize,
-        norm: Option<usize>,
+/// A pool's operation.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum PoolKind {
+    Max(Window),
+    Average { window: Window, border: Border },
+    AdaptiveAverage([usize; 2]),
+}
+
+/// Where packed weights come from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum WeightSource {
+    /// A layer's own.
+    Layer(LayerWeights),
+    /// The product of a dense layer's and a convolution's.
+    Composed { linear: usize, conv: LayerWeights },
+    /// A factor and a shift for each channel: a batch norm, or no change, then multiplied.
+    Channels {
+        norm: Option<BatchNorm>,
         factor: f64,
     },
-    /// The product of a dense layer's and a convolution's, both of these kinds.
-    Composed { linear: usize, conv: Box<Weights> },
+}
+
+/// A layer's weights, its outputs scaled and shifted by a batch norm, then multiplied.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct LayerWeights {
+    pub(super) layer: usize,
+    pub(super) norm: Option<BatchNorm>,
+    pub(super) factor: f64,
+}
+
+/// A batch norm, and which layer it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct BatchNorm {
+    pub(super) layer: usize,
+    pub(super) channels: usize,
+    pub(super) epsilon: f64,
+    pub(super) weight: bool,
 }
 
 /// What a chain of layers has been folded into so far.
 #[derive(Debug, Clone, Default)]
 struct Chain {
     layers: Vec<usize>,
-    norm: Option<usize>,
+    norm: Option<BatchNorm>,
     factor: Option<f64>,
     epilogue: Epilogue<Id>,
 }
@@ -176,12 +214,14 @@ impl Fusing<'_> {
                 let weights = chain.weights(index);
                 Work::Linear { weights }
             }
-            Operation::MaxPool(_)
-            | Operation::AveragePool { .. }
-            | Operation::AdaptiveAveragePool(_) => Work::Pool(layer.operation),
+            Operation::MaxPool(window) => Work::Pool(PoolKind::Max(window)),
+            Operation::AveragePool { window, border } => {
+                Work::Pool(PoolKind::Average { window, border })
+            }
+            Operation::AdaptiveAveragePool(size) => Work::Pool(PoolKind::AdaptiveAverage(size)),
             // Nobody sums up the input as it is stored.
             Operation::GlobalAveragePool if first == Value::INPUT => {
-                Work::Pool(Operation::AdaptiveAveragePool([1, 1]))
+                Work::Pool(PoolKind::AdaptiveAverage([1, 1]))
             }
             Operation::GlobalAveragePool => Work::Mean,
             Operation::Concat => Work::Concat {
@@ -204,7 +244,18 @@ impl Fusing<'_> {
             | Operation::Add => {
                 let second = layer.inputs.get(1).map(|&value| self.tensor(value));
                 match layer.operation {
-                    Operation::BatchNorm { .. } => chain.norm = Some(index),
+                    Operation::BatchNorm {
+                        channels,
+                        epsilon,
+                        weight,
+                    } => {
+                        chain.norm = Some(BatchNorm {
+                            layer: index,
+                            channels,
+                            epsilon,
+                            weight,
+                        });
+                    }
                     Operation::Activation(activation) => {
                         chain.epilogue.activation = Some(activation);
                     }
@@ -213,9 +264,11 @@ impl Fusing<'_> {
                     _ => chain.epilogue.residual = second,
                 }
                 self.follow(index, &mut chain);
-                Work::Pass {
-                    norm: chain.norm,
-                    factor: chain.factor.unwrap_or(1.),
+                let factor = chain.factor.unwrap_or(1.);
+                let norm = chain.norm;
+                let changes = norm.is_some() || (factor - 1.).abs() > 0.;
+                Work::Elementwise {
+                    weights: changes.then_some(WeightSource::Channels { norm, factor }),
                 }
             }
         };
@@ -255,13 +308,21 @@ impl Fusing<'_> {
                 break;
             }
             match layer.operation {
-                Operation::BatchNorm { .. }
-                    if chain.norm.is_none()
-                        && chain.factor.is_none()
-                        && gate.is_none()
-                        && residual.is_none() =>
+                Operation::BatchNorm {
+                    channels,
+                    epsilon,
+                    weight,
+                } if chain.norm.is_none()
+                    && chain.factor.is_none()
+                    && gate.is_none()
+                    && residual.is_none() =>
                 {
-                    chain.norm = Some(reader);
+                    chain.norm = Some(BatchNorm {
+                        layer: reader,
+                        channels,
+                        epsilon,
+                        weight,
+                    });
                 }
                 Operation::Multiply { factor } if residual.is_none() => {
                     chain.factor = Some(chain.factor.unwrap_or(1.) * factor);
@@ -312,9 +373,9 @@ impl Fusing<'_> {
                 excite.epilogue.activation = Some(activation);
             }
             let weights = match stage {
-                0 => Weights::Composed {
+                0 => WeightSource::Composed {
                     linear: dense.layer,
-                    conv: Box::new(chain.weights(index)),
+                    conv: chain.layer_weights(index),
                 },
                 _ => excite.weights(dense.layer),
             };
@@ -343,8 +404,12 @@ impl Fusing<'_> {
 }
 
 impl Chain {
-    fn weights(&self, layer: usize) -> Weights {
-        Weights::Layer {
+    fn weights(&self, layer: usize) -> WeightSource {
+        WeightSource::Layer(self.layer_weights(layer))
+    }
+
+    fn layer_weights(&self, layer: usize) -> LayerWeights {
+        LayerWeights {
             layer,
             norm: self.norm,
             factor: self.factor.unwrap_or(1.),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! layers ──> graph ──────> plan ───────────────> run
-//!            fuse.rs       plan/, place.rs       engine.rs, team.rs
+//!            fuse.rs       plan/                 engine.rs, team.rs
 //!            what folds    for one input shape:  phase by phase,
 //!            into what     algorithms, memory    job/ over kernels/
 //! ```
@@ -10,6 +10,8 @@
 //! candle's path, [`crate::nn`], stays the reference. Results depend on the image alone: not on
 //! the batch it came in, nor on the number of threads.
 
+mod algorithm;
+mod cache;
 mod cores;
 mod engine;
 mod epilogue;
@@ -17,11 +19,10 @@ mod fuse;
 mod isa;
 mod job;
 mod kernels;
-mod matrix;
+mod options;
 mod pack;
 mod pages;
 mod peak;
-mod place;
 mod plan;
 mod share;
 mod summary;
@@ -31,11 +32,13 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "cli")]
-pub(crate) use engine::MOST_THREADS;
-pub(crate) use engine::portion;
-pub use engine::{Engine, Options};
+pub use algorithm::Algorithm;
+pub use engine::Engine;
 pub use isa::{Features, Isa, Vectors};
 pub use kernels::WinogradTile;
+#[cfg(feature = "cli")]
+pub(crate) use options::MOST_THREADS;
+pub(crate) use options::micro_batch;
+pub use options::{MICRO_BATCH, Options};
 pub use peak::peak;
 pub use summary::{PlanSummary, StepSummary, memory, plan};

@@ -5,27 +5,28 @@
 #[cfg(not(test))]
 use memmap2::MmapMut as Map;
 
-// Whole pages hide what lies beyond the last number: the unit tests see it.
+// Whole pages hide what lies beyond the last byte: the unit tests see it.
 #[cfg(test)]
 use super::tests::exact::Exact as Map;
 use crate::error::{Error, Result};
 
-/// So many numbers, all zero at first.
+/// So many bytes, all zero at first.
 #[derive(Debug)]
 pub(super) struct Pages {
-    /// None of none.
+    /// The pages; none where there are no bytes.
     map: Option<Map>,
 }
 
 impl Pages {
+    /// Asks the system for so many bytes.
+    ///
     /// # Errors
     ///
     /// More than the system gives.
-    pub(super) fn zeroed(numbers: usize) -> Result<Self> {
-        if numbers == 0 {
+    pub(super) fn zeroed(bytes: usize) -> Result<Self> {
+        if bytes == 0 {
             return Ok(Self { map: None });
         }
-        let bytes = numbers.saturating_mul(size_of::<f32>());
         let map = Map::map_anon(bytes)
             .map_err(|error| Error::Device(format!("no {bytes} bytes of memory: {error}")))?;
         // Advice: where it is not taken, it is slower.
@@ -35,18 +36,16 @@ impl Pages {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.numbers().len()
+        self.bytes().len()
     }
 
-    pub(super) fn numbers(&self) -> &[f32] {
-        self.map
-            .as_ref()
-            .map_or(&[], |map| bytemuck::cast_slice(map))
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.map.as_ref().map_or(&[], |map| map)
     }
 
-    pub(super) fn numbers_mut(&mut self) -> &mut [f32] {
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
         match &mut self.map {
-            Some(map) => bytemuck::cast_slice_mut(map),
+            Some(map) => map,
             None => &mut [],
         }
     }

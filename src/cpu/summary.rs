@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::engine::{Options, portion};
+use super::algorithm::Algorithm;
 use super::fuse::Graph;
 use super::isa::Isa;
-use super::plan::{Plan, Setting, Step};
+use super::options::{Options, Target, micro_batch};
+use super::plan::{Plan, Step};
 use crate::error::Result;
 use crate::network::{Layers, Shape};
 
@@ -17,7 +18,8 @@ pub struct PlanSummary {
     /// Threads that share the work.
     pub threads: usize,
     /// Images that go through at once; all that follows is of so many.
-    pub portion: usize,
+    #[serde(rename = "portion")]
+    pub micro_batch: usize,
     /// In order.
     pub steps: Vec<StepSummary>,
     /// Bytes of all values together; weights are not counted.
@@ -30,8 +32,8 @@ pub struct StepSummary {
     /// Names of the layers that it computes, the one whose value it makes last; none where that
     /// value is the engine's own.
     pub layers: Vec<String>,
-    /// How.
-    pub algorithm: &'static str,
+    /// What computes it.
+    pub algorithm: Algorithm,
     /// Shape of its value, `[N, C, H, W]`.
     pub output: Vec<usize>,
     /// The buffer that it writes; some share memory with others.
@@ -42,26 +44,27 @@ pub struct StepSummary {
     pub macs: u64,
 }
 
-/// What a run of `layers` on inputs of this shape does; of more than 8 images, what it does with
-/// the first 8, for so many go through at once. No weights are needed.
+/// What a run of `layers` on inputs of this shape does; of more than
+/// [`MICRO_BATCH`](super::MICRO_BATCH) images, what it does with the first so many. No weights are needed.
 ///
 /// # Errors
 ///
 /// An input that the network cannot take, or instructions that this processor lacks.
 ///
 /// ```
-/// use senet::cpu::{self, Options};
+/// use senet::cpu::{self, Algorithm, Options, WinogradTile};
 /// use senet::network::catalog;
 ///
 /// let network = catalog::find("seresnet50")?;
 /// let plan = cpu::plan(&network.layers(), network.input.shape(1), Options::default())?;
-/// assert!(plan.steps.iter().any(|step| step.algorithm == "winograd 4x4"));
+/// let winograd = Algorithm::Winograd(WinogradTile::F4x4);
+/// assert!(plan.steps.iter().any(|step| step.algorithm == winograd));
 /// # Ok::<(), senet::Error>(())
 /// ```
 pub fn plan(layers: &Layers, input: Shape, options: Options) -> Result<PlanSummary> {
-    let setting = options.setting()?;
-    let plan = Plan::new(&Graph::of(layers), layers, portion(input), setting)?;
-    Ok(PlanSummary::of(&plan, layers, setting))
+    let target = options.target()?;
+    let plan = Plan::new(&Graph::of(layers), layers, micro_batch(input), target)?;
+    Ok(PlanSummary::of(&plan, layers, target))
 }
 
 /// Bytes of memory that the values of `layers` take for inputs of this shape, all of which go
@@ -71,33 +74,30 @@ pub fn plan(layers: &Layers, input: Shape, options: Options) -> Result<PlanSumma
 ///
 /// Those of [`plan`].
 pub fn memory(layers: &Layers, input: Shape, options: Options) -> Result<usize> {
-    let numbers = Plan::memory_for(&Graph::of(layers), layers, input, options.setting()?)?;
-    Ok(numbers.saturating_mul(size_of::<f32>()))
+    Plan::arena_bytes_for(&Graph::of(layers), layers, input, options.target()?)
 }
 
 impl PlanSummary {
-    pub(super) fn of(plan: &Plan, layers: &Layers, setting: Setting) -> Self {
+    pub(super) fn of(plan: &Plan, layers: &Layers, target: Target) -> Self {
         let steps = plan.steps.iter();
         Self {
-            isa: setting.isa,
-            threads: setting.threads,
-            portion: plan.output.view.images,
+            isa: target.isa,
+            threads: target.threads,
+            micro_batch: plan.output.view.images,
             steps: steps.map(|step| StepSummary::of(step, layers)).collect(),
-            memory: plan.memory * size_of::<f32>(),
+            memory: plan.arena_bytes(),
         }
     }
 }
 
 impl StepSummary {
     pub(super) fn of(step: &Step, layers: &Layers) -> Self {
-        let names = step.layers.iter();
-        let names = names.filter_map(|&layer| layers.as_slice().get(layer));
         Self {
-            layers: names.map(|layer| layer.name.clone()).collect(),
+            layers: step.names(layers),
             algorithm: step.algorithm,
-            output: step.made.shape().to_vec(),
+            output: step.output.shape().to_vec(),
             buffer: step.buffer,
-            bytes: step.bytes,
+            bytes: step.output.bytes(),
             macs: step.macs,
         }
     }

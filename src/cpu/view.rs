@@ -5,6 +5,25 @@ use std::ops::Range;
 use super::kernels::{BLOCK, BlockView, MAX_MR, PixelOffsets};
 use super::share::{share, shares};
 
+/// What the elements of a tensor or packed weight are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ElementType {
+    F32,
+}
+
+/// What all values are.
+pub(super) const VALUES: ElementType = ElementType::F32;
+
+impl ElementType {
+    /// Bytes of so many elements.
+    pub(super) fn bytes(self, elements: usize) -> usize {
+        let size = match self {
+            Self::F32 => size_of::<f32>(),
+        };
+        elements.saturating_mul(size)
+    }
+}
+
 /// Where a tensor lies in memory. The offset and all strides count elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct View {
@@ -51,15 +70,6 @@ impl View {
         }
     }
 
-    /// The stride between pixels where it is the same throughout an image.
-    pub(super) fn even_stride(&self) -> Option<usize> {
-        match (self.height, self.width) {
-            (_, 1) => Some(self.row_stride),
-            (1, _) => Some(self.pixel_stride),
-            _ => (self.row_stride == self.width * self.pixel_stride).then_some(self.pixel_stride),
-        }
-    }
-
     /// Where pixels lie that are numbered row by row.
     pub(super) fn offsets(&self, pixels: Range<usize>) -> PixelOffsets {
         PixelOffsets::new(pixels.map(|pixel| {
@@ -68,56 +78,72 @@ impl View {
     }
 }
 
-/// How the pixels of an output are cut: into micro-tiles, whose pixels are an even stride apart in the
-/// source, and those into M-tiles, for each of which channel sums are taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How the pixels of an output are cut: into micro-tiles, whose pixels are an even stride apart in
+/// the source, and those into M-tiles, for each of which channel sums are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct MTiling {
-    micro_tiles: Vec<Range<usize>>,
-    m_tiles: Vec<Range<usize>>,
+    /// Rows that no micro-tile goes beyond, and the pixels of each.
+    rows: usize,
+    row_pixels: usize,
+    mr: usize,
+    m_tiles: usize,
 }
 
 /// Pixels of an M-tile, about: enough that what is done once for each is little beside them.
 const PIXELS_OF_M_TILE: usize = 4 * MAX_MR;
 
 impl MTiling {
-    /// Micro-tiles of at most `mr` pixels of a map that is `height` by `width`, or of all its pixels
-    /// in one row. Near-equal shares of a row leave none nearly empty.
+    /// Micro-tiles of at most `mr` pixels of a map that is `height` by `width`, or of all its
+    /// pixels in one row where they are an even stride apart. Near-equal shares of a row leave none
+    /// nearly empty.
     pub(super) fn new(height: usize, width: usize, even: bool, mr: usize) -> Self {
-        if even {
-            let micro_tiles: Vec<_> = shares(height * width, mr).collect();
-            let m_tiles = shares(micro_tiles.len(), PIXELS_OF_M_TILE / mr).collect();
-            return Self {
-                micro_tiles,
-                m_tiles,
-            };
-        }
-        let of_row = width.div_ceil(mr);
-        let micro_tiles = (0..height).flat_map(|row| {
-            let first = row * width;
-            shares(width, mr).map(move |share| first + share.start..first + share.end)
-        });
-        let m_tiles = shares(height, (PIXELS_OF_M_TILE / width.max(1)).max(1));
+        let (rows, row_pixels) = if even {
+            (1, height * width)
+        } else {
+            (height, width)
+        };
+        let m_tiles = if even {
+            row_pixels.div_ceil(mr).div_ceil(PIXELS_OF_M_TILE / mr)
+        } else {
+            rows.div_ceil((PIXELS_OF_M_TILE / width.max(1)).max(1))
+        };
         Self {
-            micro_tiles: micro_tiles.collect(),
-            m_tiles: m_tiles
-                .map(|m_tile| m_tile.start * of_row..m_tile.end * of_row)
-                .collect(),
+            rows,
+            row_pixels,
+            mr,
+            m_tiles,
         }
     }
 
     /// How many M-tiles an image has.
     pub(super) fn m_tiles(&self) -> usize {
-        self.m_tiles.len()
+        self.m_tiles
     }
 
-    /// Which micro-tiles an M-tile has.
+    /// Which micro-tiles an M-tile has: near-equal shares of whole rows, or of the one there is.
     pub(super) fn micro_tiles_of(&self, m_tile: usize) -> Range<usize> {
-        self.m_tiles[m_tile].clone()
+        let of_row = self.row_pixels.div_ceil(self.mr);
+        match self.rows {
+            1 => share(of_row, self.m_tiles, m_tile),
+            rows => {
+                let rows = share(rows, self.m_tiles, m_tile);
+                rows.start * of_row..rows.end * of_row
+            }
+        }
     }
 
     /// The pixels of each micro-tile.
     pub(super) fn pixels(&self) -> impl Iterator<Item = Range<usize>> {
-        self.micro_tiles.iter().cloned()
+        let Self {
+            rows,
+            row_pixels,
+            mr,
+            ..
+        } = *self;
+        (0..rows).flat_map(move |row| {
+            let first = row * row_pixels;
+            shares(row_pixels, mr).map(move |share| first + share.start..first + share.end)
+        })
     }
 }
 

@@ -18,8 +18,8 @@ const MOST_ELEMENTS: usize = 1 << 30;
 /// How many images go through the network together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Together {
-    /// As many as the engine takes at a time.
-    Portions,
+    /// As many as the engine takes at a time; all of them on another.
+    MicroBatch,
     /// The whole batch, so that every value of it can be seen.
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "for commands"))]
     Batch,
@@ -80,12 +80,12 @@ pub(crate) fn images_that_fit(
     images: usize,
     most: u64,
 ) -> Result<usize> {
-    check(layers, one, runtime, Together::Portions, most)?;
+    check(layers, one, runtime, Together::MicroBatch, most)?;
     let fits = |batch: usize| {
         let shape = Shape { batch, ..one.input };
         // What cannot even be counted does not fit.
         let checked = trace(layers, shape)
-            .and_then(|of_batch| check(layers, &of_batch, runtime, Together::Portions, most));
+            .and_then(|of_batch| check(layers, &of_batch, runtime, Together::MicroBatch, most));
         checked.is_ok()
     };
     let mut fitting = images;
@@ -111,11 +111,11 @@ fn needed(
     let numbers = match runtime {
         Runtime::Candle { .. } => nn::most_numbers(layers, of_input),
         Runtime::Cpu(options) => {
-            let portion = match together {
-                Together::Portions => cpu::portion(input),
+            let together = match together {
+                Together::MicroBatch => cpu::micro_batch(input),
                 Together::Batch => input,
             };
-            let values = cpu::memory(layers, portion, *options)?;
+            let values = cpu::memory(layers, together, *options)?;
             let input = input.elements().map(|count| count as u64);
             input.and_then(|input| input.checked_add(values as u64 / NUMBER))
         }
@@ -144,7 +144,7 @@ mod tests {
             dtype: DType::F32,
         };
         for runtime in [Runtime::default(), candle] {
-            let of_one = needed(&layers, &one, &runtime, Together::Portions);
+            let of_one = needed(&layers, &one, &runtime, Together::MicroBatch);
             let of_one = of_one.unwrap().unwrap();
             let fitting =
                 |images, most| images_that_fit(&layers, &one, &runtime, images, most).ok();
@@ -170,7 +170,7 @@ mod tests {
             &layers,
             &of_input,
             &Runtime::default(),
-            Together::Portions,
+            Together::MicroBatch,
             MOST,
         );
         let problem = refused.unwrap_err().to_string();

@@ -33,7 +33,7 @@ impl Report for PlanReport {
         rows.extend(self.plan.steps.iter().map(|step| {
             vec![
                 together(&step.layers),
-                step.algorithm.to_owned(),
+                step.algorithm.name().to_owned(),
                 format!("{:?}", step.output),
                 step.buffer.to_string(),
                 thousands(step.bytes as u64),
@@ -44,7 +44,7 @@ impl Report for PlanReport {
             isa,
             threads,
             memory,
-            portion,
+            micro_batch,
             ..
         } = &self.plan;
         writeln!(out, "{}", self.network)?;
@@ -58,10 +58,10 @@ impl Report for PlanReport {
             "engine  cpu, {isa}, {threads}{winograd}, input {:?}",
             self.input_shape
         )?;
-        if self.input_shape.first() != Some(portion) {
+        if self.input_shape.first() != Some(micro_batch) {
             writeln!(
                 out,
-                "images  {portion} at a time; this is the plan of so many"
+                "images  {micro_batch} at a time; this is the plan of so many"
             )?;
         }
         let steps = self.plan.steps.len();

@@ -16,7 +16,8 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::Module;
 use rayon::prelude::*;
-use senet::cpu::{Engine, Isa, Options};
+use senet::cpu::{Engine, Isa, MICRO_BATCH, Options};
+use senet::model::Model;
 use senet::network::{Shape, catalog};
 use senet::nn::SeNet;
 
@@ -66,6 +67,38 @@ fn an_engine_is_a_module_of_candle() {
     let expected = engine.run(&wrong).unwrap_err().to_string();
     let found = senet::Error::from(engine.forward(&wrong).unwrap_err());
     assert_eq!(found.to_string(), expected);
+}
+
+#[test]
+fn images_that_lie_apart_are_those_of_a_batch() {
+    let network = catalog::find("se_bottleneck").unwrap();
+    // More than go through at once.
+    let count = MICRO_BATCH + 2;
+    let xs = image(network, count, [5, 7]);
+    let engine = Engine::new(
+        network.layers(),
+        lively(network, DType::F32),
+        Options::default(),
+    )
+    .unwrap();
+    let candle = SeNet::new(network.layers(), lively(network, DType::F32)).unwrap();
+    let channels = network.input.channels;
+    let all: Vec<f32> = xs.flatten_all().unwrap().to_vec1().unwrap();
+    let apart: Vec<Vec<f32>> = all.chunks(channels * 5 * 7).map(<[f32]>::to_vec).collect();
+    let images: Vec<&[f32]> = apart.iter().map(Vec::as_slice).collect();
+    for model in [&engine as &dyn Model, &candle] {
+        let found = model.run_images(&images, [channels, 5, 7]).unwrap();
+        assert_eq!(found.dims()[0], count);
+        assert_eq!(bits(&found), bits(&model.run(&xs).unwrap()));
+        let short = [&images[0][1..], images[1]];
+        assert!(model.run_images(&short, [channels, 5, 7]).is_err());
+    }
+    // A tensor that does not lie in one piece.
+    let pairs = xs.reshape((count / 2, 2 * channels, 5, 7)).unwrap();
+    let even = pairs.narrow(1, 0, channels).unwrap();
+    let expected: Vec<&[f32]> = images.iter().step_by(2).copied().collect();
+    let expected = engine.run_images(&expected, [channels, 5, 7]).unwrap();
+    assert_eq!(bits(&engine.run(&even).unwrap()), bits(&expected));
 }
 
 #[test]

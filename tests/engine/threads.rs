@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use candle_core::DType;
 use senet::cpu::{Engine, Options};
+use senet::model::Model;
 use senet::network::{Network, catalog};
 
 use crate::lively::{bits, image, lively};

@@ -197,17 +197,17 @@ impl GemmJob {
     /// Where a panel begins among all weights.
     fn first_weight(&self, of: PanelOfImage) -> usize {
         let stride = self.weights_image_stride.unwrap_or_default();
-        self.panels.list[of.panel].weights + of.image * stride
+        self.panels.weights_of(&self.panels.list[of.panel]) + of.image * stride
     }
 
     /// The weights that an M-tile prefetches for the next one.
     fn prefetch<'a>(&self, m_tile: &MTile<'_>, weights: &'a [f32]) -> &'a [f32] {
         let Some(next) = m_tile.next else { return &[] };
         let first = self.first_weight(next);
-        if first == self.first_weight(m_tile.panel) || self.panels.numbers > MAX_PREFETCHED_K {
+        if first == self.first_weight(m_tile.panel) || self.panels.k > MAX_PREFETCHED_K {
             return &[];
         }
-        let count = self.panels.numbers * self.panels.list[next.panel].blocks * BLOCK;
+        let count = self.panels.k * self.panels.list[next.panel].blocks * BLOCK;
         &weights[first..first + count]
     }
 }

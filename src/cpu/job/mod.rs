@@ -17,8 +17,8 @@ use super::view::{ChunkGrid, View};
 pub(super) struct RunContext<'a> {
     pub(super) isa: Isa,
     pub(super) memory: Memory<'a>,
-    /// The network's input, `[N, C, H, W]`.
-    pub(super) input: &'a [f32],
+    /// The network's input: images of `[C, H, W]`.
+    pub(super) images: &'a [&'a [f32]],
     pub(super) packed: &'a [Packed<'a>],
 }
 
@@ -183,8 +183,8 @@ impl CopyInJob {
             let [image, block, row] = row_of(output, index);
             let start = output.at(image, block) + row * output.row_stride;
             let of_channel = |channel: usize| {
-                let from = ((image * channels + channel) * height + row) * width;
-                &context.input[from..from + width]
+                let from = (channel * height + row) * width;
+                &context.images[image][from..from + width]
             };
             if output.pixel_stride == 1 {
                 memory.write(start, of_channel(block));

@@ -58,6 +58,11 @@ pub(in crate::cpu) struct OutputTransform<'a> {
 }
 
 impl WinogradTile {
+    /// Elements of a transformed tile.
+    pub(in crate::cpu) fn elements(self) -> usize {
+        self.input_side() * self.input_side()
+    }
+
     /// `2x2` or `4x4`.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -1,78 +1,107 @@
-//! How pools and means over the image are computed.
+//! How pools are computed, and means over the image.
 
-use super::{Computed, Planning};
+use super::emit::{Computed, Emission};
+use crate::cpu::algorithm::Algorithm;
+use crate::cpu::fuse::{Node, PoolKind};
 use crate::cpu::job::{Job, MeanJob, PoolJob};
 use crate::cpu::kernels::Pooling;
-use crate::cpu::view::ChunkGrid;
-use crate::error::{Error, Result};
-use crate::network::Operation;
+use crate::cpu::view::{ChunkGrid, View};
+use crate::error::Result;
 use crate::network::geometry::adaptive;
 
-impl Planning<'_> {
-    /// A mean over the image: of the sums that who computed the map has taken, or of the map.
-    pub(super) fn mean(&self, index: usize, offsets: &[usize]) -> Result<Computed> {
-        let node = &self.graph.nodes[index];
-        let Some(parts) = self.summing(node.source) else {
-            let whole = Operation::AdaptiveAveragePool([1, 1]);
-            return Ok(("mean", vec![self.pool(&whole, index, offsets)?], 0));
-        };
-        let [source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
-        let parts = parts.iter().filter_map(|&part| self.sums[part]);
-        let job = Job::Mean(MeanJob {
-            parts: parts.collect(),
-            factor: 1. / (source.height * source.width) as f32,
-            output,
-        });
-        let grid = ChunkGrid::of_rows(output.images * output.blocks, self.setting.threads);
-        Ok(("mean of sums", vec![(job, grid)], 0))
-    }
+/// What the windows of a pool cover of its source.
+#[derive(Debug, Clone)]
+pub(super) struct PoolWindows {
+    pooling: Pooling,
+    /// From where to before where each window stands.
+    rows: Vec<[usize; 2]>,
+    columns: Vec<[usize; 2]>,
+    /// For each row of the output, for each of its columns, what a sum is multiplied by; none for a
+    /// largest element.
+    factors: Vec<Vec<f32>>,
+}
 
-    /// A node's output as a pool of its source.
-    pub(super) fn pool(
-        &self,
-        operation: &Operation,
-        index: usize,
-        offsets: &[usize],
-    ) -> Result<(Job, ChunkGrid)> {
-        let node = &self.graph.nodes[index];
-        let [source, output] = [node.source, node.output].map(|id| self.view(id, offsets));
-        let size = [source.height, source.width];
-        let means = |[down, across]: [Vec<usize>; 2]| -> Vec<Vec<f32>> {
-            let row = |down: &usize| {
-                let divisors = across.iter().map(|across| (down * across) as f32);
-                divisors.map(f32::recip).collect()
-            };
-            down.iter().map(row).collect()
-        };
-        let (pooling, [rows, columns], factors) = match *operation {
-            Operation::MaxPool(window) => (Pooling::Max, window.covered(size)?, Vec::new()),
-            Operation::AveragePool { window, border } => {
-                let factors = means(window.divisors(size, border)?);
+impl PoolWindows {
+    /// # Errors
+    ///
+    /// A window that does not fit a source of this height and width.
+    pub(super) fn new(kind: PoolKind, size: [usize; 2]) -> Result<Self> {
+        let (pooling, [rows, columns], factors) = match kind {
+            PoolKind::Max(window) => (Pooling::Max, window.covered(size)?, Vec::new()),
+            PoolKind::Average { window, border } => {
+                let factors = factors(&window.divisors(size, border)?);
                 (Pooling::Mean, window.covered(size)?, factors)
             }
-            Operation::AdaptiveAveragePool([height, width]) => {
+            PoolKind::AdaptiveAverage([height, width]) => {
                 let ranges = [adaptive(size[0], height)?, adaptive(size[1], width)?];
                 let lengths = ranges.each_ref().map(|ranges| {
                     let lengths = ranges.iter().map(|[first, end]| end - first);
-                    lengths.collect::<Vec<usize>>()
+                    lengths.collect()
                 });
-                (Pooling::Mean, ranges, means(lengths))
-            }
-            _ => {
-                let kind = operation.kind();
-                return Err(Error::Geometry(format!("a {kind} is no pool")));
+                (Pooling::Mean, ranges, factors(&lengths))
             }
         };
+        Ok(Self {
+            pooling,
+            rows,
+            columns,
+            factors,
+        })
+    }
+}
+
+fn factors([down, across]: &[Vec<usize>; 2]) -> Vec<Vec<f32>> {
+    let row = |down: &usize| {
+        let divisors = across.iter().map(|across| (down * across) as f32);
+        divisors.map(f32::recip).collect()
+    };
+    down.iter().map(row).collect()
+}
+
+impl Emission<'_> {
+    pub(super) fn pool(
+        &self,
+        algorithm: Algorithm,
+        node: &Node,
+        windows: &PoolWindows,
+        channel_sums: Option<View>,
+    ) -> Computed {
+        let PoolWindows {
+            pooling,
+            rows,
+            columns,
+            factors,
+        } = windows.clone();
+        let output = self.view(node.output);
         let job = Job::Pool(PoolJob {
             pooling,
             rows,
             columns,
             factors,
-            source,
+            source: self.view(node.source),
             output,
-            channel_sums: self.sums[index],
+            channel_sums,
         });
         let rows = output.images * output.blocks * output.height;
-        Ok((job, ChunkGrid::of_rows(rows, self.setting.threads)))
+        Computed::one(
+            algorithm,
+            job,
+            ChunkGrid::of_rows(rows, self.target.threads),
+        )
+    }
+
+    /// Means of a node's source from the channel sums that these nodes have taken.
+    pub(super) fn mean_of_sums(&self, node: &Node, parts: &[usize]) -> Computed {
+        let [source, output] = [node.source, node.output].map(|id| self.view(id));
+        let job = Job::Mean(MeanJob {
+            parts: parts
+                .iter()
+                .map(|part| self.allocation.sums[part])
+                .collect(),
+            factor: 1. / (source.height * source.width) as f32,
+            output,
+        });
+        let grid = ChunkGrid::of_rows(output.images * output.blocks, self.target.threads);
+        Computed::one(Algorithm::MeanOfSums, job, grid)
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Case, Options, Random, Wiring};
+use crate::cpu::{Algorithm, WinogradTile};
 use crate::network::geometry::{Padding, Rounding, Window};
 use crate::network::operation::Conv;
 use crate::network::{Activation, Operation, Value};
@@ -98,7 +99,7 @@ fn case(name: String, conv: Conv, size: [usize; 2], random: &mut Random) -> Case
 }
 
 /// How many cases each algorithm has computed.
-fn algorithms(cases: &[Case]) -> HashMap<&'static str, usize> {
+fn algorithms(cases: &[Case]) -> HashMap<Algorithm, usize> {
     let mut counts = HashMap::new();
     for case in cases {
         let plan = super::plan(case, Options::default());
@@ -134,22 +135,22 @@ fn check(count: usize, seed: u64, sides: [usize; 2], conv: fn(&mut Random) -> Co
 #[test]
 fn convolutions_of_any_geometry_are_those_of_the_formula() {
     let counts = algorithms(&check(250, 1, [7, 19], any));
-    assert!(counts["direct"] >= 150, "{counts:?}");
+    assert!(counts[&Algorithm::Direct] >= 150, "{counts:?}");
 }
 
 /// From maps of a few tiles to some that no tile divides, at both edges.
 #[test]
 fn convolutions_by_tiles_are_those_of_the_formula() {
     let counts = algorithms(&check(80, 2, [5, 23], tiled));
-    for algorithm in ["winograd 2x2", "winograd 4x4"] {
-        assert!(counts[algorithm] >= 20, "{counts:?}");
+    for tile in [WinogradTile::F2x2, WinogradTile::F4x4] {
+        assert!(counts[&Algorithm::Winograd(tile)] >= 20, "{counts:?}");
     }
 }
 
 #[test]
 fn convolutions_of_narrow_groups_are_those_of_the_formula() {
     let counts = algorithms(&check(120, 7, [3, 23], small_group));
-    assert!(counts["narrow groups"] >= 100, "{counts:?}");
+    assert!(counts[&Algorithm::SmallGroup] >= 100, "{counts:?}");
 }
 
 /// Where images may be computed as the pixels of one.
@@ -170,6 +171,6 @@ fn convolutions_to_a_single_pixel_are_those_of_the_formula() {
     }
     cases.iter().for_each(Case::check);
     let counts = algorithms(&cases);
-    assert!(counts["direct"] >= 80, "{counts:?}");
-    assert!(counts["narrow groups"] >= 30, "{counts:?}");
+    assert!(counts[&Algorithm::Direct] >= 80, "{counts:?}");
+    assert!(counts[&Algorithm::SmallGroup] >= 30, "{counts:?}");
 }

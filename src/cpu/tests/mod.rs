@@ -18,6 +18,7 @@ use candle_nn::{Module, VarBuilder};
 
 use self::plain::Numbers;
 use super::{Engine, Isa, Options, PlanSummary, WinogradTile};
+use crate::model::Model;
 use crate::network::{Input, Layer, Layers, Operation, Shape, Value};
 use crate::nn::SeNet;
 

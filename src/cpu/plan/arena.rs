@@ -1,35 +1,35 @@
-//! A place in memory for every buffer, once: buffers that are never in use together may share it.
+//! Where every buffer lies in one arena: buffers that are never in use together may share memory.
 
 /// A buffer, and the nodes during which it is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Buffer {
-    /// Numbers that it holds.
-    pub(super) numbers: usize,
+    /// Elements that it holds.
+    pub(super) elements: usize,
     /// The first and the last node that touch it.
     pub(super) used: [usize; 2],
 }
 
-/// Buffers begin at whole cache lines.
+/// Buffers begin at whole cache lines, which have so many elements.
 const ALIGNMENT: usize = 16;
 
-/// Offsets of all buffers, and the memory that they need together, in numbers.
+/// Offsets of all buffers, and the memory that they need together, in elements.
 ///
 /// The largest come first, each as low as it fits: within a few percent of what is in use at the
 /// worst moment, which no placing can beat.
-pub(super) fn place(buffers: &[Buffer]) -> (Vec<usize>, usize) {
+pub(super) fn lay_out(buffers: &[Buffer]) -> (Vec<usize>, usize) {
     let mut order: Vec<usize> = (0..buffers.len()).collect();
-    order.sort_by_key(|&index| std::cmp::Reverse(buffers[index].numbers));
+    order.sort_by_key(|&index| std::cmp::Reverse(buffers[index].elements));
     let mut offsets = vec![0; buffers.len()];
     let mut placed: Vec<usize> = Vec::with_capacity(buffers.len());
     let mut total = 0;
     for index in order {
         let buffer = &buffers[index];
-        let size = buffer.numbers.next_multiple_of(ALIGNMENT);
+        let size = buffer.elements.next_multiple_of(ALIGNMENT);
         let mut taken: Vec<[usize; 2]> = placed
             .iter()
             .filter(|&&other| meet(buffer, &buffers[other]))
             .map(|&other| {
-                let size = buffers[other].numbers.next_multiple_of(ALIGNMENT);
+                let size = buffers[other].elements.next_multiple_of(ALIGNMENT);
                 [offsets[other], offsets[other] + size]
             })
             .collect();
@@ -70,17 +70,17 @@ mod tests {
             .map(|_| {
                 let first = next(100);
                 Buffer {
-                    numbers: next(1000),
+                    elements: next(1000),
                     used: [first, first + next(10)],
                 }
             })
             .collect();
-        let (offsets, total) = place(&buffers);
+        let (offsets, total) = lay_out(&buffers);
         for (a, first) in buffers.iter().enumerate() {
-            assert!(offsets[a] + first.numbers <= total);
+            assert!(offsets[a] + first.elements <= total);
             for (b, second) in buffers.iter().enumerate().skip(a + 1) {
-                let apart = offsets[a] + first.numbers <= offsets[b]
-                    || offsets[b] + second.numbers <= offsets[a];
+                let apart = offsets[a] + first.elements <= offsets[b]
+                    || offsets[b] + second.elements <= offsets[a];
                 assert!(apart || !meet(first, second), "{first:?} {second:?}");
             }
         }
@@ -89,7 +89,7 @@ mod tests {
                 .iter()
                 .filter(|buffer| buffer.used[0] <= node && node <= buffer.used[1]);
             in_use
-                .map(|buffer| buffer.numbers.next_multiple_of(ALIGNMENT))
+                .map(|buffer| buffer.elements.next_multiple_of(ALIGNMENT))
                 .sum::<usize>()
         });
         assert!(total < busiest.max().unwrap() * 5 / 4);
