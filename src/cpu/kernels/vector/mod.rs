@@ -68,6 +68,25 @@ macro_rules! with_pixels {
     };
 }
 
+/// Computes `$body` with its own code for no activation and for the rectifier: loops in it have no
+/// branch for those, and keep their vectors in registers, which a call of any other activation's
+/// formula takes.
+macro_rules! with_activation {
+    ($activation:expr, $known:ident => $body:expr) => {
+        match $activation {
+            None => {
+                let $known = None;
+                $body
+            }
+            Some(Activation::Relu) => {
+                let $known = Some(Activation::Relu);
+                $body
+            }
+            $known => $body,
+        }
+    };
+}
+
 /// The kernels of an instruction set that are one function for any argument: on its vector, and
 /// with an attribute that enables its instructions.
 macro_rules! whole_kernels {
@@ -86,6 +105,7 @@ macro_rules! whole_kernels {
     };
 }
 
+use with_activation;
 pub(super) use {whole_kernels, with_pixels};
 
 impl BlockView {
@@ -124,8 +144,9 @@ impl Epilogue<BlockView> {
         }
     }
 
-    /// All of it but the sums, of the values of `M` pixels and `W` vectors of channels. Step by
-    /// step, each for all values at once: they stay in registers.
+    /// All of it but the sums, of the values of `M` pixels and `W` vectors of channels, its own
+    /// activation given once more. Step by step, each for all values at once: they stay in
+    /// registers.
     ///
     /// # Safety
     ///
@@ -135,7 +156,7 @@ impl Epilogue<BlockView> {
     unsafe fn finish<V: Vector, const M: usize, const W: usize>(
         &self,
         values: &mut [[V; W]; M],
-        gate: Option<[V; W]>,
+        (gate, activation): (Option<[V; W]>, Option<Activation>),
         residual: impl Fn(&BlockView, usize, usize) -> *const f32,
     ) {
         // SAFETY: the caller's.
@@ -154,7 +175,7 @@ impl Epilogue<BlockView> {
                     }
                 }
             }
-            match self.activation {
+            match activation {
                 None => {}
                 Some(Activation::Relu) => {
                     for m in 0..M {
@@ -232,7 +253,7 @@ unsafe fn store<V: Vector, const M: usize, const W: usize>(
         let gate = epilogue.load_gate(memory, channel);
         // Each has offsets where there is a residual, as checked.
         let offsets = micro_tile.residual.as_ref().unwrap_or(&micro_tile.output);
-        epilogue.finish(&mut values, gate, |view, m, w| {
+        epilogue.finish(&mut values, (gate, epilogue.activation), |view, m, w| {
             element(view, offsets, m, w).cast_const()
         });
         for m in 0..M {

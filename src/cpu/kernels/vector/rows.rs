@@ -1,7 +1,8 @@
 //! What goes along a row of a map: pools, and epilogues alone.
 
-use super::Vector;
+use super::{Vector, with_activation};
 use crate::cpu::kernels::{BLOCK, Elementwise, Pool, Pooling};
+use crate::network::Activation;
 
 /// # Safety
 ///
@@ -56,6 +57,23 @@ pub(in crate::cpu::kernels) unsafe fn elementwise<V: Vector>(
     memory: *mut f32,
     elementwise: &Elementwise<'_>,
 ) {
+    // SAFETY: the caller's.
+    unsafe {
+        with_activation!(elementwise.epilogue.activation, activation => {
+            elementwise_with::<V>(memory, elementwise, activation);
+        });
+    }
+}
+
+/// # Safety
+///
+/// [`elementwise`]'s; `activation` is the epilogue's.
+#[inline(always)]
+unsafe fn elementwise_with<V: Vector>(
+    memory: *mut f32,
+    elementwise: &Elementwise<'_>,
+    activation: Option<Activation>,
+) {
     let epilogue = &elementwise.epilogue;
     // SAFETY: the caller's.
     unsafe {
@@ -64,7 +82,8 @@ pub(in crate::cpu::kernels) unsafe fn elementwise<V: Vector>(
                 let load = |channels: &[f32]| V::load(channels.as_ptr().add(lane));
                 norm.map(load)
             });
-            let gate = epilogue.load_gate(memory, lane);
+            // Without a branch for it in the loop.
+            let gate = Some(epilogue.load_gate(memory, lane).unwrap_or([V::splat(1.)]));
             let mut total = V::splat(0.);
             for pixel in 0..elementwise.pixels {
                 let from_row = pixel * BLOCK + lane;
@@ -73,7 +92,7 @@ pub(in crate::cpu::kernels) unsafe fn elementwise<V: Vector>(
                     value = value.multiply_add(factor, bias);
                 }
                 let mut values = [[value]];
-                epilogue.finish(&mut values, gate, |view, _, _| {
+                epilogue.finish(&mut values, (gate, activation), |view, _, _| {
                     memory.add(view.offset + from_row).cast_const()
                 });
                 let [[value]] = values;

@@ -1,8 +1,9 @@
 //! Winograd's transforms, one side of a tile after the other.
 
-use super::Vector;
+use super::{Vector, with_activation};
 use crate::cpu::kernels::winograd::{A, B};
 use crate::cpu::kernels::{BLOCK, InputTransform, Output, OutputTransform, WinogradTile};
+use crate::network::Activation;
 
 /// One side of the input's transform, of `N` elements.
 ///
@@ -95,10 +96,10 @@ pub(in crate::cpu::kernels) unsafe fn output_transform<V: Vector>(
 ) {
     // SAFETY: the caller's.
     unsafe {
-        match tiles.tile {
-            WinogradTile::F2x2 => outputs::<V, 4, 2>(memory, tiles),
-            WinogradTile::F4x4 => outputs::<V, 6, 4>(memory, tiles),
-        }
+        with_activation!(tiles.output.epilogue.activation, activation => match tiles.tile {
+            WinogradTile::F2x2 => outputs::<V, 4, 2>(memory, tiles, activation),
+            WinogradTile::F4x4 => outputs::<V, 6, 4>(memory, tiles, activation),
+        });
     }
 }
 
@@ -139,11 +140,13 @@ unsafe fn inputs<V: Vector, const N: usize>(memory: *mut f32, tiles: &InputTrans
 
 /// # Safety
 ///
-/// [`output_transform`]'s; `N` is the tile's input side, and `M` its output side.
+/// [`output_transform`]'s; `N` is the tile's input side, `M` its output side, and `activation` the
+/// epilogue's.
 #[inline(always)]
 unsafe fn outputs<V: Vector, const N: usize, const M: usize>(
     memory: *mut f32,
     tiles: &OutputTransform<'_>,
+    activation: Option<Activation>,
 ) {
     let Output {
         bias,
@@ -155,7 +158,8 @@ unsafe fn outputs<V: Vector, const N: usize, const M: usize>(
         let zero = V::splat(0.);
         for lane in (0..BLOCK).step_by(V::LANES) {
             let bias = V::load(bias.as_ptr().add(lane));
-            let gate = epilogue.load_gate(memory, lane);
+            // Without a branch for it in the loop.
+            let gate = Some(epilogue.load_gate(memory, lane).unwrap_or([V::splat(1.)]));
             let mut total = zero;
             for tile in 0..tiles.width.div_ceil(M) {
                 let source = memory.add(tiles.source + tile * BLOCK + lane);
@@ -183,7 +187,7 @@ unsafe fn outputs<V: Vector, const N: usize, const M: usize>(
                         }
                         let from_row = (tile * M + column) * BLOCK + lane;
                         let mut values = [[sums[column].add(bias)]];
-                        epilogue.finish(&mut values, gate, |view, _, _| {
+                        epilogue.finish(&mut values, (gate, activation), |view, _, _| {
                             let row = view.offset + row * view.row_stride;
                             memory.add(row + from_row).cast_const()
                         });
