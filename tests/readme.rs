@@ -154,3 +154,70 @@ fn the_library_example_of_the_readme_is_the_one_that_is_compiled() {
     let (_, code) = example.split_once("\n\n").unwrap();
     assert!(include_str!("../README.md").contains(&format!("```rust\n{code}```")));
 }
+
+/// Every page for people: those of `docs`, and others of the repository.
+fn all_pages() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let others = [
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "scripts/README.md",
+        "tests/README.md",
+        "weights/README.md",
+    ];
+    let others = others.into_iter().map(|name| root.join(name));
+    pages().into_iter().chain(others).collect()
+}
+
+#[test]
+fn the_documentation_links_to_files_that_exist() {
+    let mut links = 0;
+    for path in all_pages() {
+        let page = fs::read_to_string(&path).unwrap();
+        for link in page.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap();
+            if !target.is_empty() && !target.starts_with("http") {
+                let file = path.parent().unwrap().join(target);
+                assert!(file.exists(), "{}: {target}", path.display());
+                links += 1;
+            }
+        }
+    }
+    assert!(links > 20, "{links}");
+}
+
+/// The files and folders below `folder`, from the root on: `src/cpu/`, `src/cpu/mod.rs`.
+fn files_below(folder: &str, found: &mut Vec<String>) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for entry in fs::read_dir(root.join(folder)).unwrap() {
+        let entry = entry.unwrap();
+        let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+        if entry.file_type().unwrap().is_dir() {
+            files_below(&path, found);
+            found.push(format!("{path}/"));
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+/// Which file to touch is what the page is for: `fuse.rs`, `plan/`, `src/network/operation.rs`.
+#[test]
+fn the_files_that_the_architecture_names_exist() {
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "scripts", "docs", "weights"] {
+        files.push(format!("{folder}/"));
+        files_below(folder, &mut files);
+    }
+    let page = include_str!("../ARCHITECTURE.md");
+    let is_file = |word: &&str| {
+        let extensions = [".rs", ".md", ".json", ".sh", "/"];
+        extensions.iter().any(|extension| word.ends_with(extension)) && !word.contains(' ')
+    };
+    let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(is_file).collect();
+    for name in &named {
+        let exists = |file: &String| file == name || file.ends_with(&format!("/{name}"));
+        assert!(files.iter().any(exists), "`{name}` is no file or folder");
+    }
+    assert!(named.len() > 60, "{}", named.len());
+}
