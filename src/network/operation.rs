@@ -202,13 +202,13 @@ impl Conv {
     /// and without padding.
     #[must_use]
     pub fn is_pointwise(&self) -> bool {
+        // A window that fits one pixel without padding has no more than that itself.
         let pixel = Extent {
             before: 0,
             after: 0,
             output: 1,
         };
-        self.window.kernel == [1, 1]
-            && self.window.stride == 1
+        self.window.stride == 1
             && self.groups == 1
             && self
                 .window

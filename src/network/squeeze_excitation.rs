@@ -243,6 +243,17 @@ mod tests {
         let mut list = block(&[linear(8, 8), SIGMOID]);
         assert_eq!(found(list.clone()), 1);
         list.last_mut().unwrap().inputs[0] = Value::INPUT;
+        assert_eq!(found(list.clone()), 0);
+        list.last_mut().unwrap().inputs[0] = Value::of_layer(0);
+        assert_eq!(found(list.clone()), 1);
+        list.last_mut().unwrap().operation = Operation::Add;
+        assert_eq!(found(list), 0);
+    }
+
+    #[test]
+    fn a_squeeze_is_a_global_average_pool() {
+        let mut list = block(&[linear(8, 8), SIGMOID]);
+        list[1].operation = Operation::AdaptiveAveragePool([2, 2]);
         assert_eq!(found(list), 0);
     }
 
