@@ -8,7 +8,7 @@ use image::RgbImage;
 
 use super::Preprocessing;
 use super::budget::{Budget, Share};
-use super::decode::{Decoded, Header, Request, decode_bytes, header, too_large};
+use super::decode::{Decoded, Header, Request, decode_within, header, too_large};
 use super::guard::guarded;
 use super::transform::{transform, transform_memory};
 use crate::error::{Error, Result};
@@ -102,14 +102,14 @@ impl<'a> ImageFile<'a> {
     ///
     /// # Errors
     ///
-    /// The errors of [`decode_bytes`].
+    /// The errors of [`decode_bytes`](super::decode_bytes).
     pub fn decode(self, request: &Request) -> Result<Pixels<'a>> {
         let request = Request {
             memory: self.share.bytes(),
             ..*request
         };
         Ok(Pixels {
-            decoded: decode_bytes(&self.bytes, &request)?,
+            decoded: decode_within(&self.bytes, &request)?,
             _share: self.share,
         })
     }

@@ -113,7 +113,16 @@ pub fn decode_bytes(bytes: &[u8], request: &Request) -> Result<Decoded> {
             shown_bytes(request.memory)
         )));
     }
-    guarded(|| format.panicked(), || (format.decode)(bytes, request))
+    format.decode(bytes, request)
+}
+
+/// [`decode_bytes`] of what is known from its [`header`] to take no more memory than asked.
+///
+/// # Errors
+///
+/// The errors of [`decode_bytes`].
+pub(super) fn decode_within(bytes: &[u8], request: &Request) -> Result<Decoded> {
+    Format::of(bytes)?.decode(bytes, request)
 }
 
 /// What an image file's header says.
@@ -199,6 +208,10 @@ impl Format {
 
     fn header(&self, bytes: &[u8]) -> Result<Header> {
         guarded(|| self.panicked(), || (self.header)(bytes))
+    }
+
+    fn decode(&self, bytes: &[u8], request: &Request) -> Result<Decoded> {
+        guarded(|| self.panicked(), || (self.decode)(bytes, request))
     }
 
     fn panicked(&self) -> Error {
