@@ -27,14 +27,15 @@ pub(super) struct Backend {
 /// them, and how many.
 pub(super) type Flaws = Mutex<BTreeMap<String, (String, NonFinite)>>;
 
+/// What a `VarBuilder` says of a tensor that it has not.
+pub(super) fn lacks(name: &str) -> candle_core::Error {
+    let path = name.to_owned();
+    candle_core::Error::CannotFindTensor { path }.bt()
+}
+
 impl Backend {
     fn source(&self, name: &str) -> candle_core::Result<&keys::Source> {
-        self.sources.get(name).ok_or_else(|| {
-            candle_core::Error::CannotFindTensor {
-                path: name.to_owned(),
-            }
-            .bt()
-        })
+        self.sources.get(name).ok_or_else(|| lacks(name))
     }
 }
 

@@ -1,10 +1,11 @@
 use std::collections::HashMap;
 
-use candle_core::{DType, Device, Error, Result, Shape, Tensor};
+use candle_core::{DType, Device, Result, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 use rayon::prelude::*;
 
+use super::backend::lacks;
 use crate::network::{Layers, Operation, Value};
 
 /// A `VarBuilder` that draws weights for `layers` as they are asked for, the same each time, and
@@ -97,8 +98,7 @@ impl SimpleBackend for Backend {
 
     /// Nothing: what is not known by name has no shape.
     fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
-        let path = name.to_owned();
-        Err(Error::CannotFindTensor { path }.bt())
+        Err(lacks(name))
     }
 
     fn contains_tensor(&self, name: &str) -> bool {
