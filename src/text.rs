@@ -105,6 +105,13 @@ pub fn shown_bytes(bytes: u64) -> String {
     format!("{bytes} bytes")
 }
 
+/// A count with its noun: `1 thread`, `2 threads`.
+#[must_use]
+pub fn counted(count: usize, name: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {name}{plural}")
+}
+
 /// What stands where something was cut.
 const MARK: &str = " …";
 

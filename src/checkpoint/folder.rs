@@ -18,8 +18,9 @@ pub(super) const PICKLED: &str = "pytorch_model.bin";
 const SAVED_MODEL: &str = "saved_model.pb";
 
 /// The most that a file which describes weights may have, before memory is spent on it: what the
-/// hub itself reads of a header. The longest of timm's `config.json` has 1 kB.
-pub(super) const MOST_BYTES: u64 = 25_000_000;
+/// hub itself reads of a header. The longest of timm's `config.json` has 1 kB, the names
+/// of a million classes have 25 characters each.
+pub(crate) const MOST_BYTES: u64 = 25_000_000;
 
 /// A weights file and what lies beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]

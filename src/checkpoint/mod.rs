@@ -20,6 +20,7 @@ mod wrapping;
 
 pub use drawn::drawn_weights;
 pub use file::{NonFinite, TensorFile};
+pub(crate) use folder::MOST_BYTES;
 pub use imagenet::imagenet_labels;
 pub use keys::Mismatch;
 pub use recognition::Recognition;

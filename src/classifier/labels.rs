@@ -1,9 +1,9 @@
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::{Weights, imagenet_labels};
+use crate::checkpoint::{MOST_BYTES, Weights, imagenet_labels};
 use crate::error::{Error, Result};
 use crate::files::{self, Pipes};
-use crate::text::shown_path;
+use crate::text::{counted, shown_path};
 
 /// The names of classes, by their numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +41,8 @@ pub(super) fn of_classes(
         return Err(Error::Checkpoint {
             file: origin,
             problem: format!(
-                "has {} labels; `{network}` has {classes} classes",
-                labels.len()
+                "has {}; `{network}` has {classes} classes",
+                counted(labels.len(), "label")
             ),
         });
     }
@@ -58,9 +58,6 @@ pub(super) fn of_classes(
 
 /// The lines of a file, each a label; those of two classes may be the same, as of `ImageNet`'s are.
 fn read(path: &Path) -> Result<Vec<String>> {
-    /// A million classes, of 25 characters each.
-    const MOST_BYTES: u64 = 25_000_000;
-
     let text =
         files::read_text(path, Pipes::Inherited, MOST_BYTES).map_err(Error::file("read", path))?;
     let text = text.trim_start_matches('\u{feff}').trim_end();

@@ -3,9 +3,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Report;
-use super::table::{self, Align, counted, thousands};
+use super::table::{self, Align, thousands};
 use crate::cpu::Isa;
-use crate::text::escaped;
+use crate::text::{counted, escaped};
 
 /// The answer of `senet bench`. Times are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -3,8 +3,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Report;
-use super::table::{self, Align, counted, thousands};
+use super::table::{self, Align, thousands};
 use crate::cpu::PlanSummary;
+use crate::text::counted;
 
 /// The answer of `senet trace --plan`.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -79,12 +79,6 @@ pub(super) fn thousands(number: u64) -> String {
     text
 }
 
-/// A count with its noun: `1 thread`, `2 threads`.
-pub(super) fn counted(count: usize, name: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {name}{plural}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 use std::io::{self, Write};
 
-use super::table::{self, Align, counted};
+use super::table::{self, Align};
+use crate::text::counted;
 
 /// Where the time of `senet classify` went, in milliseconds. Images are read, decoded and resized
 /// on several threads while the network runs: these times are sums over all threads.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::commands::complain;
 use crate::error::{Error, Result};
-use crate::text::shown_path;
+use crate::text::{counted, shown_path};
 
 /// What this run alone writes. At every moment but that of a write it holds whole rows.
 pub(in crate::commands) struct Partial {
@@ -205,21 +205,21 @@ fn held(file: &mut File) -> io::Result<Option<String>> {
         b"" | b"[" | b"[\n]\n" => return Ok(None),
         b"input,cl" => match count(file, b"\n")? {
             0 | 1 => return Ok(None),
-            lines => (lines - 1, "rows"),
+            lines => (lines - 1, "row"),
         },
-        [b'[', ..] => (count(file, b"\n {")?, "rows"),
-        [b'{', ..] => (count(file, b"\n")?, "rows"),
-        _ => (count(file, b"\n")?, "lines"),
+        [b'[', ..] => (count(file, b"\n {")?, "row"),
+        [b'{', ..] => (count(file, b"\n")?, "row"),
+        _ => (count(file, b"\n")?, "line"),
     };
     Ok(Some(match count {
         0 => format!("{bytes} bytes"),
-        count => format!("{count} {unit}"),
+        count => counted(count, unit),
     }))
 }
 
 /// How often `pattern`, which is to begin with what it holds only once, occurs in what is left of
 /// `file`.
-fn count(file: &mut File, pattern: &[u8]) -> io::Result<u64> {
+fn count(file: &mut File, pattern: &[u8]) -> io::Result<usize> {
     let mut found = 0;
     let mut matched = 0;
     for byte in io::BufReader::with_capacity(1 << 16, file).bytes() {
@@ -253,7 +253,7 @@ mod tests {
     fn rows_of_every_format_are_counted() {
         for (content, expected) in [
             ("[\n {\"input\":\"a\"},\n {\"input\":\"b\"}", Some("2 rows")),
-            ("[\n {\"input\":\"a\"}\n]\n", Some("1 rows")),
+            ("[\n {\"input\":\"a\"}\n]\n", Some("1 row")),
             ("{\"input\":\"a\"}\n{\"input\":\"b\"}\n", Some("2 rows")),
             ("input,class_1,error\na,3,\nb,3,\nc,", Some("2 rows")),
             (" 83.0 %  cat  a\n 83.0 %  cat  b\n", Some("2 lines")),
