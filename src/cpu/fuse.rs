@@ -30,7 +30,7 @@ pub(super) struct Graph {
 /// Where a tensor comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// A value of the layers; the numbers of another tensor where it is only named anew.
+    /// A value of the layers; the elements of another tensor where it is only named anew.
     Value { same_as: Option<Id> },
     /// The means of that tensor's channels.
     MeansOf(Id),
@@ -175,7 +175,7 @@ impl Graph {
         graph
     }
 
-    /// The tensor that holds the numbers of `id`.
+    /// The tensor that holds the elements of `id`.
     pub(super) fn same(&self, id: Id) -> Id {
         match self.tensors[id] {
             Origin::Value {

@@ -93,6 +93,11 @@ fn images_that_lie_apart_are_those_of_a_batch() {
         let short = [&images[0][1..], images[1]];
         assert!(model.run_images(&short, [channels, 5, 7]).is_err());
     }
+    let found = engine.run_images(&images, [channels, 5, 7]).unwrap();
+    for index in 0..count {
+        let alone = engine.run(&xs.narrow(0, index, 1).unwrap()).unwrap();
+        assert_eq!(bits(&found.narrow(0, index, 1).unwrap()), bits(&alone));
+    }
     // A tensor that does not lie in one piece.
     let pairs = xs.reshape((count / 2, 2 * channels, 5, 7)).unwrap();
     let even = pairs.narrow(1, 0, channels).unwrap();
