@@ -3,12 +3,12 @@
 //! A network is described once, as plain data, and everything else is derived:
 //!
 //! ```text
-//! image ──> tensor ──> network ──> report
-//!                         ▲
-//! description ──> layers ─┬──> trace     shapes, parameters, MACs; needs no weights
-//!                         ├──> candle    one leaf per layer, loaded through VarBuilder
-//!                         ├──> CPU plan  the same layers, fused, by kernels of this crate
-//!                         └──> keys      what each layer's tensors are called in a file
+//!    image ──> tensor ──────────────> model ────────> report
+//!                                       ▲
+//! catalogue ──> description ──> layers ─┼──> trace       shapes, parameters, MACs; needs no weights
+//!                                       ├──> nn          candle, one leaf a layer: CPU, CUDA, Metal
+//!                                       ├──> cpu         the same layers, fused, by kernels of this crate
+//!                                       └──> checkpoint  what each layer's tensors are called in a file
 //! ```
 //!
 //! - [`network`]: descriptions, the catalogue, layers, the trace;

@@ -15,7 +15,7 @@ use super::wrapping::{Shapes, Wrapping};
 use crate::error::Error;
 
 /// A foreign file as candle sees it.
-pub(super) struct Backend {
+pub(super) struct ForeignFile {
     pub(super) file: Arc<TensorFile>,
     pub(super) sources: Sources,
     pub(super) wrapping: Wrapping,
@@ -33,13 +33,13 @@ pub(super) fn lacks(name: &str) -> candle_core::Error {
     candle_core::Error::CannotFindTensor { path }.bt()
 }
 
-impl Backend {
-    fn source(&self, name: &str) -> candle_core::Result<&keys::Source> {
+impl ForeignFile {
+    fn source(&self, name: &str) -> candle_core::Result<&keys::TensorSource> {
         self.sources.get(name).ok_or_else(|| lacks(name))
     }
 }
 
-impl SimpleBackend for Backend {
+impl SimpleBackend for ForeignFile {
     fn get(
         &self,
         shape: Shape,
@@ -70,7 +70,7 @@ impl SimpleBackend for Backend {
         dtype: DType,
         device: &Device,
     ) -> candle_core::Result<Tensor> {
-        let keys::Source {
+        let keys::TensorSource {
             name,
             arrangement,
             shape,

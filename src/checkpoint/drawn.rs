@@ -47,7 +47,7 @@ pub fn drawn_weights(layers: &Layers, dtype: DType, device: &Device) -> VarBuild
             tensors.insert(format!("{}.{}", layer.name, parameter.name), drawn);
         }
     }
-    VarBuilder::from_backend(Box::new(Backend { tensors }), dtype, device.clone())
+    VarBuilder::from_backend(Box::new(DrawnTensors { tensors }), dtype, device.clone())
 }
 
 /// How the numbers of a tensor are spread.
@@ -72,11 +72,11 @@ impl Drawn {
     }
 }
 
-struct Backend {
+struct DrawnTensors {
     tensors: HashMap<String, Drawn>,
 }
 
-impl SimpleBackend for Backend {
+impl SimpleBackend for DrawnTensors {
     fn get(
         &self,
         shape: Shape,

@@ -13,7 +13,7 @@ use crate::text::shown;
 
 /// Where a parameter is found in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Source {
+pub(super) struct TensorSource {
     /// The tensor's name there.
     pub(super) name: String,
     /// How it lies there.
@@ -23,7 +23,7 @@ pub(super) struct Source {
 }
 
 /// Each parameter's source, by canonical name.
-pub(super) type Sources = BTreeMap<String, Source>;
+pub(super) type Sources = BTreeMap<String, TensorSource>;
 
 /// How the tensors of a file differ from those of a network.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -131,7 +131,7 @@ pub(super) fn resolve(layers: &Layers, found: &Found) -> Result<Sources, Mismatc
         };
         let fits = |arrangement: &&Arrangement| arrangement.shape == *found_shape;
         if let Some(arrangement) = arrangements.iter().find(fits) {
-            let source = Source {
+            let source = TensorSource {
                 name: found_name.clone(),
                 arrangement: arrangement.clone(),
                 shape,

@@ -120,8 +120,8 @@ impl Kind {
             Self::Keras => KERAS,
             Self::Hdf5 => {
                 "in Python, load it into the model, save that as `.keras`, and \
-                 `scripts/keras/export.py` makes safetensors of a network that \
-                 `scripts/keras/reference.py` has"
+                 `scripts.keras.export` makes safetensors of a network that \
+                 `scripts.keras.reference` has"
             }
             Self::Pickle | Self::Index => TIMM,
             Self::Numpy => {
@@ -135,7 +135,7 @@ impl Kind {
                  those of PyTorch"
             }
             Self::TfLite | Self::SavedModel => {
-                "take the Keras model that it was made from; `scripts/keras/export.py` makes \
+                "take the Keras model that it was made from; `scripts.keras.export` makes \
                  safetensors of its `.keras`"
             }
             Self::Json => {
@@ -151,7 +151,7 @@ impl Kind {
 }
 
 const KERAS: &str = "`python -m scripts.keras.export MODEL.keras --output model.safetensors` makes \
-                     safetensors of a network that `scripts/keras/reference.py` has";
+                     safetensors of a network that `scripts.keras.reference` has";
 const TIMM: &str = "in Python, load it with timm and save it with `timm.models.save_for_hf(model, \
                     folder, safe_serialization=True)`";
 

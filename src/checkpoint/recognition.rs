@@ -11,14 +11,14 @@ use crate::text::shown_list;
 pub enum Recognition {
     /// One network of the catalogue reads exactly these tensors.
     One(Network),
-    /// Several do, which share every name and shape but compute differently.
+    /// Several networks fit, which share every name and shape but compute differently.
     Ambiguous(Vec<Network>),
-    /// None does, but at least one knows half of the file's tensors by their names, and half of
+    /// No network fits, but at least one knows half of the file's tensors by their names, and half of
     /// its own are in the file.
     Unknown {
-        /// Of these networks the one that differs least.
+        /// The network that differs least of those.
         nearest: Network,
-        /// How.
+        /// How the file differs from it.
         mismatch: Mismatch,
     },
     /// No network is even that near.

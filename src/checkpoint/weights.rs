@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 
-use super::backend::{Backend, Flaws};
+use super::backend::{Flaws, ForeignFile};
 use super::file::{NonFinite, TensorFile};
 use super::folder::{self, Files};
 use super::keys::{Found, Mismatch, Sources, resolve};
@@ -55,7 +55,7 @@ impl Weights {
     ///
     /// # Errors
     ///
-    /// None, unless the program was built with a broken file.
+    /// Fails only where the program was built with a broken file.
     pub fn embedded() -> Result<Self> {
         let bytes = include_bytes!("../../weights/seresnet20.safetensors");
         Self::from_file(TensorFile::embedded("embedded weights", bytes)?)
@@ -343,7 +343,7 @@ impl Weights {
     ///
     /// # Errors
     ///
-    /// Where it is another.
+    /// A file that states another convention.
     pub fn check_convention(&self, layers: &Layers) -> Result<()> {
         match (self.file.metadata("convention"), layers.convention()) {
             (Some(found), Some(convention)) if found != convention => {
@@ -413,7 +413,7 @@ impl Weights {
         device: &Device,
     ) -> Result<VarBuilder<'static>> {
         let sources = self.sources(layers)?;
-        let backend = Backend {
+        let backend = ForeignFile {
             file: Arc::clone(&self.file),
             sources,
             wrapping: self.wrapping().clone(),

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use image::RgbImage;
+use image::{DynamicImage, RgbImage};
 
 use crate::text::path_text;
 
@@ -94,6 +94,14 @@ impl From<Vec<u8>> for Input {
             name: "bytes".to_owned(),
             content: Content::Bytes(bytes),
         }
+    }
+}
+
+impl From<DynamicImage> for Input {
+    /// An image in 8 bits a channel, without its alpha channel, as [`DynamicImage::into_rgb8`]
+    /// makes it. A file's own bytes keep what Pillow makes of transparency and 16 bits.
+    fn from(image: DynamicImage) -> Self {
+        image.into_rgb8().into()
     }
 }
 

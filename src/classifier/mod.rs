@@ -17,7 +17,7 @@ use std::sync::Arc;
 use self::loader::{Loaded, Loader};
 use self::times::Stopwatch;
 use crate::checkpoint::Weights;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image::{Budget, Choices, DEFAULT_MEMORY, Damage};
 use crate::model::{Model, Runtime, memory};
 use crate::network::trace::trace;
@@ -26,6 +26,7 @@ use crate::text::shown_bytes;
 
 pub use batches::{Batches, Row};
 pub use classes::{Class, Classes};
+pub use image::{DynamicImage, RgbImage};
 pub use input::Input;
 pub use labels::Labels;
 pub(crate) use preprocessing::preprocessing;
@@ -267,11 +268,20 @@ impl Classifier {
             let outputs = self.model.run_images(&values, [3, height, width])?;
             outputs.to_vec2::<f32>()?
         };
+        if outputs.len() != values.len() {
+            return Err(Error::Geometry(format!(
+                "the network computes {} vectors of {} images",
+                outputs.len(),
+                values.len()
+            )));
+        }
         let mut outputs = outputs.iter();
-        let classes = images.into_iter().map(|image| {
-            let Loaded { damage, .. } = image?;
-            let output = outputs.next().map_or(&[][..], Vec::as_slice);
-            Classes::new(output, self.labels.clone(), damage)
+        let classes = images.into_iter().filter_map(|image| match image {
+            Ok(Loaded { damage, .. }) => {
+                let output = outputs.next()?;
+                Some(Classes::new(output, self.labels.clone(), damage))
+            }
+            Err(error) => Some(Err(error)),
         });
         Ok(classes.collect())
     }

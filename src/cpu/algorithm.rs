@@ -9,7 +9,7 @@ use super::kernels::WinogradTile;
 /// How a step computes what it makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// The input, copied into blocks of channels and a border of zeros.
+    /// The input, copied into blocks of channels within a halo of zeros.
     CopyIn,
     /// A convolution or dense layer as products of matrices, its source read where it lies.
     Direct,

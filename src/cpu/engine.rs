@@ -82,7 +82,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Those of [`Engine::new`], or an input that the network cannot take.
+    /// Fails where [`Engine::new`] fails, or of an input that the network cannot take.
     pub fn for_input(
         layers: Layers,
         input: Shape,
@@ -149,7 +149,7 @@ impl Engine {
         let input = all.get(layout.start_offset()..);
         let input = input.and_then(|input| input.get(..xs.elem_count()));
         let input = input.ok_or_else(|| {
-            Error::Device("the input's numbers are not in this processor's memory".to_owned())
+            Error::Device("the input's elements are not in this processor's memory".to_owned())
         })?;
         let image = (input.len() / shape.batch.max(1)).max(1);
         let images: Vec<&[f32]> = input.chunks_exact(image).collect();

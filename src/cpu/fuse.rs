@@ -1,13 +1,13 @@
 //! Layers to nodes: what is computed in one go. Nothing here knows the input's size.
 //!
 //! A node is a convolution, a pool or an elementwise step, with everything that can be done to an
-//! element before it is stored: its batch norm, a constant, a gate, a residual, a rectifier.
+//! element before it is stored: its batch norm, a constant, a gate, a residual, an activation.
 //!
 //! A gate is known before the last convolution where that is linear up to the squeeze, since the
 //! mean of W h + b is W mean(h) + b: then it is a factor in that convolution's epilogue, and
 //! the first dense layer's matrix times W is one small matrix. Elsewhere the squeeze is summed up
 //! as its input is stored, and the gate multiplies in an elementwise step of its own, in place,
-//! together with the residual and the rectifier.
+//! together with the residual and the activation.
 
 use super::epilogue::Epilogue;
 use crate::network::geometry::{Border, Window};
@@ -68,7 +68,7 @@ pub(super) enum Work {
     Linear { weights: WeightSource },
     /// A window's largest elements or means.
     Pool(PoolKind),
-    /// Each channel's mean, from sums taken as `source` was stored.
+    /// Each channel's mean.
     Mean,
     /// An epilogue alone; each channel is first multiplied by a factor and shifted, where it is.
     Elementwise { weights: Option<WeightSource> },

@@ -91,7 +91,7 @@ impl Isa {
         detected.is_some_and(|has| (has.bf16 || !bf16) && (has.vnni || !vnni))
     }
 
-    /// Those that this processor has, with all their features, the fastest last.
+    /// The instruction sets that this processor has, with all their features, the fastest last.
     pub fn available() -> impl Iterator<Item = Self> {
         Vectors::ALL.into_iter().filter_map(|vectors| {
             let features = vectors.detected()?;
@@ -137,7 +137,7 @@ impl Isa {
     ///
     /// # Errors
     ///
-    /// Instructions that it lacks.
+    /// Instructions that this processor lacks.
     pub fn checked(self) -> Result<Self> {
         if self.is_available() {
             return Ok(self);
@@ -146,7 +146,7 @@ impl Isa {
     }
 }
 
-/// By its name.
+/// Written as its name.
 impl Serialize for Isa {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())

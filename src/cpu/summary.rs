@@ -20,7 +20,7 @@ pub struct PlanSummary {
     /// Images that go through at once; all that follows is of so many.
     #[serde(rename = "portion")]
     pub micro_batch: usize,
-    /// In order.
+    /// What is computed, one after the other.
     pub steps: Vec<StepSummary>,
     /// Bytes of all values together; weights are not counted.
     pub memory: usize,
@@ -67,8 +67,9 @@ pub fn plan(layers: &Layers, input: Shape, options: Options) -> Result<PlanSumma
     Ok(PlanSummary::of(&plan, layers, target))
 }
 
-/// Bytes of memory that the values of `layers` take for inputs of this shape, all of which go
-/// through at once; what [`plan`] says, without making the plan, which of a large input is large.
+/// Bytes of memory that the values of `layers` take for inputs of this shape where all images go
+/// through at once. Of a micro-batch at most, that is what [`plan`] says; but the plan, which of a
+/// large input is large, is not made.
 ///
 /// # Errors
 ///

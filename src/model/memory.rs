@@ -102,14 +102,14 @@ fn needed(
     runtime: &Runtime,
     together: Together,
 ) -> Result<Option<u64>> {
-    const NUMBER: u64 = size_of::<f32>() as u64;
+    const ELEMENT: u64 = size_of::<f32>() as u64;
 
     if !runtime.device().is_cpu() {
         return Ok(None);
     }
     let input = of_input.input;
-    let numbers = match runtime {
-        Runtime::Candle { .. } => nn::most_numbers(layers, of_input),
+    let elements = match runtime {
+        Runtime::Candle { .. } => nn::most_elements(layers, of_input),
         Runtime::Cpu(options) => {
             let together = match together {
                 Together::MicroBatch => cpu::micro_batch(input),
@@ -117,11 +117,11 @@ fn needed(
             };
             let values = cpu::memory(layers, together, *options)?;
             let input = input.elements().map(|count| count as u64);
-            input.and_then(|input| input.checked_add(values as u64 / NUMBER))
+            input.and_then(|input| input.checked_add(values as u64 / ELEMENT))
         }
     };
-    Ok(Some(numbers.map_or(u64::MAX, |numbers| {
-        numbers.saturating_mul(NUMBER)
+    Ok(Some(elements.map_or(u64::MAX, |elements| {
+        elements.saturating_mul(ELEMENT)
     })))
 }
 

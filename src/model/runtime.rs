@@ -15,7 +15,7 @@ pub enum Runtime {
     Cpu(cpu::Options),
     /// candle, a layer at a time.
     Candle {
-        /// Where it computes.
+        /// The device that candle computes on.
         device: Device,
         /// The type of number that it computes in; a CPU is quick in single precision alone.
         dtype: DType,
@@ -39,7 +39,7 @@ impl Runtime {
         }
     }
 
-    /// Where it computes.
+    /// The device that the network is computed on.
     #[must_use]
     pub fn device(&self) -> &Device {
         match self {

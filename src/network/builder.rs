@@ -19,7 +19,7 @@ pub(super) struct Builder {
 
 /// A convolution as its block sees it; the rest follows from the input and the convention.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Convolution {
+pub(super) struct ConvSpec {
     channels: usize,
     kernel: [usize; 2],
     stride: usize,
@@ -30,7 +30,7 @@ pub(super) struct Convolution {
     bias: bool,
 }
 
-impl Convolution {
+impl ConvSpec {
     /// A square convolution of stride 1.
     pub(super) const fn new(channels: usize, kernel: usize) -> Self {
         Self::rectangular(channels, [kernel, kernel])
@@ -142,7 +142,7 @@ impl Builder {
             .unwrap_or_default()
     }
 
-    pub(super) fn conv(&mut self, name: &str, x: Value, conv: Convolution) -> Value {
+    pub(super) fn conv(&mut self, name: &str, x: Value, conv: ConvSpec) -> Value {
         let usual = self.convention.padding.of(conv.kernel);
         let window = Window {
             kernel: conv.kernel,
@@ -171,7 +171,7 @@ impl Builder {
         self.push(name, Operation::Activation(Activation::Relu), &[x])
     }
 
-    pub(super) fn conv_norm(&mut self, names: [&str; 2], x: Value, conv: Convolution) -> Value {
+    pub(super) fn conv_norm(&mut self, names: [&str; 2], x: Value, conv: ConvSpec) -> Value {
         let x = self.conv(names[0], x, conv);
         self.norm(names[1], x)
     }
@@ -180,7 +180,7 @@ impl Builder {
         &mut self,
         [conv_name, norm_name, relu_name]: [&str; 3],
         x: Value,
-        conv: Convolution,
+        conv: ConvSpec,
     ) -> Value {
         let x = self.conv_norm([conv_name, norm_name], x, conv);
         self.relu(relu_name, x)

@@ -87,7 +87,7 @@ impl Window {
     ///
     /// # Errors
     ///
-    /// The same as [`Window::extents`] has.
+    /// Fails where [`Window::extents`] fails.
     pub fn covered(&self, size: [usize; 2]) -> Result<[Vec<[usize; 2]>; 2]> {
         let extents = self.extents(size)?;
         Ok([0, 1].map(|axis| {
@@ -105,7 +105,7 @@ impl Window {
     ///
     /// # Errors
     ///
-    /// The same as [`Window::extents`] has.
+    /// Fails where [`Window::extents`] fails.
     pub fn divisors(&self, size: [usize; 2], border: Border) -> Result<[Vec<usize>; 2]> {
         let (Border::Counted, Padding::Symmetric(pads)) = (border, self.padding) else {
             let lengths =

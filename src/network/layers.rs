@@ -17,7 +17,7 @@ impl Value {
     /// The output of the layer at that index of the list.
     #[must_use]
     pub const fn of_layer(index: usize) -> Self {
-        Self(index + 1)
+        Self(index.saturating_add(1))
     }
 
     /// The index of the layer whose output this is; `None` for the network's input.
@@ -83,9 +83,9 @@ impl Layers {
     ///
     /// # Errors
     ///
-    /// A name that two layers have, a layer that reads what no layer
-    /// before it makes, or one that reads another count of values or channels than its operation
-    /// takes. Heights and widths depend on the input and are checked by
+    /// A name that two layers have, a layer that reads what no layer before it makes, one that
+    /// reads another count of values or channels than its operation takes, or one whose constant
+    /// is no finite number. Heights and widths depend on the input and are checked by
     /// [`trace`](super::trace::trace).
     pub fn new(name: impl Into<Cow<'static, str>>, input: Input, list: Vec<Layer>) -> Result<Self> {
         let mut channels = vec![input.channels];
@@ -103,6 +103,9 @@ impl Layers {
             let inputs = inputs.ok_or_else(|| {
                 refused("it reads a value that no layer before it makes".to_owned())
             })?;
+            if !layer.operation.is_finite() {
+                return Err(refused("its constant is NaN or infinite".to_owned()));
+            }
             let output = layer.operation.channels(&inputs);
             channels.push(output.map_err(|error| refused(error.to_string()))?);
         }
@@ -232,6 +235,32 @@ mod tests {
             let layers = Layers::new(network.name.clone(), network.input, list).unwrap();
             assert_eq!(layers.outputs(), wired.outputs(), "{}", network.name);
             assert_eq!(layers.channels, wired.channels, "{}", network.name);
+        }
+    }
+
+    #[test]
+    fn a_constant_that_is_no_finite_number_is_refused() {
+        let input = Input {
+            channels: 3,
+            height: 2,
+            width: 2,
+        };
+        let is_taken = |operation| {
+            let layer = Layer {
+                name: "constant".to_owned(),
+                operation,
+                inputs: vec![Value::INPUT],
+            };
+            Layers::new("test", input, vec![layer]).is_ok()
+        };
+        for factor in [1., f64::NAN, f64::INFINITY] {
+            let norm = Operation::BatchNorm {
+                channels: 3,
+                epsilon: factor,
+                weight: true,
+            };
+            assert_eq!(is_taken(Operation::Multiply { factor }), factor.is_finite());
+            assert_eq!(is_taken(norm), factor.is_finite());
         }
     }
 

@@ -146,6 +146,9 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Relu, Self::Sigmoid];
+
     /// `relu` or `sigmoid`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -278,7 +281,35 @@ impl Operation {
                 learnt("weight", vec![outputs, inputs]),
                 learnt("bias", vec![outputs]),
             ],
-            _ => Vec::new(),
+            Self::Activation(_)
+            | Self::MaxPool(_)
+            | Self::AveragePool { .. }
+            | Self::AdaptiveAveragePool(_)
+            | Self::GlobalAveragePool
+            | Self::Flatten { .. }
+            | Self::Scale
+            | Self::Multiply { .. }
+            | Self::Add
+            | Self::Concat => Vec::new(),
+        }
+    }
+
+    /// Whether its constants are finite numbers.
+    pub(super) fn is_finite(&self) -> bool {
+        match *self {
+            Self::BatchNorm { epsilon, .. } => epsilon.is_finite(),
+            Self::Multiply { factor } => factor.is_finite(),
+            Self::Conv(_)
+            | Self::Activation(_)
+            | Self::MaxPool(_)
+            | Self::AveragePool { .. }
+            | Self::AdaptiveAveragePool(_)
+            | Self::GlobalAveragePool
+            | Self::Flatten { .. }
+            | Self::Linear { .. }
+            | Self::Scale
+            | Self::Add
+            | Self::Concat => true,
         }
     }
 
@@ -329,7 +360,15 @@ impl Operation {
             Self::Linear { outputs, .. } => outputs,
             Self::Flatten { height, width } => first.saturating_mul(height.saturating_mul(width)),
             Self::Concat => inputs.iter().copied().fold(0, usize::saturating_add),
-            _ => first,
+            Self::BatchNorm { .. }
+            | Self::Activation(_)
+            | Self::MaxPool(_)
+            | Self::AveragePool { .. }
+            | Self::AdaptiveAveragePool(_)
+            | Self::GlobalAveragePool
+            | Self::Scale
+            | Self::Multiply { .. }
+            | Self::Add => first,
         })
     }
 
@@ -385,7 +424,12 @@ impl Operation {
                         .to_owned(),
                 ));
             }
-            _ => first.spatial,
+            Self::BatchNorm { .. }
+            | Self::Activation(_)
+            | Self::Linear { .. }
+            | Self::Multiply { .. }
+            | Self::Add
+            | Self::Concat => first.spatial,
         };
         Ok(Shape {
             batch: first.batch,
@@ -404,7 +448,17 @@ impl Operation {
                 [conv.channels_per_group(), rows, columns]
             }
             Self::Linear { inputs, .. } => [inputs, 1, 1],
-            _ => return Some(0),
+            Self::BatchNorm { .. }
+            | Self::Activation(_)
+            | Self::MaxPool(_)
+            | Self::AveragePool { .. }
+            | Self::AdaptiveAveragePool(_)
+            | Self::GlobalAveragePool
+            | Self::Flatten { .. }
+            | Self::Scale
+            | Self::Multiply { .. }
+            | Self::Add
+            | Self::Concat => return Some(0),
         };
         output
             .dims(Layout::Nchw)

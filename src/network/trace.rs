@@ -11,9 +11,9 @@ pub struct Trace {
     pub input: Shape,
     /// What each layer makes and costs, in the order of [`Layers::as_slice`].
     pub layers: Vec<LayerCost>,
-    /// Trainable numbers in the network.
+    /// Trainable elements in the network.
     pub parameters: u64,
-    /// Numbers that training gathers: batch norm statistics.
+    /// Elements that training gathers: batch norm statistics.
     pub buffers: u64,
     /// Multiplies of convolutions and linear layers, for the whole batch.
     pub macs: u64,
@@ -41,9 +41,9 @@ impl Trace {
 pub struct LayerCost {
     /// The shape of the layer's output.
     pub output: Shape,
-    /// Trainable numbers.
+    /// Trainable elements.
     pub parameters: u64,
-    /// Numbers that training gathers.
+    /// Elements that training gathers.
     pub buffers: u64,
     /// Multiplies of a convolution or linear layer, for the whole batch.
     pub macs: u64,

@@ -3,7 +3,7 @@
 use crate::network::trace::Trace;
 use crate::network::{Layers, Operation, Value};
 
-/// Numbers that candle on the CPU has in memory at one time at most, weights aside: values that
+/// Elements that candle on the CPU has in memory at one time at most, weights aside: values that
 /// are still to be read, and what a layer needs besides them while it is computed. `None` where
 /// they exceed a `u64`.
 ///
@@ -11,17 +11,17 @@ use crate::network::{Layers, Operation, Value};
 /// the one into another order, and makes a batch norm's output in several steps. A convolution in
 /// groups has its windows side by side, and again in another order.
 #[must_use]
-pub fn most_numbers(layers: &Layers, trace: &Trace) -> Option<u64> {
+pub fn most_elements(layers: &Layers, trace: &Trace) -> Option<u64> {
     let list = layers.as_slice();
-    let numbers =
+    let elements =
         |value: Value| -> Option<u64> { u64::try_from(trace.shape(value)?.elements()?).ok() };
-    let mut live = numbers(Value::INPUT)?;
+    let mut live = elements(Value::INPUT)?;
     let mut most = live;
     for (index, (layer, last_reads)) in list.iter().zip(layers.last_reads()).enumerate() {
-        let output = numbers(Value::of_layer(index))?;
+        let output = elements(Value::of_layer(index))?;
         let mut touched = output;
         for &value in &layer.inputs {
-            touched = touched.checked_add(numbers(value)?)?;
+            touched = touched.checked_add(elements(value)?)?;
         }
         let mut beside = touched.checked_mul(2)?;
         if let Operation::Conv(conv) = layer.operation
@@ -36,7 +36,7 @@ pub fn most_numbers(layers: &Layers, trace: &Trace) -> Option<u64> {
         live = live.checked_add(output)?;
         most = most.max(live.checked_add(beside)?);
         for value in last_reads {
-            live = live.saturating_sub(numbers(value)?);
+            live = live.saturating_sub(elements(value)?);
         }
     }
     Some(most)
@@ -55,10 +55,13 @@ mod tests {
         let network = catalog::find("se_block").unwrap();
         let layers = network.layers();
         let of_input = trace(&layers, network.input.shape(1)).unwrap();
-        // The scale reads the input, 32 channels of 32x32, and 32 numbers of the gate: both and
+        // The scale reads the input, 32 channels of 32x32, and 32 elements of the gate: both and
         // its output are live, and all three twice besides.
         let map = 32 * 32 * 32;
-        assert_eq!(most_numbers(&layers, &of_input), Some(3 * (map + 32 + map)));
+        assert_eq!(
+            most_elements(&layers, &of_input),
+            Some(3 * (map + 32 + map))
+        );
     }
 
     #[test]
@@ -67,7 +70,7 @@ mod tests {
         let layers = network.layers();
         let of = |batch| {
             let of_input = trace(&layers, network.input.shape(batch)).unwrap();
-            most_numbers(&layers, &of_input).unwrap()
+            most_elements(&layers, &of_input).unwrap()
         };
         assert_eq!(of(8), 8 * of(1));
     }

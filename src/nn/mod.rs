@@ -11,7 +11,7 @@ mod squeeze_excitation;
 
 pub use batch_norm::BatchNorm;
 pub use conv_norm::{Conv2d, ConvNorm};
-pub use memory::most_numbers;
+pub use memory::most_elements;
 pub use pool::{AdaptiveAveragePool2d, AveragePool2d, MaxPool2d};
 pub use senet::SeNet;
 pub use squeeze_excitation::SqueezeExcitation;

@@ -16,9 +16,9 @@ pub use reference::Reference;
 /// How far apart two values may be: |a - b| <= `absolute` + `relative` * max |b|.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerance {
-    /// In the value's own unit.
+    /// How far apart two values of any size may be, in their own unit.
     pub absolute: f64,
-    /// Of the value's largest magnitude.
+    /// What may come to that: a share of the value's largest magnitude.
     pub relative: f64,
 }
 
@@ -40,19 +40,19 @@ impl Default for Tolerance {
 /// How one value compares.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
-    /// Of the layer or group.
+    /// What the layer or group is called.
     pub name: String,
-    /// As this program computes it, NCHW.
+    /// The value's shape as this program computes it, NCHW.
     pub shape: Vec<usize>,
     /// max |a - b|; infinite (null in JSON) where NaN or infinities differ.
     pub max_abs: f64,
     /// max |a - b| / max |b|; null in JSON where the former is infinite or the latter zero.
     pub max_rel: f64,
-    /// Cosine of the angle between the two.
+    /// The cosine of the angle between the two.
     pub cosine: f64,
     /// Where |a - b| is largest, NCHW.
     pub worst: Vec<usize>,
-    /// Whether it is within the tolerance.
+    /// Whether the difference is within the tolerance.
     pub passed: bool,
 }
 

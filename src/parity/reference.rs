@@ -28,7 +28,7 @@ impl Reference {
             (None, None) if has_weights(&file) => {
                 return Err(file.problem(
                     "holds weights, and is no dump of activations\nhint: \
-                     `scripts/keras/dump_activations.py` runs weights and writes the dump"
+                     `scripts.keras.dump_activations` runs weights and writes the dump"
                         .to_owned(),
                 ));
             }
@@ -36,7 +36,7 @@ impl Reference {
                 let found = found.map_or("none".to_owned(), |found| format!("`{}`", shown(found)));
                 return Err(file.problem(format!(
                     "needs metadata `layout` of `nhwc` or `nchw`, found {found}: is it a dump?\n\
-                     hint: `scripts/keras/dump_activations.py` makes dumps"
+                     hint: `scripts.keras.dump_activations` makes dumps"
                 )));
             }
         };

@@ -3,8 +3,7 @@
 use std::marker::PhantomData;
 
 /// Elements in single precision that several threads read and write, each its own. Offsets and
-/// counts are of those; a second type would be a memory of its own, or bytes with views that say
-/// their type, since a kernel's argument says nothing of it.
+/// counts are of those.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cpu) struct Memory<'a> {
     base: *mut f32,

@@ -3,7 +3,7 @@
 use std::array::from_fn;
 
 use crate::cpu::kernels::{BLOCK, WinogradTile};
-use crate::cpu::view::ElementType;
+use crate::cpu::view::{ElementType, VALUES};
 
 /// How a matrix of weights is packed; for each output channel, in whole blocks, there is a bias
 /// besides.
@@ -53,11 +53,10 @@ impl WeightOrder {
 }
 
 impl WeightLayout {
-    /// Bytes of weights and of biases.
+    /// Bytes of weights, which are of the layout's type, and of biases, which are of that of values.
     pub(in crate::cpu) fn bytes(&self) -> [usize; 2] {
-        self.order
-            .elements()
-            .map(|count| self.element_type.bytes(count))
+        let [weights, biases] = self.order.elements();
+        [self.element_type.bytes(weights), VALUES.bytes(biases)]
     }
 }
 

@@ -79,7 +79,7 @@ impl Allocation {
             .collect();
         if let Some(large) = requests.iter().find(|each| each.elements > MOST_ELEMENTS) {
             return Err(Error::Geometry(format!(
-                "a value and its border of {} numbers cannot be planned: expected at most \
+                "a value and its halo of {} elements cannot be planned: expected at most \
                  {MOST_ELEMENTS}",
                 large.elements
             )));
@@ -179,7 +179,11 @@ impl<'a> Sharing<'a> {
             match &choices.nodes[index] {
                 Choice::Concat(members) => sharing.concat(members, location),
                 Choice::Elementwise(_) => sharing.in_place(index, node, location),
-                _ => {}
+                Choice::Gemm(_)
+                | Choice::SmallGroup(_)
+                | Choice::Winograd(..)
+                | Choice::Pool(_)
+                | Choice::Mean(_) => {}
             }
         }
         sharing.locate(0);
@@ -254,7 +258,11 @@ impl<'a> Sharing<'a> {
                 Some(parts)
             }
             Choice::Mean(_) => None,
-            _ => Some(vec![index]),
+            Choice::Gemm(_)
+            | Choice::SmallGroup(_)
+            | Choice::Winograd(..)
+            | Choice::Pool(_)
+            | Choice::Elementwise(_) => Some(vec![index]),
         }
     }
 
@@ -274,7 +282,11 @@ impl<'a> Sharing<'a> {
                     output.height * output.width == 1 && node.epilogue.gate.is_none() && !summed;
                 (output.width == 1 || pixelwise && source.is_even(), alone)
             }
-            _ => return None,
+            Choice::Winograd(..)
+            | Choice::Pool(_)
+            | Choice::Mean(_)
+            | Choice::Elementwise(_)
+            | Choice::Concat(_) => return None,
         };
         Some(Tiling {
             m_tiling: if images_as_pixels {
@@ -352,8 +364,8 @@ impl MapBuffer {
         self.height == 1 || self.width == 1 || self.halo[2..] == [0; 2]
     }
 
-    /// The border of zeros around the maps of so many images, in a buffer at `offset`.
-    pub(super) fn border(&self, images: usize, offset: usize) -> Halo {
+    /// The halo of zeros around the maps of so many images, in a buffer at `offset`.
+    pub(super) fn halo(&self, images: usize, offset: usize) -> Halo {
         let [above, below, before, after] = self.halo;
         Halo {
             offset,

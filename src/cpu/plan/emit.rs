@@ -123,11 +123,11 @@ impl Emission<'_> {
         let phases = computed.jobs.into_iter().map(|(job, grid)| {
             let maps = &self.allocation.buffers[buffer];
             let uncleared = !std::mem::replace(&mut self.cleared[buffer], true);
-            let border = || maps.border(self.choices.images, self.allocation.offsets[buffer]);
+            let halo = || maps.halo(self.choices.images, self.allocation.offsets[buffer]);
             Phase {
                 job,
                 grid,
-                halo: (uncleared && maps.halo != [0; 4]).then(border),
+                halo: (uncleared && maps.halo != [0; 4]).then(halo),
             }
         });
         Step {

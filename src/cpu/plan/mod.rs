@@ -164,7 +164,7 @@ fn countable(layers: &Layers, input: Shape) -> Result<Trace> {
             .is_some_and(|count| (1..=MOST_ELEMENTS).contains(&count))
         {
             return Err(Error::Geometry(format!(
-                "a value of shape {:?} cannot be planned: expected 1 to {MOST_ELEMENTS} numbers",
+                "a value of shape {:?} cannot be planned: expected 1 to {MOST_ELEMENTS} elements",
                 shape.dims(Layout::Nchw)
             )));
         }

@@ -60,7 +60,7 @@ fn epilogues_have_the_same_bits_on_every_instruction_set() {
         output: offsets.clone(),
         residual: Some(offsets),
     }];
-    for activation in [None, Some(Activation::Relu), Some(Activation::Sigmoid)] {
+    for activation in [None].into_iter().chain(Activation::ALL.map(Some)) {
         let output = Output {
             bias: &bias,
             epilogue: Epilogue {
@@ -121,8 +121,6 @@ fn epilogues_have_the_same_bits_on_every_instruction_set() {
     }
 }
 
-type Formula = (Activation, fn(f32) -> f32);
-
 /// Elements that are no number, have no size or are beyond all exponents.
 #[test]
 fn activations_are_their_formulas_for_every_element() {
@@ -136,14 +134,15 @@ fn activations_are_their_formulas_for_every_element() {
         3e38,
         0.7,
     ];
-    let formulas: [Formula; 2] = [
-        (Activation::Relu, |x| if x < 0. { 0. } else { x }),
-        (Activation::Sigmoid, |x| 1. / (1. + (-x).exp())),
-    ];
+    let formula = |activation, x: f32| match activation {
+        Activation::Relu if x < 0. => 0.,
+        Activation::Relu => x,
+        Activation::Sigmoid => 1. / (1. + (-x).exp()),
+    };
     for isa in Isa::available() {
-        for (activation, formula) in formulas {
+        for activation in Activation::ALL {
             let mut elements: Vec<f32> = special.repeat(BLOCK / special.len());
-            let expected: Vec<f32> = elements.iter().map(|&x| formula(x)).collect();
+            let expected: Vec<f32> = elements.iter().map(|&x| formula(activation, x)).collect();
             let elementwise = Elementwise {
                 source: 0,
                 pixels: 1,

@@ -3,7 +3,7 @@
 
 use super::SqueezeWidth;
 use super::inception::smooth;
-use crate::network::builder::{Builder, Convolution};
+use crate::network::builder::{Builder, ConvSpec};
 use crate::network::geometry::{Padding, Window};
 use crate::network::layers::Value;
 use crate::network::operation::Operation;
@@ -105,7 +105,7 @@ const MODULES: [Module; 10] = [
 
 pub(super) fn bn_inception(net: &mut Builder, network: &BnInception, classes: usize) {
     let names = ["conv1_7x7_s2", "conv1_7x7_s2_bn", "conv1_relu_7x7"];
-    let conv1 = Convolution::new(64, 7).stride(2);
+    let conv1 = ConvSpec::new(64, 7).stride(2);
     let x = net.conv_norm_relu(names, Value::INPUT, conv1);
     let x = net.max_pool("pool1_3x3_s2", x, 3, 2);
     let names = [
@@ -113,9 +113,9 @@ pub(super) fn bn_inception(net: &mut Builder, network: &BnInception, classes: us
         "conv2_3x3_reduce_bn",
         "conv2_relu_3x3_reduce",
     ];
-    let x = net.conv_norm_relu(names, x, Convolution::new(64, 1));
+    let x = net.conv_norm_relu(names, x, ConvSpec::new(64, 1));
     let names = ["conv2_3x3", "conv2_3x3_bn", "conv2_relu_3x3"];
-    let x = net.conv_norm_relu(names, x, Convolution::new(192, 3));
+    let x = net.conv_norm_relu(names, x, ConvSpec::new(192, 3));
     let mut x = net.max_pool("pool2_3x3_s2", x, 3, 2);
     for module in &MODULES {
         x = net.block(module.name, |net| {
@@ -134,29 +134,29 @@ fn branches(net: &mut Builder, x: Value, module: &Module) -> Vec<Value> {
     };
     let mut values = Vec::new();
     if let Some(channels) = module.one {
-        values.push(unit(net, "1x1", x, Convolution::new(channels, 1)));
+        values.push(unit(net, "1x1", x, ConvSpec::new(channels, 1)));
     }
 
     let [reduce, channels] = module.three;
-    let y = unit(net, "3x3_reduce", x, Convolution::new(reduce, 1));
-    let last = Convolution::new(channels, 3).stride(stride);
+    let y = unit(net, "3x3_reduce", x, ConvSpec::new(reduce, 1));
+    let last = ConvSpec::new(channels, 3).stride(stride);
     values.push(unit(net, "3x3", y, last));
 
     let [reduce, channels] = module.double;
-    let y = unit(net, "double_3x3_reduce", x, Convolution::new(reduce, 1));
-    let y = unit(net, "double_3x3_1", y, Convolution::new(channels, 3));
-    let last = Convolution::new(channels, 3).stride(stride);
+    let y = unit(net, "double_3x3_reduce", x, ConvSpec::new(reduce, 1));
+    let y = unit(net, "double_3x3_1", y, ConvSpec::new(channels, 3));
+    let last = ConvSpec::new(channels, 3).stride(stride);
     values.push(unit(net, "double_3x3_2", y, last));
 
     values.push(match module.pool {
         Pool::Average(channels) => {
             let y = smooth(net, "pool", x);
-            unit(net, "pool_proj", y, Convolution::new(channels, 1))
+            unit(net, "pool_proj", y, ConvSpec::new(channels, 1))
         }
         Pool::Max(channels) => {
             let window = Window::square(3, 1, Padding::Symmetric([1, 1]));
             let y = net.push("pool", Operation::MaxPool(window), &[x]);
-            unit(net, "pool_proj", y, Convolution::new(channels, 1))
+            unit(net, "pool_proj", y, ConvSpec::new(channels, 1))
         }
         Pool::Halving => net.max_pool("pool", x, 3, 2),
     });
@@ -164,7 +164,7 @@ fn branches(net: &mut Builder, x: Value, module: &Module) -> Vec<Value> {
 }
 
 /// `3x3`, `3x3_bn`, `relu_3x3`.
-fn unit(net: &mut Builder, name: &str, x: Value, conv: Convolution) -> Value {
+fn unit(net: &mut Builder, name: &str, x: Value, conv: ConvSpec) -> Value {
     let (norm, relu) = (format!("{name}_bn"), format!("relu_{name}"));
     net.conv_norm_relu([name, &norm, &relu], x, conv)
 }

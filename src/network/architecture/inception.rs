@@ -1,21 +1,21 @@
 //! What the Inception networks have in common (Szegedy et al., arXiv:1512.00567 and 1602.07261).
 
-use crate::network::builder::{Builder, Convolution};
+use crate::network::builder::{Builder, ConvSpec};
 use crate::network::geometry::{Padding, Window};
 use crate::network::layers::Value;
 
 /// A convolution of so many channels, rows and columns that keeps the image's size.
-pub(super) const fn conv(channels: usize, kernel: [usize; 2]) -> Convolution {
-    Convolution::rectangular(channels, kernel)
+pub(super) const fn conv(channels: usize, kernel: [usize; 2]) -> ConvSpec {
+    ConvSpec::rectangular(channels, kernel)
 }
 
 /// A 3x3 convolution that halves the image, without padding.
-pub(super) const fn halving(channels: usize) -> Convolution {
-    Convolution::new(channels, 3).stride(2).valid()
+pub(super) const fn halving(channels: usize) -> ConvSpec {
+    ConvSpec::new(channels, 3).stride(2).valid()
 }
 
 /// A convolution, its batch norm and its `ReLU`.
-pub(super) fn unit(net: &mut Builder, name: &str, x: Value, conv: Convolution) -> Value {
+pub(super) fn unit(net: &mut Builder, name: &str, x: Value, conv: ConvSpec) -> Value {
     net.group(name, |net| {
         net.conv_norm_relu(["conv", "bn", "relu"], x, conv)
     })
@@ -27,7 +27,7 @@ pub(super) fn chain(
     net: &mut Builder,
     x: Value,
     name: &str,
-    convs: &[Convolution],
+    convs: &[ConvSpec],
     numbered: impl Fn(usize) -> String,
 ) -> Value {
     match convs {

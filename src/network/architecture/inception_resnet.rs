@@ -4,7 +4,7 @@
 use super::SqueezeWidth;
 use super::inception::{chain, conv, halving, smooth, stem, unit};
 use crate::network::Operation;
-use crate::network::builder::{Builder, Convolution};
+use crate::network::builder::{Builder, ConvSpec};
 use crate::network::layers::Value;
 
 /// Stem, 43 modules, 40 of them residual, classifier.
@@ -18,7 +18,7 @@ pub struct InceptionResNet {
 }
 
 /// The convolutions of each of a module's branches.
-type Branches = &'static [&'static [Convolution]];
+type Branches = &'static [&'static [ConvSpec]];
 
 /// An average pool makes one more.
 const MIXED_5B: Branches = &[
@@ -174,7 +174,7 @@ fn residual(
 
 /// `branch0`, whose only convolution is called so, `branch1.0`, `branch1.1`.
 fn branches(net: &mut Builder, x: Value, branches: Branches) -> Vec<Value> {
-    let named = |(index, convs): (usize, &&[Convolution])| {
+    let named = |(index, convs): (usize, &&[ConvSpec])| {
         let name = format!("branch{index}");
         chain(net, x, &name, convs, |place| format!("{name}.{place}"))
     };

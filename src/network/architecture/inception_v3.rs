@@ -2,7 +2,7 @@
 
 use super::SqueezeWidth;
 use super::inception::{conv, halving, smooth, stem, unit};
-use crate::network::builder::{Builder, Convolution};
+use crate::network::builder::{Builder, ConvSpec};
 use crate::network::layers::Value;
 
 /// Stem, eleven modules, classifier.
@@ -143,7 +143,7 @@ fn branches(net: &mut Builder, x: Value, module: Module) -> Vec<Value> {
 }
 
 /// `branch5x5_1`, `branch5x5_2`; `branch1x1` where there is one convolution.
-fn branch(net: &mut Builder, x: Value, name: &str, convs: &[Convolution]) -> Value {
+fn branch(net: &mut Builder, x: Value, name: &str, convs: &[ConvSpec]) -> Value {
     super::inception::chain(net, x, name, convs, |place| format!("{name}_{}", place + 1))
 }
 

@@ -2,7 +2,7 @@
 //! (Hu et al., arXiv:1709.01507) and without.
 
 use super::SqueezeWidth;
-use crate::network::builder::{Builder, Convolution};
+use crate::network::builder::{Builder, ConvSpec};
 use crate::network::geometry::{Border, Padding, Rounding, Window};
 use crate::network::layers::Value;
 use crate::network::operation::Operation;
@@ -183,14 +183,14 @@ fn stem(net: &mut Builder, stem: &Stem) -> Value {
             kernel,
             stride,
         } => {
-            let conv = Convolution::new(channels, kernel).stride(stride);
+            let conv = ConvSpec::new(channels, kernel).stride(stride);
             net.conv("conv1", Value::INPUT, conv)
         }
         StemConvs::Deep([first, second, third]) => net.group("conv1", |net| {
-            let conv = Convolution::new(first, 3).stride(2);
+            let conv = ConvSpec::new(first, 3).stride(2);
             let x = net.conv_norm_relu(["0", "1", "2"], Value::INPUT, conv);
-            let x = net.conv_norm_relu(["3", "4", "5"], x, Convolution::new(second, 3));
-            net.conv("6", x, Convolution::new(third, 3))
+            let x = net.conv_norm_relu(["3", "4", "5"], x, ConvSpec::new(second, 3));
+            net.conv("6", x, ConvSpec::new(third, 3))
         }),
     };
     let x = net.norm("bn1", x);
@@ -232,7 +232,7 @@ fn shortcut(net: &mut Builder, x: Value, block: &Residual) -> Value {
     };
     net.group("downsample", |net| match block.shortcut {
         Shortcut::Projection | Shortcut::WideProjection => {
-            let conv = Convolution::new(channels, kernel).stride(stride);
+            let conv = ConvSpec::new(channels, kernel).stride(stride);
             net.conv_norm(["0", "1"], x, conv)
         }
         Shortcut::Averaged => {
@@ -246,13 +246,13 @@ fn shortcut(net: &mut Builder, x: Value, block: &Residual) -> Value {
             } else {
                 x
             };
-            net.conv_norm(["1", "2"], pooled, Convolution::new(channels, 1))
+            net.conv_norm(["1", "2"], pooled, ConvSpec::new(channels, 1))
         }
     })
 }
 
 fn basic(net: &mut Builder, x: Value, block: &Residual) -> Value {
-    let conv = Convolution::new(block.channels, 3);
+    let conv = ConvSpec::new(block.channels, 3);
     let y = strided(net, ["conv1", "bn1", "relu1"], x, conv, block);
     net.conv_norm(["conv2", "bn2"], y, conv)
 }
@@ -264,9 +264,9 @@ fn bottleneck(net: &mut Builder, x: Value, block: &Residual, choices: Bottleneck
         reduce_first,
     } = choices;
     let width = block.width * base_width / 64 * cardinality;
-    let reduce = Convolution::new(width / reduce_first, 1);
-    let spatial = Convolution::new(width, 3).groups(cardinality);
-    let expand = Convolution::new(block.channels, 1);
+    let reduce = ConvSpec::new(width / reduce_first, 1);
+    let spatial = ConvSpec::new(width, 3).groups(cardinality);
+    let expand = ConvSpec::new(block.channels, 1);
     let (first, second) = (["conv1", "bn1", "relu1"], ["conv2", "bn2", "relu2"]);
     let y = match block.strided {
         Strided::First => {
@@ -286,7 +286,7 @@ fn strided(
     net: &mut Builder,
     names: [&str; 3],
     x: Value,
-    conv: Convolution,
+    conv: ConvSpec,
     block: &Residual,
 ) -> Value {
     match block.strided {

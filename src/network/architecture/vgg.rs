@@ -2,7 +2,7 @@
 //! torchvision.
 
 use super::SqueezeWidth;
-use crate::network::builder::{Builder, Convolution};
+use crate::network::builder::{Builder, ConvSpec};
 use crate::network::layers::Value;
 use crate::network::operation::Operation;
 
@@ -33,7 +33,7 @@ pub(super) fn vgg(net: &mut Builder, network: &Vgg, classes: usize) {
         let channels = (first << stage).min(most);
         for place in 1..=depth {
             let [conv, norm, relu] = [0, 1, 2].map(|layer| format!("features.{}", index + layer));
-            x = net.conv_norm_relu([&conv, &norm, &relu], x, Convolution::new(channels, 3));
+            x = net.conv_norm_relu([&conv, &norm, &relu], x, ConvSpec::new(channels, 3));
             x = net.gate(&format!("se{}_{place}", stage + 1), x, network.squeeze);
             index += 3;
         }

@@ -102,7 +102,7 @@ pub fn understand(name: &str) -> Result<Named> {
 ///
 /// # Errors
 ///
-/// The same as [`understand`] has.
+/// Fails where [`understand`] fails.
 pub fn find(name: &str) -> Result<&'static Network> {
     understand(name).map(|named| named.network)
 }
