@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 
 use super::Outcome;
 use super::pattern::test_pattern;
@@ -56,15 +56,14 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         arguments.widths,
     )?;
     let layers = network.layers();
-    if let Some(weights) = &weights {
-        // Weights that do not fit are worth an answer even where only shapes are asked for.
-        weights.var_builder(&layers, DType::F32, &Device::Cpu)?;
-    }
-
     let weights = match weights {
         None if values_wanted => Some(embedded_weights_of(&network)?),
         weights => weights,
     };
+    // Weights that do not fit are worth an answer even where only shapes are asked for.
+    let tensors =
+        |weights: &Weights| weights.var_builder(&layers, runtime.dtype(), runtime.device());
+    let tensors = weights.as_ref().map(tensors).transpose()?;
     let image = match (&arguments.image, &weights) {
         (Some(path), Some(weights)) => Some(load(path, &network, weights, &arguments.pixels)?),
         _ => None,
@@ -82,13 +81,13 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         super::print(&plan, arguments.format)?;
         return Ok(Outcome::Yes);
     }
-    let measured = match &weights {
-        Some(weights) if values_wanted => {
+    let measured = match (&weights, tensors) {
+        (Some(weights), Some(tensors)) if values_wanted => {
             check_memory(Together::Batch)?;
             weights.check_input(&layers, &trace)?;
             let input = image.map_or_else(|| test_pattern(shape), |(values, _)| values);
             let input = Tensor::from_vec(input, shape.dims(Layout::Nchw), &Device::Cpu)?;
-            let model = runtime.load(&layers, weights, shape)?;
+            let model = runtime.build(layers.clone(), tensors, shape)?;
             super::warn_of_nonfinite(weights);
             Some(measure(&*model, runtime.name(), &input)?)
         }

@@ -13,6 +13,7 @@
 mod algorithm;
 mod cache;
 mod cores;
+mod element;
 mod engine;
 mod epilogue;
 mod fuse;
@@ -27,6 +28,7 @@ mod plan;
 mod share;
 mod summary;
 mod team;
+mod tiling;
 mod view;
 
 #[cfg(test)]

@@ -299,17 +299,7 @@ impl Operation {
         match *self {
             Self::BatchNorm { epsilon, .. } => epsilon.is_finite(),
             Self::Multiply { factor } => factor.is_finite(),
-            Self::Conv(_)
-            | Self::Activation(_)
-            | Self::MaxPool(_)
-            | Self::AveragePool { .. }
-            | Self::AdaptiveAveragePool(_)
-            | Self::GlobalAveragePool
-            | Self::Flatten { .. }
-            | Self::Linear { .. }
-            | Self::Scale
-            | Self::Add
-            | Self::Concat => true,
+            _ => true,
         }
     }
 
@@ -448,17 +438,7 @@ impl Operation {
                 [conv.channels_per_group(), rows, columns]
             }
             Self::Linear { inputs, .. } => [inputs, 1, 1],
-            Self::BatchNorm { .. }
-            | Self::Activation(_)
-            | Self::MaxPool(_)
-            | Self::AveragePool { .. }
-            | Self::AdaptiveAveragePool(_)
-            | Self::GlobalAveragePool
-            | Self::Flatten { .. }
-            | Self::Scale
-            | Self::Multiply { .. }
-            | Self::Add
-            | Self::Concat => return Some(0),
+            _ => return Some(0),
         };
         output
             .dims(Layout::Nchw)

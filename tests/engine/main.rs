@@ -195,7 +195,7 @@ fn where_an_input_lies_changes_nothing() {
 }
 
 #[test]
-fn neither_no_threads_nor_no_images_nor_too_many_numbers_are_planned() {
+fn neither_no_threads_nor_no_images_nor_too_many_elements_are_planned() {
     let network = catalog::find("seresnet20").unwrap();
     let plan = |shape, threads| {
         let options = Options {
@@ -219,12 +219,12 @@ fn neither_no_threads_nor_no_images_nor_too_many_numbers_are_planned() {
         assert!(plan(large, None).is_err(), "{side}");
     }
     // Alone it would be small enough.
-    let with_border = Shape {
+    let with_halo = Shape {
         spatial: Some([16_383, 16_383]),
         ..own
     };
-    let problem = plan(with_border, None).unwrap_err();
-    assert!(problem.contains("a value and its border of"), "{problem}");
+    let problem = plan(with_halo, None).unwrap_err();
+    assert!(problem.contains("a value and its halo of"), "{problem}");
 }
 
 /// A thread of rayon that packs a new shape's weights takes up other work while it waits: that

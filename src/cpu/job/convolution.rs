@@ -8,7 +8,8 @@ use crate::cpu::kernels::{
     self, BLOCK, Gemm, KOffsets, MAX_NR_BLOCKS, MicroTile, Output, SmallGroup,
 };
 use crate::cpu::pack::{Panels, SmallGroupBlock};
-use crate::cpu::view::{MTiling, View};
+use crate::cpu::tiling::MTiling;
+use crate::cpu::view::View;
 
 /// A convolution's output, by panels of its channels and M-tiles of its pixels.
 #[derive(Debug, Clone)]

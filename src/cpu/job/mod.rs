@@ -11,7 +11,8 @@ use super::epilogue::Epilogue;
 use super::isa::Isa;
 use super::kernels::{self, BLOCK, BlockView, Elementwise, Memory, Pool, Pooling};
 use super::pack::Packed;
-use super::view::{ChunkGrid, View};
+use super::tiling::ChunkGrid;
+use super::view::View;
 
 /// What every chunk of a run sees.
 pub(super) struct RunContext<'a> {

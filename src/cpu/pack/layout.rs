@@ -2,8 +2,8 @@
 
 use std::array::from_fn;
 
+use crate::cpu::element::{ElementType, VALUES};
 use crate::cpu::kernels::{BLOCK, WinogradTile};
-use crate::cpu::view::{ElementType, VALUES};
 
 /// How a matrix of weights is packed; for each output channel, in whole blocks, there is a bias
 /// besides.

@@ -9,7 +9,8 @@ use crate::cpu::fuse::{Graph, Id, Node};
 use crate::cpu::job::Halo;
 use crate::cpu::kernels::BLOCK;
 use crate::cpu::options::Target;
-use crate::cpu::view::{MTiling, View, blocks, spread};
+use crate::cpu::tiling::MTiling;
+use crate::cpu::view::{View, blocks, spread};
 use crate::error::{Error, Result};
 
 /// Where everything lies. Nodes are known by index.

@@ -1,7 +1,7 @@
 //! The first pass: what computes each node, and on what geometry.
 
-use super::pool::PoolWindows;
 use super::strips::Strips;
+use super::windows::PoolWindows;
 use crate::cpu::fuse::{Graph, Id, Node, Origin, PoolKind, WeightSource, Work};
 use crate::cpu::kernels::{BLOCK, WinogradTile};
 use crate::cpu::options::Target;

@@ -12,7 +12,8 @@ use crate::cpu::job::{
 };
 use crate::cpu::kernels::{BLOCK, KOffsets};
 use crate::cpu::pack::WeightOrder;
-use crate::cpu::view::{ChunkGrid, MTiling, View, blocks};
+use crate::cpu::tiling::{ChunkGrid, MTiling};
+use crate::cpu::view::{View, blocks};
 
 /// Weights that stay in the cache while a map passes by: 256 KB.
 const CACHED: usize = 1 << 16;

@@ -4,13 +4,15 @@ use super::allocate::{Allocation, Location};
 use super::choose::{Choice, Choices};
 use super::{Step, TensorView};
 use crate::cpu::algorithm::Algorithm;
+use crate::cpu::element::ElementType;
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::fuse::{Graph, Id, Node, WeightSource};
 use crate::cpu::job::{CopyChannelsJob, CopyInJob, ElementwiseJob, Job, Phase};
 use crate::cpu::kernels::BLOCK;
 use crate::cpu::options::Target;
 use crate::cpu::pack::{PackedWeight, WeightLayout, WeightOrder};
-use crate::cpu::view::{ChunkGrid, ElementType, View};
+use crate::cpu::tiling::ChunkGrid;
+use crate::cpu::view::View;
 
 /// The pass as it goes on.
 pub(super) struct Emission<'a> {

@@ -18,15 +18,17 @@ mod convolution;
 mod emit;
 mod pool;
 mod strips;
+mod windows;
 
 use self::allocate::Allocation;
 use self::choose::Choices;
 use super::algorithm::Algorithm;
+use super::element::VALUES;
 use super::fuse::Graph;
 use super::job::Phase;
 use super::options::Target;
 use super::pack::PackedWeight;
-use super::view::{VALUES, View};
+use super::view::View;
 use crate::error::{Error, Result};
 use crate::network::trace::{Trace, trace};
 use crate::network::{Layers, Layout, Shape};

@@ -74,11 +74,17 @@ fn excitation(channels: usize, random: &mut Random) -> Vec<Operation> {
     } else {
         let squeeze = random.within(1, 20);
         excitation.push(dense(channels, squeeze, random));
-        excitation.extend(random.of(&[Some(RELU), Some(SIGMOID), None]));
+        excitation.extend(random.of(&activations()));
         excitation.push(dense(squeeze, channels, random));
     }
     excitation.push(SIGMOID);
     excitation
+}
+
+/// Any activation, or none.
+fn activations() -> Vec<Option<Operation>> {
+    let all = Activation::ALL.map(|function| Some(Operation::Activation(function)));
+    all.into_iter().chain([None]).collect()
 }
 
 /// A network as it grows: layers, and the shape of each value.
@@ -207,7 +213,9 @@ impl Growing {
                 }
             }
             10 => {
-                self.add(SIGMOID, &[x]);
+                if let Some(function) = random.of(&activations()) {
+                    self.add(function, &[x]);
+                }
             }
             11 => {
                 // By any value of one pixel, such as a gate that is used before.
