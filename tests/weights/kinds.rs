@@ -29,7 +29,7 @@ fn weights_and_dumps_are_told_from_each_other() {
         (
             &weights,
             &weights,
-            "holds weights, and is no dump of activations\nhint: `scripts/keras/dump",
+            "holds weights, and is no dump of activations\nhint: `scripts.keras.dump",
         ),
         (
             &dump,
