@@ -171,8 +171,10 @@ fn kind(step: &TimedStep, layers: &Layers) -> String {
         Some(Operation::Conv(conv)) => {
             let [rows, columns] = conv.window.kernel;
             let mut kind = format!("conv {rows}x{columns}");
-            if conv.window.stride > 1 {
-                kind += &format!(" stride {}", conv.window.stride);
+            match conv.window.stride {
+                [1, 1] => {}
+                [down, across] if down == across => kind += &format!(" stride {down}"),
+                [down, across] => kind += &format!(" stride {down}x{across}"),
             }
             if conv.groups > 1 {
                 kind += &format!(", {} groups", conv.groups);

@@ -5,7 +5,7 @@ use crate::network::Activation;
 /// A value times its channel's gate, plus the residual, and the activation of that; bias comes
 /// before, with the weights. The graph says which tensors those are, a plan where they lie, and a
 /// kernel's argument where the part lies that it computes: each is a `Location` of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Epilogue<Location> {
     /// A factor for each channel.
     pub(super) gate: Option<Location>,

@@ -237,6 +237,13 @@ impl Fusing<'_> {
                 };
                 return;
             }
+            Operation::BlurPool { .. }
+            | Operation::Product
+            | Operation::Slice { .. }
+            | Operation::PadChannels(_)
+            | Operation::ShuffleChannels { .. }
+            | Operation::SpaceToDepth { .. }
+            | Operation::UpsampleLike => return,
             Operation::BatchNorm { .. }
             | Operation::Activation(_)
             | Operation::Scale

@@ -2,8 +2,8 @@
 
 use super::geometry::{Padding, Window};
 use super::layers::{Layer, Layers, Value};
-use super::operation::{Activation, Conv};
-use super::{Convention, Network, Operation, SqueezeWidth};
+use super::operation::{Conv, Standardization};
+use super::{Activation, Convention, Network, Operation, SqueezeWidth};
 
 /// Wires layers one after the other, by a code base's convention.
 #[derive(Debug)]
@@ -22,12 +22,14 @@ pub(super) struct Builder {
 pub(super) struct ConvSpec {
     channels: usize,
     kernel: [usize; 2],
-    stride: usize,
+    stride: [usize; 2],
+    dilation: [usize; 2],
     groups: usize,
     /// Padding instead of the convention's.
     padding: Option<Padding>,
     /// Whether it has a bias whatever the convention says.
     bias: bool,
+    standardization: Option<Standardization>,
 }
 
 impl ConvSpec {
@@ -41,15 +43,50 @@ impl ConvSpec {
         Self {
             channels,
             kernel,
-            stride: 1,
+            stride: [1, 1],
+            dilation: [1, 1],
             groups: 1,
             padding: None,
             bias: false,
+            standardization: None,
         }
     }
 
+    /// A depthwise convolution: each of so many channels by a kernel of its own.
+    pub(super) const fn depthwise(channels: usize, kernel: usize) -> Self {
+        Self::new(channels, kernel).groups(channels)
+    }
+
     pub(super) const fn stride(self, stride: usize) -> Self {
+        self.strides([stride, stride])
+    }
+
+    /// Another stride down than across.
+    pub(super) const fn strides(self, stride: [usize; 2]) -> Self {
         Self { stride, ..self }
+    }
+
+    pub(super) const fn dilation(self, dilation: usize) -> Self {
+        Self {
+            dilation: [dilation, dilation],
+            ..self
+        }
+    }
+
+    /// With this padding, whatever the convention says.
+    pub(super) const fn padded(self, padding: Padding) -> Self {
+        Self {
+            padding: Some(padding),
+            ..self
+        }
+    }
+
+    /// With standardized weights.
+    pub(super) const fn standardized(self, standardization: Standardization) -> Self {
+        Self {
+            standardization: Some(standardization),
+            ..self
+        }
     }
 
     pub(super) const fn groups(self, groups: usize) -> Self {
@@ -58,10 +95,7 @@ impl ConvSpec {
 
     /// Without padding, whatever the convention says.
     pub(super) const fn valid(self) -> Self {
-        Self {
-            padding: Some(Padding::VALID),
-            ..self
-        }
+        self.padded(Padding::VALID)
     }
 
     /// With a bias, as no batch norm follows.
@@ -143,10 +177,12 @@ impl Builder {
     }
 
     pub(super) fn conv(&mut self, name: &str, x: Value, conv: ConvSpec) -> Value {
-        let usual = self.convention.padding.of(conv.kernel);
+        let usual = || self.convention.padding.of(conv.kernel, conv.dilation);
         let window = Window {
             kernel: conv.kernel,
-            ..Window::square(1, conv.stride, conv.padding.unwrap_or(usual))
+            stride: conv.stride,
+            dilation: conv.dilation,
+            ..Window::square(1, 1, conv.padding.unwrap_or_else(usual))
         };
         let conv = Conv {
             in_channels: self.channels_of(x),
@@ -154,6 +190,7 @@ impl Builder {
             groups: conv.groups,
             window,
             bias: conv.bias || self.convention.conv_bias,
+            standardization: conv.standardization,
         };
         self.push(name, Operation::Conv(conv), &[x])
     }
@@ -168,7 +205,11 @@ impl Builder {
     }
 
     pub(super) fn relu(&mut self, name: &str, x: Value) -> Value {
-        self.push(name, Operation::Activation(Activation::Relu), &[x])
+        self.activation(name, x, Activation::Relu)
+    }
+
+    pub(super) fn activation(&mut self, name: &str, x: Value, function: Activation) -> Value {
+        self.push(name, Operation::Activation(function), &[x])
     }
 
     pub(super) fn conv_norm(&mut self, names: [&str; 2], x: Value, conv: ConvSpec) -> Value {
@@ -214,9 +255,20 @@ impl Builder {
         self.push(name, Operation::Flatten { height, width }, &[x])
     }
 
+    /// A dense layer with bias.
     pub(super) fn linear(&mut self, name: &str, x: Value, outputs: usize) -> Value {
+        self.dense(name, x, outputs, true)
+    }
+
+    /// A dense layer with or without bias.
+    pub(super) fn dense(&mut self, name: &str, x: Value, outputs: usize, bias: bool) -> Value {
         let inputs = self.channels_of(x);
-        self.push(name, Operation::Linear { inputs, outputs }, &[x])
+        let linear = Operation::Linear {
+            inputs,
+            outputs,
+            bias,
+        };
+        self.push(name, linear, &[x])
     }
 
     /// The global average pool, and one dense layer under this name.
@@ -229,20 +281,78 @@ impl Builder {
     /// An SE block under this name, where there is one.
     pub(super) fn gate(&mut self, name: &str, x: Value, width: Option<SqueezeWidth>) -> Value {
         match width {
-            Some(width) => self.group(name, |net| net.squeeze_excite(x, width)),
+            Some(width) => {
+                let width = width.of(self.channels_of(x));
+                self.group(name, |net| net.squeeze_excite(x, &SeSpec::new(width)))
+            }
             None => x,
         }
     }
 
     /// Hu et al., figure 1: squeeze to means, excite through two dense layers, scale.
-    pub(super) fn squeeze_excite(&mut self, x: Value, width: SqueezeWidth) -> Value {
+    pub(super) fn squeeze_excite(&mut self, x: Value, block: &SeSpec) -> Value {
         let channels = self.channels_of(x);
-        let squeeze = width.of(channels);
+        let [reduce, between, expand, gate] = block.names;
         let y = self.push("squeeze", Operation::GlobalAveragePool, &[x]);
-        let y = self.linear("fc1", y, squeeze);
-        let y = self.relu("relu", y);
-        let y = self.linear("fc2", y, channels);
-        let gate = self.push("sigmoid", Operation::Activation(Activation::Sigmoid), &[y]);
-        self.push("scale", Operation::Scale, &[x, gate])
+        let y = self.dense(reduce, y, block.width, block.bias);
+        let y = self.activation(between, y, block.activation);
+        let y = self.dense(expand, y, channels, block.bias);
+        let y = self.activation(gate, y, block.gate);
+        self.push("scale", Operation::Scale, &[x, y])
+    }
+
+    /// Effective SE: one dense layer from the means to the gate (Lee and Park, arXiv:1911.06667).
+    pub(super) fn effective_squeeze_excite(&mut self, x: Value, gate: Activation) -> Value {
+        let channels = self.channels_of(x);
+        let y = self.push("squeeze", Operation::GlobalAveragePool, &[x]);
+        let y = self.linear("fc", y, channels);
+        let y = self.activation("gate", y, gate);
+        self.push("scale", Operation::Scale, &[x, y])
+    }
+}
+
+/// An SE block as its network has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SeSpec {
+    width: usize,
+    /// Of the first dense layer, the activation, the second and the gate function.
+    names: [&'static str; 4],
+    activation: Activation,
+    gate: Activation,
+    bias: bool,
+}
+
+impl SeSpec {
+    /// A block of this width between its dense layers as in the paper, called as there.
+    pub(super) const fn new(width: usize) -> Self {
+        Self {
+            width,
+            names: ["fc1", "relu", "fc2", "sigmoid"],
+            activation: Activation::Relu,
+            gate: Activation::Sigmoid,
+            bias: true,
+        }
+    }
+
+    /// Of the first dense layer, the activation, the second and the gate function.
+    pub(super) const fn names(self, names: [&'static str; 4]) -> Self {
+        Self { names, ..self }
+    }
+
+    /// With another function between the dense layers, and another of the gate.
+    pub(super) const fn functions(self, activation: Activation, gate: Activation) -> Self {
+        Self {
+            activation,
+            gate,
+            ..self
+        }
+    }
+
+    /// Without biases.
+    pub(super) const fn unbiased(self) -> Self {
+        Self {
+            bias: false,
+            ..self
+        }
     }
 }

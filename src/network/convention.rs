@@ -26,9 +26,10 @@ pub struct Convention {
 impl Convention {
     /// The window of a strided max pool.
     pub(super) fn max_pool(&self, kernel: usize, stride: usize) -> Window {
+        let padding = self.pool_padding.of([kernel, kernel], [1, 1]);
         Window {
             rounding: self.pool_rounding,
-            ..Window::square(kernel, stride, self.pool_padding.of([kernel, kernel]))
+            ..Window::square(kernel, stride, padding)
         }
     }
 }
@@ -45,12 +46,15 @@ pub enum PaddingRule {
 }
 
 impl PaddingRule {
-    /// The padding of a window of this kernel.
+    /// The padding of a window of this kernel and dilation.
     #[must_use]
-    pub fn of(self, kernel: [usize; 2]) -> Padding {
+    pub fn of(self, kernel: [usize; 2], dilation: [usize; 2]) -> Padding {
         match self {
             Self::Same => Padding::Same,
-            Self::Symmetric => Padding::Symmetric(kernel.map(|side| side / 2)),
+            Self::Symmetric => {
+                let half = |axis: usize| dilation[axis] * kernel[axis].saturating_sub(1) / 2;
+                Padding::Symmetric([half(0), half(1)])
+            }
             Self::Valid => Padding::VALID,
         }
     }

@@ -10,11 +10,23 @@ pub enum Padding {
     Same,
     /// So many rows above and below, and so many columns on either side, as in `PyTorch`.
     Symmetric([usize; 2]),
+    /// So many rows above and below, and so many columns before and after: Keras's
+    /// `ZeroPadding2D` in front of a layer without padding.
+    Explicit([[usize; 2]; 2]),
 }
 
 impl Padding {
     /// No padding: a window lies inside the image wherever it stands, which TensorFlow calls VALID.
     pub const VALID: Self = Self::Symmetric([0, 0]);
+
+    /// Rows or columns before and after along one axis, where they do not depend on the size.
+    fn fixed(self, axis: usize) -> Option<[usize; 2]> {
+        match self {
+            Self::Same => None,
+            Self::Symmetric(pads) => Some([pads[axis]; 2]),
+            Self::Explicit(pads) => Some(pads[axis]),
+        }
+    }
 }
 
 /// What becomes of a last position at which the window would reach over the border.
@@ -42,7 +54,9 @@ pub struct Window {
     /// Rows and columns of the window.
     pub kernel: [usize; 2],
     /// Rows and columns from one position to the next.
-    pub stride: usize,
+    pub stride: [usize; 2],
+    /// Rows and columns from one element of the kernel to the next: 1 where they are neighbours.
+    pub dilation: [usize; 2],
     /// What lies beyond the border.
     pub padding: Padding,
     /// What becomes of a last position that does not fit.
@@ -66,7 +80,8 @@ impl Window {
     pub const fn square(kernel: usize, stride: usize, padding: Padding) -> Self {
         Self {
             kernel: [kernel, kernel],
-            stride,
+            stride: [stride, stride],
+            dilation: [1, 1],
             padding,
             rounding: Rounding::Floor,
         }
@@ -76,8 +91,8 @@ impl Window {
     ///
     /// # Errors
     ///
-    /// A kernel or stride of zero, an input without pixels, or one smaller than
-    /// the window with its padding.
+    /// A kernel, stride or dilation of zero, an input without pixels, or one smaller than the
+    /// window with its padding.
     pub fn extents(&self, size: [usize; 2]) -> Result<[Extent; 2]> {
         Ok([self.along(0, size[0])?, self.along(1, size[1])?])
     }
@@ -107,15 +122,16 @@ impl Window {
     ///
     /// Fails where [`Window::extents`] fails.
     pub fn divisors(&self, size: [usize; 2], border: Border) -> Result<[Vec<usize>; 2]> {
-        let (Border::Counted, Padding::Symmetric(pads)) = (border, self.padding) else {
+        let pads = [0, 1].map(|axis| self.padding.fixed(axis));
+        let (Border::Counted, [Some(down), Some(across)]) = (border, pads) else {
             let lengths =
                 |ranges: Vec<[usize; 2]>| ranges.iter().map(|[first, end]| end - first).collect();
             return Ok(self.covered(size)?.map(lengths));
         };
-        let extents = self.extents(size)?;
+        let (extents, after) = (self.extents(size)?, [down[1], across[1]]);
         Ok([0, 1].map(|axis| {
             // Rows that a rounded up last position covers are no padding, and never count.
-            let padded = extents[axis].before + size[axis] + pads[axis];
+            let padded = extents[axis].before + size[axis] + after[axis];
             self.positions(axis, extents[axis])
                 .map(|[start, end]| end.min(padded) - start)
                 .collect()
@@ -125,17 +141,26 @@ impl Window {
     /// From where to before where the window stands at each position, counted from the first row
     /// or column of the padding.
     fn positions(&self, axis: usize, extent: Extent) -> impl Iterator<Item = [usize; 2]> {
-        let (kernel, stride) = (self.kernel[axis], self.stride);
-        (0..extent.output).map(move |position| [position * stride, position * stride + kernel])
+        let (reach, stride) = (self.reach(axis), self.stride[axis]);
+        (0..extent.output).map(move |position| [position * stride, position * stride + reach])
+    }
+
+    /// Rows or columns from the window's first element to its last, these included.
+    fn reach(&self, axis: usize) -> usize {
+        let gaps = self.kernel[axis].saturating_sub(1);
+        gaps.saturating_mul(self.dilation[axis]).saturating_add(1)
     }
 
     fn along(&self, axis: usize, size: usize) -> Result<Extent> {
-        let (kernel, stride) = (self.kernel[axis], self.stride);
-        if kernel == 0 || stride == 0 {
+        let (kernel, stride) = (self.kernel[axis], self.stride[axis]);
+        let dilation = self.dilation[axis];
+        if kernel == 0 || stride == 0 || dilation == 0 {
             return Err(Error::Geometry(format!(
-                "a window needs a kernel and a stride of at least 1, found {kernel} and {stride}"
+                "a window needs a kernel, a stride and a dilation of at least 1, found {kernel}, \
+                 {stride} and {dilation}"
             )));
         }
+        let kernel = self.reach(axis);
         let too_small = || {
             let pixels = if size == 1 { "pixel" } else { "pixels" };
             Error::Geometry(format!(
@@ -152,8 +177,8 @@ impl Window {
                 .and_then(|last| last.checked_add(kernel))
                 .ok_or_else(|| too_large(size))
         };
-        match self.padding {
-            Padding::Same => {
+        match self.padding.fixed(axis) {
+            None => {
                 let output = size.div_ceil(stride);
                 // A window narrower than its stride needs no padding at all.
                 let total = covered(output)?.saturating_sub(size);
@@ -164,10 +189,9 @@ impl Window {
                     output,
                 })
             }
-            Padding::Symmetric(pad) => {
-                let pad = pad[axis];
+            Some([pad, pad_after]) => {
                 let padded = pad
-                    .checked_mul(2)
+                    .checked_add(pad_after)
                     .and_then(|pads| pads.checked_add(size))
                     .ok_or_else(|| too_large(size))?;
                 let last = match self.rounding {
@@ -189,7 +213,7 @@ impl Window {
                 let output = last + 1;
                 Ok(Extent {
                     before: pad,
-                    after: covered(output)?.saturating_sub(size + pad).max(pad),
+                    after: covered(output)?.saturating_sub(size + pad).max(pad_after),
                     output,
                 })
             }
@@ -212,6 +236,60 @@ pub fn adaptive(size: usize, output: usize) -> Result<Vec<[usize; 2]>> {
     let scaled = |place: usize| place.checked_mul(size).ok_or_else(|| too_large(size));
     (0..output)
         .map(|place| Ok([scaled(place)? / output, scaled(place + 1)?.div_ceil(output)]))
+        .collect()
+}
+
+/// Where a blur pool's filter of `size` rows and columns stands on an image, whose border it
+/// reflects: without repeating the border itself, as `PyTorch` does.
+///
+/// # Errors
+///
+/// A filter or stride of zero, or an image of fewer pixels than its border reflects.
+pub fn blur(size: usize, stride: usize, image: [usize; 2]) -> Result<[Extent; 2]> {
+    // timm's `get_padding`.
+    let pad = (stride.saturating_sub(1)).saturating_add(size.saturating_sub(1)) / 2;
+    if let Some(small) = image.into_iter().find(|&side| side <= pad) {
+        return Err(Error::Geometry(format!(
+            "an input of {small} pixels is too small to reflect {pad} of them at its border"
+        )));
+    }
+    Window::square(size, stride, Padding::Symmetric([pad, pad])).extents(image)
+}
+
+/// The factors of a blur pool's filter along one dimension: binomial coefficients over their sum.
+#[must_use]
+pub fn blur_factors(size: usize) -> Vec<f64> {
+    let mut factors = vec![1.; size.min(1)];
+    while factors.len() < size {
+        let before = factors.iter().chain([&0.]);
+        let after = [0.].into_iter().chain(factors.iter().copied());
+        factors = before.zip(after).map(|(a, b)| (a + b) / 2.).collect();
+    }
+    factors
+}
+
+/// The row or column of an image of `size` that stands for `place`, counted from its first one,
+/// where the border is reflected.
+#[must_use]
+pub fn reflected(place: isize, size: usize) -> usize {
+    let place = place.unsigned_abs();
+    if place < size {
+        place
+    } else {
+        (2 * size).saturating_sub(place + 2)
+    }
+}
+
+/// For each of `output` rows or columns, the one of `size` that it is a copy of, where an image is
+/// brought to another size by its nearest pixels: floor(i * size / output).
+///
+/// # Errors
+///
+/// An input without pixels, or sizes that exceed a `usize`.
+pub fn nearest(size: usize, output: usize) -> Result<Vec<usize>> {
+    let scaled = |place: usize| place.checked_mul(size).ok_or_else(|| too_large(size));
+    (0..output)
+        .map(|place| Ok(scaled(place)? / output))
         .collect()
 }
 
@@ -322,6 +400,56 @@ mod tests {
         let [rows, columns] = window.extents([5, 9]).unwrap();
         assert_eq!((rows.before, rows.output), (0, 5));
         assert_eq!((columns.before, columns.output), (3, 9));
+    }
+
+    // torch.nn.Conv2d(1, 1, 3, stride=(2, 1), padding=(2, 1), dilation=2) on 9x9, and Keras's
+    // DepthwiseConv2D(3, strides=2) after ZeroPadding2D(((0, 1), (0, 1))), as its MobileNets have.
+    #[test]
+    fn strides_dilations_and_pads_differ_by_axis_and_side() {
+        let window = Window {
+            stride: [2, 1],
+            dilation: [2, 2],
+            ..Window::square(3, 1, Padding::Symmetric([2, 1]))
+        };
+        let [rows, columns] = window.extents([9, 9]).unwrap();
+        assert_eq!((rows.before, rows.after, rows.output), (2, 2, 5));
+        assert_eq!((columns.before, columns.after, columns.output), (1, 1, 7));
+        let keras = Window::square(3, 2, Padding::Explicit([[0, 1], [0, 1]]));
+        assert_eq!(along(keras, 224), (0, 1, 112));
+        assert_eq!(along(keras, 7), (0, 1, 3));
+        let none = Window {
+            dilation: [0, 1],
+            ..keras
+        };
+        assert!(none.extents([9, 9]).is_err());
+    }
+
+    #[test]
+    fn same_padding_of_a_dilated_window_is_that_of_its_reach() {
+        let window = Window {
+            dilation: [2, 2],
+            ..Window::square(3, 1, Padding::Same)
+        };
+        // tf.keras.layers.Conv2D(1, 3, padding="same", dilation_rate=2)
+        assert_eq!(along(window, 9), (2, 2, 9));
+    }
+
+    // timm.layers.BlurPool2d(3, stride=2): F.pad(x, [1] * 4, mode="reflect"), then a convolution.
+    #[test]
+    fn a_blur_pool_reflects_its_border() {
+        assert_eq!(blur_factors(3), [0.25, 0.5, 0.25]);
+        assert_eq!(blur_factors(4), [0.125, 0.375, 0.375, 0.125]);
+        let [rows, columns] = blur(3, 2, [8, 9]).unwrap();
+        assert_eq!((rows.before, rows.output, columns.output), (1, 4, 5));
+        assert!(blur(3, 2, [1, 9]).is_err());
+        assert_eq!([-1, 0, 3, 4].map(|place| reflected(place, 4)), [1, 0, 3, 2]);
+    }
+
+    // torch.nn.functional.interpolate(torch.arange(3.)[None, None], size=7, mode="nearest")
+    #[test]
+    fn an_image_is_enlarged_by_its_nearest_pixels() {
+        assert_eq!(nearest(3, 7).unwrap(), [0, 0, 0, 1, 1, 2, 2]);
+        assert_eq!(nearest(4, 2).unwrap(), [0, 2]);
     }
 
     // torch.nn.AdaptiveAvgPool2d's ranges: floor(i * size / output) to ceil((i + 1) * size / output).

@@ -269,7 +269,11 @@ mod tests {
         const INPUT: Value = Value::INPUT;
         let first = Value::of_layer(0);
         let relu = Operation::Activation(Activation::Relu);
-        let linear = |inputs, outputs| Operation::Linear { inputs, outputs };
+        let linear = |inputs, outputs| Operation::Linear {
+            inputs,
+            outputs,
+            bias: true,
+        };
         let refused = |list: &[(&str, Operation, &[Value])]| {
             let layer = |&(name, operation, inputs): &(&str, Operation, &[Value])| Layer {
                 name: name.to_owned(),

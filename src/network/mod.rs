@@ -4,6 +4,7 @@
 //! named layers ([`Layers`]), from which the trace, the candle modules and the
 //! names of a file's tensors are all derived.
 
+mod activation;
 pub mod architecture;
 mod builder;
 pub mod catalog;
@@ -14,10 +15,11 @@ pub mod operation;
 pub mod squeeze_excitation;
 pub mod trace;
 
+pub use activation::Activation;
 pub use architecture::{Architecture, SqueezeWidth};
 pub use convention::Convention;
 pub use layers::{Layer, Layers, Value};
-pub use operation::{Activation, Layout, Operation, Parameter, Shape};
+pub use operation::{Layout, Operation, Parameter, Shape};
 
 use std::borrow::Cow;
 

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::geometry::{Border, Extent, Window};
+use super::activation::Activation;
+use super::geometry::{Border, Extent, Window, blur};
 use crate::error::{Error, Result};
 
 /// The shape of a value: a feature map, or a vector an image.
@@ -107,6 +108,14 @@ pub enum Operation {
     /// Means of as many parts of the image as the output has pixels, whatever the image's size:
     /// height and width of the output.
     AdaptiveAveragePool([usize; 2]),
+    /// A binomial filter against aliasing, [1 2 1] / 4 for 3 rows, that slides over the image with
+    /// the border reflected: Zhang, arXiv:1904.11486, as timm's `BlurPool2d` has it.
+    BlurPool {
+        /// Rows and columns of the filter.
+        size: usize,
+        /// Rows and columns from one position to the next.
+        stride: usize,
+    },
     /// Each channel's mean: `[N, C, H, W]` to `[N, C, 1, 1]`. An SE block's squeeze.
     GlobalAveragePool,
     /// `[N, C, H, W]` to `[N, C * H * W]`, channel by channel.
@@ -116,12 +125,14 @@ pub enum Operation {
         /// Width of the feature map.
         width: usize,
     },
-    /// A dense layer over channels, with bias, on `[N, C]` or `[N, C, 1, 1]`.
+    /// A dense layer over channels, on `[N, C]` or `[N, C, 1, 1]`.
     Linear {
         /// Channels of the input.
         inputs: usize,
         /// Channels of the output.
         outputs: usize,
+        /// Whether a bias is added.
+        bias: bool,
     },
     /// First input times the second, a gate `[N, C, 1, 1]`.
     Scale,
@@ -132,44 +143,38 @@ pub enum Operation {
     },
     /// Sum of two values of one shape.
     Add,
+    /// Product of two values of one shape.
+    Product,
     /// The channels of all inputs, in their order.
     Concat,
-}
-
-/// A function that is applied to each element alone: one enum from the description to the kernels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Activation {
-    /// max(x, 0).
-    Relu,
-    /// 1 / (1 + exp(-x)).
-    Sigmoid,
-}
-
-impl Activation {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Relu, Self::Sigmoid];
-
-    /// `relu` or `sigmoid`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Relu => "relu",
-            Self::Sigmoid => "sigmoid",
-        }
-    }
-
-    /// Whether it makes gates: factors from 0 to 1.
-    #[must_use]
-    pub fn is_gate(self) -> bool {
-        match self {
-            Self::Relu => false,
-            Self::Sigmoid => true,
-        }
-    }
+    /// Some channels, from a first on.
+    Slice {
+        /// The first of them.
+        first: usize,
+        /// How many.
+        channels: usize,
+    },
+    /// So many channels of zeros after those that there are.
+    PadChannels(usize),
+    /// The channels in so many groups, the first of each group first, then the second of each:
+    /// Zhang et al., arXiv:1707.01083, figure 1.
+    ShuffleChannels {
+        /// Groups that the channels come in.
+        groups: usize,
+    },
+    /// Blocks of so many rows and columns of pixels become channels, all channels of a block's
+    /// first pixel first, row by row: `[N, C, H, W]` to `[N, C * block^2, H / block, W / block]`.
+    SpaceToDepth {
+        /// Rows and columns of a block.
+        block: usize,
+    },
+    /// The first input at the second's height and width, each pixel that of the source at the
+    /// same share of the way: `PyTorch`'s `interpolate` with the mode `nearest`.
+    UpsampleLike,
 }
 
 /// A convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Conv {
     /// Channels of the input.
     pub in_channels: usize,
@@ -181,6 +186,21 @@ pub struct Conv {
     pub window: Window,
     /// Whether a bias is added.
     pub bias: bool,
+    /// What is made of the weights before they multiply, if anything.
+    pub standardization: Option<Standardization>,
+}
+
+/// Weight standardization: the weights of each output channel less their mean, divided by the root
+/// of their variance and `epsilon`, then multiplied (Qiao et al., arXiv:1903.10520; Brock et al.,
+/// arXiv:2101.08692).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Standardization {
+    /// Added to the variance.
+    pub epsilon: f64,
+    /// What all of them are multiplied by.
+    pub scale: f64,
+    /// Whether each output channel has a learnt factor besides, in a tensor `gain`.
+    pub gain: bool,
 }
 
 /// A tensor that a layer reads from a weights file.
@@ -211,7 +231,7 @@ impl Conv {
             after: 0,
             output: 1,
         };
-        self.window.stride == 1
+        self.window.stride == [1, 1]
             && self.groups == 1
             && self
                 .window
@@ -230,6 +250,7 @@ impl Operation {
             Self::Activation(activation) => activation.name(),
             Self::MaxPool(_) => "max pool",
             Self::GlobalAveragePool => "global average pool",
+            Self::BlurPool { .. } => "blur pool",
             Self::AveragePool { .. } => "average pool",
             Self::AdaptiveAveragePool(_) => "adaptive average pool",
             Self::Flatten { .. } => "flatten",
@@ -237,7 +258,13 @@ impl Operation {
             Self::Scale => "scale",
             Self::Multiply { .. } => "multiply",
             Self::Add => "add",
+            Self::Product => "product",
             Self::Concat => "concat",
+            Self::Slice { .. } => "slice",
+            Self::PadChannels(_) => "pad channels",
+            Self::ShuffleChannels { .. } => "shuffle channels",
+            Self::SpaceToDepth { .. } => "space to depth",
+            Self::UpsampleLike => "upsample",
         }
     }
 
@@ -262,6 +289,9 @@ impl Operation {
                 if conv.bias {
                     parameters.push(learnt("bias", vec![conv.out_channels]));
                 }
+                if conv.standardization.is_some_and(|each| each.gain) {
+                    parameters.push(learnt("gain", vec![conv.out_channels, 1, 1, 1]));
+                }
                 parameters
             }
             Self::BatchNorm {
@@ -277,20 +307,34 @@ impl Operation {
                 parameters.push(learnt("bias", vec![channels]));
                 parameters
             }
-            Self::Linear { inputs, outputs } => vec![
-                learnt("weight", vec![outputs, inputs]),
-                learnt("bias", vec![outputs]),
-            ],
+            Self::Linear {
+                inputs,
+                outputs,
+                bias,
+            } => {
+                let mut parameters = vec![learnt("weight", vec![outputs, inputs])];
+                if bias {
+                    parameters.push(learnt("bias", vec![outputs]));
+                }
+                parameters
+            }
             Self::Activation(_)
             | Self::MaxPool(_)
             | Self::AveragePool { .. }
             | Self::AdaptiveAveragePool(_)
+            | Self::BlurPool { .. }
             | Self::GlobalAveragePool
             | Self::Flatten { .. }
             | Self::Scale
             | Self::Multiply { .. }
             | Self::Add
-            | Self::Concat => Vec::new(),
+            | Self::Product
+            | Self::Concat
+            | Self::Slice { .. }
+            | Self::PadChannels(_)
+            | Self::ShuffleChannels { .. }
+            | Self::SpaceToDepth { .. }
+            | Self::UpsampleLike => Vec::new(),
         }
     }
 
@@ -299,6 +343,10 @@ impl Operation {
         match *self {
             Self::BatchNorm { epsilon, .. } => epsilon.is_finite(),
             Self::Multiply { factor } => factor.is_finite(),
+            Self::Activation(activation) => activation.is_finite(),
+            Self::Conv(conv) => conv
+                .standardization
+                .is_none_or(|each| each.epsilon.is_finite() && each.scale.is_finite()),
             _ => true,
         }
     }
@@ -313,8 +361,10 @@ impl Operation {
         let refused = |problem: String| Err(Error::Geometry(format!("{kind} {problem}")));
         let (first, second) = match (self, inputs) {
             (_, []) => return refused("needs an input".to_owned()),
-            (Self::Add | Self::Scale, &[first, second]) => (first, second),
-            (Self::Add | Self::Scale, _) => {
+            (Self::Add | Self::Product | Self::Scale | Self::UpsampleLike, &[first, second]) => {
+                (first, second)
+            }
+            (Self::Add | Self::Product | Self::Scale | Self::UpsampleLike, _) => {
                 return refused(format!("takes 2 inputs, found {}", inputs.len()));
             }
             (Self::Concat, &[first, ..]) | (_, &[first]) => (first, first),
@@ -329,7 +379,7 @@ impl Operation {
         if first != expected {
             return refused(format!("expects {expected} channels, found {first}"));
         }
-        if first != second {
+        if first != second && *self != Self::UpsampleLike {
             return refused(format!(
                 "needs as many channels of both its inputs, found {first} and {second}"
             ));
@@ -350,15 +400,39 @@ impl Operation {
             Self::Linear { outputs, .. } => outputs,
             Self::Flatten { height, width } => first.saturating_mul(height.saturating_mul(width)),
             Self::Concat => inputs.iter().copied().fold(0, usize::saturating_add),
+            Self::Slice {
+                first: begin,
+                channels,
+            } => {
+                if channels == 0 || begin.checked_add(channels).is_none_or(|end| end > first) {
+                    return refused(format!(
+                        "cannot take {channels} channels from number {begin} on of {first}"
+                    ));
+                }
+                channels
+            }
+            Self::PadChannels(count) => first.saturating_add(count),
+            Self::ShuffleChannels { groups } => {
+                if groups == 0 || first % groups != 0 {
+                    return refused(format!(
+                        "cannot shuffle {first} channels in {groups} groups"
+                    ));
+                }
+                first
+            }
+            Self::SpaceToDepth { block } => first.saturating_mul(block.saturating_mul(block)),
             Self::BatchNorm { .. }
             | Self::Activation(_)
             | Self::MaxPool(_)
             | Self::AveragePool { .. }
             | Self::AdaptiveAveragePool(_)
+            | Self::BlurPool { .. }
             | Self::GlobalAveragePool
             | Self::Scale
             | Self::Multiply { .. }
-            | Self::Add => first,
+            | Self::Add
+            | Self::Product
+            | Self::UpsampleLike => first,
         })
     }
 
@@ -376,8 +450,35 @@ impl Operation {
             Self::Conv(Conv { window, .. })
             | Self::MaxPool(window)
             | Self::AveragePool { window, .. } => {
+                if window.dilation != [1, 1] && !matches!(self, Self::Conv(_)) {
+                    let kind = self.kind();
+                    return Err(Error::Geometry(format!("{kind} takes no dilation")));
+                }
                 let extents = window.extents(first.map(self.kind())?)?;
                 Some(extents.map(|extent| extent.output))
+            }
+            Self::BlurPool { size, stride } => {
+                let extents = blur(size, stride, first.map(self.kind())?)?;
+                Some(extents.map(|extent| extent.output))
+            }
+            Self::SpaceToDepth { block } => {
+                let [rows, columns] = first.map(self.kind())?;
+                if block == 0 || rows % block != 0 || columns % block != 0 {
+                    return Err(Error::Geometry(format!(
+                        "space to depth needs a height and width that are multiples of {block}, \
+                         found {rows}x{columns}"
+                    )));
+                }
+                Some([rows / block, columns / block])
+            }
+            Self::UpsampleLike => {
+                let [from, to] = [first, &rest[0]].map(|shape| shape.map(self.kind()));
+                if from?.contains(&0) {
+                    return Err(Error::Geometry(
+                        "upsample needs pixels, found none".to_owned(),
+                    ));
+                }
+                Some(to?)
             }
             Self::GlobalAveragePool => first.map(self.kind()).map(|_| Some([1, 1]))?,
             Self::AdaptiveAveragePool(size) => first.map(self.kind()).map(|_| Some(size))?,
@@ -401,11 +502,11 @@ impl Operation {
                 ));
             }
             Self::Scale => first.map(self.kind()).map(Some)?,
-            Self::Add if rest != [*first] => {
-                return Err(Error::Geometry(
-                    "add needs two values of one shape: at this input size the branches differ"
-                        .to_owned(),
-                ));
+            Self::Add | Self::Product if rest != [*first] => {
+                return Err(Error::Geometry(format!(
+                    "{} needs two values of one shape: at this input size the branches differ",
+                    self.kind()
+                )));
             }
             Self::Concat if rest.iter().any(|other| other.spatial != first.spatial) => {
                 return Err(Error::Geometry(
@@ -419,7 +520,11 @@ impl Operation {
             | Self::Linear { .. }
             | Self::Multiply { .. }
             | Self::Add
-            | Self::Concat => first.spatial,
+            | Self::Product
+            | Self::Concat
+            | Self::Slice { .. }
+            | Self::PadChannels(_)
+            | Self::ShuffleChannels { .. } => first.spatial,
         };
         Ok(Shape {
             batch: first.batch,

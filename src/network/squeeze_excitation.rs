@@ -138,7 +138,11 @@ mod tests {
     const SIGMOID: Operation = Operation::Activation(Activation::Sigmoid);
 
     fn linear(inputs: usize, outputs: usize) -> Operation {
-        Operation::Linear { inputs, outputs }
+        Operation::Linear {
+            inputs,
+            outputs,
+            bias: true,
+        }
     }
 
     fn conv(inputs: usize, outputs: usize, groups: usize, window: Window) -> Operation {
@@ -148,6 +152,7 @@ mod tests {
             groups,
             window,
             bias: true,
+            standardization: None,
         })
     }
 

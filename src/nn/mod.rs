@@ -3,6 +3,7 @@
 
 mod activation;
 mod batch_norm;
+mod channels;
 mod conv_norm;
 mod memory;
 mod pool;
@@ -12,6 +13,6 @@ mod squeeze_excitation;
 pub use batch_norm::BatchNorm;
 pub use conv_norm::{Conv2d, ConvNorm};
 pub use memory::most_elements;
-pub use pool::{AdaptiveAveragePool2d, AveragePool2d, MaxPool2d};
+pub use pool::{AdaptiveAveragePool2d, AveragePool2d, BlurPool2d, MaxPool2d};
 pub use senet::SeNet;
 pub use squeeze_excitation::SqueezeExcitation;

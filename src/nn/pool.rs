@@ -1,7 +1,7 @@
 use candle_core::{DType, Device, Error, Result, Tensor};
 use candle_nn::Module;
 
-use crate::network::geometry::{Border, Window, adaptive};
+use crate::network::geometry::{Border, Extent, Window, adaptive, blur, blur_factors, reflected};
 
 /// The largest value under each position of a window. The border is padded with
 /// negative infinity, so padding never wins, whatever the sign of the features.
@@ -26,11 +26,11 @@ impl Module for MaxPool2d {
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
         let Window {
             kernel: [rows, columns],
-            stride,
+            stride: [down, across],
             ..
         } = self.window;
         pad(xs, self.window, f64::NEG_INFINITY)?
-            .max_pool2d_with_stride((rows, columns), (stride, stride))
+            .max_pool2d_with_stride((rows, columns), (down, across))
     }
 }
 
@@ -57,11 +57,11 @@ impl Module for AveragePool2d {
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
         let Window {
             kernel: [rows, columns],
-            stride,
+            stride: [stride_down, stride_across],
             ..
         } = self.window;
-        let means =
-            pad(xs, self.window, 0.)?.avg_pool2d_with_stride((rows, columns), (stride, stride))?;
+        let means = pad(xs, self.window, 0.)?
+            .avg_pool2d_with_stride((rows, columns), (stride_down, stride_across))?;
         let (_, _, height, width) = xs.dims4()?;
         let [down, across] = self
             .window
@@ -130,6 +130,50 @@ fn averaging(size: usize, output: usize, like: &Tensor) -> Result<Tensor> {
     Tensor::from_vec(matrix, (output, size), &Device::Cpu)?
         .to_dtype(like.dtype())?
         .to_device(like.device())
+}
+
+/// A binomial filter that slides over an image whose border is reflected.
+///
+/// # Shapes
+///
+/// `[N, C, H, W]` to `[N, C, H', W']`, as [`blur`] says.
+#[derive(Debug, Clone, Copy)]
+pub struct BlurPool2d {
+    size: usize,
+    stride: usize,
+}
+
+impl BlurPool2d {
+    /// A filter of `size` rows and columns.
+    #[must_use]
+    pub fn new(size: usize, stride: usize) -> Self {
+        Self { size, stride }
+    }
+
+    /// The matrix `[output, size]` whose product with an image's rows or columns filters them.
+    fn filter(&self, image: usize, extent: Extent, like: &Tensor) -> Result<Tensor> {
+        let mut matrix = vec![0_f64; extent.output * image];
+        for (position, row) in matrix.chunks_exact_mut(image).enumerate() {
+            for (tap, factor) in blur_factors(self.size).into_iter().enumerate() {
+                let place = (position * self.stride + tap).cast_signed();
+                row[reflected(place - extent.before.cast_signed(), image)] += factor;
+            }
+        }
+        Tensor::from_vec(matrix, (extent.output, image), &Device::Cpu)?
+            .to_dtype(like.dtype())?
+            .to_device(like.device())
+    }
+}
+
+impl Module for BlurPool2d {
+    fn forward(&self, xs: &Tensor) -> Result<Tensor> {
+        let (_, _, height, width) = xs.dims4()?;
+        let [rows, columns] = blur(self.size, self.stride, [height, width]).map_err(Error::wrap)?;
+        let [rows, columns] =
+            [(height, rows), (width, columns)].map(|(size, extent)| self.filter(size, extent, xs));
+        let xs = xs.contiguous()?.broadcast_matmul(&columns?.t()?)?;
+        rows?.broadcast_matmul(&xs.contiguous()?)
+    }
 }
 
 /// The mean of each channel: `[N, C, H, W]` to `[N, C, 1, 1]`. Half precision is summed up in
@@ -230,6 +274,14 @@ mod tests {
         // torch.nn.AvgPool2d(2, 2, ceil_mode=True, count_include_pad=False)
         let ys = pool.forward(&counting(3, 3)).unwrap();
         assert_eq!(values(&ys), [2., 3.5, 6.5, 8.]);
+    }
+
+    // timm.layers.BlurPool2d(1)(torch.arange(20.).reshape(1, 1, 4, 5))
+    #[test]
+    fn a_blur_pool_sees_the_border_reflected() {
+        let ys = BlurPool2d::new(3, 2).forward(&counting(4, 5)).unwrap();
+        assert_eq!(ys.dims(), [1, 1, 2, 3]);
+        assert_eq!(values(&ys), [3., 4.5, 6., 10.5, 12., 13.5]);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 use candle_core::{DType, Device, Error, Result, Tensor};
-use candle_nn::{Linear, Module, VarBuilder, linear};
+use candle_nn::{Linear, Module, VarBuilder, linear, linear_no_bias};
 
 use super::activation::activate;
+use super::channels::{shuffled, space_to_depth, upsampled_like};
 use super::pool::global_average;
 use super::squeeze_excitation::{dense, scale};
-use super::{AdaptiveAveragePool2d, AveragePool2d, BatchNorm, Conv2d, MaxPool2d};
+use super::{AdaptiveAveragePool2d, AveragePool2d, BatchNorm, BlurPool2d, Conv2d, MaxPool2d};
 use crate::network::{Activation, Layer, Layers, Operation, Value};
 
 /// A network as a candle module.
@@ -45,13 +46,20 @@ enum Leaf {
     MaxPool(MaxPool2d),
     AveragePool(AveragePool2d),
     AdaptiveAveragePool(AdaptiveAveragePool2d),
+    BlurPool(BlurPool2d),
     GlobalAveragePool,
     Flatten,
     Linear(Linear),
     Scale,
     Multiply(f64),
     Add,
+    Product,
     Concat,
+    Slice { first: usize, channels: usize },
+    PadChannels(usize),
+    ShuffleChannels { groups: usize },
+    SpaceToDepth { block: usize },
+    UpsampleLike,
 }
 
 impl SeNet {
@@ -151,13 +159,28 @@ impl Leaf {
             Operation::AdaptiveAveragePool(size) => {
                 Self::AdaptiveAveragePool(AdaptiveAveragePool2d::new(size))
             }
+            Operation::BlurPool { size, stride } => Self::BlurPool(BlurPool2d::new(size, stride)),
             Operation::GlobalAveragePool => Self::GlobalAveragePool,
             Operation::Flatten { .. } => Self::Flatten,
-            Operation::Linear { inputs, outputs } => Self::Linear(linear(inputs, outputs, vb)?),
+            Operation::Linear {
+                inputs,
+                outputs,
+                bias,
+            } => Self::Linear(if bias {
+                linear(inputs, outputs, vb)?
+            } else {
+                linear_no_bias(inputs, outputs, vb)?
+            }),
             Operation::Scale => Self::Scale,
             Operation::Multiply { factor } => Self::Multiply(factor),
             Operation::Add => Self::Add,
+            Operation::Product => Self::Product,
             Operation::Concat => Self::Concat,
+            Operation::Slice { first, channels } => Self::Slice { first, channels },
+            Operation::PadChannels(count) => Self::PadChannels(count),
+            Operation::ShuffleChannels { groups } => Self::ShuffleChannels { groups },
+            Operation::SpaceToDepth { block } => Self::SpaceToDepth { block },
+            Operation::UpsampleLike => Self::UpsampleLike,
         })
     }
 
@@ -170,13 +193,20 @@ impl Leaf {
             Self::MaxPool(pool) => pool.forward(xs),
             Self::AveragePool(pool) => pool.forward(xs),
             Self::AdaptiveAveragePool(pool) => pool.forward(xs),
+            Self::BlurPool(pool) => pool.forward(xs),
             Self::GlobalAveragePool => global_average(xs),
             Self::Flatten => xs.flatten_from(1),
             Self::Linear(linear) => dense(linear, xs),
             Self::Scale => scale(xs, inputs[1]),
             Self::Multiply(factor) => xs * *factor,
             Self::Add => xs + inputs[1],
+            Self::Product => xs * inputs[1],
             Self::Concat => Tensor::cat(inputs, 1),
+            Self::Slice { first, channels } => xs.narrow(1, *first, *channels)?.contiguous(),
+            Self::PadChannels(count) => xs.pad_with_zeros(1, 0, *count),
+            Self::ShuffleChannels { groups } => shuffled(xs, *groups),
+            Self::SpaceToDepth { block } => space_to_depth(xs, *block),
+            Self::UpsampleLike => upsampled_like(xs, inputs[1]),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::cpu::epilogue::Epilogue;
 use crate::network::Activation;
+use candle_core::cpu::erf::erf_f64 as erf;
 
 /// `y[m][n] = sum over k of x[m][k] * w[k][n]`, k in segments.
 pub(super) fn gemm(memory: &Memory<'_>, gemm: &Gemm<'_>) {
@@ -117,6 +118,7 @@ fn finished(
         .map_or(value, |activation| activated(activation, value))
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
 fn activated(activation: Activation, x: f32) -> f32 {
     match activation {
         // NaN stays NaN.
@@ -127,7 +129,38 @@ fn activated(activation: Activation, x: f32) -> f32 {
                 x
             }
         }
+        Activation::Relu6 => clipped(x, 0., 6.),
+        Activation::LeakyRelu { slope } => {
+            if x < 0. {
+                x * slope as f32
+            } else {
+                x
+            }
+        }
+        Activation::Silu => x / (1. + (-x).exp()),
+        Activation::HardSwish => x * (clipped(x + 3., 0., 6.) / 6.),
+        Activation::Gelu => {
+            let x = f64::from(x);
+            (x * (1. + erf(x / std::f64::consts::SQRT_2)) / 2.) as f32
+        }
+        Activation::GeluTanh => {
+            let inner = (2. / std::f32::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
+            x * (1. + inner.tanh()) / 2.
+        }
         Activation::Sigmoid => 1. / (1. + (-x).exp()),
+        Activation::HardSigmoid => clipped(x + 3., 0., 6.) / 6.,
+        Activation::HardSigmoidKeras2 => clipped(x * 0.2 + 0.5, 0., 1.),
+    }
+}
+
+/// min(max(x, least), most); NaN stays NaN.
+fn clipped(x: f32, least: f32, most: f32) -> f32 {
+    if x < least {
+        least
+    } else if x > most {
+        most
+    } else {
+        x
     }
 }
 

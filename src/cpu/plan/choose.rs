@@ -177,7 +177,7 @@ impl Choices {
         let convolution = Convolution {
             shape,
             weights,
-            stride: window.stride,
+            stride: window.stride[0],
             before: [rows.before, columns.before],
         };
         let tile = convolution.tile([output.height, output.width], target.winograd);

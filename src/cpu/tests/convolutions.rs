@@ -30,11 +30,13 @@ pub(super) fn any(random: &mut Random) -> Conv {
         groups,
         window: Window {
             kernel,
-            stride: random.of(&[1, 1, 2, 3]),
+            stride: [random.of(&[1, 1, 2, 3]); 2],
+            dilation: [1, 1],
             padding,
             rounding: Rounding::Floor,
         },
         bias: random.of(&[true, false]),
+        standardization: None,
     }
 }
 
@@ -56,6 +58,7 @@ pub(super) fn tiled(random: &mut Random) -> Conv {
         groups,
         window: Window::square(3, 1, padding),
         bias: random.of(&[true, false]),
+        standardization: None,
     }
 }
 
@@ -73,6 +76,7 @@ pub(super) fn small_group(random: &mut Random) -> Conv {
             ..Window::square(3, random.within(1, 2), Padding::VALID)
         },
         bias: random.of(&[true, false]),
+        standardization: None,
     }
 }
 

@@ -4,6 +4,8 @@
 
 use std::array::from_fn;
 
+use candle_core::cpu::erf::erf_f64 as erf;
+
 use super::super::epilogue::Epilogue;
 use super::super::kernels::{
     self, BLOCK, BlockView, Elementwise, Gemm, KOffsets, Memory, MicroTile, Output,
@@ -134,10 +136,25 @@ fn activations_are_their_formulas_for_every_element() {
         3e38,
         0.7,
     ];
+    let clipped = |x: f32, most: f32| if x.is_nan() { x } else { x.clamp(0., most) };
+    #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
     let formula = |activation, x: f32| match activation {
-        Activation::Relu if x < 0. => 0.,
-        Activation::Relu => x,
+        Activation::Relu => clipped(x, f32::INFINITY),
+        Activation::Relu6 => clipped(x, 6.),
+        Activation::LeakyRelu { slope } => x * if x < 0. { slope as f32 } else { 1. },
+        Activation::Silu => x / (1. + (-x).exp()),
+        Activation::HardSwish => x * (clipped(x + 3., 6.) / 6.),
+        Activation::Gelu => {
+            let x = f64::from(x);
+            (x * (1. + erf(x / 2_f64.sqrt())) / 2.) as f32
+        }
+        Activation::GeluTanh => {
+            let inner = (2. / std::f32::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
+            x * (1. + inner.tanh()) / 2.
+        }
         Activation::Sigmoid => 1. / (1. + (-x).exp()),
+        Activation::HardSigmoid => clipped(x + 3., 6.) / 6.,
+        Activation::HardSigmoidKeras2 => clipped(x * 0.2 + 0.5, 1.),
     };
     for isa in Isa::available() {
         for activation in Activation::ALL {

@@ -19,7 +19,8 @@ fn pool(random: &mut Random) -> Operation {
     };
     let window = Window {
         kernel,
-        stride: random.within(1, 3),
+        stride: [random.within(1, 3); 2],
+        dilation: [1, 1],
         padding,
         rounding: random.of(&[Rounding::Floor, Rounding::Ceil]),
     };
@@ -45,6 +46,7 @@ fn convolution(inputs: usize, random: &mut Random) -> Operation {
         groups: if divides { groups } else { 1 },
         window: Window::square(side, random.of(&[1, 1, 1, 2]), Padding::Same),
         bias: random.of(&[true, false]),
+        standardization: None,
     })
 }
 
@@ -52,7 +54,11 @@ const RELU: Operation = Operation::Activation(Activation::Relu);
 const SIGMOID: Operation = Operation::Activation(Activation::Sigmoid);
 
 fn linear(inputs: usize, outputs: usize) -> Operation {
-    Operation::Linear { inputs, outputs }
+    Operation::Linear {
+        inputs,
+        outputs,
+        bias: true,
+    }
 }
 
 /// What makes gates of the means of so many channels: one dense layer or two, each perhaps spelt
@@ -66,6 +72,7 @@ fn excitation(channels: usize, random: &mut Random) -> Vec<Operation> {
             groups: 1,
             window: Window::square(1, 1, Padding::VALID),
             bias: random.of(&[true, false]),
+            standardization: None,
         }),
     };
     let mut excitation = Vec::new();
@@ -368,6 +375,7 @@ fn bottleneck_gated_by(
             groups,
             window: Window::square(side, 1, Padding::Same),
             bias: false,
+            standardization: None,
         };
         y = growing.add(Operation::Conv(conv), &[y]).unwrap();
         y = growing.add(batch_norm(outputs, random), &[y]).unwrap();
@@ -423,7 +431,14 @@ fn classifiers_are_those_of_the_formulas() {
             for outputs in [33, 10] {
                 let inputs = growing.shape(y).channels;
                 y = growing
-                    .add(Operation::Linear { inputs, outputs }, &[y])
+                    .add(
+                        Operation::Linear {
+                            inputs,
+                            outputs,
+                            bias: true,
+                        },
+                        &[y],
+                    )
                     .unwrap();
                 if outputs == 33 {
                     y = growing.add(RELU, &[y]).unwrap();

@@ -8,9 +8,11 @@
 //! Winograd's tiles round numbers that are larger than that, but no more of them than a sum of
 //! nine times as many channels has: the bound is not proven for them and still holds.
 
+use candle_core::cpu::erf::erf_f64 as erf;
+
 use super::Case;
-use crate::network::geometry::{Window, adaptive};
-use crate::network::operation::Conv;
+use crate::network::geometry::{Window, adaptive, blur, blur_factors, nearest, reflected};
+use crate::network::operation::{Conv, Standardization};
 use crate::network::{Activation, Layer, Operation};
 
 /// Through many layers that bound grows beyond all use, while roundings mostly cancel: whole
@@ -107,6 +109,7 @@ pub(super) fn compute(case: &Case) -> Numbers {
     values.pop().unwrap()
 }
 
+#[allow(clippy::too_many_lines, reason = "a line an operation")]
 fn apply(case: &Case, layer: &Layer, inputs: &[&Numbers]) -> Numbers {
     let xs = inputs[0];
     let [images, channels, height, width] = xs.shape;
@@ -115,17 +118,30 @@ fn apply(case: &Case, layer: &Layer, inputs: &[&Numbers]) -> Numbers {
     match layer.operation {
         Operation::Conv(conv) => {
             let bias = if conv.bias { parameter("bias") } else { &[] };
-            convolution(xs, &conv, parameter("weight"), bias)
+            let weight = parameter("weight").iter().copied().map(f64::from);
+            let mut weight: Vec<f64> = weight.collect();
+            if let Some(standardization) = conv.standardization {
+                let gain = standardization.gain.then(|| parameter("gain"));
+                standardize(&mut weight, standardization, gain, conv.out_channels);
+            }
+            convolution(xs, &conv, &weight, bias)
         }
-        Operation::Linear { inputs, outputs } => {
+        Operation::Linear {
+            inputs,
+            outputs,
+            bias,
+        } => {
             let whole = Conv {
                 in_channels: inputs,
                 out_channels: outputs,
                 groups: 1,
                 window: Window::square(1, 1, crate::network::geometry::Padding::VALID),
-                bias: true,
+                bias,
+                standardization: None,
             };
-            convolution(xs, &whole, parameter("weight"), parameter("bias"))
+            let bias = if bias { parameter("bias") } else { &[] };
+            let weight = parameter("weight").iter().copied().map(f64::from);
+            convolution(xs, &whole, &weight.collect::<Vec<_>>(), bias)
         }
         Operation::BatchNorm {
             epsilon, weight, ..
@@ -182,6 +198,81 @@ fn apply(case: &Case, layer: &Layer, inputs: &[&Numbers]) -> Numbers {
                 [number[0] * gate[0], number[1] * gate[1]]
             })
         }
+        Operation::Product => {
+            let other = inputs[1];
+            Numbers::of(xs.shape, xs.roundings + other.roundings + 1, |place| {
+                let (one, other) = (xs.at(place), other.at(place));
+                [one[0] * other[0], one[1] * other[1]]
+            })
+        }
+        Operation::BlurPool { size: taps, stride } => {
+            let [rows, columns] = blur(taps, stride, size).unwrap();
+            let shape = [images, channels, rows.output, columns.output];
+            let factors = blur_factors(taps);
+            let roundings = xs.roundings + taps * taps + 2;
+            Numbers::of(shape, roundings, |[image, channel, row, column]| {
+                let place = |position: usize, tap: usize, before: usize, size: usize| {
+                    let place = (position * stride + tap).cast_signed() - before.cast_signed();
+                    reflected(place, size)
+                };
+                let mut sum = [0.; 2];
+                for y in 0..taps {
+                    for x in 0..taps {
+                        let row = place(row, y, rows.before, height);
+                        let column = place(column, x, columns.before, width);
+                        let number = xs.at([image, channel, row, column]);
+                        for (sum, number) in sum.iter_mut().zip(number) {
+                            *sum += number * factors[y] * factors[x];
+                        }
+                    }
+                }
+                sum
+            })
+        }
+        Operation::Slice { first, channels } => {
+            let shape = [images, channels, height, width];
+            Numbers::of(shape, xs.roundings, |[image, channel, row, column]| {
+                xs.at([image, first + channel, row, column])
+            })
+        }
+        Operation::PadChannels(count) => {
+            let shape = [images, channels + count, height, width];
+            Numbers::of(shape, xs.roundings, |place| {
+                if place[1] < channels {
+                    xs.at(place)
+                } else {
+                    [0.; 2]
+                }
+            })
+        }
+        Operation::ShuffleChannels { groups } => {
+            Numbers::of(xs.shape, xs.roundings, |[image, channel, row, column]| {
+                let from = channel % groups * (channels / groups) + channel / groups;
+                xs.at([image, from, row, column])
+            })
+        }
+        Operation::SpaceToDepth { block } => {
+            let shape = [
+                images,
+                channels * block * block,
+                height / block,
+                width / block,
+            ];
+            Numbers::of(shape, xs.roundings, |[image, channel, row, column]| {
+                let pixel = channel / channels;
+                let (y, x) = (row * block + pixel / block, column * block + pixel % block);
+                xs.at([image, channel % channels, y, x])
+            })
+        }
+        Operation::UpsampleLike => {
+            let [_, _, to_height, to_width] = inputs[1].shape;
+            let [rows, columns] = [(height, to_height), (width, to_width)]
+                .map(|(from, to)| nearest(from, to).unwrap());
+            let shape = [images, channels, to_height, to_width];
+            Numbers::of(shape, xs.roundings, |[image, channel, row, column]| {
+                xs.at([image, channel, rows[row], columns[column]])
+            })
+        }
         Operation::Add => {
             let other = inputs[1];
             let roundings = xs.roundings.max(other.roundings) + 1;
@@ -207,20 +298,64 @@ fn apply(case: &Case, layer: &Layer, inputs: &[&Numbers]) -> Numbers {
     }
 }
 
-fn activation(xs: &Numbers, function: Activation) -> Numbers {
-    match function {
-        Activation::Relu => xs.each(0, |_, [value, magnitude]| [value.max(0.), magnitude]),
-        // Its slope is a quarter at most; the exponential, the sum and the quotient round.
-        Activation::Sigmoid => xs.each(8, |_, [value, magnitude]| {
-            [1. / (1. + (-value).exp()), 1. + magnitude / 4.]
-        }),
+/// The weights of each output less their mean, over the root of variance and epsilon, scaled.
+fn standardize(
+    weight: &mut [f64],
+    standardization: Standardization,
+    gain: Option<&[f32]>,
+    outputs: usize,
+) {
+    let each = weight.len() / outputs;
+    for (output, weights) in weight.chunks_exact_mut(each).enumerate() {
+        let mean = weights.iter().sum::<f64>() / each as f64;
+        let squares = weights.iter().map(|weight| (weight - mean).powi(2));
+        let variance = squares.sum::<f64>() / each as f64;
+        let gain = gain.map_or(1., |gain| f64::from(gain[output]));
+        let factor = standardization.scale * gain / (variance + standardization.epsilon).sqrt();
+        for weight in weights {
+            *weight = (*weight - mean) * factor;
+        }
     }
 }
 
-fn convolution(xs: &Numbers, conv: &Conv, weight: &[f32], bias: &[f32]) -> Numbers {
+/// A function, how steep it is at most, and how far from 0 where its argument is 0; the
+/// exponential, the sum and the quotient of each round.
+fn activation(xs: &Numbers, function: Activation) -> Numbers {
+    let sigmoid = |x: f64| 1. / (1. + (-x).exp());
+    let (steepest, at_zero) = match function {
+        Activation::Relu | Activation::Relu6 => (1., 0.),
+        Activation::LeakyRelu { slope } => (slope.abs().max(1.), 0.),
+        Activation::Silu | Activation::Gelu | Activation::GeluTanh => (1.13, 0.),
+        Activation::HardSwish => (1.5, 0.),
+        Activation::Sigmoid => (0.25, 1.),
+        Activation::HardSigmoid | Activation::HardSigmoidKeras2 => (0.2, 1.),
+    };
+    let formula = |x: f64| match function {
+        Activation::Relu => x.max(0.),
+        Activation::Relu6 => x.clamp(0., 6.),
+        Activation::LeakyRelu { slope } => x * if x < 0. { slope } else { 1. },
+        Activation::Silu => x * sigmoid(x),
+        Activation::HardSwish => x * (x + 3.).clamp(0., 6.) / 6.,
+        Activation::Gelu => x * (1. + erf(x / 2_f64.sqrt())) / 2.,
+        Activation::GeluTanh => {
+            x * sigmoid(2. * (2. / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3)))
+        }
+        Activation::Sigmoid => sigmoid(x),
+        Activation::HardSigmoid => (x + 3.).clamp(0., 6.) / 6.,
+        Activation::HardSigmoidKeras2 => (0.2 * x + 0.5).clamp(0., 1.),
+    };
+    // Rectifiers are exact.
+    let roundings = if function == Activation::Relu { 0 } else { 8 };
+    xs.each(roundings, |_, [value, magnitude]| {
+        [formula(value), at_zero + magnitude * steepest]
+    })
+}
+
+fn convolution(xs: &Numbers, conv: &Conv, weight: &[f64], bias: &[f32]) -> Numbers {
     let [images, _, height, width] = xs.shape;
     let [rows, columns] = conv.window.extents([height, width]).unwrap();
     let [kernel_rows, kernel_columns] = conv.window.kernel;
+    let ([down, across], [row_step, column_step]) = (conv.window.stride, conv.window.dilation);
     let inputs = conv.channels_per_group();
     let of_group = conv.out_channels / conv.groups;
     let shape = [images, conv.out_channels, rows.output, columns.output];
@@ -231,17 +366,17 @@ fn convolution(xs: &Numbers, conv: &Conv, weight: &[f32], bias: &[f32]) -> Numbe
         let mut sum = [bias, bias.abs()];
         for channel in 0..inputs {
             for kernel_row in 0..kernel_rows {
-                let y = row * conv.window.stride + kernel_row;
+                let y = row * down + kernel_row * row_step;
                 let Some(y) = y.checked_sub(rows.before).filter(|&y| y < height) else {
                     continue;
                 };
                 for kernel_column in 0..kernel_columns {
-                    let x = column * conv.window.stride + kernel_column;
+                    let x = column * across + kernel_column * column_step;
                     let Some(x) = x.checked_sub(columns.before).filter(|&x| x < width) else {
                         continue;
                     };
                     let tap = (output * inputs + channel) * kernel_rows + kernel_row;
-                    let weight = f64::from(weight[tap * kernel_columns + kernel_column]);
+                    let weight = weight[tap * kernel_columns + kernel_column];
                     let number = xs.at([image, output / of_group * inputs + channel, y, x]);
                     sum[0] += number[0] * weight;
                     sum[1] += number[1] * weight.abs();

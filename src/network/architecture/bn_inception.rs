@@ -10,7 +10,7 @@ use crate::network::operation::Operation;
 
 /// Stem, ten modules, classifier; an SE block may follow each module's concatenation, as in the
 /// authors' SE-BN-Inception.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BnInception {
     /// The width of the SE blocks, if there are any.
     pub squeeze: Option<SqueezeWidth>,

@@ -11,7 +11,7 @@ use crate::network::layers::Value;
 ///
 /// SE blocks stand where keras-squeeze-excite-network has them: at the end of each module, after
 /// a residual one's `ReLU`, and a second time after the last. Other than there they have biases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct InceptionResNet {
     /// The width of the SE blocks, if there are any.
     pub squeeze: Option<SqueezeWidth>,

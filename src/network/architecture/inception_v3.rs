@@ -9,7 +9,7 @@ use crate::network::layers::Value;
 ///
 /// SE blocks stand where keras-squeeze-excite-network has them, after each module's concatenation.
 /// Other than there they have biases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct InceptionV3 {
     /// The width of the SE blocks, if there are any.
     pub squeeze: Option<SqueezeWidth>,

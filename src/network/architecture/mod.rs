@@ -15,7 +15,7 @@ pub use resnet::{
 };
 pub use vgg::Vgg;
 
-use super::builder::Builder;
+use super::builder::{Builder, SeSpec};
 use super::layers::Value;
 
 /// The shape of the wiring.
@@ -45,7 +45,9 @@ impl Architecture {
     pub(super) fn wire(&self, net: &mut Builder, classes: usize) {
         match self {
             Self::SqueezeExcitation { squeeze } => {
-                net.squeeze_excite(Value::INPUT, *squeeze);
+                let channels = net.channels_of(Value::INPUT);
+                let block = SeSpec::new(squeeze.of(channels));
+                net.squeeze_excite(Value::INPUT, &block);
             }
             Self::Block(block) => {
                 resnet::residual(net, Value::INPUT, block);
@@ -62,7 +64,7 @@ impl Architecture {
 }
 
 /// How wide an SE block is between its two dense layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum SqueezeWidth {
     /// So many channels.
     Fixed(usize),
@@ -81,6 +83,43 @@ pub enum SqueezeWidth {
         /// What the width is a multiple of.
         multiple: usize,
     },
+    /// This share of the channels, rounded to the nearest whole number (a half to the even one),
+    /// as Python's `round` does: timm's `EfficientNet`s.
+    Share(f64),
+    /// This share of the channels, as [`make_divisible`] rounds it with this divisor and limit.
+    Divisible {
+        /// What the channels are multiplied by.
+        share: f64,
+        /// What the width is a multiple of.
+        divisor: usize,
+        /// Less than this share of what was to be rounded is not taken.
+        limit: f64,
+    },
+}
+
+/// The multiple of `divisor` that is nearest to `value` (a half up), at least `divisor` itself, and
+/// the next one where that would be less than `limit` of `value`: timm's `make_divisible`, after
+/// `TensorFlow`'s mobile networks, whose limit is 0.9.
+#[must_use]
+pub fn make_divisible(value: f64, divisor: usize, limit: f64) -> usize {
+    let step = divisor.max(1) as f64;
+    let nearest = ((value + step / 2.) / step).floor().max(1.) * step;
+    let rounded = if nearest < limit * value {
+        nearest + step
+    } else {
+        nearest
+    };
+    whole(rounded)
+}
+
+/// The whole number that a non-negative `value` is; 0 of what is none.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts of channels, far below 2^53"
+)]
+fn whole(value: f64) -> usize {
+    value as usize
 }
 
 impl SqueezeWidth {
@@ -94,6 +133,12 @@ impl SqueezeWidth {
                 let step = ratio * multiple;
                 ((channels + step / 2) / step * multiple).max(multiple)
             }
+            Self::Share(share) => whole((channels as f64 * share).round_ties_even()),
+            Self::Divisible {
+                share,
+                divisor,
+                limit,
+            } => make_divisible(channels as f64 * share, divisor, limit),
         }
     }
 }
@@ -111,5 +156,24 @@ mod tests {
         // [timm.layers.make_divisible(c / 16, 8, round_limit=0.) for c in (64, 128, 192, 256, 2048)]
         let widths = [64, 128, 192, 256, 2048].map(|channels| width.of(channels));
         assert_eq!(widths, [8, 8, 16, 16, 128]);
+    }
+
+    // timm.layers.make_divisible, and round(channels * share).
+    #[test]
+    fn widths_are_rounded_as_timm_does() {
+        let of = |value| make_divisible(value, 8, 0.9);
+        assert_eq!([3., 11.9, 12., 40. * 0.35].map(of), [8, 16, 16, 16]);
+        assert_eq!(make_divisible(11.9, 8, 0.), 8);
+        let share = SqueezeWidth::Share(0.25);
+        assert_eq!([10, 14, 96].map(|channels| share.of(channels)), [2, 4, 24]);
+        let mobile = SqueezeWidth::Divisible {
+            share: 0.25,
+            divisor: 8,
+            limit: 0.9,
+        };
+        assert_eq!(
+            [72, 120, 672].map(|channels| mobile.of(channels)),
+            [24, 32, 168]
+        );
     }
 }

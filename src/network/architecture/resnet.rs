@@ -109,7 +109,7 @@ pub enum Shortcut {
 }
 
 /// One residual block, as its stage sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Residual {
     /// The convolutions.
     pub block: Block,

@@ -10,7 +10,7 @@ use crate::network::operation::Operation;
 ///
 /// The pixels that the first dense layer sees are always 7x7: at other sizes than 224x224 an
 /// adaptive average pool makes them so, as in torchvision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Vgg {
     /// For each stage how many convolutions it has.
     pub depths: &'static [usize],

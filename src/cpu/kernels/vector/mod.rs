@@ -184,7 +184,17 @@ impl Epilogue<BlockView> {
                         }
                     }
                 }
-                Some(Activation::Sigmoid) => by_lane(values, Activation::Sigmoid),
+                Some(
+                    other @ (Activation::Relu6
+                    | Activation::LeakyRelu { .. }
+                    | Activation::Silu
+                    | Activation::HardSwish
+                    | Activation::Gelu
+                    | Activation::GeluTanh
+                    | Activation::Sigmoid
+                    | Activation::HardSigmoid
+                    | Activation::HardSigmoidKeras2),
+                ) => by_lane(values, other),
             }
         }
     }

@@ -1,0 +1,84 @@
+use candle_core::{Error, Result, Tensor};
+
+use crate::network::geometry::nearest;
+
+/// The channels of `[N, C, H, W]` in `groups`, the first of each group first.
+pub(super) fn shuffled(xs: &Tensor, groups: usize) -> Result<Tensor> {
+    let (batch, channels, height, width) = xs.dims4()?;
+    xs.reshape(&[batch, groups, channels / groups, height, width])?
+        .transpose(1, 2)?
+        .contiguous()?
+        .reshape(xs.shape())
+}
+
+/// Blocks of pixels as channels: `[N, C, H, W]` to `[N, block^2 * C, H / block, W / block]`.
+pub(super) fn space_to_depth(xs: &Tensor, block: usize) -> Result<Tensor> {
+    let (batch, channels, height, width) = xs.dims4()?;
+    let (rows, columns) = (height / block, width / block);
+    xs.reshape(&[batch, channels, rows, block, columns, block])?
+        .permute([0, 3, 5, 1, 2, 4])?
+        .contiguous()?
+        .reshape((batch, channels * block * block, rows, columns))
+}
+
+/// `xs` at the height and width of `like`, by the nearest pixels.
+pub(super) fn upsampled_like(xs: &Tensor, like: &Tensor) -> Result<Tensor> {
+    let mut resized = xs.clone();
+    for dim in [2, 3] {
+        let places = nearest(xs.dim(dim)?, like.dim(dim)?).map_err(Error::wrap)?;
+        let places: Option<Vec<u32>> = places
+            .into_iter()
+            .map(|place| u32::try_from(place).ok())
+            .collect();
+        let places =
+            places.ok_or_else(|| Error::msg("an image of more than 2^32 pixels a side"))?;
+        let count = places.len();
+        let places = Tensor::from_vec(places, count, xs.device())?;
+        resized = resized.index_select(&places, dim)?;
+    }
+    Ok(resized)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    fn counting(shape: (usize, usize, usize, usize)) -> Tensor {
+        let (a, b, c, d) = shape;
+        let values: Vec<f32> = (0..a * b * c * d).map(|value| value as f32).collect();
+        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+    }
+
+    fn values(ys: &Tensor) -> Vec<f32> {
+        ys.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    // torch.nn.ChannelShuffle(2)(torch.arange(6.).reshape(1, 6, 1, 1))
+    #[test]
+    fn a_shuffle_takes_the_first_of_each_group_first() {
+        let ys = shuffled(&counting((1, 6, 1, 1)), 2).unwrap();
+        assert_eq!(values(&ys), [0., 3., 1., 4., 2., 5.]);
+    }
+
+    // As timm.layers.SpaceToDepth does with 4, of torch.arange(16.).reshape(1, 2, 2, 4): x.view(N, C, H // 2, 2,
+    // W // 2, 2).permute(0, 3, 5, 1, 2, 4)
+    #[test]
+    fn pixels_of_a_block_become_channels() {
+        let ys = space_to_depth(&counting((1, 2, 2, 4)), 2).unwrap();
+        assert_eq!(ys.dims(), [1, 8, 1, 2]);
+        let expected = [
+            0., 2., 8., 10., 1., 3., 9., 11., 4., 6., 12., 14., 5., 7., 13., 15.,
+        ];
+        assert_eq!(values(&ys), expected);
+    }
+
+    // torch.nn.functional.interpolate(torch.arange(4.).reshape(1, 1, 2, 2), size=(3, 4))
+    #[test]
+    fn pixels_are_repeated() {
+        let like = counting((1, 1, 3, 4));
+        let ys = upsampled_like(&counting((1, 1, 2, 2)), &like).unwrap();
+        let expected = [0., 0., 1., 1., 0., 0., 1., 1., 2., 2., 3., 3.];
+        assert_eq!(values(&ys), expected);
+    }
+}
