@@ -18,7 +18,8 @@ pub(in crate::cpu) struct ConvLoop {
     pub(in crate::cpu) packed: usize,
     /// From the output's pixel (0, 0), whose window may begin in the halo.
     source: View,
-    stride: usize,
+    /// Rows and columns from one window to the next.
+    strides: [usize; 2],
     tiling: MTiling,
     /// Found once and not again for each panel of each image.
     micro_tiles: Vec<MicroTile>,
@@ -86,7 +87,7 @@ impl ConvLoop {
     /// Its `source` begins where the window of the output's pixel (0, 0) does.
     pub(in crate::cpu) fn new(
         packed: usize,
-        (source, stride): (View, usize),
+        (source, strides): (View, [usize; 2]),
         tiling: MTiling,
         (output, epilogue): (View, Epilogue<View>),
         order: LoopOrder,
@@ -95,7 +96,8 @@ impl ConvLoop {
             let [row, column] = [pixels.start / output.width, pixels.start % output.width];
             MicroTile {
                 pixels: pixels.len(),
-                source: row * stride * source.row_stride + column * stride * source.pixel_stride,
+                source: row * strides[0] * source.row_stride
+                    + column * strides[1] * source.pixel_stride,
                 output: output.offsets(pixels.clone()),
                 residual: epilogue.residual.map(|view| view.offsets(pixels)),
             }
@@ -104,7 +106,7 @@ impl ConvLoop {
             micro_tiles: tiling.pixels().map(micro_tile).collect(),
             packed,
             source,
-            stride,
+            strides,
             tiling,
             output,
             epilogue,
@@ -224,7 +226,7 @@ impl SmallGroupJob {
             let small_group = SmallGroup {
                 source: conv_loop.source.at(m_tile.image, inputs.block),
                 row_stride: conv_loop.source.row_stride,
-                stride: conv_loop.stride,
+                stride: conv_loop.strides[1],
                 micro_tiles: m_tile.micro_tiles,
                 lanes: &inputs.lanes,
                 weights: &packed.weights[block * weights..],

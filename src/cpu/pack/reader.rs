@@ -4,7 +4,8 @@ use candle_core::{DType, Device, Result, Storage, Tensor};
 use candle_nn::{Init, VarBuilder};
 
 use crate::cpu::fuse::{BatchNorm, LayerWeights, WeightSource};
-use crate::network::Layers;
+use crate::network::operation::Standardization;
+use crate::network::{Layers, Operation};
 
 /// Reads weights from wherever a builder of variables finds them.
 pub(in crate::cpu) struct WeightReader<'a> {
@@ -24,6 +25,31 @@ pub(super) struct Matrix<'a> {
 }
 
 impl WeightReader<'_> {
+    /// A layer's weights `[outputs][K]` in double precision, standardized where they are to be.
+    fn weights(&self, layer: usize) -> Result<Vec<f64>> {
+        let shape = self.shape(layer);
+        let mut weights = self.read(layer, "weight", &shape)?;
+        if let Some(standardization) = self.standardization(layer) {
+            let outputs = shape[0];
+            let gains = match standardization.gain {
+                true => self.read(layer, "gain", &[outputs, 1, 1, 1])?,
+                false => vec![1.; outputs],
+            };
+            let fan_in = weights.len() / outputs.max(1);
+            for (weights, gain) in weights.chunks_exact_mut(fan_in.max(1)).zip(gains) {
+                standardize(weights, &standardization, gain);
+            }
+        }
+        Ok(weights)
+    }
+
+    fn standardization(&self, layer: usize) -> Option<Standardization> {
+        match self.layers.as_slice()[layer].operation {
+            Operation::Conv(conv) => conv.standardization,
+            _ => None,
+        }
+    }
+
     /// Reads a layer's tensor, in double precision.
     fn read(&self, layer: usize, name: &str, shape: &[usize]) -> Result<Vec<f64>> {
         self.tensor(layer, name, shape, DType::F64)?
@@ -86,8 +112,8 @@ impl WeightReader<'_> {
         let [factors, bias] = self.affine(folded)?;
         let shape = self.shape(layer);
         let bias = rounded(&bias);
-        if self.vb.dtype() == DType::F64 {
-            let weights = self.read(layer, "weight", &shape)?;
+        if self.vb.dtype() == DType::F64 || self.standardization(layer).is_some() {
+            let weights = self.weights(layer)?;
             pack(&Matrix {
                 weights: &scaled(&weights, &factors),
                 factors: &vec![1.; factors.len()],
@@ -112,7 +138,7 @@ impl WeightReader<'_> {
     fn double(&self, folded: &LayerWeights) -> Result<(Tensor, Tensor)> {
         let [factors, bias] = self.affine(folded)?;
         let outputs = factors.len();
-        let weights = self.read(folded.layer, "weight", &self.shape(folded.layer))?;
+        let weights = self.weights(folded.layer)?;
         let factors = Tensor::from_vec(factors, (outputs, 1), &Device::Cpu)?;
         let weights = Tensor::from_vec(weights, (outputs, ()), &Device::Cpu)?;
         let bias = Tensor::from_vec(bias, outputs, &Device::Cpu)?;
@@ -179,6 +205,19 @@ impl WeightReader<'_> {
             .map(|(bias, (mean, factor))| bias - mean * factor)
             .collect();
         Ok([factors, shifts])
+    }
+}
+
+/// One output's weights, less their mean and over the root of their variance.
+fn standardize(weights: &mut [f64], standardization: &Standardization, gain: f64) {
+    let Standardization { epsilon, scale, .. } = *standardization;
+    let count = weights.len() as f64;
+    let mean = weights.iter().sum::<f64>() / count;
+    let squares = weights.iter().map(|weight| (weight - mean).powi(2));
+    let variance = squares.sum::<f64>() / count;
+    let factor = scale * gain / (variance + epsilon).sqrt();
+    for weight in weights {
+        *weight = (*weight - mean) * factor;
     }
 }
 

@@ -277,7 +277,7 @@ impl<'a> Sharing<'a> {
                 let source = &self.buffers[self.locations[&node.source].buffer];
                 // Each pixel is computed from the source's at the same place alone.
                 let pixelwise = convolution.shape.kernel == [1, 1]
-                    && convolution.stride == 1
+                    && convolution.strides == [1, 1]
                     && [source.height, source.width] == [output.height, output.width];
                 let alone =
                     output.height * output.width == 1 && node.epilogue.gate.is_none() && !summed;

@@ -57,7 +57,10 @@ pub(super) enum Choice {
 pub(super) struct Convolution {
     pub(super) shape: ConvShape,
     pub(super) weights: WeightSource,
-    pub(super) stride: usize,
+    /// Rows and columns from one window to the next.
+    pub(super) strides: [usize; 2],
+    /// Rows and columns from one element of the kernel to the next.
+    pub(super) dilation: [usize; 2],
     /// Rows above and columns before the source, where the first window begins.
     pub(super) before: [usize; 2],
 }
@@ -177,7 +180,8 @@ impl Choices {
         let convolution = Convolution {
             shape,
             weights,
-            stride: window.stride[0],
+            strides: window.stride,
+            dilation: window.dilation,
             before: [rows.before, columns.before],
         };
         let tile = convolution.tile([output.height, output.width], target.winograd);
@@ -209,7 +213,9 @@ fn as_planes(graph: &Graph, channels: usize) -> bool {
     let reads_planes = |node: &Node| match &node.work {
         Work::Conv { conv, .. } => {
             let others = [node.epilogue.gate, node.epilogue.residual];
-            conv.groups == 1 && !others.contains(&Some(input))
+            // A run of a plane's pixels is a row of the kernel.
+            let together = conv.window.dilation[1] == 1;
+            conv.groups == 1 && together && !others.contains(&Some(input))
         }
         _ => false,
     };
@@ -238,7 +244,7 @@ impl Convolution {
             BLOCK
         };
         if shape.kernel != [3, 3]
-            || self.stride != 1
+            || [self.strides, self.dilation] != [[1, 1]; 2]
             || shape.planes
             || inputs.min(outputs) < fewest
             || (shape.groups > 1 && !shape.keeps_to_groups())
@@ -262,7 +268,8 @@ impl Convolution {
         shape.groups > 1
             && !shape.planes
             && shape.kernel == [3, 3]
-            && self.stride <= 2
+            && [[1, 1], [2, 2]].contains(&self.strides)
+            && self.dilation == [1, 1]
             && outputs < BLOCK
             && BLOCK.is_multiple_of(outputs)
             && inputs <= outputs

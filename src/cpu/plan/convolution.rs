@@ -51,7 +51,7 @@ impl Emission<'_> {
         let macs = pixels as u64 * (of_panel * blocks.len()) as u64;
         let conv_loop = ConvLoop::new(
             self.packed(convolution.weights, WeightOrder::SmallGroup(shape)),
-            (source, convolution.stride),
+            (source, convolution.strides),
             m_tiling,
             (output, self.epilogue(index)),
             LoopOrder::Panels,
@@ -66,7 +66,12 @@ impl Emission<'_> {
     pub(super) fn gemm(&mut self, index: usize, convolution: &Convolution) -> Computed {
         let node = &self.graph.nodes[index];
         let tiling = self.allocation.tilings[&index];
-        let Convolution { shape, stride, .. } = *convolution;
+        let Convolution {
+            shape,
+            strides,
+            dilation,
+            ..
+        } = *convolution;
         let (mut source, mut output) = (
             self.windows(node.source, convolution),
             self.view(node.output),
@@ -79,21 +84,22 @@ impl Emission<'_> {
         for block in 0..panels.source_blocks {
             for row in 0..rows {
                 for column in 0..columns {
-                    let tap = row * source.row_stride + column * source.pixel_stride;
+                    let tap = row * dilation[0] * source.row_stride
+                        + column * dilation[1] * source.pixel_stride;
                     offsets.push(block * source.block_stride + tap);
                 }
             }
         }
         let mut epilogue = self.epilogue(index);
-        let (stride, pixel_stride) = if tiling.images_as_pixels {
+        let (strides, pixel_stride) = if tiling.images_as_pixels {
             source = source.of_images_as_pixels();
             output = output.of_images_as_pixels();
             epilogue.residual = epilogue.residual.map(|view| view.of_images_as_pixels());
-            (1, source.row_stride)
+            ([1, 1], source.row_stride)
         } else if output.width == 1 {
-            (stride, stride * source.row_stride)
+            (strides, strides[0] * source.row_stride)
         } else {
-            (stride, stride * source.pixel_stride)
+            (strides, strides[1] * source.pixel_stride)
         };
         let m_tiles = output.images * tiling.m_tiling.m_tiles();
         let of_panel = panels.k * BLOCK * panels.list[0].blocks;
@@ -117,7 +123,7 @@ impl Emission<'_> {
         let job = Job::Gemm(GemmJob {
             conv_loop: ConvLoop::new(
                 self.packed(convolution.weights, WeightOrder::Panels(shape)),
-                (source, stride),
+                (source, strides),
                 tiling.m_tiling,
                 (output, epilogue),
                 order,
@@ -175,7 +181,7 @@ impl Emission<'_> {
             let gemm = GemmJob {
                 conv_loop: ConvLoop::new(
                     packed,
-                    (input, 1),
+                    (input, [1, 1]),
                     m_tiling,
                     (products, Epilogue::NONE),
                     strips.loop_order(tile.elements() * weights),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Case, Options, Random, Wiring};
 use crate::cpu::{Algorithm, WinogradTile};
 use crate::network::geometry::{Padding, Rounding, Window};
-use crate::network::operation::Conv;
+use crate::network::operation::{Conv, Standardization};
 use crate::network::{Activation, Operation, Value};
 
 /// A convolution of any kernel, stride, padding, groups and channels.
@@ -18,10 +18,11 @@ pub(super) fn any(random: &mut Random) -> Conv {
     let groups = random.of(&[1, 1, 1, 2, 3, 4, 8]);
     let share = random.of(&[1, 2, 3, 4, 5, 8, 12, 16, 20, 32]);
     let outputs = random.of(&[1, 2, 4, 5, 8, 16, 24, 32, 40]);
-    let padding = match random.within(0, 3) {
+    let padding = match random.within(0, 4) {
         0 => Padding::VALID,
         1 => Padding::Same,
         2 => Padding::Symmetric(kernel.map(|side| side / 2)),
+        3 => Padding::Explicit([(); 2].map(|()| [(); 2].map(|()| random.within(0, 3)))),
         _ => Padding::Symmetric([random.within(0, 3), random.within(0, 3)]),
     };
     Conv {
@@ -30,14 +31,31 @@ pub(super) fn any(random: &mut Random) -> Conv {
         groups,
         window: Window {
             kernel,
-            stride: [random.of(&[1, 1, 2, 3]); 2],
-            dilation: [1, 1],
+            stride: either(random, &[1, 1, 2, 3]),
+            dilation: either(random, &[1, 1, 1, 2, 3]),
             padding,
             rounding: Rounding::Floor,
         },
         bias: random.of(&[true, false]),
-        standardization: None,
+        standardization: standardization(random),
     }
+}
+
+/// A stride or dilation, of rows and columns; mostly the same.
+fn either(random: &mut Random, sides: &[usize]) -> [usize; 2] {
+    match random.within(0, 3) {
+        0 => [random.of(sides), random.of(sides)],
+        _ => [random.of(sides); 2],
+    }
+}
+
+/// Mostly none.
+fn standardization(random: &mut Random) -> Option<Standardization> {
+    (random.within(0, 3) == 0).then(|| Standardization {
+        epsilon: random.of(&[1e-5, 1e-6]),
+        scale: random.of(&[1., 1.7]),
+        gain: random.of(&[true, false]),
+    })
 }
 
 /// One of 3x3 and stride 1 with channels enough for Winograd's tiles.
