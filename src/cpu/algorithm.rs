@@ -15,6 +15,8 @@ pub enum Algorithm {
     Direct,
     /// A 3x3 convolution whose groups are narrower than a block of channels.
     SmallGroup,
+    /// A convolution of each channel alone.
+    Depthwise,
     /// A 3x3 convolution by Winograd's minimal filtering.
     Winograd(WinogradTile),
     /// A window's largest elements or means.
@@ -39,6 +41,7 @@ impl Algorithm {
             Self::CopyIn => "copy in",
             Self::Direct => "direct",
             Self::SmallGroup => "narrow groups",
+            Self::Depthwise => "depthwise",
             Self::Winograd(WinogradTile::F2x2) => "winograd 2x2",
             Self::Winograd(WinogradTile::F4x4) => "winograd 4x4",
             Self::Pool => "pool",

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::RunContext;
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::kernels::{
-    self, BLOCK, Gemm, KOffsets, MAX_NR_BLOCKS, MicroTile, Output, SmallGroup,
+    self, BLOCK, Depthwise, Gemm, KOffsets, MAX_NR_BLOCKS, MicroTile, Output, SmallGroup,
 };
 use crate::cpu::pack::{Panels, SmallGroupBlock};
 use crate::cpu::tiling::MTiling;
@@ -76,6 +76,17 @@ pub(in crate::cpu) struct GemmJob {
 pub(in crate::cpu) struct SmallGroupJob {
     pub(in crate::cpu) conv_loop: ConvLoop,
     pub(in crate::cpu) blocks: Vec<SmallGroupBlock>,
+}
+
+/// A convolution by [`kernels::depthwise`].
+#[derive(Debug, Clone)]
+pub(in crate::cpu) struct DepthwiseJob {
+    pub(in crate::cpu) conv_loop: ConvLoop,
+    /// Rows and columns.
+    pub(in crate::cpu) kernel: [usize; 2],
+    /// From the source of one row of the kernel to that of the next, and of one column.
+    pub(in crate::cpu) row_stride: usize,
+    pub(in crate::cpu) column_stride: usize,
 }
 
 const NO_BIAS: [f32; MAX_NR_BLOCKS * BLOCK] = [0.; MAX_NR_BLOCKS * BLOCK];
@@ -233,6 +244,28 @@ impl SmallGroupJob {
                 output: conv_loop.output(m_tile, block, &packed.bias[block * BLOCK..]),
             };
             kernels::small_group(context.isa, &context.memory, &small_group);
+        });
+    }
+}
+
+impl DepthwiseJob {
+    pub(super) fn run(&self, chunk: [Range<usize>; 2], context: &RunContext<'_>) {
+        let Self { conv_loop, .. } = self;
+        let packed = &context.packed[conv_loop.packed];
+        let weights = self.kernel[0] * self.kernel[1] * BLOCK;
+        conv_loop.for_each(chunk, |m_tile| {
+            let block = m_tile.panel.panel;
+            let depthwise = Depthwise {
+                source: conv_loop.source.at(m_tile.image, block),
+                row_stride: self.row_stride,
+                column_stride: self.column_stride,
+                pixel_stride: conv_loop.strides[1] * conv_loop.source.pixel_stride,
+                kernel: self.kernel,
+                micro_tiles: m_tile.micro_tiles,
+                weights: &packed.weights[block * weights..],
+                output: conv_loop.output(m_tile, block, &packed.bias[block * BLOCK..]),
+            };
+            kernels::depthwise(context.isa, &context.memory, &depthwise);
         });
     }
 }

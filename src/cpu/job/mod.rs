@@ -5,7 +5,7 @@ use std::ops::Range;
 mod convolution;
 mod winograd;
 
-pub(super) use self::convolution::{ConvLoop, GemmJob, LoopOrder, SmallGroupJob};
+pub(super) use self::convolution::{ConvLoop, DepthwiseJob, GemmJob, LoopOrder, SmallGroupJob};
 pub(super) use self::winograd::{InputTransformJob, OutputTransformJob, TileStrip};
 use super::epilogue::Epilogue;
 use super::isa::Isa;
@@ -37,6 +37,7 @@ pub(super) enum Job {
     CopyIn(CopyInJob),
     Gemm(GemmJob),
     SmallGroup(SmallGroupJob),
+    Depthwise(DepthwiseJob),
     InputTransform(InputTransformJob),
     OutputTransform(OutputTransformJob),
     Pool(PoolJob),
@@ -164,6 +165,7 @@ impl Phase {
             Job::CopyIn(job) => job.run(items, context),
             Job::Gemm(job) => job.run([panels, items], context),
             Job::SmallGroup(job) => job.run([panels, items], context),
+            Job::Depthwise(job) => job.run([panels, items], context),
             Job::InputTransform(job) => job.run(items, context),
             Job::OutputTransform(job) => job.run(items, context),
             Job::Pool(job) => job.run(items, context),

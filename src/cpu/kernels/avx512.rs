@@ -12,8 +12,10 @@ use std::arch::x86_64::{
     _mm512_set1_ps, _mm512_storeu_ps, _mm512_sub_ps,
 };
 
-use super::vector::{self, Vector, whole_kernels, with_pixels};
-use super::{BLOCK, Elementwise, Gemm, InputTransform, OutputTransform, Pool, SmallGroup};
+use super::vector::{self, Vector, whole_kernels, with_pixels, with_sliding};
+use super::{
+    BLOCK, Depthwise, Elementwise, Gemm, InputTransform, OutputTransform, Pool, SmallGroup,
+};
 
 #[derive(Clone, Copy)]
 pub(super) struct Zmm(__m512);
@@ -135,6 +137,37 @@ pub(super) unsafe fn small_group(memory: *mut f32, small_group: &SmallGroup<'_>)
         unsafe {
             with_pixels!(micro_tile.pixels, [1 2 3 4 5 6 7 8 9 10 11 12 13] else 14, M => pixels::<M>(memory, small_group, index));
         }
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+unsafe fn depthwise_pixels<const M: usize, const COLUMNS: usize, const STRIDE: usize>(
+    memory: *mut f32,
+    depthwise: &Depthwise<'_>,
+    index: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe { vector::depthwise::<Zmm, M, COLUMNS, STRIDE>(memory, depthwise, index, 0) }
+}
+
+#[target_feature(enable = "avx512f")]
+unsafe fn sliding<const COLUMNS: usize, const STRIDE: usize>(
+    memory: *mut f32,
+    depthwise: &Depthwise<'_>,
+) {
+    for (index, micro_tile) in depthwise.micro_tiles.iter().enumerate() {
+        // SAFETY: the caller's.
+        unsafe {
+            with_pixels!(micro_tile.pixels, [1 2 3 4 5 6 7 8 9 10 11 12 13] else 14, M => depthwise_pixels::<M, COLUMNS, STRIDE>(memory, depthwise, index));
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn depthwise(memory: *mut f32, depthwise: &Depthwise<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        with_sliding!(depthwise, COLUMNS, STRIDE => sliding::<COLUMNS, STRIDE>(memory, depthwise));
     }
 }
 

@@ -36,6 +36,7 @@ macro_rules! dispatch {
     }};
 }
 
+mod depthwise;
 mod elementwise;
 mod gemm;
 mod memory;
@@ -54,6 +55,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 
+pub(super) use depthwise::{Depthwise, depthwise};
 pub(super) use elementwise::{Elementwise, elementwise};
 pub(super) use gemm::{Gemm, KOffsets, gemm};
 pub(super) use memory::Memory;

@@ -11,8 +11,10 @@
 
 use std::array::from_fn;
 
-use super::vector::{self, Vector, whole_kernels};
-use super::{BLOCK, Elementwise, Gemm, InputTransform, OutputTransform, Pool, SmallGroup};
+use super::vector::{self, Vector, whole_kernels, with_pixels, with_sliding};
+use super::{
+    BLOCK, Depthwise, Elementwise, Gemm, InputTransform, OutputTransform, Pool, SmallGroup,
+};
 
 const LANES: usize = 8;
 
@@ -132,6 +134,38 @@ pub(super) unsafe fn small_group(memory: *mut f32, small_group: &SmallGroup<'_>)
                 pixels::<2>(memory, small_group, index);
             }
         }
+    }
+}
+
+// As above.
+#[inline(never)]
+unsafe fn depthwise_pixels<const M: usize, const COLUMNS: usize, const STRIDE: usize>(
+    memory: *mut f32,
+    depthwise: &Depthwise<'_>,
+    index: usize,
+) {
+    for lane in (0..BLOCK).step_by(LANES) {
+        // SAFETY: the caller's.
+        unsafe { vector::depthwise::<Array, M, COLUMNS, STRIDE>(memory, depthwise, index, lane) }
+    }
+}
+
+unsafe fn sliding<const COLUMNS: usize, const STRIDE: usize>(
+    memory: *mut f32,
+    depthwise: &Depthwise<'_>,
+) {
+    for (index, micro_tile) in depthwise.micro_tiles.iter().enumerate() {
+        // SAFETY: the caller's.
+        unsafe {
+            with_pixels!(micro_tile.pixels, [1 2 3] else 4, M => depthwise_pixels::<M, COLUMNS, STRIDE>(memory, depthwise, index));
+        }
+    }
+}
+
+pub(super) unsafe fn depthwise(memory: *mut f32, depthwise: &Depthwise<'_>) {
+    // SAFETY: the caller's.
+    unsafe {
+        with_sliding!(depthwise, COLUMNS, STRIDE => sliding::<COLUMNS, STRIDE>(memory, depthwise));
     }
 }
 

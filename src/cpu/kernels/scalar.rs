@@ -11,7 +11,7 @@
 )]
 
 use super::{
-    BLOCK, BlockView, Elementwise, Gemm, InputTransform, Memory, MicroTile, Output,
+    BLOCK, BlockView, Depthwise, Elementwise, Gemm, InputTransform, Memory, MicroTile, Output,
     OutputTransform, Pool, Pooling, SmallGroup,
 };
 use crate::cpu::epilogue::Epilogue;
@@ -68,6 +68,28 @@ pub(super) fn small_group(memory: &Memory<'_>, small_group: &SmallGroup<'_>) {
                 }
                 let pixel = (index, micro_tile, m);
                 store(memory, &small_group.output, pixel, n, sum);
+            }
+        }
+    }
+}
+
+/// `y[m][n] = sum over r, s of x[r][m * stride + s][n] * w[r][s][n]`.
+pub(super) fn depthwise(memory: &Memory<'_>, depthwise: &Depthwise<'_>) {
+    let [rows, columns] = depthwise.kernel;
+    for (index, micro_tile) in depthwise.micro_tiles.iter().enumerate() {
+        for m in 0..micro_tile.pixels {
+            let x = depthwise.source + micro_tile.source + m * depthwise.pixel_stride;
+            for n in 0..BLOCK {
+                let mut sum = 0.;
+                for r in 0..rows {
+                    for s in 0..columns {
+                        let tap = r * depthwise.row_stride + s * depthwise.column_stride;
+                        let w = depthwise.weights[(r * columns + s) * BLOCK + n];
+                        sum += memory.get(x + tap + n) * w;
+                    }
+                }
+                let pixel = (index, micro_tile, m);
+                store(memory, &depthwise.output, pixel, n, sum);
             }
         }
     }

@@ -20,6 +20,8 @@ pub(in crate::cpu) enum WeightOrder {
     Panels(ConvShape),
     /// For [`crate::cpu::kernels::small_group`]: `[block][kernel row][input][kernel column][16]`.
     SmallGroup(ConvShape),
+    /// For [`crate::cpu::kernels::depthwise`]: `[block][kernel row][kernel column][16]`.
+    Depthwise(ConvShape),
     /// For the products of Winograd's tiles: for each element of a tile panels of a 1x1 convolution.
     Winograd(ConvShape, WinogradTile),
     /// For [`crate::cpu::kernels::elementwise`]: a factor for each of so many channels.
@@ -30,9 +32,10 @@ impl WeightOrder {
     /// Channels that there are biases for.
     pub(in crate::cpu) fn outputs(&self) -> usize {
         match self {
-            Self::Panels(shape) | Self::SmallGroup(shape) | Self::Winograd(shape, _) => {
-                shape.outputs
-            }
+            Self::Panels(shape)
+            | Self::SmallGroup(shape)
+            | Self::Depthwise(shape)
+            | Self::Winograd(shape, _) => shape.outputs,
             Self::PerChannel(channels) => *channels,
         }
     }
@@ -43,6 +46,7 @@ impl WeightOrder {
         let weights = match self {
             Self::Panels(shape) => shape.panels().elements(),
             Self::SmallGroup(shape) => 9 * shape.inputs_per_group() * biases,
+            Self::Depthwise(shape) => shape.kernel[0] * shape.kernel[1] * biases,
             Self::Winograd(shape, tile) => {
                 tile.elements() * shape.of_one_pixel().panels().elements()
             }

@@ -110,6 +110,7 @@ impl WeightOrder {
         match self {
             Self::Panels(shape) => panels(shape, matrix, weights),
             Self::SmallGroup(shape) => small_group(shape, matrix, weights),
+            Self::Depthwise(shape) => depthwise(shape, matrix, weights),
             Self::Winograd(shape, tile) => winograd(shape, *tile, matrix, weights),
             Self::PerChannel(_) => {
                 let channels = matrix.weights.iter().zip(matrix.factors);
@@ -227,6 +228,23 @@ fn small_group(shape: &ConvShape, matrix: &Matrix<'_>, weights: &mut [f32]) {
                         *to = kernels.folded(kernel[row * 3 + column]);
                     }
                 }
+            }
+        }
+    }
+}
+
+/// For each block of channels `[kernel row][kernel column][16]`.
+fn depthwise(shape: &ConvShape, matrix: &Matrix<'_>, weights: &mut [f32]) {
+    let taps = shape.kernel[0] * shape.kernel[1];
+    let blocks = weights.chunks_exact_mut(taps * BLOCK);
+    for (block, weights) in blocks.enumerate() {
+        for (lane, kernel) in shape
+            .kernels(matrix, block * BLOCK, BLOCK)
+            .iter()
+            .enumerate()
+        {
+            for (tap, &weight) in kernel.weights.iter().enumerate() {
+                weights[tap * BLOCK + lane] = kernel.folded(weight);
             }
         }
     }

@@ -95,8 +95,12 @@ impl Allocation {
         let summed: Vec<(usize, Vec<usize>)> = means.filter_map(parts).collect();
         let is_summed = |node| summed.iter().any(|(_, parts)| parts.contains(&node));
         let nodes = graph.nodes.iter().zip(&choices.nodes).enumerate();
-        let tiling = |(index, (node, choice))| {
-            let tiling = sharing.tiling(node, choice, is_summed(index), target.isa.max_mr())?;
+        let tiling = |(index, (node, choice)): (usize, (&Node, &Choice))| {
+            let mr = match choice {
+                Choice::Depthwise(_) => target.isa.max_depthwise_mr(),
+                _ => target.isa.max_mr(),
+            };
+            let tiling = sharing.tiling(node, choice, is_summed(index), mr)?;
             Some((index, tiling))
         };
         let tilings: HashMap<usize, Tiling> = nodes.filter_map(tiling).collect();
@@ -182,6 +186,7 @@ impl<'a> Sharing<'a> {
                 Choice::Elementwise(_) => sharing.in_place(index, node, location),
                 Choice::Gemm(_)
                 | Choice::SmallGroup(_)
+                | Choice::Depthwise(_)
                 | Choice::Winograd(..)
                 | Choice::Pool(_)
                 | Choice::Mean(_) => {}
@@ -261,6 +266,7 @@ impl<'a> Sharing<'a> {
             Choice::Mean(_) => None,
             Choice::Gemm(_)
             | Choice::SmallGroup(_)
+            | Choice::Depthwise(_)
             | Choice::Winograd(..)
             | Choice::Pool(_)
             | Choice::Elementwise(_) => Some(vec![index]),
@@ -271,8 +277,8 @@ impl<'a> Sharing<'a> {
     fn tiling(&self, node: &Node, choice: &Choice, summed: bool, mr: usize) -> Option<Tiling> {
         let output = &self.choices.tensors[node.output];
         let (even, images_as_pixels) = match choice {
-            // Its kernel takes pixels of one row of one image.
-            Choice::SmallGroup(_) => (false, false),
+            // Their kernels take pixels of one row of one image.
+            Choice::SmallGroup(_) | Choice::Depthwise(_) => (false, false),
             Choice::Gemm(convolution) => {
                 let source = &self.buffers[self.locations[&node.source].buffer];
                 // Each pixel is computed from the source's at the same place alone.

@@ -42,6 +42,7 @@ pub(super) struct Tensor {
 pub(super) enum Choice {
     Gemm(Convolution),
     SmallGroup(Convolution),
+    Depthwise(Convolution),
     Winograd(Convolution, Strips),
     Pool(PoolWindows),
     /// From channel sums, where there are some; else as the pool of whole maps.
@@ -195,6 +196,8 @@ impl Choices {
             halo[3] += beyond(&columns);
             let strips = Strips::new(tile, self.images, source, output, target.threads);
             Choice::Winograd(convolution, strips)
+        } else if convolution.is_depthwise() {
+            Choice::Depthwise(convolution)
         } else if convolution.is_small_group() {
             Choice::SmallGroup(convolution)
         } else {
@@ -259,6 +262,12 @@ impl Convolution {
             .into_iter()
             .filter(|&tile| tile <= largest)
             .find(|&tile| count(tile) >= FEWEST_TILES)
+    }
+
+    /// Whether [`crate::cpu::kernels::depthwise`] computes it.
+    fn is_depthwise(&self) -> bool {
+        let shape = &self.shape;
+        !shape.planes && shape.groups > 1 && [shape.inputs, shape.outputs] == [shape.groups; 2]
     }
 
     /// Whether [`crate::cpu::kernels::small_group`] computes it.

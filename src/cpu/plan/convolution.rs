@@ -7,8 +7,8 @@ use crate::cpu::algorithm::Algorithm;
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::fuse::Id;
 use crate::cpu::job::{
-    ConvLoop, GemmJob, InputTransformJob, Job, LoopOrder, OutputTransformJob, SmallGroupJob,
-    TileStrip,
+    ConvLoop, DepthwiseJob, GemmJob, InputTransformJob, Job, LoopOrder, OutputTransformJob,
+    SmallGroupJob, TileStrip,
 };
 use crate::cpu::kernels::{BLOCK, KOffsets};
 use crate::cpu::pack::WeightOrder;
@@ -60,6 +60,44 @@ impl Emission<'_> {
         Computed {
             macs,
             ..Computed::one(Algorithm::SmallGroup, job, grid)
+        }
+    }
+
+    pub(super) fn depthwise(&mut self, index: usize, convolution: &Convolution) -> Computed {
+        let node = &self.graph.nodes[index];
+        let (shape, m_tiling) = (convolution.shape, self.allocation.tilings[&index].m_tiling);
+        let (source, output) = (
+            self.windows(node.source, convolution),
+            self.view(node.output),
+        );
+        let taps = shape.kernel[0] * shape.kernel[1];
+        let m_tiles = output.images * m_tiling.m_tiles();
+        let of_source = source.images * source.height * source.width * BLOCK;
+        let grid = ChunkGrid::of_panels(
+            output.blocks,
+            m_tiles,
+            [taps * BLOCK, of_source / m_tiles],
+            self.target.threads,
+        );
+        let pixels = output.images * output.height * output.width;
+        let macs = pixels as u64 * (taps * output.blocks * BLOCK) as u64;
+        let conv_loop = ConvLoop::new(
+            self.packed(convolution.weights, WeightOrder::Depthwise(shape)),
+            (source, convolution.strides),
+            m_tiling,
+            (output, self.epilogue(index)),
+            LoopOrder::Panels,
+        );
+        let [down, across] = convolution.dilation;
+        let job = Job::Depthwise(DepthwiseJob {
+            conv_loop,
+            kernel: shape.kernel,
+            row_stride: down * source.row_stride,
+            column_stride: across * BLOCK,
+        });
+        Computed {
+            macs,
+            ..Computed::one(Algorithm::Depthwise, job, grid)
         }
     }
 

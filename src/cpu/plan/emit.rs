@@ -158,6 +158,7 @@ impl Emission<'_> {
         match choice {
             Choice::Gemm(convolution) => self.gemm(index, convolution),
             Choice::SmallGroup(convolution) => self.small_group(index, convolution),
+            Choice::Depthwise(convolution) => self.depthwise(index, convolution),
             Choice::Winograd(convolution, strips) => self.winograd(index, convolution, strips),
             Choice::Pool(windows) => self.pool(Algorithm::Pool, node, windows, sums),
             Choice::Mean(whole) => match self.allocation.summed.get(&index) {

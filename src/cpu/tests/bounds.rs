@@ -5,9 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::super::epilogue::Epilogue;
 use super::super::kernels::{
-    self, BLOCK, BlockView, Elementwise, Gemm, InputTransform, KOffsets, MAX_MR, MAX_NR_BLOCKS,
-    Memory, MicroTile, Output, OutputTransform, PixelOffsets, Pool, Pooling, SmallGroup,
-    WinogradTile,
+    self, BLOCK, BlockView, Depthwise, Elementwise, Gemm, InputTransform, KOffsets, MAX_MR,
+    MAX_NR_BLOCKS, Memory, MicroTile, Output, OutputTransform, PixelOffsets, Pool, Pooling,
+    SmallGroup, WinogradTile,
 };
 use super::Isa;
 use crate::network::Activation;
@@ -49,6 +49,8 @@ struct MTile {
     source: usize,
     pixel_stride: usize,
     row_stride: usize,
+    column_stride: usize,
+    kernel: [usize; 2],
     stride: usize,
     k_offsets: KOffsets,
     lanes: Vec<[u32; BLOCK]>,
@@ -83,6 +85,8 @@ fn m_tile() -> MTile {
         source: 0,
         pixel_stride: BLOCK,
         row_stride: 6 * BLOCK,
+        column_stride: BLOCK,
+        kernel: [3, 3],
         stride: 1,
         k_offsets: KOffsets::new(vec![0], BLOCK),
         lanes: vec![std::array::from_fn(|lane| u32::try_from(lane).unwrap())],
@@ -158,6 +162,21 @@ fn small_group(isa: Isa, memory: &Memory<'_>, m_tile: &MTile) {
         output: m_tile.output,
     };
     kernels::small_group(isa, memory, &small_group);
+}
+
+/// Of 3x3, whose rows and pixels lie as those of small groups.
+fn depthwise(isa: Isa, memory: &Memory<'_>, m_tile: &MTile) {
+    let depthwise = Depthwise {
+        source: m_tile.source,
+        row_stride: m_tile.row_stride,
+        column_stride: m_tile.column_stride,
+        pixel_stride: m_tile.pixel_stride,
+        kernel: m_tile.kernel,
+        micro_tiles: &m_tile.micro_tiles,
+        weights: m_tile.weights,
+        output: m_tile.output,
+    };
+    kernels::depthwise(isa, memory, &depthwise);
 }
 
 /// Fewer pixels than the micro-tiles have.
@@ -264,6 +283,33 @@ fn small_groups_that_reach_outside_are_refused() {
         }),
     ];
     check(&wrong, m_tile_of_small_groups, small_group);
+}
+
+#[test]
+fn depthwise_convolutions_that_reach_outside_are_refused() {
+    check(&OF_MICRO_TILES, m_tile_of_small_groups, depthwise);
+    let wrong: [Wrong<MTile>; 11] = [
+        ("source", |m_tile| {
+            m_tile.source = END - (2 * 6 + 2 * PIXELS + 2) * BLOCK + 1;
+        }),
+        ("row", |m_tile| m_tile.row_stride = END / 2),
+        ("uncountable row", |m_tile| m_tile.row_stride = usize::MAX),
+        ("column", |m_tile| m_tile.column_stride = END / 2),
+        ("uncountable column", |m_tile| {
+            m_tile.column_stride = usize::MAX;
+        }),
+        ("pixel stride", |m_tile| m_tile.pixel_stride = END),
+        ("uncountable pixel stride", |m_tile| {
+            m_tile.pixel_stride = usize::MAX;
+        }),
+        ("count of rows: none", |m_tile| m_tile.kernel = [0, 3]),
+        ("count of rows", |m_tile| m_tile.kernel = [4, 3]),
+        ("count of columns: none", |m_tile| m_tile.kernel = [3, 0]),
+        ("uncountable kernel", |m_tile| {
+            m_tile.kernel = [usize::MAX, 3];
+        }),
+    ];
+    check(&wrong, m_tile_of_small_groups, depthwise);
 }
 
 /// Whatever an instruction set's kernels are made for is as much as they are given.

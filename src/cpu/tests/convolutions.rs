@@ -98,6 +98,47 @@ pub(super) fn small_group(random: &mut Random) -> Conv {
     }
 }
 
+/// A depthwise one of any kernel, strides, dilation and padding.
+pub(super) fn depthwise(random: &mut Random) -> Conv {
+    let square = |side| [side; 2];
+    let kernel = match random.within(0, 4) {
+        0..=2 => square(random.of(&[3, 5, 7])),
+        3 => square(random.of(&[1, 2, 9, 11])),
+        _ => [random.within(1, 7), random.within(1, 7)],
+    };
+    let stride = match random.within(0, 6) {
+        0..=4 => square(random.of(&[1, 1, 2])),
+        5 => square(3),
+        _ => [random.within(1, 3), random.within(1, 3)],
+    };
+    let dilation = either(random, &[1, 1, 1, 2, 3]);
+    let padding = match random.within(0, 3) {
+        0 => Padding::VALID,
+        1 => Padding::Same,
+        2 => Padding::Symmetric(kernel.map(|side| side / 2)),
+        _ => Padding::Explicit([
+            [random.within(0, 3), random.within(0, 3)],
+            [random.within(0, 3), random.within(0, 3)],
+        ]),
+    };
+    // Channels that fill their last block and some that do not.
+    let channels = random.of(&[2, 3, 8, 16, 24, 40, 48, 72]);
+    Conv {
+        in_channels: channels,
+        out_channels: channels,
+        groups: channels,
+        window: Window {
+            kernel,
+            stride,
+            dilation,
+            padding,
+            rounding: Rounding::Floor,
+        },
+        bias: random.of(&[true, false]),
+        standardization: None,
+    }
+}
+
 /// The convolution of the input, or of its negative's negative, so that its input is no plane;
 /// perhaps once more with other numbers and added, and a rectifier.
 fn case(name: String, conv: Conv, size: [usize; 2], random: &mut Random) -> Case {
@@ -175,12 +216,19 @@ fn convolutions_of_narrow_groups_are_those_of_the_formula() {
     assert!(counts[&Algorithm::SmallGroup] >= 100, "{counts:?}");
 }
 
+/// From maps narrower than a micro-tile to some of several.
+#[test]
+fn depthwise_convolutions_are_those_of_the_formula() {
+    let counts = algorithms(&check(240, 13, [5, 27], depthwise));
+    assert!(counts[&Algorithm::Depthwise] >= 240, "{counts:?}");
+}
+
 /// Where images may be computed as the pixels of one.
 #[test]
 fn convolutions_to_a_single_pixel_are_those_of_the_formula() {
     let mut random = Random(11);
     let mut cases = Vec::new();
-    for kind in [any, tiled, small_group].repeat(60) {
+    for kind in [any, tiled, small_group, depthwise].repeat(60) {
         let conv = kind(&mut random);
         let mut sizes = (1..=7).flat_map(|height| (1..=7).map(move |width| [height, width]));
         let single = |size: &[usize; 2]| {

@@ -8,7 +8,7 @@ use candle_core::cpu::erf::erf_f64 as erf;
 
 use super::super::epilogue::Epilogue;
 use super::super::kernels::{
-    self, BLOCK, BlockView, Elementwise, Gemm, KOffsets, Memory, MicroTile, Output,
+    self, BLOCK, BlockView, Depthwise, Elementwise, Gemm, KOffsets, Memory, MicroTile, Output,
     OutputTransform, PixelOffsets, SmallGroup, WinogradTile,
 };
 use super::{Isa, Random};
@@ -92,6 +92,16 @@ fn epilogues_have_the_same_bits_on_every_instruction_set() {
             weights: &weights,
             output,
         };
+        let depthwise = Depthwise {
+            source: SOURCE,
+            row_stride: 4 * BLOCK,
+            column_stride: BLOCK,
+            pixel_stride: BLOCK,
+            kernel: [3, 3],
+            micro_tiles: &micro_tiles,
+            weights: &weights,
+            output,
+        };
         let output_transform = OutputTransform {
             tile: WinogradTile::F2x2,
             source: SOURCE,
@@ -111,6 +121,7 @@ fn epilogues_have_the_same_bits_on_every_instruction_set() {
             [
                 bits(|memory| kernels::gemm(isa, memory, &gemm)),
                 bits(|memory| kernels::small_group(isa, memory, &small_group)),
+                bits(|memory| kernels::depthwise(isa, memory, &depthwise)),
                 bits(|memory| kernels::output_transform(isa, memory, &output_transform)),
                 bits(|memory| kernels::elementwise(isa, memory, &elementwise)),
             ]

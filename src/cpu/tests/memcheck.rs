@@ -33,6 +33,11 @@ fn small_networks_run() {
             convolutions::small_group,
             &mut random,
         ));
+        cases.push(convolutions::next(
+            [5, 9],
+            convolutions::depthwise,
+            &mut random,
+        ));
         cases.push(networks::any(format!("network {number}"), &mut random));
     }
     for case in &cases {

@@ -37,6 +37,9 @@ fn pool(random: &mut Random) -> Operation {
 
 fn convolution(inputs: usize, random: &mut Random) -> Operation {
     let side = random.of(&[1, 1, 3, 3, 5]);
+    if random.within(0, 4) == 0 {
+        return depthwise(inputs, random.of(&[1, 1, 2]), random);
+    }
     let outputs = random.of(&CHANNELS);
     let groups = random.of(&[1, 1, 1, 2, 4, 8]);
     let divides = inputs.is_multiple_of(groups) && outputs.is_multiple_of(groups);
@@ -45,6 +48,18 @@ fn convolution(inputs: usize, random: &mut Random) -> Operation {
         out_channels: outputs,
         groups: if divides { groups } else { 1 },
         window: Window::square(side, random.of(&[1, 1, 1, 2]), Padding::Same),
+        bias: random.of(&[true, false]),
+        standardization: None,
+    })
+}
+
+fn depthwise(channels: usize, stride: usize, random: &mut Random) -> Operation {
+    let side = random.of(&[3, 5]);
+    Operation::Conv(Conv {
+        in_channels: channels,
+        out_channels: channels,
+        groups: channels,
+        window: Window::square(side, stride, Padding::Same),
         bias: random.of(&[true, false]),
         standardization: None,
     })

@@ -11,11 +11,13 @@
     reason = "loops over constant bounds unroll into registers; iterators over arrays may not"
 )]
 
+mod depthwise;
 mod gemm;
 mod rows;
 mod small_group;
 mod winograd;
 
+pub(super) use depthwise::depthwise;
 pub(super) use gemm::gemm;
 pub(super) use rows::{elementwise, pool};
 pub(super) use small_group::small_group;
@@ -68,6 +70,28 @@ macro_rules! with_pixels {
     };
 }
 
+/// Calls a function that is generic over how windows slide along rows: over the columns of a kernel,
+/// `$COLUMNS`, and the stride, `$STRIDE`, both 0 where this is none that the compiler knows.
+macro_rules! with_sliding {
+    ($depthwise:expr, $COLUMNS:ident, $STRIDE:ident => $call:expr) => {
+        with_sliding!($depthwise, [3 1, 3 2, 5 1, 5 2, 7 1, 7 2], $COLUMNS, $STRIDE => $call)
+    };
+    ($depthwise:expr, [$($columns:literal $stride:literal),*], $COLUMNS:ident, $STRIDE:ident => $call:expr) => {
+        match $depthwise.sliding() {
+            $(Some([$columns, $stride]) => {
+                const $COLUMNS: usize = $columns;
+                const $STRIDE: usize = $stride;
+                $call
+            })*
+            _ => {
+                const $COLUMNS: usize = 0;
+                const $STRIDE: usize = 0;
+                $call
+            }
+        }
+    };
+}
+
 /// Computes `$body` with its own code for no activation and for the rectifier: loops in it have no
 /// branch for those, and keep their vectors in registers, which a call of any other activation's
 /// formula takes.
@@ -106,7 +130,7 @@ macro_rules! whole_kernels {
 }
 
 use with_activation;
-pub(super) use {whole_kernels, with_pixels};
+pub(super) use {whole_kernels, with_pixels, with_sliding};
 
 impl BlockView {
     /// A pixel's first element, where its offsets are these.

@@ -10,8 +10,9 @@ use super::say;
 use crate::cpu::Isa;
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::kernels::{
-    self, BLOCK, BlockView, Elementwise, Gemm, InputTransform, KOffsets, MAX_NR_BLOCKS, Memory,
-    MicroTile, Output, OutputTransform, PixelOffsets, Pool, Pooling, SmallGroup, WinogradTile,
+    self, BLOCK, BlockView, Depthwise, Elementwise, Gemm, InputTransform, KOffsets, MAX_NR_BLOCKS,
+    Memory, MicroTile, Output, OutputTransform, PixelOffsets, Pool, Pooling, SmallGroup,
+    WinogradTile,
 };
 use crate::network::Activation;
 
@@ -187,9 +188,8 @@ fn view(offset: usize, pixels: usize) -> BlockView {
     }
 }
 
-/// Pixels of one micro-tile, of each count that there is, and of several.
-fn all_counts(isa: Isa) -> impl Iterator<Item = Vec<usize>> {
-    let most = isa.max_mr();
+/// Pixels of one micro-tile, of each count up to `most`, and of several.
+fn all_counts(most: usize) -> impl Iterator<Item = Vec<usize>> {
     (1..=most)
         .map(|counts| vec![counts])
         .chain([vec![most, 1, most]])
@@ -204,6 +204,7 @@ pub(super) fn run_all() {
         for parts in ALL_PARTS {
             gemms(isa, parts);
             small_groups(isa, parts);
+            depthwise(isa, parts);
             elementwise(isa, parts);
             output_transform(isa, parts);
         }
@@ -227,7 +228,7 @@ fn gemms(isa: Isa, parts: Parts) {
         for blocks in 1..=MAX_NR_BLOCKS {
             let weights = elements(k_offsets.k() * blocks * BLOCK);
             let bias = elements(blocks * BLOCK);
-            for counts in all_counts(isa) {
+            for counts in all_counts(isa.max_mr()) {
                 let pixels: usize = counts.iter().sum();
                 let source = (pixels - 1) * stride + offsets.last().unwrap() + length;
                 let ends = parts.regions(blocks * BLOCK, blocks * pixels * BLOCK);
@@ -262,7 +263,7 @@ fn small_groups(isa: Isa, parts: Parts) {
         let weights = elements(9 * share * BLOCK);
         let bias = elements(BLOCK);
         for (stride, counts) in
-            (1..=2).flat_map(|stride| all_counts(isa).map(move |counts| (stride, counts)))
+            (1..=2).flat_map(|stride| all_counts(isa.max_mr()).map(move |counts| (stride, counts)))
         {
             let pixels: usize = counts.iter().sum();
             let columns = (pixels - 1) * stride + 3;
@@ -283,6 +284,53 @@ fn small_groups(isa: Isa, parts: Parts) {
                     output: parts.output(offsets, pixels, &bias),
                 };
                 kernels::small_group(isa, memory, &small_group);
+            });
+        }
+    }
+}
+
+fn depthwise(isa: Isa, parts: Parts) {
+    // Kernels with their strides between columns and between pixels: those that slide along a row
+    // in code of their own, others, and some with gaps.
+    let geometries = [
+        ([3, 3], 1, 1),
+        ([3, 3], 1, 2),
+        ([5, 5], 1, 1),
+        ([5, 5], 1, 2),
+        ([7, 7], 1, 1),
+        ([7, 7], 1, 2),
+        ([1, 1], 1, 1),
+        ([2, 4], 1, 3),
+        ([3, 3], 2, 1),
+        ([1, 9], 1, 1),
+    ];
+    for (kernel, dilation, stride) in geometries {
+        let [rows, kernel_columns] = kernel;
+        let weights = elements(rows * kernel_columns * BLOCK);
+        let bias = elements(BLOCK);
+        for counts in all_counts(isa.max_depthwise_mr()) {
+            let pixels: usize = counts.iter().sum();
+            let columns = (pixels - 1) * stride + (kernel_columns - 1) * dilation + 1;
+            let row = (columns + 1) * BLOCK;
+            let ends = parts.regions(BLOCK, pixels * BLOCK);
+            let source = Region::In((rows - 1) * row + columns * BLOCK);
+            let regions: Vec<Region> = ends.into_iter().chain(once(source)).collect();
+            let name = format!(
+                "depthwise of {kernel:?}, {counts:?} pixels, stride {stride}, dilation {dilation}"
+            );
+            let micro_tiles = parts.micro_tiles(&counts, stride * BLOCK);
+            run(isa, &name, &regions, |memory, offsets| {
+                let depthwise = Depthwise {
+                    source: offsets[4],
+                    row_stride: row,
+                    column_stride: dilation * BLOCK,
+                    pixel_stride: stride * BLOCK,
+                    kernel,
+                    micro_tiles: &micro_tiles,
+                    weights: &weights,
+                    output: parts.output(offsets, pixels, &bias),
+                };
+                kernels::depthwise(isa, memory, &depthwise);
             });
         }
     }

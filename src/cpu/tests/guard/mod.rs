@@ -75,6 +75,11 @@ fn engines() {
             convolutions::small_group,
             &mut random,
         ));
+        cases.push(convolutions::next(
+            [5, 15],
+            convolutions::depthwise,
+            &mut random,
+        ));
         cases.push(networks::any(format!("network {number}"), &mut random));
     }
     for case in &cases {
