@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes the table of networks in docs/networks.md anew, as `senet models --format markdown` prints it.
+# Writes the tables of networks in docs/networks.md anew, as `senet models --format markdown` prints it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,5 +9,5 @@ trap 'rm -f "$table"' EXIT
 target/release/senet models --format markdown >"$table"
 sed --in-place --expression "/^<!-- senet models /,/^<!-- end -->/ {
     /^<!-- senet models /r $table
-    /^|/d
+    /^<!--/!d
 }" docs/networks.md

@@ -53,6 +53,15 @@ pub enum Error {
         hint: String,
     },
 
+    /// The name of a network that is left out of the catalogue.
+    #[error("there is no `{name}` here: of timm's networks with SE blocks it is one that {reason}")]
+    LeftOutNetwork {
+        /// The network's name in timm.
+        name: String,
+        /// What it has that no layer here is.
+        reason: &'static str,
+    },
+
     /// A device this program was built without, or that does not answer.
     #[error("{0}")]
     Device(String),

@@ -298,6 +298,10 @@ impl Weights {
                     "is for the unknown network `{}`\nhint: {hint}",
                     shown(&name)
                 )),
+                Error::LeftOutNetwork { name, reason } => self.file.problem(format!(
+                    "is for `{name}`, one of timm's networks with SE blocks that are not here: it \
+                     {reason}"
+                )),
                 error => error,
             })?;
             return Ok(self.with_classes(network));

@@ -7,16 +7,17 @@ use crate::checkpoint::Weights;
 use crate::cli::ModelsArgs;
 use crate::error::{Error, Result};
 use crate::network::{Network, catalog, trace};
-use crate::report::{Format, ListFormat, Model, Models};
+use crate::report::{Format, LeftOut, ListFormat, Model, Models};
 use crate::text::shown;
 
 pub(super) fn run(arguments: &ModelsArgs) -> anyhow::Result<Outcome> {
     let embedded = Weights::embedded()?.network;
-    let models = chosen(arguments.filter.as_deref())?
+    let (chosen, left_out) = chosen(arguments.filter.as_deref())?;
+    let models = chosen
         .into_iter()
-        .map(|network| model(network, embedded.as_deref()))
+        .map(|(family, network)| model(family, network, embedded.as_deref()))
         .collect::<Result<_>>()?;
-    let models = Models { models };
+    let models = Models { models, left_out };
     match arguments.format {
         ListFormat::Table => super::to_stdout(|out| models.write_within(width(), out))?,
         ListFormat::Json => super::print(&models, Format::Json)?,
@@ -25,26 +26,66 @@ pub(super) fn run(arguments: &ModelsArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Yes)
 }
 
-/// The networks whose names have `text` in them, or the one that goes by that name.
-fn chosen(text: Option<&str>) -> anyhow::Result<Vec<&'static Network>> {
+/// Networks with their family's name, and what is left out.
+type Chosen = (Vec<(&'static str, &'static Network)>, Vec<LeftOut>);
+
+/// The networks whose names have `text` in them, or follow it as a pattern, or the one that goes
+/// by that name.
+fn chosen(text: Option<&str>) -> anyhow::Result<Chosen> {
+    let networks = || {
+        let families = catalog::FAMILIES.iter();
+        families.flat_map(|family| family.networks.iter().map(|network| (family.name, network)))
+    };
+    let left_out = || {
+        catalog::LEFT_OUT.iter().flat_map(|each| {
+            let reason = each.reason;
+            each.names.iter().map(move |name| LeftOut { name, reason })
+        })
+    };
     let Some(text) = text else {
-        return Ok(catalog::networks().collect());
+        return Ok((networks().collect(), left_out().collect()));
     };
     let lower = text.to_lowercase();
-    let named: Vec<_> = catalog::networks()
-        .filter(|network| network.name.contains(&lower))
+    let named: Vec<_> = networks()
+        .filter(|(_, network)| is_meant(&lower, &network.name))
         .collect();
-    if !named.is_empty() {
-        return Ok(named);
+    let lacking: Vec<_> = left_out()
+        .filter(|each| is_meant(&lower, each.name))
+        .collect();
+    if !named.is_empty() || !lacking.is_empty() {
+        return Ok((named, lacking));
     }
     match catalog::find(text) {
-        Ok(network) => Ok(vec![network]),
+        Ok(found) => {
+            let only = networks().filter(|(_, network)| network.name == found.name);
+            Ok((only.collect(), Vec::new()))
+        }
         Err(Error::UnknownNetwork { hint, .. }) => Err(anyhow!(
             "no network has `{}` in its name\nhint: {hint}",
             shown(text)
         )),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether `name` has `text` in it; where there is a `*` in the text, whether it is the whole name
+/// with anything in each star's place.
+fn is_meant(text: &str, name: &str) -> bool {
+    let Some((beginning, rest)) = text.split_once('*') else {
+        return name.contains(text);
+    };
+    let Some(mut name) = name.strip_prefix(beginning) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let end = parts.pop().unwrap_or_default();
+    for part in parts {
+        match name.split_once(part) {
+            Some((_, after)) => name = after,
+            None => return false,
+        }
+    }
+    name.ends_with(end)
 }
 
 /// Columns that there are for a table: as many as `COLUMNS` says, else as the terminal has; no
@@ -56,12 +97,13 @@ fn width() -> Option<usize> {
     said.filter(|&columns| columns > 0).or_else(of_terminal)
 }
 
-fn model(network: &Network, embedded: Option<&str>) -> Result<Model> {
+fn model(family: &'static str, network: &Network, embedded: Option<&str>) -> Result<Model> {
     let input = network.input;
     let trace = trace::trace(&network.layers(), input.shape(1))?;
     let published = network.published;
     Ok(Model {
         name: network.name.clone(),
+        family,
         input: [input.channels, input.height, input.width],
         parameters: trace.parameters,
         macs: trace.macs,
@@ -75,4 +117,27 @@ fn model(network: &Network, embedded: Option<&str>) -> Result<Model> {
         embedded: embedded == Some(&network.name),
         summary: network.summary.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_anything_and_a_text_without_one_for_a_part() {
+        let names = ["seresnet50", "seresnet50t", "seresnext50_32x4d", "resnet50"];
+        let meant = |text: &str| -> Vec<&str> {
+            let named = names.iter().filter(|name| is_meant(text, name));
+            named.copied().collect()
+        };
+        assert_eq!(meant("resnet50"), ["seresnet50", "seresnet50t", "resnet50"]);
+        assert_eq!(meant("resnet50*"), ["resnet50"]);
+        assert_eq!(meant("*resnet50"), ["seresnet50", "resnet50"]);
+        assert_eq!(meant("*net*"), ["seresnet50", "seresnet50t", "resnet50"]);
+        assert_eq!(meant("se*50*"), names[..3]);
+        assert_eq!(meant("se*n*t*50"), ["seresnet50"]);
+        assert_eq!(meant("*"), names);
+        // Nothing of a name is taken twice.
+        assert!(!is_meant("seresnet50*50", "seresnet50"));
+    }
 }

@@ -17,7 +17,7 @@ pub use bench::{Bench, Kind, Spread};
 use clap::ValueEnum;
 pub use classification::{Classification, RowWriter};
 pub use inspect::{Differences, InspectedTensor, Inspection};
-pub use models::{Model, Models};
+pub use models::{LeftOut, Model, Models};
 pub use parity::Parity;
 pub use plan::PlanReport;
 pub use timings::Timings;

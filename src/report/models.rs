@@ -12,6 +12,17 @@ use crate::network::Top1;
 pub struct Models {
     /// The networks in the catalogue's order.
     pub models: Vec<Model>,
+    /// Networks of timm's with SE blocks that there are not.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A network that the catalogue does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct LeftOut {
+    /// Its name in timm.
+    pub name: &'static str,
+    /// What it has that no layer here is.
+    pub reason: &'static str,
 }
 
 /// A network of the catalogue.
@@ -19,6 +30,8 @@ pub struct Models {
 pub struct Model {
     /// The name of the network.
     pub name: Cow<'static, str>,
+    /// The networks that it is listed with.
+    pub family: &'static str,
     /// The input it is made for, `[C, H, W]`.
     pub input: [usize; 3],
     /// The number of trainable parameters.
@@ -105,23 +118,59 @@ impl Model {
 }
 
 impl Models {
-    /// Writes it as a Markdown table.
+    /// Writes it as tables of Markdown, one a family.
     ///
     /// # Errors
     ///
     /// The errors of `out`.
     pub fn write_markdown(&self, out: &mut dyn Write) -> io::Result<()> {
-        let rows = self.models.iter().map(|model| model.cells(false));
-        table::write_markdown(out, &ALIGN, &HEADER, rows)
+        for (index, family) in self.families().enumerate() {
+            let gap = if index > 0 { "\n" } else { "" };
+            writeln!(out, "{gap}### {}\n", family[0].family)?;
+            let rows = family.iter().map(|model| model.cells(false));
+            table::write_markdown(out, &ALIGN, &HEADER, rows)?;
+        }
+        if self.left_out.is_empty() {
+            return Ok(());
+        }
+        let gap = if self.models.is_empty() { "" } else { "\n" };
+        writeln!(out, "{gap}### Left out\n")?;
+        let rows = self.left_out.iter();
+        let rows = rows.map(|each| vec![each.name.to_owned(), each.reason.to_owned()]);
+        table::write_markdown(out, &[Align::Left; 2], &["network", "because it"], rows)
     }
 
-    /// Writes as much of the table as `width` columns of a terminal hold, and which columns of it
-    /// are left out; all of it where there is no bound.
+    /// The models by family.
+    fn families(&self) -> impl Iterator<Item = &[Model]> {
+        self.models.chunk_by(|one, next| one.family == next.family)
+    }
+
+    /// Writes as much of the table as `width` columns of a terminal hold, which columns of it are
+    /// left out, and which networks; all of it where there is no bound.
     ///
     /// # Errors
     ///
     /// The errors of `out`.
     pub fn write_within(&self, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
+        if !self.models.is_empty() {
+            self.write_models(width, out)?;
+        }
+        if self.left_out.is_empty() {
+            return Ok(());
+        }
+        let gap = if self.models.is_empty() { "" } else { "\n" };
+        let title = "timm's networks with SE blocks that are not here, since each of them";
+        writeln!(out, "{gap}{}", cut(title, width.unwrap_or(usize::MAX)))?;
+        let names = self.left_out.iter().map(|each| each.name.len()).max();
+        let room = names.unwrap_or(0) + table::GAP;
+        for each in &self.left_out {
+            let line = format!("{:room$}{}", each.name, each.reason);
+            writeln!(out, "{}", cut(&line, width.unwrap_or(usize::MAX)))?;
+        }
+        Ok(())
+    }
+
+    fn write_models(&self, width: Option<usize>, out: &mut dyn Write) -> io::Result<()> {
         let rows = |brief| {
             let mut rows = vec![HEADER.map(str::to_owned).to_vec()];
             rows.extend(self.models.iter().map(|model| model.cells(brief)));
@@ -131,7 +180,7 @@ impl Models {
         let of_whole = table::widths(&whole, HEADER.len());
         let of_whole = of_whole.iter().sum::<usize>() + (HEADER.len() - 1) * table::GAP;
         let Some(width) = width.filter(|&width| width < of_whole) else {
-            return table::write(out, &ALIGN, &whole);
+            return self.write_by_family(None, &ALIGN, &whole, out);
         };
         let mut rows = rows(true);
         let wide = table::widths(&rows, HEADER.len());
@@ -162,7 +211,7 @@ impl Models {
             .iter()
             .map(|row| columns.iter().map(|&column| row[column].clone()).collect())
             .collect();
-        table::write(out, &align, &rows)?;
+        self.write_by_family(Some(width), &align, &rows, out)?;
         let missing: Vec<&str> = (0..HEADER.len())
             .filter(|column| !shown[*column])
             .map(|column| HEADER[column])
@@ -175,6 +224,32 @@ impl Models {
             "\nleft out: {}; `--format json` has all",
             missing.join(", ")
         )
+    }
+
+    /// Writes the rows, the first of them a header, under their families' names where they are of
+    /// several.
+    fn write_by_family(
+        &self,
+        width: Option<usize>,
+        align: &[Align],
+        rows: &[Vec<String>],
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        if self.families().count() < 2 {
+            return table::write(out, align, rows);
+        }
+        let mut lines = Vec::new();
+        table::write(&mut lines, align, rows)?;
+        let mut lines = lines.split_inclusive(|&byte| byte == b'\n');
+        out.write_all(lines.next().unwrap_or_default())?;
+        for family in self.families() {
+            let name = cut(family[0].family, width.unwrap_or(usize::MAX));
+            writeln!(out, "\n{name}")?;
+            for line in lines.by_ref().take(family.len()) {
+                out.write_all(line)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -202,6 +277,7 @@ mod tests {
     fn written(width: Option<usize>) -> String {
         let model = |name, hub: &[&str], summary| Model {
             name: Cow::Borrowed(name),
+            family: "ResNet",
             input: [3, 224, 224],
             parameters: 28_088_024,
             macs: 4_091_699_200,
@@ -227,9 +303,62 @@ mod tests {
                 "SE-ResNeXt-101-D, 32 groups of 8, averaged against aliasing",
             ),
         ];
+        let left_out = Vec::new();
+        text_of(&Models { models, left_out }, width)
+    }
+
+    fn text_of(models: &Models, width: Option<usize>) -> String {
         let mut out = Vec::new();
-        Models { models }.write_within(width, &mut out).unwrap();
+        models.write_within(width, &mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn families_have_headings_where_there_are_several_and_what_is_left_out_comes_last() {
+        let model = |name, family| Model {
+            name: Cow::Borrowed(name),
+            family,
+            input: [3, 32, 32],
+            parameters: 1,
+            macs: 2,
+            top1: None,
+            hub: Vec::new(),
+            convention: "timm",
+            embedded: false,
+            summary: Cow::Borrowed("a network"),
+        };
+        let left_out = LeftOut {
+            name: "netnet",
+            reason: "dreams of electric sheep",
+        };
+        let mut models = Models {
+            models: vec![model("net", "Nets"), model("web", "Webs")],
+            left_out: vec![left_out],
+        };
+        let expected = "\
+network  input    parameters  MACs  top-1  weights on the hub  convention  what it is
+
+Nets
+net      3x32x32           1     2                             timm        a network
+
+Webs
+web      3x32x32           1     2                             timm        a network
+
+timm's networks with SE blocks that are not here, since each of them
+netnet  dreams of electric sheep
+";
+        assert_eq!(text_of(&models, None), expected);
+        let narrow = text_of(&models, Some(20));
+        assert!(narrow.ends_with("netnet  dreams of …\n"), "{narrow}");
+        for line in narrow
+            .lines()
+            .filter(|line| !line.starts_with("left out: "))
+        {
+            assert!(line.chars().count() <= 20, "{line}");
+        }
+        models.models.clear();
+        let (_, last) = expected.split_once("a network\n\ntimm").unwrap();
+        assert_eq!(text_of(&models, None), format!("timm{last}"));
     }
 
     #[test]

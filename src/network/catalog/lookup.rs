@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::{Network, networks};
+use super::{Network, left_out, networks};
 use crate::error::{Error, Result};
 
 /// The names that timm has given up, and what it calls the same now.
@@ -59,8 +59,20 @@ pub fn understand(name: &str) -> Result<Named> {
     if tag.is_some_and(|tag| EXTENSIONS.contains(&tag)) {
         return Err(unknown("`--weights` takes a file".to_owned()));
     }
+    let lacking = |network: &str| {
+        left_out(network).map(|reason| Error::LeftOutNetwork {
+            name: network.to_owned(),
+            reason,
+        })
+    };
+    if let Some(error) = lacking(bare) {
+        return Err(error);
+    }
     if let Some((_, present)) = deprecated().find(|(former, _)| *former == bare) {
         let (network, tag) = split(present);
+        if let Some(error) = lacking(network) {
+            return Err(error);
+        }
         return match networks().find(|other| other.name == network) {
             Some(network) => Ok(Named {
                 network,
@@ -384,6 +396,25 @@ mod tests {
         ] {
             let expected = format!("unknown network `{name}`\nhint: did you mean `{likeliest}`?");
             assert_eq!(refusal(name), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_known_by_its_name_and_by_a_former_one() {
+        for name in [
+            "efficientnet_cc_b0_4e",
+            "tf_efficientnet_cc_b0_4e.in1k",
+            "timm/sehalonet33ts.ra2_in1k",
+        ] {
+            let (bare, _) = split(name);
+            let expected = format!(
+                "there is no `{bare}` here: of timm's networks with SE blocks it is one that {}",
+                left_out(bare).unwrap()
+            );
+            assert_eq!(refusal(name), expected);
+        }
+        for network in networks() {
+            assert_eq!(left_out(&network.name), None, "{}", network.name);
         }
     }
 

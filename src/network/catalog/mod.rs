@@ -4,6 +4,7 @@ mod blocks;
 mod cadene;
 mod inception;
 mod keras;
+mod left_out;
 mod lookup;
 mod timm;
 mod vgg;
@@ -11,6 +12,7 @@ mod vgg;
 use std::borrow::Cow;
 
 pub use blocks::{SE_BLOCK, SE_BOTTLENECK};
+pub use left_out::{LEFT_OUT, LeftOut, left_out};
 pub use lookup::{Named, find, understand};
 
 use super::architecture::{
@@ -20,18 +22,32 @@ use super::architecture::{
 use super::{Convention, Input, Network, Published, Top1};
 use crate::preprocessing::{IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing};
 
-const FAMILIES: &[&[Network]] = &[
-    &[SE_BLOCK, SE_BOTTLENECK],
-    keras::NETWORKS,
-    timm::NETWORKS,
-    cadene::NETWORKS,
-    inception::NETWORKS,
-    vgg::NETWORKS,
+/// Networks that are listed together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Family {
+    /// What they are, in a few words that head the list.
+    pub name: &'static str,
+    /// The networks.
+    pub networks: &'static [Network],
+}
+
+const fn family(name: &'static str, networks: &'static [Network]) -> Family {
+    Family { name, networks }
+}
+
+/// Every family, in the order that `senet models` lists them.
+pub const FAMILIES: &[Family] = &[
+    family("The block alone", &[SE_BLOCK, SE_BOTTLENECK]),
+    family("ResNet in Keras's conventions", keras::NETWORKS),
+    family("ResNet, ResNeXt and SENet", timm::NETWORKS),
+    family("ResNet, ResNeXt and SENet of Cadene", cadene::NETWORKS),
+    family("Inception", inception::NETWORKS),
+    family("VGG", vgg::NETWORKS),
 ];
 
 /// Every network, in the order that `senet models` lists them.
 pub fn networks() -> impl Iterator<Item = &'static Network> + Clone {
-    FAMILIES.iter().copied().flatten()
+    FAMILIES.iter().flat_map(|family| family.networks)
 }
 
 /// timm's `results-imagenet.csv`, the best of a network's published weights.

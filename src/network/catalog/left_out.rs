@@ -1,0 +1,61 @@
+//! timm's networks with SE blocks that the catalogue does not have, and why.
+
+/// Networks that are known by name alone, for one reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Their names, which are timm's.
+    pub names: &'static [&'static str],
+    /// What they have that no layer here is, in words that follow the name.
+    pub reason: &'static str,
+}
+
+/// All of them.
+pub const LEFT_OUT: &[LeftOut] = &[
+    LeftOut {
+        names: &[
+            "efficientnet_cc_b0_4e",
+            "efficientnet_cc_b0_8e",
+            "efficientnet_cc_b1_8e",
+            "tf_efficientnet_cc_b0_4e",
+            "tf_efficientnet_cc_b0_8e",
+            "tf_efficientnet_cc_b1_8e",
+        ],
+        reason: "mixes the weights of its convolutions anew for each image (CondConv)",
+    },
+    LeftOut {
+        names: &[
+            "efficientnet_b0_g8_gn",
+            "efficientnet_b0_gn",
+            "efficientnet_b3_g8_gn",
+            "efficientnet_b3_gn",
+            "regnety_040_sgn",
+            "test_efficientnet_gn",
+        ],
+        reason: "normalises groups of channels by their mean and deviation in each image (GroupNorm)",
+    },
+    LeftOut {
+        names: &["test_efficientnet_ln"],
+        reason: "normalises each pixel by the mean and deviation of its channels (LayerNorm)",
+    },
+    LeftOut {
+        names: &[
+            "efficientnet_b0_g16_evos",
+            "regnetz_b16_evos",
+            "regnetz_c16_evos",
+            "regnetz_d8_evos",
+            "test_efficientnet_evos",
+        ],
+        reason: "has activations that divide by the deviation in each image (EvoNorm)",
+    },
+    LeftOut {
+        names: &["haloregnetz_b", "sebotnet33ts_256", "sehalonet33ts"],
+        reason: "has self-attention between pixels in some blocks",
+    },
+];
+
+/// Why the catalogue lacks the network of timm's of this name, if it is one with SE blocks.
+#[must_use]
+pub fn left_out(name: &str) -> Option<&'static str> {
+    let of_name = LEFT_OUT.iter().find(|each| each.names.contains(&name));
+    of_name.map(|each| each.reason)
+}
