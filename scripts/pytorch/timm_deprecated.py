@@ -13,7 +13,25 @@ from timm.models import _registry
 
 from scripts.command_line import errors_in_one_line
 
-MODULES = ("inception_resnet_v2", "inception_v3", "resnet", "senet", "vgg")
+MODULES = (
+    "byobnet",
+    "cspnet",
+    "efficientnet",
+    "ghostnet",
+    "inception_resnet_v2",
+    "inception_v3",
+    "lcnetv2",
+    "mobilenetv3",
+    "nfnet",
+    "regnet",
+    "repghost",
+    "repvit",
+    "resnet",
+    "rexnet",
+    "senet",
+    "tresnet",
+    "vgg",
+)
 
 HEADER = """\
 # Names that timm has given up, and its present name of each: network and, behind a dot, the tag of the weights.
