@@ -27,6 +27,9 @@ pub enum Algorithm {
     MeanOfSums,
     /// What is done to each element alone.
     Elementwise,
+    /// The same elements at other places: channels shuffled, sliced or padded, pixels as channels,
+    /// pixels repeated.
+    Rearrange,
     /// A concatenation whose members were stored where they belong.
     ConcatInPlace,
     /// A concatenation that copies some of its members.
@@ -48,6 +51,7 @@ impl Algorithm {
             Self::Mean => "mean",
             Self::MeanOfSums => "mean of sums",
             Self::Elementwise => "pass",
+            Self::Rearrange => "rearrange",
             Self::ConcatInPlace => "in place",
             Self::ConcatCopy => "copy",
         }

@@ -54,6 +54,13 @@ impl Node {
             Work::Concat { members } => members.clone(),
             _ => vec![self.source],
         };
+        if let Work::Elementwise {
+            product: Some(product),
+            ..
+        } = self.work
+        {
+            reads.push(product);
+        }
         reads.extend(self.epilogue.gate.into_iter().chain(self.epilogue.residual));
         reads
     }
@@ -70,8 +77,14 @@ pub(super) enum Work {
     Pool(PoolKind),
     /// Each channel's mean.
     Mean,
-    /// An epilogue alone; each channel is first multiplied by a factor and shifted, where it is.
-    Elementwise { weights: Option<WeightSource> },
+    /// An epilogue alone; each channel is first multiplied by a factor and shifted, and each
+    /// element by another tensor's, where they are.
+    Elementwise {
+        weights: Option<WeightSource>,
+        product: Option<Id>,
+    },
+    /// The same elements at other places.
+    Rearrange(Rearrangement),
     /// Several tensors' channels, in order.
     Concat { members: Vec<Id> },
 }
@@ -80,8 +93,29 @@ pub(super) enum Work {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum PoolKind {
     Max(Window),
-    Average { window: Window, border: Border },
+    Average {
+        window: Window,
+        border: Border,
+    },
     AdaptiveAverage([usize; 2]),
+    /// A binomial filter of so many rows and columns.
+    Blur {
+        size: usize,
+        stride: usize,
+    },
+}
+
+/// Where a tensor's elements come from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rearrangement {
+    /// The channels from this one on; zeros where there are none.
+    Channels { first: usize },
+    /// The channels of so many groups, the first of each group first.
+    Shuffle { groups: usize },
+    /// Blocks of so many rows and columns as channels.
+    SpaceToDepth { block: usize },
+    /// The nearest pixels, at the output's size.
+    Nearest,
 }
 
 /// Where packed weights come from.
@@ -121,6 +155,8 @@ struct Chain {
     layers: Vec<usize>,
     norm: Option<BatchNorm>,
     factor: Option<f64>,
+    /// A tensor of the same shape that all is multiplied by.
+    product: Option<Id>,
     epilogue: Epilogue<Id>,
 }
 
@@ -237,17 +273,21 @@ impl Fusing<'_> {
                 };
                 return;
             }
-            Operation::BlurPool { .. }
-            | Operation::Product
-            | Operation::Slice { .. }
-            | Operation::PadChannels(_)
-            | Operation::ShuffleChannels { .. }
-            | Operation::SpaceToDepth { .. }
-            | Operation::UpsampleLike => return,
+            Operation::BlurPool { size, stride } => Work::Pool(PoolKind::Blur { size, stride }),
+            Operation::Slice { first, .. } => Work::Rearrange(Rearrangement::Channels { first }),
+            Operation::PadChannels(_) => Work::Rearrange(Rearrangement::Channels { first: 0 }),
+            Operation::ShuffleChannels { groups } => {
+                Work::Rearrange(Rearrangement::Shuffle { groups })
+            }
+            Operation::SpaceToDepth { block } => {
+                Work::Rearrange(Rearrangement::SpaceToDepth { block })
+            }
+            Operation::UpsampleLike => Work::Rearrange(Rearrangement::Nearest),
             Operation::BatchNorm { .. }
             | Operation::Activation(_)
             | Operation::Scale
             | Operation::Multiply { .. }
+            | Operation::Product
             | Operation::Add => {
                 let second = layer.inputs.get(1).map(|&value| self.tensor(value));
                 match layer.operation {
@@ -268,6 +308,7 @@ impl Fusing<'_> {
                     }
                     Operation::Scale => chain.epilogue.gate = second,
                     Operation::Multiply { factor } => chain.factor = Some(factor),
+                    Operation::Product => chain.product = second,
                     _ => chain.epilogue.residual = second,
                 }
                 self.follow(index, &mut chain);
@@ -276,6 +317,7 @@ impl Fusing<'_> {
                 let changes = norm.is_some() || (factor - 1.).abs() > 0.;
                 Work::Elementwise {
                     weights: changes.then_some(WeightSource::Channels { norm, factor }),
+                    product: chain.product,
                 }
             }
         };
@@ -320,6 +362,7 @@ impl Fusing<'_> {
                     epsilon,
                     weight,
                 } if chain.norm.is_none()
+                    && chain.product.is_none()
                     && chain.factor.is_none()
                     && gate.is_none()
                     && residual.is_none() =>

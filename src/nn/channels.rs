@@ -2,10 +2,10 @@ use candle_core::{Error, Result, Tensor};
 
 use crate::network::geometry::nearest;
 
-/// The channels of `[N, C, H, W]` in `groups`, the first of each group first.
+/// The channels of `[N, C, H, W]` or `[N, C]` in `groups`, the first of each group first.
 pub(super) fn shuffled(xs: &Tensor, groups: usize) -> Result<Tensor> {
-    let (batch, channels, height, width) = xs.dims4()?;
-    xs.reshape(&[batch, groups, channels / groups, height, width])?
+    let (batch, channels) = (xs.dim(0)?, xs.dim(1)?);
+    xs.reshape((batch, groups, channels / groups, ()))?
         .transpose(1, 2)?
         .contiguous()?
         .reshape(xs.shape())

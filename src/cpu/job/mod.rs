@@ -3,9 +3,11 @@
 use std::ops::Range;
 
 mod convolution;
+mod rearrange;
 mod winograd;
 
 pub(super) use self::convolution::{ConvLoop, DepthwiseJob, GemmJob, LoopOrder, SmallGroupJob};
+pub(super) use self::rearrange::{RearrangeJob, Run};
 pub(super) use self::winograd::{InputTransformJob, OutputTransformJob, TileStrip};
 use super::epilogue::Epilogue;
 use super::isa::Isa;
@@ -44,6 +46,7 @@ pub(super) enum Job {
     Mean(MeanJob),
     Elementwise(ElementwiseJob),
     CopyChannels(CopyChannelsJob),
+    Rearrange(RearrangeJob),
 }
 
 /// The input's copy.
@@ -61,6 +64,9 @@ pub(super) struct PoolJob {
     pub(super) columns: Vec<[usize; 2]>,
     /// For each row of the output, for each of its columns; none for a maximum.
     pub(super) factors: Vec<Vec<f32>>,
+    /// For each row and each column of the output, the factors of what its window covers; none but
+    /// of a filter.
+    pub(super) taps: [Vec<Vec<f32>>; 2],
     pub(super) source: View,
     pub(super) output: View,
     pub(super) channel_sums: Option<View>,
@@ -80,6 +86,8 @@ pub(super) struct MeanJob {
 pub(super) struct ElementwiseJob {
     /// Which of the packed weights are its factors and biases.
     pub(super) packed: Option<usize>,
+    /// What it is multiplied by, element by element.
+    pub(super) product: Option<View>,
     pub(super) source: View,
     pub(super) output: View,
     pub(super) epilogue: Epilogue<View>,
@@ -172,6 +180,7 @@ impl Phase {
             Job::Mean(job) => job.run(items, context),
             Job::Elementwise(job) => job.run(items, context),
             Job::CopyChannels(job) => job.run(items, context),
+            Job::Rearrange(job) => job.run(items, context),
         }
     }
 }
@@ -224,6 +233,8 @@ impl PoolJob {
                     rows: end - first,
                     columns: &self.columns,
                     factors: self.factors.get(row).map_or(&[], Vec::as_slice),
+                    row_taps: self.taps[0].get(row).map_or(&[], Vec::as_slice),
+                    column_taps: &self.taps[1],
                     output: self.output.blocks_from([image, block, row]).offset,
                     channel_sums: self
                         .channel_sums
@@ -257,6 +268,8 @@ impl MeanJob {
                     rows: part.height,
                     columns: &[[0, 1]],
                     factors: &[self.factor],
+                    row_taps: &[],
+                    column_taps: &[],
                     output: self.output.at(image, block),
                     channel_sums: None,
                 },
@@ -281,6 +294,7 @@ impl ElementwiseJob {
                 source: self.source.blocks_from(blocks).offset,
                 pixels: self.output.width,
                 norm,
+                product: self.product.map(|view| view.blocks_from(blocks).offset),
                 epilogue: self.epilogue.blocks_from(blocks, row),
                 output: self.output.blocks_from(blocks).offset,
             };

@@ -4,8 +4,8 @@ use super::{BLOCK, BlockView, Memory};
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::isa::Isa;
 
-/// A row of a map, one block of channels: source * factor + bias, and the epilogue of that. The
-/// output may be the source.
+/// A row of a map, one block of channels: source * factor + bias, that times another row, and the
+/// epilogue of that. The output may be the source.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cpu) struct Elementwise<'a> {
     /// Offset of the source's row.
@@ -13,6 +13,8 @@ pub(in crate::cpu) struct Elementwise<'a> {
     pub(in crate::cpu) pixels: usize,
     /// 16 factors and 16 biases.
     pub(in crate::cpu) norm: Option<[&'a [f32]; 2]>,
+    /// Offset of a row that it is multiplied by then, element by element.
+    pub(in crate::cpu) product: Option<usize>,
     pub(in crate::cpu) epilogue: Epilogue<BlockView>,
     /// Offset of the output's row.
     pub(in crate::cpu) output: usize,
@@ -28,6 +30,9 @@ pub(in crate::cpu) fn elementwise(isa: Isa, memory: &Memory<'_>, elementwise: &E
     let elements = elementwise.pixels.saturating_mul(BLOCK);
     memory.check(elementwise.source, elements);
     memory.check(elementwise.output, elements);
+    if let Some(product) = elementwise.product {
+        memory.check(product, elements);
+    }
     if let Some(residual) = epilogue.residual {
         residual.check(memory, 1, elements);
     }

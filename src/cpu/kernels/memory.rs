@@ -64,6 +64,15 @@ impl<'a> Memory<'a> {
         unsafe { self.base.add(offset).write_bytes(0, count) }
     }
 
+    /// Copies what another place has.
+    pub(in crate::cpu) fn copy(&self, from: usize, to: usize, count: usize) {
+        self.check(from, count);
+        self.check(to, count);
+        // SAFETY: inside, not being written and nobody else's, as `new` was promised; the two may
+        // overlap.
+        unsafe { self.base.add(from).copy_to(self.base.add(to), count) }
+    }
+
     pub(in crate::cpu) fn write(&self, offset: usize, elements: &[f32]) {
         self.check(offset, elements.len());
         // SAFETY: inside, and nobody else's, as `new` was promised; `elements` is no part of it,

@@ -8,6 +8,8 @@ use crate::cpu::isa::Isa;
 pub(in crate::cpu) enum Pooling {
     Max,
     Mean,
+    /// Sums of what the taps make of rows and columns.
+    Filter,
 }
 
 /// A row of a pool's output, one block of channels.
@@ -24,6 +26,9 @@ pub(in crate::cpu) struct Pool<'a> {
     pub(in crate::cpu) columns: &'a [[usize; 2]],
     /// What a mean's sum is multiplied by, for each pixel.
     pub(in crate::cpu) factors: &'a [f32],
+    /// A filter's factor for each row, and for each pixel of the output for each of its columns.
+    pub(in crate::cpu) row_taps: &'a [f32],
+    pub(in crate::cpu) column_taps: &'a [Vec<f32>],
     /// Offset of the output's row.
     pub(in crate::cpu) output: usize,
     /// Offset of the channels' sums over the output's row.
@@ -41,7 +46,17 @@ pub(in crate::cpu) fn pool(isa: Isa, memory: &Memory<'_>, pool: &Pool<'_>) {
         let of_row = end.unwrap_or(0).saturating_mul(BLOCK);
         memory.check(pool.source, reach(last, pool.row_stride, of_row));
     }
-    assert!(pool.pooling == Pooling::Max || pool.factors.len() == pool.columns.len());
+    match pool.pooling {
+        Pooling::Max => {}
+        Pooling::Mean => assert!(pool.factors.len() == pool.columns.len()),
+        Pooling::Filter => {
+            assert!(pool.row_taps.len() == pool.rows);
+            assert!(pool.column_taps.len() == pool.columns.len());
+            for ([first, end], taps) in pool.columns.iter().zip(pool.column_taps) {
+                assert!(first.checked_add(taps.len()) == Some(*end));
+            }
+        }
+    }
     memory.check(pool.output, pool.columns.len() * BLOCK);
     if let Some(sums) = pool.channel_sums {
         memory.check(sums, BLOCK);

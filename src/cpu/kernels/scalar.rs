@@ -216,6 +216,14 @@ pub(super) fn pool(memory: &Memory<'_>, pool: &Pool<'_>) {
                     let sum: f32 = (0..pool.rows).map(|r| row(r).sum::<f32>()).sum();
                     sum * pool.factors[m]
                 }
+                Pooling::Filter => {
+                    let filtered = |r: usize| -> f32 {
+                        let taps = row(r).zip(&pool.column_taps[m]);
+                        taps.map(|(x, tap)| x * tap).sum()
+                    };
+                    let rows = pool.row_taps.iter().enumerate();
+                    rows.map(|(r, tap)| filtered(r) * tap).sum()
+                }
             };
             memory.set(pool.output + m * BLOCK + n, value);
             if let Some(sums) = pool.channel_sums {
@@ -233,6 +241,9 @@ pub(super) fn elementwise(memory: &Memory<'_>, elementwise: &Elementwise<'_>) {
             let mut value = memory.get(elementwise.source + m * BLOCK + n);
             if let Some([factor, bias]) = elementwise.norm {
                 value = value * factor[n] + bias[n];
+            }
+            if let Some(product) = elementwise.product {
+                value *= memory.get(product + m * BLOCK + n);
             }
             let residual = |view: &BlockView| view.channel(n) + m * BLOCK;
             let value = finished(memory, epilogue, value, n, residual);

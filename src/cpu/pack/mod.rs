@@ -11,8 +11,9 @@ use bytemuck::{cast_slice, cast_slice_mut};
 use rayon::prelude::*;
 
 pub(super) use self::layout::{ConvShape, Panels, SmallGroupBlock, WeightLayout, WeightOrder};
+use self::reader::Matrix;
 pub(super) use self::reader::WeightReader;
-use self::reader::{Matrix, round};
+pub(super) use self::reader::round;
 use super::fuse::WeightSource;
 use super::kernels::{BLOCK, WinogradTile};
 use super::pages::Pages;

@@ -237,7 +237,7 @@ fn scaled(weights: &[f64], factors: &[f64]) -> Vec<f32> {
     clippy::cast_possible_truncation,
     reason = "rounding is what it is for"
 )]
-pub(super) fn round(value: f64) -> f32 {
+pub(in crate::cpu) fn round(value: f64) -> f32 {
     value as f32
 }
 

@@ -183,13 +183,16 @@ impl<'a> Sharing<'a> {
             let location = sharing.locate(node.output);
             match &choices.nodes[index] {
                 Choice::Concat(members) => sharing.concat(members, location),
-                Choice::Elementwise(_) => sharing.in_place(index, node, location),
+                Choice::Elementwise(_, product) => {
+                    sharing.in_place(index, node, *product, location);
+                }
                 Choice::Gemm(_)
                 | Choice::SmallGroup(_)
                 | Choice::Depthwise(_)
                 | Choice::Winograd(..)
                 | Choice::Pool(_)
-                | Choice::Mean(_) => {}
+                | Choice::Mean(_)
+                | Choice::Rearrange(_) => {}
             }
         }
         sharing.locate(0);
@@ -215,10 +218,11 @@ impl<'a> Sharing<'a> {
         }
     }
 
-    /// Has an elementwise step overwrite its source, if nobody else needs it or what is added.
-    fn in_place(&mut self, index: usize, node: &Node, location: Location) {
+    /// Has an elementwise step overwrite its source, if nobody else needs it, what is added or what
+    /// it is multiplied by.
+    fn in_place(&mut self, index: usize, node: &Node, product: Option<Id>, location: Location) {
         let residual = node.epilogue.residual;
-        let elsewhere = residual != Some(node.source)
+        let elsewhere = ![residual, product].contains(&Some(node.source))
             && residual.is_none_or(|id| self.choices.tensors[id].last_read >= index);
         if elsewhere && self.may_move(node.source, location.buffer, Some(index)) {
             self.move_into(node.source, location);
@@ -263,13 +267,13 @@ impl<'a> Sharing<'a> {
                 }
                 Some(parts)
             }
-            Choice::Mean(_) => None,
+            Choice::Mean(_) | Choice::Rearrange(_) => None,
             Choice::Gemm(_)
             | Choice::SmallGroup(_)
             | Choice::Depthwise(_)
             | Choice::Winograd(..)
             | Choice::Pool(_)
-            | Choice::Elementwise(_) => Some(vec![index]),
+            | Choice::Elementwise(..) => Some(vec![index]),
         }
     }
 
@@ -292,7 +296,8 @@ impl<'a> Sharing<'a> {
             Choice::Winograd(..)
             | Choice::Pool(_)
             | Choice::Mean(_)
-            | Choice::Elementwise(_)
+            | Choice::Elementwise(..)
+            | Choice::Rearrange(_)
             | Choice::Concat(_) => return None,
         };
         Some(Tiling {

@@ -2,7 +2,7 @@
 
 use super::strips::Strips;
 use super::windows::PoolWindows;
-use crate::cpu::fuse::{Graph, Id, Node, Origin, PoolKind, WeightSource, Work};
+use crate::cpu::fuse::{Graph, Id, Node, Origin, PoolKind, Rearrangement, WeightSource, Work};
 use crate::cpu::kernels::{BLOCK, WinogradTile};
 use crate::cpu::options::Target;
 use crate::cpu::pack::ConvShape;
@@ -47,8 +47,10 @@ pub(super) enum Choice {
     Pool(PoolWindows),
     /// From channel sums, where there are some; else as the pool of whole maps.
     Mean(PoolWindows),
-    /// With what each channel is multiplied by and shifted, where it is.
-    Elementwise(Option<WeightSource>),
+    /// With what each channel is multiplied by and shifted, and the tensor that it is multiplied by,
+    /// where they are.
+    Elementwise(Option<WeightSource>, Option<Id>),
+    Rearrange(Rearrangement),
     /// Of these, in the order of channels.
     Concat(Vec<Id>),
 }
@@ -156,7 +158,8 @@ impl Choices {
             }
             Work::Pool(kind) => Choice::Pool(PoolWindows::new(*kind, size)?),
             Work::Mean => Choice::Mean(PoolWindows::new(PoolKind::AdaptiveAverage([1, 1]), size)?),
-            Work::Elementwise { weights } => Choice::Elementwise(*weights),
+            Work::Elementwise { weights, product } => Choice::Elementwise(*weights, *product),
+            Work::Rearrange(rearrangement) => Choice::Rearrange(*rearrangement),
             Work::Concat { members } => Choice::Concat(members.clone()),
         })
     }

@@ -165,12 +165,18 @@ impl Emission<'_> {
                 Some(parts) => self.mean_of_sums(node, parts),
                 None => self.pool(Algorithm::Mean, node, whole, sums),
             },
-            Choice::Elementwise(weights) => self.elementwise(index, *weights),
+            Choice::Elementwise(weights, product) => self.elementwise(index, *weights, *product),
+            Choice::Rearrange(rearrangement) => self.rearrange(node, *rearrangement),
             Choice::Concat(members) => self.concat(node, members),
         }
     }
 
-    fn elementwise(&mut self, index: usize, weights: Option<WeightSource>) -> Computed {
+    fn elementwise(
+        &mut self,
+        index: usize,
+        weights: Option<WeightSource>,
+        product: Option<Id>,
+    ) -> Computed {
         let node = &self.graph.nodes[index];
         let TensorView {
             view: output,
@@ -178,6 +184,7 @@ impl Emission<'_> {
         } = self.tensor(node.output);
         let job = Job::Elementwise(ElementwiseJob {
             packed: weights.map(|source| self.packed(source, WeightOrder::PerChannel(channels))),
+            product: product.map(|id| self.view(id)),
             source: self.view(node.source),
             output,
             epilogue: self.epilogue(index),

@@ -17,6 +17,7 @@ mod choose;
 mod convolution;
 mod emit;
 mod pool;
+mod rearrange;
 mod strips;
 mod windows;
 

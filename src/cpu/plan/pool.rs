@@ -21,6 +21,7 @@ impl Emission<'_> {
             rows,
             columns,
             factors,
+            taps,
         } = windows.clone();
         let output = self.view(node.output);
         let job = Job::Pool(PoolJob {
@@ -28,6 +29,7 @@ impl Emission<'_> {
             rows,
             columns,
             factors,
+            taps,
             source: self.view(node.source),
             output,
             channel_sums,

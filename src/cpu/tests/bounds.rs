@@ -344,6 +344,8 @@ fn a_pool_that_reaches_outside_is_refused() {
         rows: 2,
         columns: &[[0, 2], [1, 3]],
         factors: &[0.25, 0.25],
+        row_taps: &[],
+        column_taps: &[],
         output: 32 * BLOCK,
         channel_sums: Some(40 * BLOCK),
     };
@@ -363,6 +365,27 @@ fn a_pool_that_reaches_outside_is_refused() {
         ("sums", |pool| pool.channel_sums = Some(END - BLOCK + 1)),
     ];
     check(&wrong, good, kernels::pool);
+
+    let taps = [vec![0.5, 0.5], vec![0.25, 0.75]];
+    let filter = || Pool {
+        pooling: Pooling::Filter,
+        factors: &[],
+        row_taps: &[0.5, 0.5],
+        column_taps: &taps,
+        ..good()
+    };
+    let wrong: [Wrong<Pool<'_>>; 5] = [
+        ("source", |pool| pool.source = END - 7 * BLOCK + 1),
+        ("count of rows", |pool| pool.row_taps = &[0.5]),
+        ("count of columns", |pool| {
+            pool.column_taps = &pool.column_taps[..1];
+        }),
+        ("count of a column's taps", |pool| {
+            pool.columns = &[[0, 2], [0, 3]];
+        }),
+        ("output", |pool| pool.output = END - 2 * BLOCK + 1),
+    ];
+    check(&wrong, filter, kernels::pool);
 }
 
 #[test]
@@ -371,15 +394,17 @@ fn a_row_that_reaches_outside_is_refused() {
         source: 0,
         pixels: 4,
         norm: Some([&ELEMENTS[..BLOCK], &ELEMENTS[..BLOCK]]),
+        product: Some(4 * BLOCK),
         epilogue: epilogue([8, 16, 40]),
         output: 32 * BLOCK,
     };
-    let wrong: [Wrong<Elementwise<'_>>; 8] = [
+    let wrong: [Wrong<Elementwise<'_>>; 9] = [
         ("count of pixels", |row| row.pixels = 33),
         ("uncountable count of pixels", |row| {
             row.pixels = usize::MAX / BLOCK + 2;
         }),
         ("source", |row| row.source = END - 4 * BLOCK + 1),
+        ("product", |row| row.product = Some(END - 4 * BLOCK + 1)),
         ("residual", |row| {
             row.epilogue.residual = Some(view(END - 4 * BLOCK + 1));
         }),

@@ -114,6 +114,7 @@ fn epilogues_have_the_same_bits_on_every_instruction_set() {
             source: SOURCE,
             pixels: PIXELS,
             norm: Some([&weights, &bias]),
+            product: None,
             epilogue: output.epilogue,
             output: OUTPUT * BLOCK,
         };
@@ -175,6 +176,7 @@ fn activations_are_their_formulas_for_every_element() {
                 source: 0,
                 pixels: 1,
                 norm: None,
+                product: None,
                 epilogue: Epilogue {
                     activation: Some(activation),
                     ..Epilogue::NONE

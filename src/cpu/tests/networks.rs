@@ -24,13 +24,17 @@ fn pool(random: &mut Random) -> Operation {
         padding,
         rounding: random.of(&[Rounding::Floor, Rounding::Ceil]),
     };
-    match random.within(0, 5) {
+    match random.within(0, 6) {
         0 | 1 => Operation::MaxPool(window),
         2 | 3 => Operation::AveragePool {
             window,
             border: random.of(&[Border::Counted, Border::LeftOut]),
         },
         4 => Operation::AdaptiveAveragePool([random.within(1, 7), random.within(1, 7)]),
+        5 => Operation::BlurPool {
+            size: random.within(1, 5),
+            stride: random.within(1, 3),
+        },
         _ => Operation::GlobalAveragePool,
     }
 }
@@ -63,6 +67,31 @@ fn depthwise(channels: usize, stride: usize, random: &mut Random) -> Operation {
         bias: random.of(&[true, false]),
         standardization: None,
     })
+}
+
+/// Channels sliced, padded or shuffled, or pixels as channels.
+fn rearrangement(shape: Shape, random: &mut Random) -> Operation {
+    let channels = shape.channels;
+    match random.within(0, 4) {
+        0 | 1 => {
+            let first = random.within(0, channels - 1);
+            Operation::Slice {
+                first,
+                channels: random.within(1, channels - first),
+            }
+        }
+        2 => Operation::PadChannels(random.within(1, 20)),
+        3 => {
+            let divides = |groups: &usize| channels.is_multiple_of(*groups);
+            let groups: Vec<usize> = (1..=channels).filter(divides).collect();
+            Operation::ShuffleChannels {
+                groups: random.of(&groups),
+            }
+        }
+        _ => Operation::SpaceToDepth {
+            block: random.within(1, 3),
+        },
+    }
 }
 
 const RELU: Operation = Operation::Activation(Activation::Relu);
@@ -194,7 +223,7 @@ impl Growing {
             _ => *self.unread.last().unwrap_or(&Value::INPUT),
         };
         let shape = self.shape(x);
-        match random.within(0, 13) {
+        match random.within(0, 16) {
             0..=3 => {
                 let conv = convolution(shape.channels, random);
                 let Some(mut y) = self.add(conv, &[x]) else {
@@ -250,6 +279,23 @@ impl Growing {
                 }
             }
             12 => {
+                let rearrangement = rearrangement(shape, random);
+                self.add(rearrangement, &[x]);
+            }
+            13 => {
+                // By itself, another value, or a map of another size brought to this one's.
+                let alike = |&&y: &&Value| self.shape(y).channels == shape.channels;
+                let alike: Vec<Value> = self.values.iter().filter(alike).copied().collect();
+                let mut y = random.of(&alike);
+                if self.shape(y) != shape {
+                    let Some(upsampled) = self.add(Operation::UpsampleLike, &[y, x]) else {
+                        return;
+                    };
+                    y = upsampled;
+                }
+                self.add(Operation::Product, &[x, y]);
+            }
+            14 => {
                 self.add(Operation::Multiply { factor: -0.3 }, &[x]);
             }
             _ => {
@@ -463,5 +509,31 @@ fn classifiers_are_those_of_the_formulas() {
             let batch = random.of(&[1, 2, 17]);
             Case::new(name, growing.finish(), batch, [8, 9], &mut random).check();
         }
+    }
+}
+
+/// What is flattened lies in memory as the map does.
+#[test]
+fn a_flattened_map_is_sliced_and_shuffled_as_a_vector() {
+    let mut random = Random(12);
+    let (height, width) = (2, 3);
+    for operation in [
+        Operation::Slice {
+            first: 7,
+            channels: 90,
+        },
+        Operation::ShuffleChannels { groups: 4 },
+        Operation::PadChannels(5),
+    ] {
+        let mut growing = Growing::new(20, [8, 9]);
+        let pool = Operation::AdaptiveAveragePool([height, width]);
+        let y = growing.add(pool, &[Value::INPUT]).unwrap();
+        let flatten = Operation::Flatten { height, width };
+        let y = growing.add(flatten, &[y]).unwrap();
+        let y = growing.add(operation, &[y]).unwrap();
+        let inputs = growing.shape(y).channels;
+        growing.add(linear(inputs, 10), &[y]).unwrap();
+        let name = format!("{operation:?} of a vector");
+        Case::new(name, growing.finish(), 2, [8, 9], &mut random).check();
     }
 }

@@ -38,6 +38,19 @@ pub(in crate::cpu::kernels) unsafe fn pool<V: Vector>(memory: *mut f32, pool: &P
                         }
                         sum.multiply(V::splat(*pool.factors.get_unchecked(pixel)))
                     }
+                    Pooling::Filter => {
+                        let taps = pool.column_taps.get_unchecked(pixel);
+                        let mut sum = V::splat(0.);
+                        for (row, &of_row) in pool.row_taps.iter().enumerate() {
+                            let mut filtered = V::splat(0.);
+                            for (column, &tap) in (first..end).zip(taps) {
+                                let element = source.add(row * pool.row_stride + column * BLOCK);
+                                filtered = V::load(element).multiply_add(V::splat(tap), filtered);
+                            }
+                            sum = filtered.multiply_add(V::splat(of_row), sum);
+                        }
+                        sum
+                    }
                 };
                 value.store(memory.add(pool.output + pixel * BLOCK + lane));
                 total = total.add(value);
@@ -90,6 +103,9 @@ unsafe fn elementwise_with<V: Vector>(
                 let mut value = V::load(memory.add(elementwise.source + from_row));
                 if let Some([factor, bias]) = norm {
                     value = value.multiply_add(factor, bias);
+                }
+                if let Some(product) = elementwise.product {
+                    value = value.multiply(V::load(memory.add(product + from_row)));
                 }
                 let mut values = [[value]];
                 epilogue.finish(&mut values, (gate, activation), |view, _, _| {

@@ -342,7 +342,9 @@ fn pools(isa: Isa) {
         let factors = elements(columns);
         let row = (columns + 4) * BLOCK;
         let source = Region::In((rows - 1) * row + (columns + 2) * BLOCK);
-        for pooling in [Pooling::Max, Pooling::Mean] {
+        let row_taps = elements(rows);
+        let column_taps = vec![elements(3); columns];
+        for pooling in [Pooling::Max, Pooling::Mean, Pooling::Filter] {
             for channel_sums in [false, true] {
                 let parts = Parts {
                     channel_sums,
@@ -359,6 +361,8 @@ fn pools(isa: Isa) {
                         rows,
                         columns: &windows,
                         factors: &factors,
+                        row_taps: &row_taps,
+                        column_taps: &column_taps,
                         output: offsets[3],
                         channel_sums: parts.sums(offsets[2]),
                     };
@@ -379,13 +383,15 @@ fn elementwise(isa: Isa, parts: Parts) {
                 ends[3] = Region::Both(pixels * BLOCK);
                 source = Region::None;
             }
-            let regions: Vec<Region> = ends.into_iter().chain(once(source)).collect();
+            let product = Region::In(pixels * BLOCK);
+            let regions: Vec<Region> = ends.into_iter().chain([source, product]).collect();
             let name = format!("elementwise over {pixels} pixels");
             run(isa, &name, &regions, |memory, offsets| {
                 let elementwise = Elementwise {
                     source: offsets[if in_place { 3 } else { 4 }],
                     pixels,
                     norm: normed.then(|| norm.each_ref().map(Vec::as_slice)),
+                    product: normed.then_some(offsets[5]),
                     epilogue: parts.epilogue(offsets, pixels),
                     output: offsets[3],
                 };
