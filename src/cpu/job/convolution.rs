@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::RunContext;
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::kernels::{
-    self, BLOCK, Depthwise, Gemm, KOffsets, MAX_NR_BLOCKS, MicroTile, Output, SmallGroup,
+    self, BLOCK, Depthwise, Gemm, KOffsets, MAX_NR_BLOCKS, MicroTile, Output, ScaledRows,
+    SmallGroup,
 };
 use crate::cpu::pack::{Panels, SmallGroupBlock};
 use crate::cpu::tiling::MTiling;
@@ -66,9 +67,32 @@ pub(in crate::cpu) struct GemmJob {
     pub(in crate::cpu) k_offsets: KOffsets,
     /// From the source of a micro-tile's pixel to that of the next.
     pub(in crate::cpu) pixel_stride: usize,
-    /// From an image's weights to the next one's, where images are the elements of Winograd's
-    /// tiles; these have no bias either.
-    pub(in crate::cpu) weights_image_stride: Option<usize>,
+    pub(in crate::cpu) weights: PanelWeights,
+}
+
+/// Where a GEMM's weights are.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cpu) enum PanelWeights {
+    /// As they are packed.
+    Packed,
+    /// So, from those of an image to those of the next, where images are the elements of Winograd's
+    /// tiles; these have no bias.
+    OfElements { image_stride: usize },
+    /// In the arena: each image's own, multiplied by its gate.
+    Gated { offset: usize, image_stride: usize },
+}
+
+/// Multiplies the weights of a 1x1 convolution by the gate of what it reads, which is less than to
+/// multiply that.
+#[derive(Debug, Clone)]
+pub(in crate::cpu) struct GateWeightsJob {
+    /// Which of the packed weights.
+    pub(in crate::cpu) packed: usize,
+    pub(in crate::cpu) gate: View,
+    pub(in crate::cpu) panels: Panels,
+    /// Where those of the first image begin, and from one image to the next.
+    pub(in crate::cpu) output: usize,
+    pub(in crate::cpu) image_stride: usize,
 }
 
 /// A convolution by [`kernels::small_group`].
@@ -190,39 +214,81 @@ impl GemmJob {
             } else {
                 panel.channel / BLOCK * block_stride + panel.channel % BLOCK
             };
-            let bias = match self.weights_image_stride {
-                Some(_) => &NO_BIAS[..],
-                None => &packed.bias[panel.block * BLOCK..],
+            let bias = match self.weights {
+                PanelWeights::OfElements { .. } => &NO_BIAS[..],
+                PanelWeights::Packed | PanelWeights::Gated { .. } => {
+                    &packed.bias[panel.block * BLOCK..]
+                }
             };
             let gemm = Gemm {
                 source: conv_loop.source.at(m_tile.image, 0) + channels,
                 pixel_stride: self.pixel_stride,
                 micro_tiles: m_tile.micro_tiles,
                 k_offsets: &self.k_offsets,
-                weights: &packed.weights[self.first_weight(m_tile.panel)..],
+                weights: self.weights(m_tile.panel, context),
                 nr_blocks: panel.blocks,
                 output: conv_loop.output(m_tile, panel.block, bias),
-                prefetch: self.prefetch(m_tile, packed.weights),
+                prefetch: self.prefetch(m_tile, context),
             };
             kernels::gemm(context.isa, &context.memory, &gemm);
         });
     }
 
-    /// Where a panel begins among all weights.
-    fn first_weight(&self, of: PanelOfImage) -> usize {
-        let stride = self.weights_image_stride.unwrap_or_default();
-        self.panels.weights_of(&self.panels.list[of.panel]) + of.image * stride
+    /// A panel's weights.
+    fn weights<'a>(&self, of: PanelOfImage, context: &'a RunContext<'_>) -> &'a [f32] {
+        let packed = context.packed[self.conv_loop.packed].weights;
+        let panel = &self.panels.list[of.panel];
+        let (first, count) = (
+            self.panels.weights_of(panel),
+            self.panels.k * panel.blocks * BLOCK,
+        );
+        match self.weights {
+            PanelWeights::Packed => &packed[first..first + count],
+            PanelWeights::OfElements { image_stride } => {
+                let first = first + of.image * image_stride;
+                &packed[first..first + count]
+            }
+            PanelWeights::Gated {
+                offset,
+                image_stride,
+            } => {
+                let first = offset + of.image * image_stride + first;
+                context.memory.elements(first, count)
+            }
+        }
     }
 
     /// The weights that an M-tile prefetches for the next one.
-    fn prefetch<'a>(&self, m_tile: &MTile<'_>, weights: &'a [f32]) -> &'a [f32] {
+    fn prefetch<'a>(&self, m_tile: &MTile<'_>, context: &'a RunContext<'_>) -> &'a [f32] {
         let Some(next) = m_tile.next else { return &[] };
-        let first = self.first_weight(next);
-        if first == self.first_weight(m_tile.panel) || self.panels.k > MAX_PREFETCHED_K {
+        let weights = self.weights(next, context);
+        let same = std::ptr::eq(weights, self.weights(m_tile.panel, context));
+        if same || self.panels.k > MAX_PREFETCHED_K {
             return &[];
         }
-        let count = self.panels.k * self.panels.list[next.panel].blocks * BLOCK;
-        &weights[first..first + count]
+        weights
+    }
+}
+
+impl GateWeightsJob {
+    /// Blocks of the channels of all images.
+    pub(super) fn run(&self, blocks: Range<usize>, context: &RunContext<'_>) {
+        let packed = context.packed[self.packed].weights;
+        for index in blocks {
+            let (image, block) = (index / self.gate.blocks, index % self.gate.blocks);
+            for panel in &self.panels.list {
+                let nr = panel.blocks * BLOCK;
+                let rows = (self.panels.k - block * BLOCK).min(BLOCK);
+                let first = self.panels.weights_of(panel) + block * BLOCK * nr;
+                let scaled = ScaledRows {
+                    factors: self.gate.at(image, block),
+                    rows: &packed[first..first + rows * nr],
+                    count: rows,
+                    output: self.output + image * self.image_stride + first,
+                };
+                kernels::scaled_rows(context.isa, &context.memory, &scaled);
+            }
+        }
     }
 }
 

@@ -6,7 +6,9 @@ mod convolution;
 mod rearrange;
 mod winograd;
 
-pub(super) use self::convolution::{ConvLoop, DepthwiseJob, GemmJob, LoopOrder, SmallGroupJob};
+pub(super) use self::convolution::{
+    ConvLoop, DepthwiseJob, GateWeightsJob, GemmJob, LoopOrder, PanelWeights, SmallGroupJob,
+};
 pub(super) use self::rearrange::{RearrangeJob, Run};
 pub(super) use self::winograd::{InputTransformJob, OutputTransformJob, TileStrip};
 use super::epilogue::Epilogue;
@@ -37,6 +39,7 @@ pub(super) struct Phase {
 #[derive(Debug, Clone)]
 pub(super) enum Job {
     CopyIn(CopyInJob),
+    GateWeights(GateWeightsJob),
     Gemm(GemmJob),
     SmallGroup(SmallGroupJob),
     Depthwise(DepthwiseJob),
@@ -171,6 +174,7 @@ impl Phase {
         let [panels, items] = self.grid.chunk(chunk);
         match &self.job {
             Job::CopyIn(job) => job.run(items, context),
+            Job::GateWeights(job) => job.run(items, context),
             Job::Gemm(job) => job.run([panels, items], context),
             Job::SmallGroup(job) => job.run([panels, items], context),
             Job::Depthwise(job) => job.run([panels, items], context),

@@ -15,7 +15,8 @@ use std::arch::x86_64::{
 
 use super::vector::{self, Vector, whole_kernels, with_pixels, with_sliding};
 use super::{
-    BLOCK, Depthwise, Elementwise, Gemm, InputTransform, OutputTransform, Pool, SmallGroup,
+    BLOCK, Depthwise, Elementwise, Gemm, InputTransform, OutputTransform, Pool, ScaledRows,
+    SmallGroup,
 };
 
 #[derive(Clone, Copy)]

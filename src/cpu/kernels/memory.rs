@@ -52,6 +52,13 @@ impl<'a> Memory<'a> {
         unsafe { *self.base.add(offset) }
     }
 
+    /// Elements that no thread writes as long as they are borrowed, as [`Memory::new`] was promised.
+    pub(in crate::cpu) fn elements(&self, offset: usize, count: usize) -> &[f32] {
+        self.check(offset, count);
+        // SAFETY: inside, and not being written.
+        unsafe { std::slice::from_raw_parts(self.base.add(offset), count) }
+    }
+
     pub(in crate::cpu) fn set(&self, offset: usize, element: f32) {
         self.check(offset, 1);
         // SAFETY: inside, and nobody else's, as `new` was promised.

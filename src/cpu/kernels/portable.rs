@@ -13,7 +13,8 @@ use std::array::from_fn;
 
 use super::vector::{self, Vector, whole_kernels, with_pixels, with_sliding};
 use super::{
-    BLOCK, Depthwise, Elementwise, Gemm, InputTransform, OutputTransform, Pool, SmallGroup,
+    BLOCK, Depthwise, Elementwise, Gemm, InputTransform, OutputTransform, Pool, ScaledRows,
+    SmallGroup,
 };
 
 const LANES: usize = 8;

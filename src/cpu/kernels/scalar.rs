@@ -12,7 +12,7 @@
 
 use super::{
     BLOCK, BlockView, Depthwise, Elementwise, Gemm, InputTransform, Memory, MicroTile, Output,
-    OutputTransform, Pool, Pooling, SmallGroup,
+    OutputTransform, Pool, Pooling, ScaledRows, SmallGroup,
 };
 use crate::cpu::epilogue::Epilogue;
 use crate::network::Activation;
@@ -229,6 +229,17 @@ pub(super) fn pool(memory: &Memory<'_>, pool: &Pool<'_>) {
             if let Some(sums) = pool.channel_sums {
                 add(memory, sums + n, m == 0, value);
             }
+        }
+    }
+}
+
+/// `y[k][n] = w[k][n] * factor[k]`.
+pub(super) fn scaled_rows(memory: &Memory<'_>, rows: &ScaledRows<'_>) {
+    let nr = rows.rows.len() / rows.count.max(1);
+    for k in 0..rows.count {
+        let factor = memory.get(rows.factors + k);
+        for n in 0..nr {
+            memory.set(rows.output + k * nr + n, rows.rows[k * nr + n] * factor);
         }
     }
 }

@@ -28,7 +28,8 @@ pub(super) struct Allocation {
     /// For each mean that is taken from channel sums, the nodes that sum up, in the order of
     /// channels.
     pub(super) summed: HashMap<usize, Vec<usize>>,
-    /// For each node that Winograd's tiles compute, where their scratch memory begins.
+    /// For each node that Winograd's tiles compute, or whose weights are multiplied by a gate, where
+    /// their scratch memory begins.
     pub(super) scratch: HashMap<usize, usize>,
     /// Elements of all together.
     pub(super) arena: usize,
@@ -124,13 +125,18 @@ impl Allocation {
         }
         let mut with_scratch = Vec::new();
         for (index, choice) in choices.nodes.iter().enumerate() {
-            if let Choice::Winograd(_, strips) = choice {
-                with_scratch.push(index);
-                requests.push(Buffer {
-                    elements: strips.scratch(),
-                    used: [index, index],
-                });
-            }
+            let elements = match choice {
+                Choice::Winograd(_, strips) => strips.scratch(),
+                Choice::Gemm(convolution) if convolution.gate.is_some() => {
+                    images * convolution.shape.panels().elements()
+                }
+                _ => continue,
+            };
+            with_scratch.push(index);
+            requests.push(Buffer {
+                elements,
+                used: [index, index],
+            });
         }
 
         let (mut offsets, arena) = lay_out(&requests);
@@ -183,6 +189,7 @@ impl<'a> Sharing<'a> {
             let location = sharing.locate(node.output);
             match &choices.nodes[index] {
                 Choice::Concat(members) => sharing.concat(members, location),
+                Choice::GateWeights => sharing.in_place(index, node, None, location),
                 Choice::Elementwise(_, product) => {
                     sharing.in_place(index, node, *product, location);
                 }
@@ -267,7 +274,7 @@ impl<'a> Sharing<'a> {
                 }
                 Some(parts)
             }
-            Choice::Mean(_) | Choice::Rearrange(_) => None,
+            Choice::Mean(_) | Choice::Rearrange(_) | Choice::GateWeights => None,
             Choice::Gemm(_)
             | Choice::SmallGroup(_)
             | Choice::Depthwise(_)
@@ -289,8 +296,8 @@ impl<'a> Sharing<'a> {
                 let pixelwise = convolution.shape.kernel == [1, 1]
                     && convolution.strides == [1, 1]
                     && [source.height, source.width] == [output.height, output.width];
-                let alone =
-                    output.height * output.width == 1 && node.epilogue.gate.is_none() && !summed;
+                let gates = [node.epilogue.gate, convolution.gate];
+                let alone = output.height * output.width == 1 && gates == [None; 2] && !summed;
                 (output.width == 1 || pixelwise && source.is_even(), alone)
             }
             Choice::Winograd(..)
@@ -298,6 +305,7 @@ impl<'a> Sharing<'a> {
             | Choice::Mean(_)
             | Choice::Elementwise(..)
             | Choice::Rearrange(_)
+            | Choice::GateWeights
             | Choice::Concat(_) => return None,
         };
         Some(Tiling {

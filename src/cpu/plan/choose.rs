@@ -1,7 +1,10 @@
 //! The first pass: what computes each node, and on what geometry.
 
+use std::collections::HashMap;
+
 use super::strips::Strips;
 use super::windows::PoolWindows;
+use crate::cpu::epilogue::Epilogue;
 use crate::cpu::fuse::{Graph, Id, Node, Origin, PoolKind, Rearrangement, WeightSource, Work};
 use crate::cpu::kernels::{BLOCK, WinogradTile};
 use crate::cpu::options::Target;
@@ -19,6 +22,9 @@ pub(super) struct Choices {
     pub(super) tensors: Vec<Tensor>,
     /// For each node.
     pub(super) nodes: Vec<Choice>,
+    /// For a convolution whose source is not multiplied by its gate before, which node that would
+    /// have been.
+    pub(super) gates: HashMap<usize, usize>,
 }
 
 /// A tensor's shape, and who makes and reads it.
@@ -51,6 +57,8 @@ pub(super) enum Choice {
     /// where they are.
     Elementwise(Option<WeightSource>, Option<Id>),
     Rearrange(Rearrangement),
+    /// Nothing: the convolution that reads it has its weights multiplied by the gate instead.
+    GateWeights,
     /// Of these, in the order of channels.
     Concat(Vec<Id>),
 }
@@ -66,6 +74,8 @@ pub(super) struct Convolution {
     pub(super) dilation: [usize; 2],
     /// Rows above and columns before the source, where the first window begins.
     pub(super) before: [usize; 2],
+    /// What the channels of its source are yet to be multiplied by.
+    pub(super) gate: Option<Id>,
 }
 
 /// Narrower groups spread a tile's transforms over too few products: computed directly,
@@ -119,16 +129,18 @@ impl Choices {
             images: trace.input.batch,
             tensors,
             nodes: Vec::with_capacity(graph.nodes.len()),
+            gates: HashMap::new(),
         };
-        for (index, node) in graph.nodes.iter().enumerate() {
-            let choice = choices.choose(index, node, target)?;
+        for index in 0..graph.nodes.len() {
+            let choice = choices.choose(graph, index, target)?;
             choices.nodes.push(choice);
         }
         choices.tensors[graph.output].last_read = graph.nodes.len();
         Ok(choices)
     }
 
-    fn choose(&mut self, index: usize, node: &Node, target: Target) -> Result<Choice> {
+    fn choose(&mut self, graph: &Graph, index: usize, target: Target) -> Result<Choice> {
+        let node = &graph.nodes[index];
         if let Work::Elementwise { .. } = node.work {
             // A flattened map keeps its shape here.
             let source = &self.tensors[node.source];
@@ -147,7 +159,20 @@ impl Choices {
         let size = [source.height, source.width];
         Ok(match &node.work {
             Work::Conv { conv, weights } => {
-                self.convolution(node, (conv.window, conv.groups), *weights, target)?
+                let gate = self.gates.get(&index);
+                let gate = gate.and_then(|&gated| graph.nodes[gated].epilogue.gate);
+                if let Some(gate) = gate {
+                    self.tensors[gate].last_read = index;
+                }
+                let choice =
+                    self.convolution(node, (conv.window, conv.groups), *weights, target)?;
+                match choice {
+                    Choice::Gemm(convolution) => Choice::Gemm(Convolution {
+                        gate,
+                        ..convolution
+                    }),
+                    other => other,
+                }
             }
             Work::Linear { weights } => {
                 let whole = Window {
@@ -158,10 +183,57 @@ impl Choices {
             }
             Work::Pool(kind) => Choice::Pool(PoolWindows::new(*kind, size)?),
             Work::Mean => Choice::Mean(PoolWindows::new(PoolKind::AdaptiveAverage([1, 1]), size)?),
+            Work::Elementwise { .. } if let Some(reader) = self.gates_weights(graph, index) => {
+                self.gates.insert(reader, index);
+                Choice::GateWeights
+            }
             Work::Elementwise { weights, product } => Choice::Elementwise(*weights, *product),
             Work::Rearrange(rearrangement) => Choice::Rearrange(*rearrangement),
             Work::Concat { members } => Choice::Concat(members.clone()),
         })
+    }
+
+    /// The convolution that can have its weights multiplied by the gate of the node at `index`, and
+    /// takes fewer products for it than there are elements in the map: it alone reads that, pixel by
+    /// pixel, and nobody else reads the map without the gate after it.
+    fn gates_weights(&self, graph: &Graph, index: usize) -> Option<usize> {
+        let node = &graph.nodes[index];
+        let only_gate = Epilogue {
+            gate: node.epilogue.gate,
+            ..Epilogue::NONE
+        };
+        let is_gate = matches!(
+            node.work,
+            Work::Elementwise {
+                weights: None,
+                product: None
+            }
+        );
+        let read_by_caller = [node.source, node.output].contains(&graph.output);
+        if !is_gate || node.epilogue != only_gate || node.source == 0 || read_by_caller {
+            return None;
+        }
+        let mut later = (index + 1..graph.nodes.len()).filter(|&later| {
+            let reads = graph.nodes[later].reads();
+            reads.contains(&node.source) || reads.contains(&node.output)
+        });
+        let (Some(reader), None) = (later.next(), later.next()) else {
+            return None;
+        };
+        let Node {
+            source,
+            work: Work::Conv { conv, .. },
+            epilogue,
+            ..
+        } = &graph.nodes[reader]
+        else {
+            return None;
+        };
+        let others = [epilogue.gate, epilogue.residual];
+        let tensor = &self.tensors[node.output];
+        let fewer = conv.out_channels <= tensor.height * tensor.width;
+        let alone = *source == node.output && !others.contains(&Some(node.output));
+        (conv.is_pointwise() && alone && fewer).then_some(reader)
     }
 
     fn convolution(
@@ -187,6 +259,7 @@ impl Choices {
             strides: window.stride,
             dilation: window.dilation,
             before: [rows.before, columns.before],
+            gate: None,
         };
         let tile = convolution.tile([output.height, output.width], target.winograd);
         let mut halo = [rows.before, rows.after, columns.before, columns.after];

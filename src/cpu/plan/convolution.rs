@@ -7,8 +7,8 @@ use crate::cpu::algorithm::Algorithm;
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::fuse::Id;
 use crate::cpu::job::{
-    ConvLoop, DepthwiseJob, GemmJob, InputTransformJob, Job, LoopOrder, OutputTransformJob,
-    SmallGroupJob, TileStrip,
+    ConvLoop, DepthwiseJob, GateWeightsJob, GemmJob, InputTransformJob, Job, LoopOrder,
+    OutputTransformJob, PanelWeights, SmallGroupJob, TileStrip,
 };
 use crate::cpu::kernels::{BLOCK, KOffsets};
 use crate::cpu::pack::WeightOrder;
@@ -153,27 +153,50 @@ impl Emission<'_> {
             self.target.threads,
         );
         let macs = pixels as u64 * (panels.k * blocks(shape.outputs) * BLOCK) as u64;
-        let order = if shape.groups == 1 && panels.elements() <= CACHED {
+        let packed = self.packed(convolution.weights, WeightOrder::Panels(shape));
+        // Weights of each image are its own, and are not kept for those of the next.
+        let gated = convolution.gate.map(|gate| self.view(gate));
+        let scratch = self.allocation.scratch.get(&index);
+        let (scratch, of_image) = (scratch.copied().unwrap_or_default(), panels.elements());
+        let order = if gated.is_some() || shape.groups == 1 && of_image <= CACHED {
             LoopOrder::MTiles
         } else {
             LoopOrder::Panels
         };
         let job = Job::Gemm(GemmJob {
             conv_loop: ConvLoop::new(
-                self.packed(convolution.weights, WeightOrder::Panels(shape)),
+                packed,
                 (source, strides),
                 tiling.m_tiling,
                 (output, epilogue),
                 order,
             ),
             k_offsets: KOffsets::new(offsets, panels.run_length),
-            panels,
+            panels: panels.clone(),
             pixel_stride,
-            weights_image_stride: None,
+            weights: match gated {
+                Some(_) => PanelWeights::Gated {
+                    offset: scratch,
+                    image_stride: of_image,
+                },
+                None => PanelWeights::Packed,
+            },
+        });
+        let gate = gated.map(|gate| {
+            let job = Job::GateWeights(GateWeightsJob {
+                packed,
+                gate,
+                panels,
+                output: scratch,
+                image_stride: of_image,
+            });
+            let grid = ChunkGrid::of_rows(gate.images * gate.blocks, self.target.threads);
+            (job, grid)
         });
         Computed {
+            algorithm: Algorithm::Direct,
+            jobs: gate.into_iter().chain([(job, grid)]).collect(),
             macs,
-            ..Computed::one(Algorithm::Direct, job, grid)
         }
     }
 
@@ -227,7 +250,9 @@ impl Emission<'_> {
                 panels: panels.clone(),
                 k_offsets: KOffsets::new(offsets.collect(), panels.run_length),
                 pixel_stride: BLOCK,
-                weights_image_stride: Some(weights),
+                weights: PanelWeights::OfElements {
+                    image_stride: weights,
+                },
             };
             let m_tiles = tile.elements() * m_tiling.m_tiles();
             let grid = ChunkGrid::of_panels(panels.list.len(), m_tiles, [0, 1], threads);

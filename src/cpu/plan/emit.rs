@@ -61,8 +61,14 @@ pub(super) fn emit(
     let copy_in = emission.copy_in();
     let mut steps = vec![emission.step(0, Vec::new(), copy_in)];
     for (index, (node, choice)) in graph.nodes.iter().zip(&choices.nodes).enumerate() {
+        if let Choice::GateWeights = choice {
+            continue;
+        }
         let computed = emission.node(index, node, choice);
-        steps.push(emission.step(node.output, node.layers.clone(), computed));
+        let gated = choices.gates.get(&index);
+        let gated = gated.map_or(&[][..], |&gated| &graph.nodes[gated].layers);
+        let layers = [gated, &node.layers].concat();
+        steps.push(emission.step(node.output, layers, computed));
     }
     let output = emission.tensor(graph.output);
     (steps, emission.weights, output)
@@ -164,6 +170,11 @@ impl Emission<'_> {
             Choice::Mean(whole) => match self.allocation.summed.get(&index) {
                 Some(parts) => self.mean_of_sums(node, parts),
                 None => self.pool(Algorithm::Mean, node, whole, sums),
+            },
+            Choice::GateWeights => Computed {
+                algorithm: Algorithm::Elementwise,
+                jobs: Vec::new(),
+                macs: 0,
             },
             Choice::Elementwise(weights, product) => self.elementwise(index, *weights, *product),
             Choice::Rearrange(rearrangement) => self.rearrange(node, *rearrangement),

@@ -7,7 +7,7 @@ use super::super::epilogue::Epilogue;
 use super::super::kernels::{
     self, BLOCK, BlockView, Depthwise, Elementwise, Gemm, InputTransform, KOffsets, MAX_MR,
     MAX_NR_BLOCKS, Memory, MicroTile, Output, OutputTransform, PixelOffsets, Pool, Pooling,
-    SmallGroup, WinogradTile,
+    ScaledRows, SmallGroup, WinogradTile,
 };
 use super::Isa;
 use crate::network::Activation;
@@ -420,6 +420,28 @@ fn a_row_that_reaches_outside_is_refused() {
         }),
     ];
     check(&wrong, good, kernels::elementwise);
+}
+
+#[test]
+fn scaled_rows_that_reach_outside_are_refused() {
+    let good = || ScaledRows {
+        factors: 0,
+        rows: &ELEMENTS[..2 * BLOCK],
+        count: 2,
+        output: 8 * BLOCK,
+    };
+    let wrong: [Wrong<ScaledRows<'_>>; 5] = [
+        ("factors", |rows| rows.factors = END - 1),
+        ("output", |rows| rows.output = END - 2 * BLOCK + 1),
+        ("count", |rows| rows.count = 3),
+        ("uncountable count", |rows| {
+            rows.count = usize::MAX / BLOCK + 2
+        }),
+        ("part of a block", |rows| {
+            rows.rows = &ELEMENTS[..2 * BLOCK - 1]
+        }),
+    ];
+    check(&wrong, good, kernels::scaled_rows);
 }
 
 #[test]

@@ -202,6 +202,12 @@ impl Growing {
         self.add(Operation::Scale, &[x, gate]).unwrap()
     }
 
+    /// Adds an SE block of any spelling.
+    fn any_gate_by_block(&mut self, x: Value, random: &mut Random) -> Value {
+        let excitation = excitation(self.shape(x).channels, random);
+        self.gate_by(x, &excitation)
+    }
+
     /// Adds an SE block of any spelling, and some that are none.
     fn any_gate(&mut self, x: Value, random: &mut Random) -> Value {
         let mut excitation = excitation(self.shape(x).channels, random);
@@ -471,6 +477,61 @@ fn a_bottleneck_takes_no_step_of_its_own_for_its_gate() {
                 .any(|step| step.algorithm == Algorithm::Elementwise);
             assert!(!has_pass, "{}", case.name);
             case.check();
+        }
+    }
+}
+
+/// An inverted bottleneck of `width` channels to `outputs`, on an image of `size`, whose gate is known
+/// only when the map is complete.
+fn inverted_bottleneck(
+    [width, outputs]: [usize; 2],
+    size: [usize; 2],
+    activation: Activation,
+    random: &mut Random,
+) -> Case {
+    let mut growing = Growing::new(width, size);
+    let mut y = growing
+        .add(depthwise(width, 1, random), &[Value::INPUT])
+        .unwrap();
+    y = growing.add(batch_norm(width, random), &[y]).unwrap();
+    y = growing
+        .add(Operation::Activation(activation), &[y])
+        .unwrap();
+    y = growing.any_gate_by_block(y, random);
+    let project = Conv {
+        in_channels: width,
+        out_channels: outputs,
+        groups: 1,
+        window: Window::square(1, 1, Padding::Same),
+        bias: false,
+        standardization: None,
+    };
+    y = growing.add(Operation::Conv(project), &[y]).unwrap();
+    y = growing.add(batch_norm(outputs, random), &[y]).unwrap();
+    if outputs == width && random.of(&[true, false]) {
+        y = growing.add(Operation::Add, &[y, Value::INPUT]).unwrap();
+    }
+    if random.of(&[true, false]) {
+        growing.add(RELU, &[y]);
+    }
+    let name = format!("{width} to {outputs} channels, {size:?}, {activation:?}");
+    Case::new(name, growing.finish(), random.within(1, 3), size, random)
+}
+
+#[test]
+fn a_gate_after_an_activation_takes_a_step_of_its_own_only_where_weights_are_many() {
+    let mut random = Random(13);
+    for widths in [[48, 24], [40, 40], [96, 50], [33, 70]] {
+        for size in [[9, 7], [5, 5], [13, 6], [1, 1]] {
+            for activation in [Activation::Relu, Activation::Silu] {
+                let case = inverted_bottleneck(widths, size, activation, &mut random);
+                let plan = super::plan(&case, super::Options::default());
+                let mut algorithms = plan.steps.iter().map(|step| step.algorithm);
+                let has_pass = algorithms.any(|each| each == Algorithm::Elementwise);
+                let many = widths[1] > size[0] * size[1];
+                assert_eq!(has_pass, many, "{}: {plan:?}", case.name);
+                case.check();
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ mod winograd;
 
 pub(super) use depthwise::depthwise;
 pub(super) use gemm::gemm;
-pub(super) use rows::{elementwise, pool};
+pub(super) use rows::{elementwise, pool, scaled_rows};
 pub(super) use small_group::small_group;
 pub(super) use winograd::{input_transform, output_transform};
 
@@ -124,6 +124,7 @@ macro_rules! whole_kernels {
     ($vector:ty, $attribute:tt) => {
         whole_kernels!(pool(Pool<'_>), $vector, $attribute);
         whole_kernels!(elementwise(Elementwise<'_>), $vector, $attribute);
+        whole_kernels!(scaled_rows(ScaledRows<'_>), $vector, $attribute);
         whole_kernels!(input_transform(InputTransform), $vector, $attribute);
         whole_kernels!(output_transform(OutputTransform<'_>), $vector, $attribute);
     };

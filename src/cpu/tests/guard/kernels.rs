@@ -11,8 +11,8 @@ use crate::cpu::Isa;
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::kernels::{
     self, BLOCK, BlockView, Depthwise, Elementwise, Gemm, InputTransform, KOffsets, MAX_NR_BLOCKS,
-    Memory, MicroTile, Output, OutputTransform, PixelOffsets, Pool, Pooling, SmallGroup,
-    WinogradTile,
+    Memory, MicroTile, Output, OutputTransform, PixelOffsets, Pool, Pooling, ScaledRows,
+    SmallGroup, WinogradTile,
 };
 use crate::network::Activation;
 
@@ -209,6 +209,7 @@ pub(super) fn run_all() {
             output_transform(isa, parts);
         }
         pools(isa);
+        scaled_rows(isa);
         input_transform(isa);
     }
 }
@@ -370,6 +371,23 @@ fn pools(isa: Isa) {
                 });
             }
         }
+    }
+}
+
+fn scaled_rows(isa: Isa) {
+    for (count, blocks) in [(1, 1), (5, 2), (16, 2)] {
+        let rows = elements(count * blocks * BLOCK);
+        let regions = [Region::In(count), Region::Out(rows.len())];
+        let name = format!("{count} rows of {blocks} blocks times factors");
+        run(isa, &name, &regions, |memory, offsets| {
+            let scaled = ScaledRows {
+                factors: offsets[0],
+                rows: &rows,
+                count,
+                output: offsets[1],
+            };
+            kernels::scaled_rows(isa, memory, &scaled);
+        });
     }
 }
 
