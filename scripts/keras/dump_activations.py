@@ -19,7 +19,8 @@ from keras import KerasTensor
 
 from scripts.command_line import errors_in_one_line, parse_count, parse_size
 from scripts.keras import reference
-from scripts.keras.weights_file import load_weights, network_of, versions, write_safetensors
+from scripts.keras.weights_file import load_weights, network_of, versions
+from scripts.safetensors_file import write_safetensors
 from scripts.structured_images import Images, structured_images
 
 

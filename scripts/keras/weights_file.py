@@ -13,8 +13,6 @@ import argparse
 import json
 import platform
 import re
-import struct
-from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -23,6 +21,7 @@ import safetensors
 import tensorflow as tf
 
 from scripts.keras import cifar10, reference
+from scripts.safetensors_file import write_safetensors
 
 SPELLINGS = ("dense", "conv")
 """How a file may lay out the layers of SE blocks, the usual way first."""
@@ -36,26 +35,6 @@ def versions() -> dict[str, str]:
         "numpy": np.__version__,
         "python": platform.python_version(),
     }
-
-
-def write_safetensors(file: Path, tensors: Mapping[str, reference.Values], metadata: dict[str, str]) -> None:
-    """Write tensors in their order.
-
-    The safetensors library writes metadata in an order that changes from run to
-    run; here one command with one seed makes one file, byte for byte.
-    """
-    header: dict[str, object] = {"__metadata__": metadata}
-    end = 0
-    for name, tensor in tensors.items():
-        start, end = end, end + tensor.nbytes
-        kind = f"F{8 * tensor.itemsize}"
-        header[name] = {"dtype": kind, "shape": tensor.shape, "data_offsets": [start, end]}
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with file.open("wb") as output:
-        output.write(struct.pack("<Q", len(text)) + text)
-        for tensor in tensors.values():
-            output.write(tensor.astype(tensor.dtype.newbyteorder("<")).tobytes())
 
 
 def add_spelling_option(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ import pytest
 import safetensors.numpy
 
 from scripts.keras import cifar10, export, reference, train_cifar10, weights_file
+from scripts.safetensors_file import write_safetensors
 
 
 @pytest.mark.parametrize("network", ["se_block", "se_bottleneck", "seresnet20"])
@@ -95,7 +96,7 @@ def test_a_file_that_lacks_a_tensor_or_has_a_wrong_one_is_refused(tmp_path: Path
     tensors = safetensors.numpy.load_file(file)
 
     def refused(changed: dict[str, reference.Values], message: str) -> None:
-        weights_file.write_safetensors(file, changed, {})
+        write_safetensors(file, changed, {})
         with pytest.raises(ValueError, match=message):
             weights_file.load_weights(model, file)
 
