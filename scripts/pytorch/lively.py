@@ -19,7 +19,7 @@ from scripts.structured_images import Images
 
 Doubles = npt.NDArray[np.float64]
 
-GATE_GAINS = {"fc1": 2.0, "fc2": GATE_GAIN}
+GATE_GAINS = {"fc1": 2.0, "fc2": GATE_GAIN, "conv_reduce": 2.0, "conv_expand": GATE_GAIN}
 """What the two layers of every gate are multiplied by.
 
 With the second alone the gates of SENet-154 were 0.21 to 0.25 apart, which some

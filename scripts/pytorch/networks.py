@@ -22,13 +22,15 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from scripts.pytorch.keras_twins import MAKERS
 
-BLOCK = re.compile(r"layer\d\.\d+|[Mm]ixed_\w+|repeat(_\d)?\.\d+|block8|inception_\d\w(\.se)?|features\.\d+")
+BLOCK = re.compile(
+    r"layer\d\.\d+|[Mm]ixed_\w+|repeat(_\d)?\.\d+|block8|inception_\d\w(\.se)?|features\.\d+|blocks\.\d+\.\d+"
+)
 """A block, whose output is dumped, by its canonical name; an SE block that ends one is as good."""
 
-GATE = re.compile(r"(.+\.)?se[\d_]*\.sigmoid")
-"""The sigmoid of an SE block, by its canonical name."""
+GATE = re.compile(r"(.+\.)?se[\d_]*\.(sigmoid|gate)")
+"""The gate's function of an SE block, by its canonical name."""
 
-GATE_LAYER = re.compile(r"(?:.+\.)?se[\d_]*\.(fc[12])")
+GATE_LAYER = re.compile(r"(?:.+\.)?se[\d_]*\.(fc[12]|conv_(?:reduce|expand))")
 """A layer of an SE block, by its canonical name, and which."""
 
 RATIO = 16
@@ -57,6 +59,9 @@ def canonical_names(modules: Iterable[str]) -> dict[str, str]:
     """What the Rust program calls each of a network's modules."""
     modules = list(modules)
     stem = CADENE_DEEP if "layer0.conv3" in modules else CADENE
+    if "conv_stem" in modules:
+        # Mobile networks are called as timm calls them.
+        return {name: name for name in modules}
 
     def canonical(name: str) -> str:
         name = stem.get(name) or HEADS.get(name, name)

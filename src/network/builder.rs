@@ -57,6 +57,11 @@ impl ConvSpec {
         Self::new(channels, kernel).groups(channels)
     }
 
+    /// To so many channels.
+    pub(super) const fn channels(self, channels: usize) -> Self {
+        Self { channels, ..self }
+    }
+
     pub(super) const fn stride(self, stride: usize) -> Self {
         self.strides([stride, stride])
     }

@@ -83,6 +83,14 @@ pub const TIMM: Convention = Convention {
     ..KERAS
 };
 
+/// timm's networks whose weights come from TensorFlow (`tf_*`): its padding, which is asymmetric
+/// where the size is even, and the epsilon of Google's mobile networks.
+pub const TENSORFLOW: Convention = Convention {
+    padding: PaddingRule::Same,
+    epsilon: 1e-3,
+    ..TIMM
+};
+
 /// Cadene's networks, ported from the authors' Caffe models and kept by timm as `legacy_*`:
 /// max pools without padding whose output is rounded up.
 pub const CADENE: Convention = Convention {

@@ -1,6 +1,7 @@
 //! What networks are made of, a file a family: its description, and its wiring.
 
 mod bn_inception;
+mod efficientnet;
 mod inception;
 mod inception_resnet;
 mod inception_v3;
@@ -8,6 +9,11 @@ mod resnet;
 mod vgg;
 
 pub use bn_inception::BnInception;
+pub use efficientnet::{
+    Count, Depth, DepthRounding, EfficientNet, Kind, MobileHead, MobileSqueeze, MobileStem,
+    MobileStrided, Pruned, Row, Skip, SqueezeOf, SqueezeRounding, Width,
+};
+pub(in crate::network) use efficientnet::{conv, depthwise, edge, inverted, separable};
 pub use inception_resnet::InceptionResNet;
 pub use inception_v3::InceptionV3;
 pub use resnet::{
@@ -38,6 +44,8 @@ pub enum Architecture {
     InceptionResNet(InceptionResNet),
     /// Stages of convolutions and pools, dense layers.
     Vgg(Vgg),
+    /// Stem, stages of mobile blocks, head.
+    EfficientNet(EfficientNet),
 }
 
 impl Architecture {
@@ -59,6 +67,7 @@ impl Architecture {
                 inception_resnet::inception_resnet(net, network, classes);
             }
             Self::Vgg(network) => vgg::vgg(net, network, classes),
+            Self::EfficientNet(network) => efficientnet::efficientnet(net, network, classes),
         }
     }
 }

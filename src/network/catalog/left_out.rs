@@ -39,7 +39,6 @@ pub const LEFT_OUT: &[LeftOut] = &[
     },
     LeftOut {
         names: &[
-            "efficientnet_b0_g16_evos",
             "regnetz_b16_evos",
             "regnetz_c16_evos",
             "regnetz_d8_evos",

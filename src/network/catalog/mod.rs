@@ -6,6 +6,7 @@ mod inception;
 mod keras;
 mod left_out;
 mod lookup;
+mod mobile;
 mod timm;
 mod vgg;
 
@@ -20,7 +21,11 @@ use super::architecture::{
     Strided,
 };
 use super::{Convention, Input, Network, Published, Top1};
-use crate::preprocessing::{IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing};
+use crate::preprocessing::{CropMode, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing};
+use mobile::{
+    efficientnet, efficientnet_pruned, efficientnet_v2, fbnet, hardcorenas, lcnet, mixnet, mnasnet,
+    mobilenet, mobilenet_v3,
+};
 
 /// Networks that are listed together.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,6 +48,16 @@ pub const FAMILIES: &[Family] = &[
     family("ResNet, ResNeXt and SENet of Cadene", cadene::NETWORKS),
     family("Inception", inception::NETWORKS),
     family("VGG", vgg::NETWORKS),
+    family("EfficientNet", efficientnet::NETWORKS),
+    family("EfficientNet, pruned", efficientnet_pruned::NETWORKS),
+    family("EfficientNetV2", efficientnet_v2::NETWORKS),
+    family("MobileNetV1 and V2", mobilenet::NETWORKS),
+    family("MobileNetV3", mobilenet_v3::NETWORKS),
+    family("MnasNet", mnasnet::NETWORKS),
+    family("MixNet", mixnet::NETWORKS),
+    family("FBNetV3", fbnet::NETWORKS),
+    family("HardCoRe-NAS", hardcorenas::NETWORKS),
+    family("PP-LCNet", lcnet::NETWORKS),
 ];
 
 /// Every network, in the order that `senet models` lists them.
@@ -150,6 +165,14 @@ impl Network {
         if let Some(evaluation) = &mut self.evaluation {
             evaluation.mean = [0.5; 3];
             evaluation.std = [0.5; 3];
+        }
+        self
+    }
+
+    /// Says that the resize before the crop ignores the aspect ratio.
+    const fn squashed(mut self) -> Self {
+        if let Some(evaluation) = &mut self.evaluation {
+            evaluation.crop_mode = CropMode::Squash;
         }
         self
     }
