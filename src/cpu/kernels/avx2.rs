@@ -8,9 +8,10 @@
 #![allow(clippy::missing_safety_doc, reason = "said once, above")]
 
 use std::arch::x86_64::{
-    __m256, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm256_add_ps, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps, _mm256_mul_ps, _mm256_permutevar8x32_ps,
-    _mm256_set1_ps, _mm256_storeu_ps, _mm256_sub_ps,
+    __m256, _CMP_LT_OQ, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm256_add_ps, _mm256_blendv_ps,
+    _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_div_ps, _mm256_fmadd_ps,
+    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps,
+    _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps, _mm256_sub_ps,
 };
 
 use super::vector::{self, Vector, whole_kernels, with_pixels, with_sliding};
@@ -18,6 +19,7 @@ use super::{
     BLOCK, Depthwise, Elementwise, Gemm, InputTransform, OutputTransform, Pool, ScaledRows,
     SmallGroup,
 };
+use crate::network::Activation;
 
 #[derive(Clone, Copy)]
 pub(super) struct Ymm(__m256);
@@ -64,6 +66,32 @@ impl Vector for Ymm {
     }
 
     #[inline(always)]
+    unsafe fn divide(self, by: Self) -> Self {
+        Self(unsafe { _mm256_div_ps(self.0, by.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        Self(unsafe { _mm256_min_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn if_less(self, bound: f32, then: Self, otherwise: Self) -> Self {
+        unsafe {
+            let less = _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, _mm256_set1_ps(bound));
+            Self(_mm256_blendv_ps(otherwise.0, then.0, less))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn power(self) -> Self {
+        unsafe {
+            let bits = _mm256_slli_epi32::<23>(_mm256_castps_si256(self.0));
+            Self(_mm256_castsi256_ps(bits))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
         Self(unsafe { _mm256_max_ps(self.0, other.0) })
     }
@@ -82,6 +110,19 @@ impl Vector for Ymm {
     unsafe fn permuted(self, lanes: *const u32) -> Self {
         Self(unsafe { _mm256_permutevar8x32_ps(self.0, _mm256_loadu_si256(lanes.cast())) })
     }
+
+    #[inline(always)]
+    unsafe fn activate(activation: Activation, vectors: &mut [Self]) {
+        unsafe { activate(activation, vectors) }
+    }
+}
+
+// Never part of what calls it, whose registers it would take.
+#[target_feature(enable = "avx2,fma")]
+#[inline(never)]
+unsafe fn activate(activation: Activation, vectors: &mut [Ymm]) {
+    // SAFETY: the caller's.
+    unsafe { vector::activate(activation, vectors) }
 }
 
 #[target_feature(enable = "avx2,fma")]

@@ -7,9 +7,10 @@
 #![allow(clippy::missing_safety_doc, reason = "said once, above")]
 
 use std::arch::x86_64::{
-    __m512, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm512_add_ps, _mm512_fmadd_ps,
-    _mm512_loadu_epi32, _mm512_loadu_ps, _mm512_max_ps, _mm512_mul_ps, _mm512_permutexvar_ps,
-    _mm512_set1_ps, _mm512_storeu_ps, _mm512_sub_ps,
+    __m512, _CMP_LT_OQ, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm512_add_ps, _mm512_castps_si512,
+    _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_epi32,
+    _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
+    _mm512_permutexvar_ps, _mm512_set1_ps, _mm512_slli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
 };
 
 use super::vector::{self, Vector, whole_kernels, with_pixels, with_sliding};
@@ -17,6 +18,7 @@ use super::{
     BLOCK, Depthwise, Elementwise, Gemm, InputTransform, OutputTransform, Pool, ScaledRows,
     SmallGroup,
 };
+use crate::network::Activation;
 
 #[derive(Clone, Copy)]
 pub(super) struct Zmm(__m512);
@@ -63,6 +65,32 @@ impl Vector for Zmm {
     }
 
     #[inline(always)]
+    unsafe fn divide(self, by: Self) -> Self {
+        Self(unsafe { _mm512_div_ps(self.0, by.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        Self(unsafe { _mm512_min_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    unsafe fn if_less(self, bound: f32, then: Self, otherwise: Self) -> Self {
+        unsafe {
+            let less = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, _mm512_set1_ps(bound));
+            Self(_mm512_mask_blend_ps(less, otherwise.0, then.0))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn power(self) -> Self {
+        unsafe {
+            let bits = _mm512_slli_epi32::<23>(_mm512_castps_si512(self.0));
+            Self(_mm512_castsi512_ps(bits))
+        }
+    }
+
+    #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
         Self(unsafe { _mm512_max_ps(self.0, other.0) })
     }
@@ -81,6 +109,19 @@ impl Vector for Zmm {
     unsafe fn permuted(self, lanes: *const u32) -> Self {
         Self(unsafe { _mm512_permutexvar_ps(_mm512_loadu_epi32(lanes.cast()), self.0) })
     }
+
+    #[inline(always)]
+    unsafe fn activate(activation: Activation, vectors: &mut [Self]) {
+        unsafe { activate(activation, vectors) }
+    }
+}
+
+// Never part of what calls it, whose registers it would take.
+#[target_feature(enable = "avx512f")]
+#[inline(never)]
+unsafe fn activate(activation: Activation, vectors: &mut [Zmm]) {
+    // SAFETY: the caller's.
+    unsafe { vector::activate(activation, vectors) }
 }
 
 #[target_feature(enable = "avx512f")]

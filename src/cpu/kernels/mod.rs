@@ -36,6 +36,7 @@ macro_rules! dispatch {
     }};
 }
 
+mod activation;
 mod depthwise;
 mod elementwise;
 mod gemm;

@@ -16,6 +16,7 @@ use super::{
     BLOCK, Depthwise, Elementwise, Gemm, InputTransform, OutputTransform, Pool, ScaledRows,
     SmallGroup,
 };
+use crate::network::Activation;
 
 const LANES: usize = 8;
 
@@ -64,6 +65,46 @@ impl Vector for Array {
         Self(from_fn(|lane| self.0[lane] * other.0[lane]))
     }
 
+    // Where a processor lacks it, a function's call for every element, but the same bits.
+    #[inline(always)]
+    unsafe fn fused(self, factor: Self, sum: Self) -> Self {
+        Self(from_fn(|lane| {
+            self.0[lane].mul_add(factor.0[lane], sum.0[lane])
+        }))
+    }
+
+    #[inline(always)]
+    unsafe fn divide(self, by: Self) -> Self {
+        Self(from_fn(|lane| self.0[lane] / by.0[lane]))
+    }
+
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        Self(from_fn(|lane| {
+            if self.0[lane] < other.0[lane] {
+                self.0[lane]
+            } else {
+                other.0[lane]
+            }
+        }))
+    }
+
+    #[inline(always)]
+    unsafe fn if_less(self, bound: f32, then: Self, otherwise: Self) -> Self {
+        Self(from_fn(|lane| {
+            if self.0[lane] < bound {
+                then.0[lane]
+            } else {
+                otherwise.0[lane]
+            }
+        }))
+    }
+
+    #[inline(always)]
+    unsafe fn power(self) -> Self {
+        Self(from_fn(|lane| f32::from_bits(self.0[lane].to_bits() << 23)))
+    }
+
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
         Self(from_fn(|lane| {
@@ -81,6 +122,18 @@ impl Vector for Array {
         let lanes = unsafe { lanes.cast::<[u32; LANES]>().read_unaligned() };
         Self(from_fn(|lane| self.0[lanes[lane] as usize % LANES]))
     }
+
+    #[inline(always)]
+    unsafe fn activate(activation: Activation, vectors: &mut [Self]) {
+        unsafe { activate(activation, vectors) }
+    }
+}
+
+// Never part of what calls it, whose registers it would take.
+#[inline(never)]
+unsafe fn activate(activation: Activation, vectors: &mut [Array]) {
+    // SAFETY: the caller's.
+    unsafe { vector::activate(activation, vectors) }
 }
 
 // Not part of whatever calls it: there the loop's vectors would not stay in registers.

@@ -10,13 +10,12 @@
     reason = "loops over the letters read like the formulas"
 )]
 
+use super::activation::activated;
 use super::{
     BLOCK, BlockView, Depthwise, Elementwise, Gemm, InputTransform, Memory, MicroTile, Output,
     OutputTransform, Pool, Pooling, ScaledRows, SmallGroup,
 };
 use crate::cpu::epilogue::Epilogue;
-use crate::network::Activation;
-use candle_core::cpu::erf::erf_f64 as erf;
 
 /// `y[m][n] = sum over k of x[m][k] * w[k][n]`, k in segments.
 pub(super) fn gemm(memory: &Memory<'_>, gemm: &Gemm<'_>) {
@@ -138,60 +137,6 @@ fn finished(
     epilogue
         .activation
         .map_or(value, |activation| activated(activation, value))
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
-fn activated(activation: Activation, x: f32) -> f32 {
-    match activation {
-        // NaN stays NaN.
-        Activation::Relu => {
-            if x < 0. {
-                0.
-            } else {
-                x
-            }
-        }
-        Activation::Relu6 => clipped(x, 0., 6.),
-        Activation::LeakyRelu { slope } => {
-            if x < 0. {
-                x * slope as f32
-            } else {
-                x
-            }
-        }
-        Activation::Silu => x / (1. + (-x).exp()),
-        Activation::HardSwish => x * (clipped(x + 3., 0., 6.) / 6.),
-        Activation::Gelu => {
-            let x = f64::from(x);
-            (x * (1. + erf(x / std::f64::consts::SQRT_2)) / 2.) as f32
-        }
-        Activation::GeluTanh => {
-            let inner = (2. / std::f32::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
-            x * (1. + inner.tanh()) / 2.
-        }
-        Activation::Sigmoid => 1. / (1. + (-x).exp()),
-        Activation::HardSigmoid => clipped(x + 3., 0., 6.) / 6.,
-        Activation::HardSigmoidKeras2 => clipped(x * 0.2 + 0.5, 0., 1.),
-    }
-}
-
-/// min(max(x, least), most); NaN stays NaN.
-fn clipped(x: f32, least: f32, most: f32) -> f32 {
-    if x < least {
-        least
-    } else if x > most {
-        most
-    } else {
-        x
-    }
-}
-
-/// Of many values. Never part of a kernel: a call keeps its registers free.
-#[inline(never)]
-pub(super) fn activate(activation: Activation, values: &mut [f32]) {
-    for value in values {
-        *value = activated(activation, *value);
-    }
 }
 
 /// Adds a pixel's value to the sum at `offset`, which begins with the first.

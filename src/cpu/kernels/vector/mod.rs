@@ -11,19 +11,21 @@
     reason = "loops over constant bounds unroll into registers; iterators over arrays may not"
 )]
 
+mod activation;
 mod depthwise;
 mod gemm;
 mod rows;
 mod small_group;
 mod winograd;
 
+pub(super) use activation::activate;
 pub(super) use depthwise::depthwise;
 pub(super) use gemm::gemm;
 pub(super) use rows::{elementwise, pool, scaled_rows};
 pub(super) use small_group::small_group;
 pub(super) use winograd::{input_transform, output_transform};
 
-use super::{BlockView, MicroTile, Output, PixelOffsets, scalar};
+use super::{BlockView, MicroTile, Output, PixelOffsets};
 use crate::cpu::epilogue::Epilogue;
 use crate::network::Activation;
 
@@ -44,8 +46,23 @@ pub(super) trait Vector: Copy {
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn subtract(self, other: Self) -> Self;
     unsafe fn multiply(self, other: Self) -> Self;
-    /// The larger of each two; `other`'s where one of them is NaN.
+    /// [`Vector::multiply_add`], rounded once on every processor.
+    #[inline(always)]
+    unsafe fn fused(self, factor: Self, sum: Self) -> Self {
+        // SAFETY: the caller's.
+        unsafe { self.multiply_add(factor, sum) }
+    }
+    unsafe fn divide(self, by: Self) -> Self;
+    /// The larger of each two; `other`'s where one of them is NaN, or both are zero.
     unsafe fn max(self, other: Self) -> Self;
+    /// The smaller of each two; `other`'s where one of them is NaN, or both are zero.
+    unsafe fn min(self, other: Self) -> Self;
+    /// In each lane `then` where it is less than the bound, else `otherwise`.
+    unsafe fn if_less(self, bound: f32, then: Self, otherwise: Self) -> Self;
+    /// The number whose sign and exponent are the lowest 9 bits of each element.
+    unsafe fn power(self) -> Self;
+    /// An activation of each vector, in a function of its own: it takes all registers.
+    unsafe fn activate(activation: Activation, vectors: &mut [Self]);
     /// Asks for the cache line at any address to be brought into the nearest cache.
     #[inline(always)]
     unsafe fn prefetch(_at: *const f32) {}
@@ -209,46 +226,12 @@ impl Epilogue<BlockView> {
                         }
                     }
                 }
-                Some(
-                    other @ (Activation::Relu6
-                    | Activation::LeakyRelu { .. }
-                    | Activation::Silu
-                    | Activation::HardSwish
-                    | Activation::Gelu
-                    | Activation::GeluTanh
-                    | Activation::Sigmoid
-                    | Activation::HardSigmoid
-                    | Activation::HardSigmoidKeras2),
-                ) => by_lane(values, other),
-            }
-        }
-    }
-}
-
-/// An activation that has no vector form: the scalar one in each lane.
-///
-/// # Safety
-///
-/// A processor with `V`'s instructions.
-#[inline(always)]
-unsafe fn by_lane<V: Vector, const M: usize, const W: usize>(
-    values: &mut [[V; W]; M],
-    activation: Activation,
-) {
-    let mut lanes = [[[0_f32; MAX_LANES]; W]; M];
-    // SAFETY: the caller's, and a vector has at most so many lanes.
-    unsafe {
-        for m in 0..M {
-            for w in 0..W {
-                values[m][w].store(lanes[m][w].as_mut_ptr());
-            }
-        }
-        for lanes in lanes.as_flattened_mut() {
-            scalar::activate(activation, &mut lanes[..V::LANES]);
-        }
-        for m in 0..M {
-            for w in 0..W {
-                values[m][w] = V::load(lanes[m][w].as_ptr());
+                Some(other) => {
+                    // A copy: what others are given the address of would not stay in registers.
+                    let mut vectors = *values;
+                    V::activate(other, vectors.as_flattened_mut());
+                    *values = vectors;
+                }
             }
         }
     }

@@ -1,0 +1,147 @@
+//! Activations of vectors: what [`activation`] says of one element, in every lane.
+
+use super::Vector;
+use crate::cpu::kernels::activation::{
+    self, GELU_A, GELU_B, GELU_ENDS, LEAST, LN_2, MOST, PER_LN_2, SCALE, SCALING, SERIES, STEEP,
+    WHOLE,
+};
+use crate::network::Activation;
+
+/// The activation of each vector.
+///
+/// # Safety
+///
+/// A processor with `V`'s instructions.
+#[inline(always)]
+pub(in crate::cpu::kernels) unsafe fn activate<V: Vector>(
+    activation: Activation,
+    vectors: &mut [V],
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        match activation {
+            Activation::Relu => each(vectors, |x| V::splat(0.).max(x)),
+            Activation::Relu6 => each(vectors, |x| clipped(x, 0., 6.)),
+            Activation::LeakyRelu { slope } => {
+                #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
+                let slope = V::splat(slope as f32);
+                each(vectors, |x| x.if_less(0., x.multiply(slope), x));
+            }
+            Activation::Silu => each(vectors, |x| over_one_plus_exp(x, x, None)),
+            Activation::HardSwish => each(vectors, |x| x.multiply(hard_sigmoid(x))),
+            Activation::GeluTanh => each(vectors, |x| {
+                let [w, rest] = gelu_exponent(x);
+                over_one_plus_exp(x, w, Some(rest))
+            }),
+            Activation::Sigmoid => each(vectors, |x| over_one_plus_exp(V::splat(1.), x, None)),
+            Activation::HardSigmoid => each(vectors, |x| hard_sigmoid(x)),
+            Activation::HardSigmoidKeras2 => each(vectors, |x| {
+                clipped(x.multiply(V::splat(0.2)).add(V::splat(0.5)), 0., 1.)
+            }),
+            // In double precision.
+            Activation::Gelu => each(vectors, |x| by_lane(x, activation)),
+        }
+    }
+}
+
+#[inline(always)]
+fn each<V: Vector>(vectors: &mut [V], function: impl Fn(V) -> V) {
+    for x in vectors {
+        *x = function(*x);
+    }
+}
+
+/// # Safety
+///
+/// A processor with `V`'s instructions.
+#[inline(always)]
+unsafe fn clipped<V: Vector>(x: V, least: f32, most: f32) -> V {
+    // SAFETY: the caller's.
+    unsafe { V::splat(most).min(V::splat(least).max(x)) }
+}
+
+/// relu6(x + 3) / 6.
+///
+/// # Safety
+///
+/// A processor with `V`'s instructions.
+#[inline(always)]
+unsafe fn hard_sigmoid<V: Vector>(x: V) -> V {
+    // SAFETY: the caller's.
+    unsafe {
+        let x = clipped(x.add(V::splat(3.)), 0., 6.);
+        // The quotient as it is rounded, in three multiply-adds: Markstein, 1990.
+        let sixth = V::splat(1. / 6.);
+        let quotient = x.multiply(sixth);
+        let rest = quotient.fused(V::splat(-6.), x);
+        rest.fused(sixth, quotient)
+    }
+}
+
+/// # Safety
+///
+/// A processor with `V`'s instructions.
+#[inline(always)]
+unsafe fn over_one_plus_exp<V: Vector>(numerator: V, x: V, rest: Option<V>) -> V {
+    // SAFETY: the caller's.
+    unsafe {
+        let one = x.if_less(STEEP, V::splat(SCALE), V::splat(1.));
+        let one = x.if_less(LEAST, V::splat(0.), one);
+        let whole = x.if_less(STEEP, V::splat(WHOLE - SCALING), V::splat(WHOLE));
+        let x = clipped(x, LEAST, MOST);
+        let shifted = x.fused(V::splat(-PER_LN_2), whole);
+        let n = shifted.subtract(whole);
+        let mut r = n.fused(V::splat(LN_2[1]), n.fused(V::splat(LN_2[0]), x));
+        if let Some(rest) = rest {
+            r = r.add(rest);
+        }
+        let mut q = V::splat(SERIES[0]);
+        for coefficient in &SERIES[1..] {
+            q = q.fused(r, V::splat(*coefficient));
+        }
+        let power = shifted.power();
+        let sum = q.multiply(power).fused(r, one).add(power);
+        numerator.divide(sum).multiply(one)
+    }
+}
+
+/// # Safety
+///
+/// A processor with `V`'s instructions.
+#[inline(always)]
+unsafe fn gelu_exponent<V: Vector>(x: V) -> [V; 2] {
+    // SAFETY: the caller's.
+    unsafe {
+        let [[a, a_rest], [b, b_rest]] = [GELU_A, GELU_B].map(|sum| sum.map(|part| V::splat(part)));
+        let x = clipped(x, GELU_ENDS[0], GELU_ENDS[1]);
+        let negative = |x: V| x.multiply(V::splat(-1.));
+        let square = x.multiply(x);
+        let square_rest = x.fused(x, negative(square));
+        let product = b.multiply(square);
+        let product_rest = square.fused(b, negative(product));
+        let product_rest = square_rest.fused(b, square.fused(b_rest, product_rest));
+        let sum = a.add(product);
+        let of_product = sum.subtract(a);
+        let of_a = sum.subtract(of_product);
+        let sum_rest = a.subtract(of_a).add(product.subtract(of_product));
+        let rest = sum_rest.add(product_rest.add(a_rest));
+        let w = x.multiply(sum);
+        [w, x.fused(rest, x.fused(sum, negative(w)))]
+    }
+}
+
+/// An activation that has no vector form: the scalar one in each lane.
+///
+/// # Safety
+///
+/// A processor with `V`'s instructions.
+#[inline(always)]
+unsafe fn by_lane<V: Vector>(x: V, activation: Activation) -> V {
+    let mut lanes = [0_f32; super::MAX_LANES];
+    // SAFETY: the caller's, and a vector has at most so many lanes.
+    unsafe {
+        x.store(lanes.as_mut_ptr());
+        activation::activate(activation, &mut lanes[..V::LANES]);
+        V::load(lanes.as_ptr())
+    }
+}
