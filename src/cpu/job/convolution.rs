@@ -64,7 +64,8 @@ struct PanelOfImage {
 pub(in crate::cpu) struct GemmJob {
     pub(in crate::cpu) conv_loop: ConvLoop,
     pub(in crate::cpu) panels: Panels,
-    pub(in crate::cpu) k_offsets: KOffsets,
+    /// For each of what panels read.
+    pub(in crate::cpu) k_offsets: Vec<KOffsets>,
     /// From the source of a micro-tile's pixel to that of the next.
     pub(in crate::cpu) pixel_stride: usize,
     pub(in crate::cpu) weights: PanelWeights,
@@ -212,7 +213,7 @@ impl GemmJob {
             let channels = if pixel_stride == 1 {
                 0
             } else {
-                panel.channel / BLOCK * block_stride + panel.channel % BLOCK
+                panel.channel / BLOCK * block_stride
             };
             let bias = match self.weights {
                 PanelWeights::OfElements { .. } => &NO_BIAS[..],
@@ -224,7 +225,7 @@ impl GemmJob {
                 source: conv_loop.source.at(m_tile.image, 0) + channels,
                 pixel_stride: self.pixel_stride,
                 micro_tiles: m_tile.micro_tiles,
-                k_offsets: &self.k_offsets,
+                k_offsets: &self.k_offsets[panel.reads],
                 weights: self.weights(m_tile.panel, context),
                 nr_blocks: panel.blocks,
                 output: conv_loop.output(m_tile, panel.block, bias),
@@ -238,10 +239,7 @@ impl GemmJob {
     fn weights<'a>(&self, of: PanelOfImage, context: &'a RunContext<'_>) -> &'a [f32] {
         let packed = context.packed[self.conv_loop.packed].weights;
         let panel = &self.panels.list[of.panel];
-        let (first, count) = (
-            self.panels.weights_of(panel),
-            self.panels.k * panel.blocks * BLOCK,
-        );
+        let (first, count) = (panel.first_weight, panel.elements());
         match self.weights {
             PanelWeights::Packed => &packed[first..first + count],
             PanelWeights::OfElements { image_stride } => {
@@ -263,7 +261,7 @@ impl GemmJob {
         let Some(next) = m_tile.next else { return &[] };
         let weights = self.weights(next, context);
         let same = std::ptr::eq(weights, self.weights(m_tile.panel, context));
-        if same || self.panels.k > MAX_PREFETCHED_K {
+        if same || self.panels.list[next.panel].k > MAX_PREFETCHED_K {
             return &[];
         }
         weights
@@ -278,8 +276,8 @@ impl GateWeightsJob {
             let (image, block) = (index / self.gate.blocks, index % self.gate.blocks);
             for panel in &self.panels.list {
                 let nr = panel.blocks * BLOCK;
-                let rows = (self.panels.k - block * BLOCK).min(BLOCK);
-                let first = self.panels.weights_of(panel) + block * BLOCK * nr;
+                let rows = (panel.k - block * BLOCK).min(BLOCK);
+                let first = panel.first_weight + block * BLOCK * nr;
                 let scaled = ScaledRows {
                     factors: self.gate.at(image, block),
                     rows: &packed[first..first + rows * nr],

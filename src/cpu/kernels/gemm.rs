@@ -37,41 +37,50 @@ use crate::cpu::isa::Isa;
 /// own.
 const K_SEGMENT: usize = 256;
 
-/// Where the elements lie that a pixel is computed from: runs of so many, at offsets from its
-/// first.
+/// Where the elements lie that a pixel is computed from: runs, at offsets from its first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cpu) struct KOffsets {
-    pub(super) offsets: Vec<usize>,
-    pub(super) run_length: usize,
+    pub(super) runs: Vec<KRun>,
+    /// Elements of all runs.
+    k: usize,
     /// One more than the largest offset of all elements.
     end: usize,
+    /// Runs that are summed up in a row.
+    runs_of_segment: usize,
     /// Pixels whose output and residual are asked for at each run.
     pub(super) prefetched_pixels_per_run: usize,
 }
 
+/// Elements that lie together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cpu) struct KRun {
+    pub(in crate::cpu) offset: usize,
+    pub(in crate::cpu) length: usize,
+}
+
 impl KOffsets {
-    pub(in crate::cpu) fn new(offsets: Vec<usize>, run_length: usize) -> Self {
-        let end = offsets
-            .iter()
-            .max()
-            .map_or(0, |&last| last.saturating_add(run_length));
+    pub(in crate::cpu) fn new(runs: Vec<KRun>) -> Self {
+        let ends = runs.iter().map(|run| run.offset.saturating_add(run.length));
+        let longest = runs.iter().map(|run| run.length).max().unwrap_or_default();
         Self {
-            prefetched_pixels_per_run: MAX_MR.div_ceil(offsets.len().max(1)),
-            offsets,
-            run_length,
-            end,
+            k: runs
+                .iter()
+                .fold(0, |k: usize, run| k.saturating_add(run.length)),
+            end: ends.max().unwrap_or_default(),
+            runs_of_segment: (K_SEGMENT / longest.max(1)).max(1),
+            prefetched_pixels_per_run: MAX_MR.div_ceil(runs.len().max(1)),
+            runs,
         }
     }
 
     /// Runs of about [`K_SEGMENT`] elements.
-    pub(super) fn segments(&self) -> impl ExactSizeIterator<Item = &[usize]> {
-        let runs = (K_SEGMENT / self.run_length.max(1)).max(1);
-        self.offsets.chunks(runs)
+    pub(super) fn segments(&self) -> impl ExactSizeIterator<Item = &[KRun]> {
+        self.runs.chunks(self.runs_of_segment)
     }
 
     /// K: elements of all runs.
     pub(in crate::cpu) fn k(&self) -> usize {
-        self.offsets.len().saturating_mul(self.run_length)
+        self.k
     }
 }
 

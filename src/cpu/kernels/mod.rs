@@ -59,7 +59,7 @@ mod avx512;
 
 pub(super) use depthwise::{Depthwise, depthwise};
 pub(super) use elementwise::{Elementwise, elementwise};
-pub(super) use gemm::{Gemm, KOffsets, gemm};
+pub(super) use gemm::{Gemm, KOffsets, KRun, gemm};
 pub(super) use memory::Memory;
 pub(super) use micro_tile::{MicroTile, PixelOffsets};
 pub(super) use output::{BlockView, Output};

@@ -27,9 +27,9 @@ pub(super) fn gemm(memory: &Memory<'_>, gemm: &Gemm<'_>) {
                 let (mut k, mut total) = (0, 0.);
                 for segment in gemm.k_offsets.segments() {
                     let mut sum = 0.;
-                    for &offset in segment {
-                        for element in 0..gemm.k_offsets.run_length {
-                            sum += memory.get(x + offset + element) * gemm.weights[k * nr + n];
+                    for run in segment {
+                        for element in 0..run.length {
+                            sum += memory.get(x + run.offset + element) * gemm.weights[k * nr + n];
                             k += 1;
                         }
                     }

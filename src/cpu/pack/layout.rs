@@ -1,6 +1,7 @@
 //! How weights lie when they are packed: the orders in which the kernels read them.
 
 use std::array::from_fn;
+use std::ops::Range;
 
 use crate::cpu::element::{ElementType, VALUES};
 use crate::cpu::kernels::{BLOCK, WinogradTile};
@@ -81,13 +82,9 @@ pub(in crate::cpu) struct ConvShape {
 #[derive(Debug, Clone)]
 pub(in crate::cpu) struct Panels {
     pub(in crate::cpu) list: Vec<Panel>,
-    /// Blocks of channels, or planes, that every panel reads.
-    pub(in crate::cpu) source_blocks: usize,
-    /// Channels of a block that it reads; columns of the kernel where these are planes.
-    pub(in crate::cpu) run_length: usize,
-    /// The elements that each output channel is summed up from, channels that fill up a block
-    /// included.
-    pub(in crate::cpu) k: usize,
+    /// The channels that panels read, or planes, counted from where a block begins; many panels
+    /// read the same.
+    pub(in crate::cpu) reads: Vec<Range<usize>>,
 }
 
 /// Blocks of output channels whose weights lie together.
@@ -96,8 +93,21 @@ pub(in crate::cpu) struct Panel {
     /// The first of them.
     pub(in crate::cpu) block: usize,
     pub(in crate::cpu) blocks: usize,
-    /// The first input channel that it is computed from.
+    /// The first input channel that it is computed from, or plane.
     pub(in crate::cpu) channel: usize,
+    /// Which of [`Panels::reads`] it reads.
+    pub(in crate::cpu) reads: usize,
+    /// The elements that each output channel is summed up from.
+    pub(in crate::cpu) k: usize,
+    /// Where its weights begin among all.
+    pub(in crate::cpu) first_weight: usize,
+}
+
+impl Panel {
+    /// How many weights it has.
+    pub(in crate::cpu) fn elements(&self) -> usize {
+        self.k * self.blocks * BLOCK
+    }
 }
 
 /// Where the inputs of a block of output channels are, as [`crate::cpu::kernels::small_group`] needs it.
@@ -113,23 +123,21 @@ impl Panels {
     /// Each panel's part of all weights.
     pub(in crate::cpu) fn split<'a>(&self, mut weights: &'a mut [f32]) -> Vec<&'a mut [f32]> {
         let each = self.list.iter().map(|panel| {
-            let count = self.k * panel.blocks * BLOCK;
-            let (part, rest) = std::mem::take(&mut weights).split_at_mut(count);
+            let (part, rest) = std::mem::take(&mut weights).split_at_mut(panel.elements());
             weights = rest;
             part
         });
         each.collect()
     }
 
-    /// Where a panel's weights begin among all.
-    pub(in crate::cpu) fn weights_of(&self, panel: &Panel) -> usize {
-        self.k * panel.block * BLOCK
-    }
-
     /// Weights of all panels.
     pub(in crate::cpu) fn elements(&self) -> usize {
-        let blocks: usize = self.list.iter().map(|panel| panel.blocks).sum();
-        blocks * BLOCK * self.k
+        self.list.iter().map(Panel::elements).sum()
+    }
+
+    /// Channels or planes that a panel reads at most.
+    pub(in crate::cpu) fn most_read(&self) -> usize {
+        self.reads.iter().map(Range::len).max().unwrap_or_default()
     }
 }
 
@@ -142,13 +150,6 @@ impl ConvShape {
     /// Output channels of a group.
     pub(in crate::cpu) fn outputs_per_group(&self) -> usize {
         self.outputs / self.groups
-    }
-
-    /// Whether no panel that keeps to one group leaves lanes unused.
-    pub(in crate::cpu) fn keeps_to_groups(&self) -> bool {
-        let share = self.inputs_per_group();
-        self.outputs_per_group().is_multiple_of(BLOCK)
-            && (share.is_multiple_of(BLOCK) || BLOCK.is_multiple_of(share))
     }
 
     /// The same channels and groups with a kernel of one pixel.
@@ -182,70 +183,69 @@ impl ConvShape {
     }
 
     /// How its weights lie: `[panel][block or plane][kernel row][kernel column][lane][output]`.
+    ///
+    /// A panel reads the channels of all groups that its outputs are of, and its weights are zero
+    /// where a channel is of another one's: the more blocks a group has, the fewer mix groups.
     pub(in crate::cpu) fn panels(&self) -> Panels {
-        let (list, source_blocks) = self.panel_list();
-        let run_length = self.run_length();
-        let [rows, columns] = self.kernel;
-        let lanes = if self.planes { 1 } else { run_length };
-        Panels {
-            list,
-            source_blocks,
-            run_length,
-            k: source_blocks * rows * columns * lanes,
-        }
-    }
-
-    /// Its panels, and how many blocks of the source each reads.
-    fn panel_list(&self) -> (Vec<Panel>, usize) {
-        let blocks = self.outputs.div_ceil(BLOCK);
-        let of_source = self.inputs.div_ceil(BLOCK);
-        let panel = |block, blocks, channel| Panel {
-            block,
-            blocks,
-            channel,
+        let taps = self.kernel[0] * self.kernel[1];
+        let mut panels = Panels {
+            list: Vec::new(),
+            reads: Vec::new(),
         };
-        if self.planes || self.groups == 1 {
-            let panels = (0..blocks)
-                .step_by(self.nr_blocks)
-                .map(|block| panel(block, (blocks - block).min(self.nr_blocks), 0));
-            let source_blocks = if self.planes { self.inputs } else { of_source };
-            return (panels.collect(), source_blocks);
-        }
-        if self.keeps_to_groups() {
-            let each = self.outputs_per_group() / BLOCK;
-            let panels = (0..self.groups).flat_map(|group| {
-                (0..each).step_by(self.nr_blocks).map(move |block| {
-                    let width = (each - block).min(self.nr_blocks);
-                    panel(group * each + block, width, group * self.inputs_per_group())
-                })
+        let (mut block, mut first_weight) = (0, 0);
+        while block < self.outputs.div_ceil(BLOCK) {
+            let channels = self.inputs_of(block);
+            let alike = (block + 1..).take_while(|&next| self.inputs_of(next) == channels);
+            let blocks = 1 + alike.take(self.nr_blocks - 1).count();
+            // A plane is read from its own first element.
+            let lane = if self.planes {
+                0
+            } else {
+                channels.start % BLOCK
+            };
+            let read = lane..lane + channels.len();
+            let reads = panels.reads.iter().position(|known| *known == read);
+            let reads = reads.unwrap_or_else(|| {
+                panels.reads.push(read);
+                panels.reads.len() - 1
             });
-            return (panels.collect(), self.inputs_per_group().div_ceil(BLOCK));
+            let panel = Panel {
+                block,
+                blocks,
+                channel: channels.start,
+                reads,
+                k: channels.len() * taps,
+                first_weight,
+            };
+            first_weight += panel.elements();
+            panels.list.push(panel);
+            block += blocks;
         }
-        // Blocks that mix groups: each reads all blocks that any of its groups has a channel in,
-        // and its weights are zero where a channel is of another group.
-        let range = |block: usize| {
-            let last = (block * BLOCK + BLOCK).min(self.outputs) - 1;
-            let first = block * BLOCK / self.outputs_per_group() * self.inputs_per_group();
-            let end = (last / self.outputs_per_group() + 1) * self.inputs_per_group();
-            [first / BLOCK, end.div_ceil(BLOCK)]
-        };
-        let sources = (0..blocks).map(|block| range(block)[1] - range(block)[0]);
-        let sources = sources.max().unwrap_or(0);
-        let panels = (0..blocks).map(|block| {
-            let first = range(block)[0].min(of_source - sources);
-            panel(block, 1, first * BLOCK)
-        });
-        (panels.collect(), sources)
+        panels
     }
 
-    /// Channels of a block that a panel reads in one run.
-    fn run_length(&self) -> usize {
-        match self.planes {
-            true => self.kernel[1],
-            false if self.groups > 1 && self.keeps_to_groups() => {
-                self.inputs_per_group().min(BLOCK)
-            }
-            false => BLOCK,
+    /// The input channels of all groups that a block of outputs is of; none of a block that there
+    /// is not.
+    fn inputs_of(&self, block: usize) -> Range<usize> {
+        let outputs = block * BLOCK..(block * BLOCK + BLOCK).min(self.outputs);
+        let [of_outputs, of_inputs] = [self.outputs_per_group(), self.inputs_per_group()];
+        if outputs.is_empty() {
+            return 0..0;
         }
+        let groups = outputs.start / of_outputs..(outputs.end - 1) / of_outputs + 1;
+        groups.start * of_inputs..groups.end * of_inputs
+    }
+
+    /// Channels as they lie together: those of a block, or a plane.
+    pub(in crate::cpu) fn runs(&self, channels: Range<usize>) -> Vec<Range<usize>> {
+        let together = if self.planes { 1 } else { BLOCK };
+        let mut runs = Vec::new();
+        let mut first = channels.start;
+        while first < channels.end {
+            let end = channels.end.min(first - first % together + together);
+            runs.push(first..end);
+            first = end;
+        }
+        runs
     }
 }

@@ -159,7 +159,7 @@ fn winograd(shape: &ConvShape, tile: WinogradTile, matrix: &Matrix<'_>, weights:
     jobs.for_each(|(panel, mut parts)| {
         let width = panel.blocks * BLOCK;
         let kernels = shape.kernels(matrix, panel.block * BLOCK, width);
-        for (row, channel) in (panel.channel..).take(panels.k).enumerate() {
+        for (row, channel) in (panel.channel..).take(panel.k).enumerate() {
             for (column, kernels) in kernels.iter().enumerate() {
                 let Some(kernel) = kernels.of(channel) else {
                     continue;
@@ -191,20 +191,15 @@ fn transformed(transform: &[[f64; 3]], kernel: &[f32]) -> impl Iterator<Item = f
 
 fn panels(shape: &ConvShape, matrix: &Matrix<'_>, weights: &mut [f32]) {
     let panels = shape.panels();
-    let lanes = if shape.planes { 1 } else { panels.run_length };
     let jobs = panels.list.par_iter().zip(panels.split(weights));
     jobs.for_each(|(panel, part)| {
         let width = panel.blocks * BLOCK;
         let kernels = shape.kernels(matrix, panel.block * BLOCK, width);
         let mut rows = part.chunks_exact_mut(width);
-        for block in 0..panels.source_blocks {
-            let first = if shape.planes {
-                block
-            } else {
-                panel.channel + block * BLOCK
-            };
+        let channels = panel.channel..panel.channel + panels.reads[panel.reads].len();
+        for run in shape.runs(channels) {
             for tap in 0..shape.kernel[0] * shape.kernel[1] {
-                for (channel, row) in (first..first + lanes).zip(&mut rows) {
+                for (channel, row) in run.clone().zip(&mut rows) {
                     for (to, kernels) in row.iter_mut().zip(&kernels) {
                         if let Some(kernel) = kernels.of(channel) {
                             *to = kernels.folded(kernel[tap]);

@@ -326,7 +326,6 @@ impl Convolution {
             || [self.strides, self.dilation] != [[1, 1]; 2]
             || shape.planes
             || inputs.min(outputs) < fewest
-            || (shape.groups > 1 && !shape.keeps_to_groups())
         {
             return None;
         }

@@ -1,5 +1,7 @@
 //! The loops of convolutions and dense layers.
 
+use std::ops::Range;
+
 use super::choose::Convolution;
 use super::emit::{Computed, Emission};
 use super::strips::Strips;
@@ -10,10 +12,10 @@ use crate::cpu::job::{
     ConvLoop, DepthwiseJob, GateWeightsJob, GemmJob, InputTransformJob, Job, LoopOrder,
     OutputTransformJob, PanelWeights, SmallGroupJob, TileStrip,
 };
-use crate::cpu::kernels::{BLOCK, KOffsets};
-use crate::cpu::pack::WeightOrder;
+use crate::cpu::kernels::{BLOCK, KOffsets, KRun};
+use crate::cpu::pack::{ConvShape, WeightOrder};
 use crate::cpu::tiling::{ChunkGrid, MTiling};
-use crate::cpu::view::{View, blocks};
+use crate::cpu::view::View;
 
 /// Weights that stay in the cache while a map passes by: 256 KB.
 const CACHED: usize = 1 << 16;
@@ -116,18 +118,11 @@ impl Emission<'_> {
         );
         let pixels = output.images * output.height * output.width;
         let panels = shape.panels();
-        let [rows, columns] = shape.kernel;
-        let columns = if shape.planes { 1 } else { columns };
-        let mut offsets = Vec::with_capacity(panels.source_blocks * rows * columns);
-        for block in 0..panels.source_blocks {
-            for row in 0..rows {
-                for column in 0..columns {
-                    let tap = row * dilation[0] * source.row_stride
-                        + column * dilation[1] * source.pixel_stride;
-                    offsets.push(block * source.block_stride + tap);
-                }
-            }
-        }
+        let k_offsets = panels
+            .reads
+            .iter()
+            .map(|channels| k_offsets(&shape, channels.clone(), &source, dilation));
+        let k_offsets: Vec<KOffsets> = k_offsets.collect();
         let mut epilogue = self.epilogue(index);
         let (strides, pixel_stride) = if tiling.images_as_pixels {
             source = source.of_images_as_pixels();
@@ -140,19 +135,18 @@ impl Emission<'_> {
             (strides, strides[1] * source.pixel_stride)
         };
         let m_tiles = output.images * tiling.m_tiling.m_tiles();
-        let of_panel = panels.k * BLOCK * panels.list[0].blocks;
+        let of_panel = panels.elements() / panels.list.len();
         let of_source = source.images
-            * panels.source_blocks
+            * panels.most_read().next_multiple_of(source.pixel_stride)
             * source.height
-            * source.width
-            * source.pixel_stride;
+            * source.width;
         let grid = ChunkGrid::of_panels(
             panels.list.len(),
             m_tiles,
             [of_panel, of_source / m_tiles],
             self.target.threads,
         );
-        let macs = pixels as u64 * (panels.k * blocks(shape.outputs) * BLOCK) as u64;
+        let macs = pixels as u64 * panels.elements() as u64;
         let packed = self.packed(convolution.weights, WeightOrder::Panels(shape));
         // Weights of each image are its own, and are not kept for those of the next.
         let gated = convolution.gate.map(|gate| self.view(gate));
@@ -171,7 +165,7 @@ impl Emission<'_> {
                 (output, epilogue),
                 order,
             ),
-            k_offsets: KOffsets::new(offsets, panels.run_length),
+            k_offsets,
             panels: panels.clone(),
             pixel_stride,
             weights: match gated {
@@ -238,7 +232,10 @@ impl Emission<'_> {
             };
             jobs.push((Job::InputTransform(transform), grid_of(source.blocks)));
             let m_tiling = MTiling::new(1, tiles, true, self.target.isa.max_mr());
-            let offsets = (0..panels.source_blocks).map(|block| block * input.block_stride);
+            let one_pixel = convolution.shape.of_one_pixel();
+            let reads = panels.reads.iter();
+            let k_offsets =
+                reads.map(|channels| k_offsets(&one_pixel, channels.clone(), &input, [1, 1]));
             let gemm = GemmJob {
                 conv_loop: ConvLoop::new(
                     packed,
@@ -248,7 +245,7 @@ impl Emission<'_> {
                     strips.loop_order(tile.elements() * weights),
                 ),
                 panels: panels.clone(),
-                k_offsets: KOffsets::new(offsets.collect(), panels.run_length),
+                k_offsets: k_offsets.collect(),
                 pixel_stride: BLOCK,
                 weights: PanelWeights::OfElements {
                     image_stride: weights,
@@ -271,4 +268,34 @@ impl Emission<'_> {
             macs: (strips.tiles() * tile.elements() * weights) as u64,
         }
     }
+}
+
+/// Where the elements of these channels, or planes, lie under a window, in the order of the weights.
+fn k_offsets(
+    shape: &ConvShape,
+    channels: Range<usize>,
+    source: &View,
+    dilation: [usize; 2],
+) -> KOffsets {
+    let [rows, columns] = shape.kernel;
+    // A plane's columns lie together.
+    let columns = if shape.planes { 1 } else { columns };
+    let mut runs = Vec::new();
+    for run in shape.runs(channels) {
+        let (first, length) = if shape.planes {
+            (run.start * source.block_stride, shape.kernel[1])
+        } else {
+            let block = run.start / BLOCK * source.block_stride;
+            (block + run.start % BLOCK, run.len())
+        };
+        for row in 0..rows {
+            for column in 0..columns {
+                let tap = row * dilation[0] * source.row_stride
+                    + column * dilation[1] * source.pixel_stride;
+                let offset = first + tap;
+                runs.push(KRun { offset, length });
+            }
+        }
+    }
+    KOffsets::new(runs)
 }

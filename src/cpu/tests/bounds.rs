@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::super::epilogue::Epilogue;
 use super::super::kernels::{
-    self, BLOCK, BlockView, Depthwise, Elementwise, Gemm, InputTransform, KOffsets, MAX_MR,
+    self, BLOCK, BlockView, Depthwise, Elementwise, Gemm, InputTransform, KOffsets, KRun, MAX_MR,
     MAX_NR_BLOCKS, Memory, MicroTile, Output, OutputTransform, PixelOffsets, Pool, Pooling,
     ScaledRows, SmallGroup, WinogradTile,
 };
@@ -88,7 +88,7 @@ fn m_tile() -> MTile {
         column_stride: BLOCK,
         kernel: [3, 3],
         stride: 1,
-        k_offsets: KOffsets::new(vec![0], BLOCK),
+        k_offsets: k_offsets(0),
         lanes: vec![std::array::from_fn(|lane| u32::try_from(lane).unwrap())],
         weights: &ELEMENTS[..2 * BLOCK * BLOCK],
         blocks: 2,
@@ -234,6 +234,14 @@ const OF_MICRO_TILES: [Wrong<MTile>; 14] = [
     }),
 ];
 
+/// A block at an offset.
+fn k_offsets(offset: usize) -> KOffsets {
+    KOffsets::new(vec![KRun {
+        offset,
+        length: BLOCK,
+    }])
+}
+
 #[test]
 fn a_gemm_that_reaches_outside_is_refused() {
     check(&OF_MICRO_TILES, m_tile, gemm);
@@ -246,10 +254,10 @@ fn a_gemm_that_reaches_outside_is_refused() {
             m_tile.pixel_stride = usize::MAX;
         }),
         ("run", |m_tile| {
-            m_tile.k_offsets = KOffsets::new(vec![END], BLOCK);
+            m_tile.k_offsets = k_offsets(END);
         }),
         ("uncountable run", |m_tile| {
-            m_tile.k_offsets = KOffsets::new(vec![usize::MAX], BLOCK);
+            m_tile.k_offsets = k_offsets(usize::MAX);
         }),
         ("count of blocks: none", |m_tile| m_tile.blocks = 0),
         ("count of blocks", |m_tile| {

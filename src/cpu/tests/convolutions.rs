@@ -16,8 +16,8 @@ pub(super) fn any(random: &mut Random) -> Conv {
         [random.within(1, 7), random.within(1, 7)]
     };
     let groups = random.of(&[1, 1, 1, 2, 3, 4, 8]);
-    let share = random.of(&[1, 2, 3, 4, 5, 8, 12, 16, 20, 32]);
-    let outputs = random.of(&[1, 2, 4, 5, 8, 16, 24, 32, 40]);
+    let share = random.of(&[1, 2, 3, 4, 5, 8, 12, 16, 20, 24, 32, 56]);
+    let outputs = random.of(&[1, 2, 4, 5, 8, 12, 16, 24, 32, 40, 56]);
     let padding = match random.within(0, 4) {
         0 => Padding::VALID,
         1 => Padding::Same,
@@ -63,7 +63,7 @@ pub(super) fn tiled(random: &mut Random) -> Conv {
     let (groups, channels) = if random.of(&[true, true, false]) {
         (1, [16, 17, 24, 32, 48])
     } else {
-        (2, [64, 64, 64, 80, 96])
+        (2, [64, 64, 72, 80, 104])
     };
     let padding = match random.within(0, 2) {
         0 => Padding::VALID,
@@ -204,7 +204,9 @@ fn convolutions_of_any_geometry_are_those_of_the_formula() {
 /// From maps of a few tiles to some that no tile divides, at both edges.
 #[test]
 fn convolutions_by_tiles_are_those_of_the_formula() {
-    let counts = algorithms(&check(80, 2, [5, 23], tiled));
+    let mut cases = check(80, 2, [5, 23], tiled);
+    cases.extend(check(20, 14, [5, 8], tiled));
+    let counts = algorithms(&cases);
     for tile in [WinogradTile::F2x2, WinogradTile::F4x4] {
         assert!(counts[&Algorithm::Winograd(tile)] >= 20, "{counts:?}");
     }

@@ -8,8 +8,8 @@ use candle_core::cpu::erf::erf_f64 as erf;
 
 use super::super::epilogue::Epilogue;
 use super::super::kernels::{
-    self, BLOCK, BlockView, Depthwise, Elementwise, Gemm, KOffsets, Memory, MicroTile, Output,
-    OutputTransform, PixelOffsets, SmallGroup, WinogradTile,
+    self, BLOCK, BlockView, Depthwise, Elementwise, Gemm, KOffsets, KRun, Memory, MicroTile,
+    Output, OutputTransform, PixelOffsets, SmallGroup, WinogradTile,
 };
 use super::{Isa, Random};
 use crate::network::Activation;
@@ -77,7 +77,10 @@ fn epilogues_have_the_same_bits_on_every_instruction_set() {
             source: SOURCE,
             pixel_stride: BLOCK,
             micro_tiles: &micro_tiles,
-            k_offsets: &KOffsets::new(vec![0], 9),
+            k_offsets: &KOffsets::new(vec![KRun {
+                offset: 0,
+                length: 9,
+            }]),
             weights: &weights,
             nr_blocks: 1,
             output,

@@ -48,7 +48,7 @@ pub(in crate::cpu::kernels) unsafe fn gemm<
     // SAFETY: the caller's.
     unsafe {
         let micro_tile = gemm.micro_tiles.get_unchecked(index);
-        let offsets = &gemm.k_offsets.offsets;
+        let all_runs = &gemm.k_offsets.runs;
         // What the segments before the last have come to; most arguments have but one.
         let mut totals = [[V::splat(0.); W]; M];
         let mut sums = totals;
@@ -61,13 +61,13 @@ pub(in crate::cpu::kernels) unsafe fn gemm<
         if !gemm.prefetch.is_empty() {
             let of_tile = share(gemm.prefetch.len(), gemm.micro_tiles.len(), index);
             next_panel = next_panel.add(of_tile.start);
-            lines_per_run = of_tile.len().div_ceil(CACHE_LINE * offsets.len().max(1));
+            lines_per_run = of_tile.len().div_ceil(CACHE_LINE * all_runs.len().max(1));
         }
         let source = memory.cast_const().add(gemm.source + micro_tile.source);
         let mut weights = gemm.weights.as_ptr().add(channel);
-        let source_of_next = match (gemm.micro_tiles.get(index + 1), offsets.first()) {
+        let source_of_next = match (gemm.micro_tiles.get(index + 1), all_runs.first()) {
             (Some(next), Some(first)) => {
-                let first = gemm.source + next.source + first;
+                let first = gemm.source + next.source + first.offset;
                 memory.cast_const().wrapping_add(first)
             }
             _ => source,
@@ -84,12 +84,12 @@ pub(in crate::cpu::kernels) unsafe fn gemm<
                     }
                 }
             }
-            for &offset in segment {
+            for run in segment {
                 // The next elements, of this micro-tile or the next one, which another core may
                 // have written.
                 runs += 1;
-                let next = match offsets.get(runs) {
-                    Some(&offset) => source.add(offset),
+                let next = match all_runs.get(runs) {
+                    Some(next) => source.add(next.offset),
                     None => source_of_next,
                 };
                 for m in 0..M {
@@ -105,8 +105,8 @@ pub(in crate::cpu::kernels) unsafe fn gemm<
                     V::prefetch_far(next_panel);
                     next_panel = next_panel.wrapping_add(CACHE_LINE);
                 }
-                let mut elements = source.add(offset);
-                let mut rest = gemm.k_offsets.run_length;
+                let mut elements = source.add(run.offset);
+                let mut rest = run.length;
                 while rest >= UNROLLED {
                     for k in 0..UNROLLED {
                         let weights = weights.wrapping_add(k * nr);

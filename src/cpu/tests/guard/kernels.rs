@@ -10,9 +10,9 @@ use super::say;
 use crate::cpu::Isa;
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::kernels::{
-    self, BLOCK, BlockView, Depthwise, Elementwise, Gemm, InputTransform, KOffsets, MAX_NR_BLOCKS,
-    Memory, MicroTile, Output, OutputTransform, PixelOffsets, Pool, Pooling, ScaledRows,
-    SmallGroup, WinogradTile,
+    self, BLOCK, BlockView, Depthwise, Elementwise, Gemm, InputTransform, KOffsets, KRun,
+    MAX_NR_BLOCKS, Memory, MicroTile, Output, OutputTransform, PixelOffsets, Pool, Pooling,
+    ScaledRows, SmallGroup, WinogradTile,
 };
 use crate::network::Activation;
 
@@ -215,23 +215,32 @@ pub(super) fn run_all() {
 }
 
 fn gemms(isa: Isa, parts: Parts) {
-    // Offsets of runs, their length, and the stride between pixels: 1x1, 3x3 with stride 2, channels
-    // of a small group, planes, and more elements than are summed up at once.
-    let all: [(Vec<usize>, usize, usize); 5] = [
-        (vec![0], BLOCK, BLOCK),
-        (vec![0, 16, 32, 112, 128, 144], BLOCK, 2 * BLOCK),
-        (vec![0, 64], 4, BLOCK),
-        (vec![0, 40, 80], 7, 2),
-        ((0..20).map(|run| run * 48).collect(), BLOCK, BLOCK),
+    // Offsets of runs with their lengths, and the stride between pixels: 1x1, 3x3 with stride 2,
+    // channels of a small group, channels that begin and end within blocks, planes, and more elements
+    // than are summed up at once.
+    let all: [(Vec<[usize; 2]>, usize); 6] = [
+        (vec![[0, BLOCK]], BLOCK),
+        (
+            [0, 16, 32, 112, 128, 144]
+                .map(|offset| [offset, BLOCK])
+                .to_vec(),
+            2 * BLOCK,
+        ),
+        (vec![[0, 4], [64, 4]], BLOCK),
+        (vec![[8, 8], [16, 16], [32, 3]], BLOCK),
+        ([0, 40, 80].map(|offset| [offset, 7]).to_vec(), 2),
+        ((0..20).map(|run| [run * 48, BLOCK]).collect(), BLOCK),
     ];
-    for (offsets, length, stride) in &all {
-        let k_offsets = KOffsets::new(offsets.clone(), *length);
+    for (offsets, stride) in &all {
+        let runs = offsets.iter();
+        let runs = runs.map(|&[offset, length]| KRun { offset, length });
+        let k_offsets = KOffsets::new(runs.collect());
         for blocks in 1..=MAX_NR_BLOCKS {
             let weights = elements(k_offsets.k() * blocks * BLOCK);
             let bias = elements(blocks * BLOCK);
             for counts in all_counts(isa.max_mr()) {
                 let pixels: usize = counts.iter().sum();
-                let source = (pixels - 1) * stride + offsets.last().unwrap() + length;
+                let source = (pixels - 1) * stride + offsets.last().unwrap().iter().sum::<usize>();
                 let ends = parts.regions(blocks * BLOCK, blocks * pixels * BLOCK);
                 let regions: Vec<Region> =
                     ends.into_iter().chain(once(Region::In(source))).collect();
