@@ -30,7 +30,7 @@ pub enum Error {
     /// Weights or a dump that are not safetensors, do not fit the network, or say too little.
     #[error("`{}` {problem}", shown_path(Path::new(file)))]
     Checkpoint {
-        /// The file, or `embedded weights`.
+        /// The file, or that of weights inside this program.
         file: String,
         /// What is wrong with it.
         problem: String,

@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use senet::checkpoint::Weights;
+use senet::checkpoint::{Builtin, Weights};
 use senet::classifier::{Classes, Classifier, Input, Labels, Notice, Options};
 use senet::image::{Damage, decode};
 use senet::network::catalog;
@@ -16,7 +16,7 @@ use senet::network::catalog;
 const CAT: &str = "tests/images/photos/cat.jpg";
 
 fn classifier(options: Options) -> Classifier {
-    Classifier::new(&Weights::embedded().unwrap(), options).unwrap()
+    Classifier::new(&Weights::builtin(Builtin::SeResNet20).unwrap(), options).unwrap()
 }
 
 fn photos() -> Vec<String> {
@@ -40,7 +40,10 @@ fn a_path_its_bytes_and_its_pixels_are_one_image() {
     assert!((sum - 1.).abs() < 1e-6, "{sum}");
     let bytes = std::fs::read(CAT).unwrap();
     assert_eq!(classifier.classify(bytes).unwrap(), of_path);
-    let preprocessing = Weights::embedded().unwrap().preprocessing.unwrap();
+    let preprocessing = Weights::builtin(Builtin::SeResNet20)
+        .unwrap()
+        .preprocessing
+        .unwrap();
     let pixels = decode(Path::new(CAT), &preprocessing).unwrap();
     assert_eq!(classifier.classify(pixels).unwrap(), of_path);
 }
@@ -140,7 +143,7 @@ fn labels_are_those_given_and_as_many_as_there_are_classes() {
     };
     let top = classifier(labels(10)).classify(CAT).unwrap().top(1);
     assert_eq!(top[0].label, format!("class {}", top[0].class));
-    let refused = Classifier::new(&Weights::embedded().unwrap(), labels(9));
+    let refused = Classifier::new(&Weights::builtin(Builtin::SeResNet20).unwrap(), labels(9));
     assert_eq!(
         refused.err().unwrap().to_string(),
         "`labels` has 9 labels; `seresnet20` has 10 classes"
@@ -149,7 +152,7 @@ fn labels_are_those_given_and_as_many_as_there_are_classes() {
 
 #[test]
 fn what_should_be_known_is_handed_over_and_not_printed() {
-    let weights = Weights::embedded().unwrap();
+    let weights = Weights::builtin(Builtin::SeResNet20).unwrap();
     let mut notices = Vec::new();
     let options = Options {
         network: Some(catalog::find("seresnet20").unwrap().clone()),
@@ -160,7 +163,7 @@ fn what_should_be_known_is_handed_over_and_not_printed() {
     assert_eq!(
         notices,
         [Notice::Warning(
-            "the weights in `embedded weights` recommend no size for tests; `--test-size` changes \
+            "the weights in `builtin:seresnet20` recommend no size for tests; `--test-size` changes \
              nothing"
                 .to_owned()
         )]

@@ -24,7 +24,7 @@ fn json_of_models_and_of_a_traced_image_is_complete() {
     let networks = senet::network::catalog::networks().count();
     assert_eq!(models["models"].as_array().unwrap().len(), networks);
     assert_eq!(models["models"][2]["name"], "seresnet20");
-    assert_eq!(models["models"][2]["embedded"], true);
+    assert_eq!(models["models"][2]["builtin"], "builtin:seresnet20");
     let trace = json(&[
         "trace",
         "--image",

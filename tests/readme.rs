@@ -95,7 +95,10 @@ fn the_documentation_shows_what_the_program_prints() {
             run += 1;
         }
     }
-    assert_eq!(run, 10, "the documentation shows ten runs of the program");
+    assert_eq!(
+        run, 11,
+        "the documentation shows eleven runs of the program"
+    );
 }
 
 /// What this network's plan says is the same whatever the instructions, which it names.

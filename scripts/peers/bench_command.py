@@ -33,7 +33,7 @@ from scripts.peers.table import around, table, tell
 
 NETWORK = "seresnet50"
 
-EMBEDDED, OURS, THEIRS = "senet, embedded weights", "senet, SE-ResNet-50", "ONNX Runtime, SE-ResNet-50"
+EMBEDDED, OURS, THEIRS = "senet, EfficientNet-Lite0 inside", "senet, SE-ResNet-50", "ONNX Runtime, SE-ResNet-50"
 
 TOLERANCE = 1e-3
 """How far the likeliest class's probability may be from the script's, as a share of it.
@@ -123,7 +123,7 @@ def markdown(commands: dict[str, Command], told: str, photo: str, command: str) 
         f"of them are between {ratio.low:.2f} and {ratio.high:.2f}. {photo}; {machine()}; ONNX Runtime "
         f"{version('onnxruntime')}; {datetime.now(UTC).date().isoformat()}.",
         "",
-        "Where the time with the embedded weights goes, by `--timings`:",
+        "Where the time with the weights inside the program goes, by `--timings`:",
         "",
         "```",
         told,

@@ -75,7 +75,7 @@ def measure(senet: Path, folder: Path, count: int, rounds: int) -> tuple[dict[st
     commands = {
         WHOLE: Command([*classify, *weights, "--timings", folder / "all"]),
         TENTH: Command([*classify, *weights, folder / "tenth"]),
-        IMAGES: Command([*classify, folder / "all"]),
+        IMAGES: Command([*classify, "--weights", "builtin:seresnet20", folder / "all"]),
         NETWORK_ALONE: Command([senet.resolve(), "bench", "--network", NETWORK, *weights, *runs]),
     }
     counts = {WHOLE: count, TENTH: count // TENTHS, IMAGES: count}

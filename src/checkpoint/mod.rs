@@ -1,6 +1,7 @@
 //! Where weights come from, and what a file calls them.
 
 mod backend;
+mod builtin;
 mod drawn;
 mod file;
 mod folder;
@@ -18,6 +19,7 @@ mod timm_config;
 mod weights;
 mod wrapping;
 
+pub use builtin::Builtin;
 pub use drawn::drawn_weights;
 pub use file::{NonFinite, TensorFile};
 pub(crate) use folder::MOST_BYTES;

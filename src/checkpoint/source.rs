@@ -3,6 +3,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::builtin::Builtin;
 use crate::text::shown;
 
 /// Where weights come from, as named on the command line. Naming one opens nothing.
@@ -16,8 +17,8 @@ use crate::text::shown;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// The weights inside this program.
-    Embedded,
+    /// Weights inside this program.
+    Builtin(Builtin),
     /// A safetensors file, or a folder that holds `model.safetensors`.
     Path(PathBuf),
     /// A repository of the Hugging Face hub.
@@ -50,20 +51,34 @@ const DEFAULT_REVISION: &str = "main";
 const PREFIX: &str = "hf:";
 
 impl Source {
-    /// `hf:owner/name[@revision]`, or else a path. A path that starts with `hf:` is written
-    /// `./hf:…`.
+    /// `hf:owner/name[@revision]`, `builtin:name`, or else a path. A path that starts with `hf:` or
+    /// `builtin:` is written `./hf:…`.
     ///
     /// # Errors
     ///
-    /// Nothing at all, or a repository that cannot exist under this name.
+    /// Nothing at all, a repository that cannot exist under this name, or a name of none of the
+    /// weights inside this program.
     pub fn parse(text: OsString) -> Result<Self, String> {
         if text.is_empty() {
-            return Err("expected a file, a folder or hf:OWNER/NAME[@REVISION]".to_owned());
+            return Err(
+                "expected a file, a folder, hf:OWNER/NAME[@REVISION] or builtin:NAME".to_owned(),
+            );
         }
-        match text.to_str().and_then(|text| text.strip_prefix(PREFIX)) {
-            Some(repository) => repository.parse().map(Self::Hub),
-            None => Ok(Self::Path(PathBuf::from(text))),
+        match text.to_str() {
+            Some(known) if let Some(repository) = known.strip_prefix(PREFIX) => {
+                repository.parse().map(Self::Hub)
+            }
+            Some(known) if let Some(name) = known.strip_prefix(Builtin::PREFIX) => {
+                name.parse().map(Self::Builtin)
+            }
+            Some(_) | None => Ok(Self::Path(PathBuf::from(text))),
         }
+    }
+
+    /// Whether `text` names no path: it begins with `hf:` or `builtin:`.
+    #[must_use]
+    pub fn has_prefix(text: &str) -> bool {
+        text.starts_with(PREFIX) || text.starts_with(Builtin::PREFIX)
     }
 }
 
@@ -206,7 +221,12 @@ mod tests {
     #[test]
     fn names_that_no_repository_has_are_refused() {
         for (text, problem) in [
-            ("", "expected a file, a folder or hf:"),
+            ("", "expected a file, a folder, hf:"),
+            (
+                "builtin:",
+                "`builtin:` is not inside this program; `builtin:eff",
+            ),
+            ("builtin:Seresnet20", "is not inside this program"),
             ("hf:", "lacks an owner"),
             ("hf:resnet50", "lacks an owner"),
             ("hf:/x", "owner `` is empty"),

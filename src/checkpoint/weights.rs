@@ -5,6 +5,7 @@ use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 
 use super::backend::{Flaws, ForeignFile};
+use super::builtin::Builtin;
 use super::file::{NonFinite, TensorFile};
 use super::folder::{self, Files};
 use super::keys::{Found, Mismatch, Sources, resolve};
@@ -51,14 +52,13 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// The weights that ship inside the program: `seresnet20`, trained on CIFAR-10.
+    /// Weights that ship inside the program.
     ///
     /// # Errors
     ///
     /// Fails only where the program was built with a broken file.
-    pub fn embedded() -> Result<Self> {
-        let bytes = include_bytes!("../../weights/seresnet20.safetensors");
-        Self::from_file(TensorFile::embedded("embedded weights", bytes)?)
+    pub fn builtin(builtin: Builtin) -> Result<Self> {
+        Self::from_file(TensorFile::embedded(&builtin.to_string(), builtin.bytes())?)
     }
 
     /// The weights at `path`: a safetensors file, or a folder that holds `model.safetensors`.
@@ -94,7 +94,7 @@ impl Weights {
     /// files that are not in the cache where the hub cannot be reached; a download that breaks.
     pub fn load(source: &Source, observe: &mut dyn FnMut(Download)) -> Result<Self> {
         match source {
-            Source::Embedded => Self::embedded(),
+            Source::Builtin(builtin) => Self::builtin(*builtin),
             Source::Path(path) => match path.to_str().map(str::parse::<Repository>) {
                 Some(Ok(repository)) if !path.exists() => Err(Error::Usage(format!(
                     "cannot open `{}`: there is no such file or folder\nhint: a repository of \

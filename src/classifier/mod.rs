@@ -103,13 +103,14 @@ impl Classifier {
     /// [`Classifier::new`] that hands `observe` what should be known of the weights and options.
     ///
     /// ```
-    /// use senet::checkpoint::Weights;
+    /// use senet::checkpoint::{Builtin, Weights};
     /// use senet::classifier::{Classifier, Options};
     ///
+    /// let weights = Weights::builtin(Builtin::default())?;
     /// let mut notices = Vec::new();
     /// let observe = &mut |notice| notices.push(notice);
-    /// let classifier = Classifier::new_observed(&Weights::embedded()?, Options::default(), observe)?;
-    /// assert_eq!(classifier.classes(), 10);
+    /// let classifier = Classifier::new_observed(&weights, Options::default(), observe)?;
+    /// assert_eq!(classifier.classes(), 1000);
     /// assert_eq!(notices, []);
     /// # Ok::<(), senet::Error>(())
     /// ```
@@ -213,10 +214,11 @@ impl Classifier {
     /// Classifies many images: a row for each, in their order, whether or not it is an image.
     ///
     /// ```
-    /// use senet::checkpoint::Weights;
+    /// use senet::checkpoint::{Builtin, Weights};
     /// use senet::classifier::{Classifier, Options};
     ///
-    /// let classifier = Classifier::new(&Weights::embedded()?, Options::default())?;
+    /// let weights = Weights::builtin(Builtin::default())?;
+    /// let classifier = Classifier::new(&weights, Options::default())?;
     /// for row in classifier.classify_all(["tests/images/photos/cat.jpg", "README.md"]) {
     ///     let row = row?;
     ///     match row.classes {

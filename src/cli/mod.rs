@@ -6,17 +6,18 @@ mod pixels;
 mod values;
 mod words;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 pub use self::engine::{DeviceArgs, EngineArgs, EngineName, Precision};
 pub use self::pixels::PixelArgs;
 pub use self::values::{DeviceName, ImageSize, Rgb};
 use self::values::{at_least_one, memory, tolerance};
-use crate::checkpoint::Source;
+use crate::checkpoint::{Builtin, Source};
 use crate::image::Damage;
 use crate::network::Layout;
 use crate::report::{Format, ListFormat, RowFormat};
@@ -43,14 +44,19 @@ Exit status:
   130  interrupted (SIGINT); 143 ended (SIGTERM); 129 hung up (SIGHUP)
   141  whoever read the rows of `classify` closed the pipe before the last";
 
-const WEIGHTS: &str = "Safetensors file, folder with model.safetensors, or hf:OWNER/NAME[@REVISION] \
-                       [default: the weights inside this program]";
+const WEIGHTS: &str = "Safetensors file, folder with model.safetensors, hf:OWNER/NAME[@REVISION] or \
+                       builtin:NAME [default: builtin:efficientnet_lite0]";
+
+const WEIGHTS_TO_TRACE: &str = "Safetensors file, folder with model.safetensors, \
+                                hf:OWNER/NAME[@REVISION] or builtin:NAME [default: those inside this \
+                                program for the network, which is seresnet20 where none is named]";
 
 const WEIGHTS_TO_NAME: &str =
-    "Safetensors file, folder with model.safetensors, or hf:OWNER/NAME[@REVISION]";
+    "Safetensors file, folder with model.safetensors, hf:OWNER/NAME[@REVISION] or builtin:NAME";
 
-const WEIGHTS_OR_DRAWN: &str = "Safetensors file, folder with model.safetensors, or \
-                                hf:OWNER/NAME[@REVISION] [default: drawn at random, the same each time]";
+const WEIGHTS_OR_DRAWN: &str = "Safetensors file, folder with model.safetensors, \
+                                hf:OWNER/NAME[@REVISION] or builtin:NAME [default: drawn at random, \
+                                the same each time]";
 
 /// What `--weights` takes, in lines of at most 69 columns, which stay whole on a terminal of 80.
 const WEIGHTS_IN_FULL: &str = "\
@@ -58,6 +64,7 @@ Where the weights come from:
   FILE                      a safetensors file
   FOLDER                    its model.safetensors
   hf:OWNER/NAME[@REVISION]  that of a repository on Hugging Face's hub
+  builtin:NAME              inside this program; `builtin:` lists them
 
 A timm config.json beside model.safetensors says which network it is,
 how many classes there are, their labels, and how images are
@@ -68,7 +75,46 @@ Its variables count: HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN,
 HF_TOKEN_PATH, HF_HUB_OFFLINE and HF_HUB_DOWNLOAD_TIMEOUT.";
 
 fn source() -> impl TypedValueParser<Value = Source> {
-    OsStringValueParser::new().try_map(Source::parse)
+    OrList(OsStringValueParser::new().try_map(Source::parse))
+}
+
+/// A parser that answers `builtin:` with a list of the weights inside the program, as others answer
+/// `--help`.
+#[derive(Clone)]
+struct OrList<P>(P);
+
+impl<P: TypedValueParser> TypedValueParser for OrList<P> {
+    type Value = P::Value;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<P::Value, clap::Error> {
+        if value == Builtin::PREFIX {
+            return Err(shown_as_help(builtin_list()));
+        }
+        self.0.parse_ref(command, argument, value)
+    }
+}
+
+/// What clap hands over for printing where `text` is the help that was asked for: of its own it says
+/// `error: ` before any text.
+fn shown_as_help(text: String) -> clap::Error {
+    let help = clap::Command::new("help").override_help(text);
+    let shown = help.try_get_matches_from(["help", "--help"]).err();
+    shown.unwrap_or_else(|| clap::Error::new(ErrorKind::DisplayHelp))
+}
+
+/// A line for each of the weights inside the program.
+fn builtin_list() -> String {
+    let names = Builtin::ALL.map(|builtin| builtin.to_string());
+    let width = names.iter().map(String::len).max().unwrap_or(0);
+    let lines = names.into_iter().zip(Builtin::ALL);
+    lines
+        .map(|(name, builtin)| format!("{name:width$}  {}\n", builtin.summary()))
+        .collect()
 }
 
 /// The commands of the program.
@@ -180,12 +226,12 @@ pub struct ClassifyArgs {
 #[derive(Debug, Args)]
 pub struct TraceArgs {
     /// The network to trace, by name or by its weights [default: that of the weights]
-    #[arg(value_name = "NETWORK")]
+    #[arg(value_name = "NETWORK", value_parser = OrList(OsStringValueParser::new()))]
     pub subject: Option<OsString>,
     /// The network by name, where NETWORK does not say
     #[arg(short, long, value_name = "NAME")]
     pub network: Option<String>,
-    #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS, long_help = WEIGHTS_IN_FULL)]
+    #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_TO_TRACE, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,
     /// Where the file has both, use the running average of the weights (EMA), not the plain ones
@@ -286,7 +332,7 @@ pub struct ParityArgs {
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// The network to run, by name or by its weights [default: that of the weights]
-    #[arg(value_name = "NETWORK", required_unless_present_any = ["network", "weights"])]
+    #[arg(value_name = "NETWORK", value_parser = OrList(OsStringValueParser::new()), required_unless_present_any = ["network", "weights"])]
     pub subject: Option<OsString>,
     /// The network by name, where NETWORK does not say
     #[arg(short, long, value_name = "NAME")]

@@ -8,11 +8,12 @@ use indicatif::ProgressBar;
 use super::Outcome;
 use super::inputs::{self, Found};
 use super::output::Output;
-use crate::checkpoint::{Source, Weights};
+use crate::checkpoint::{Builtin, Source, Weights};
 use crate::classifier::{Classifier, Labels, Options, Row, Times};
 use crate::cli::{ClassifyArgs, EngineName, WidthArgs};
 use crate::error::{Error, Result};
 use crate::model::Runtime;
+use crate::network::catalog;
 use crate::report::{Classification, RowFormat, RowWriter, Timings};
 use crate::text::escaped;
 
@@ -86,10 +87,11 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
 }
 
 fn prepare(arguments: &ClassifyArgs, runtime: Runtime) -> Result<(Weights, Classifier)> {
-    let weights = super::weights(
-        arguments.weights.as_ref().unwrap_or(&Source::Embedded),
-        arguments.ema,
-    )?;
+    let source = match &arguments.weights {
+        Some(source) => source,
+        None => &Source::Builtin(builtin(arguments.network.as_deref())),
+    };
+    let weights = super::weights(source, arguments.ema)?;
     let no_widths = WidthArgs {
         channels: None,
         squeeze: None,
@@ -98,13 +100,16 @@ fn prepare(arguments: &ClassifyArgs, runtime: Runtime) -> Result<(Weights, Class
     // Of a network that takes no images that is said first.
     if arguments.weights.is_none()
         && network.input.channels == 3
-        && let Some(embedded) = &weights.network
-        && network.name != *embedded
+        && weights
+            .network
+            .as_ref()
+            .is_none_or(|known| network.name != *known)
     {
         return Err(Error::Usage(format!(
-            "`{}` needs weights, and those inside this program are of `{embedded}`\n\
+            "`{}` needs weights, and those inside this program are {}\n\
              hint: `--weights` names a file, a folder or a repository of the hub",
-            network.name
+            network.name,
+            Builtin::names()
         )));
     }
     let options = Options {
@@ -119,6 +124,13 @@ fn prepare(arguments: &ClassifyArgs, runtime: Runtime) -> Result<(Weights, Class
     };
     let classifier = Classifier::new_observed(&weights, options, &mut super::tell)?;
     Ok((weights, classifier))
+}
+
+/// The weights inside the program for this network, or for whatever is in a photograph.
+fn builtin(network: Option<&str>) -> Builtin {
+    let network = network.and_then(|name| catalog::find(name).ok());
+    let builtin = network.and_then(|network| Builtin::of_network(&network.name));
+    builtin.unwrap_or_default()
 }
 
 /// Does `work` and adds how long that took to `total`.

@@ -22,7 +22,7 @@ use anyhow::Context;
 use candle_core::{DType, Device};
 
 use self::progress::Downloads;
-use crate::checkpoint::{Source, Weights};
+use crate::checkpoint::{Builtin, Source, Weights};
 use crate::classifier::Notice;
 use crate::cli::{Cli, Command, DeviceArgs, DeviceName, Precision, WidthArgs};
 use crate::error::{Error, Result};
@@ -152,13 +152,14 @@ fn named(name: &str) -> Result<&'static Network> {
     Ok(network)
 }
 
-/// The network asked for by name, else that of the weights.
+/// The network asked for by name, else that of the weights, else the small one with gates that is
+/// inside the program.
 fn network(name: Option<&str>, weights: Option<&Weights>, widths: WidthArgs) -> Result<Network> {
     let network = match (name, weights) {
         (Some(name), Some(weights)) => weights.with_classes(named(name)?),
         (Some(name), None) => named(name)?.clone(),
         (None, Some(weights)) => weights.network()?,
-        (None, None) => Weights::embedded()?.network()?,
+        (None, None) => named(Builtin::SeResNet20.network())?.clone(),
     };
     let WidthArgs { channels, squeeze } = widths;
     match network.architecture {

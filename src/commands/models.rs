@@ -3,7 +3,7 @@ use std::io;
 use anyhow::anyhow;
 
 use super::Outcome;
-use crate::checkpoint::Weights;
+use crate::checkpoint::Builtin;
 use crate::cli::ModelsArgs;
 use crate::error::{Error, Result};
 use crate::network::{Network, catalog, trace};
@@ -11,11 +11,10 @@ use crate::report::{Format, LeftOut, ListFormat, Model, Models};
 use crate::text::shown;
 
 pub(super) fn run(arguments: &ModelsArgs) -> anyhow::Result<Outcome> {
-    let embedded = Weights::embedded()?.network;
     let (chosen, left_out) = chosen(arguments.filter.as_deref())?;
     let models = chosen
         .into_iter()
-        .map(|(family, network)| model(family, network, embedded.as_deref()))
+        .map(|(family, network)| model(family, network))
         .collect::<Result<_>>()?;
     let models = Models { models, left_out };
     match arguments.format {
@@ -97,7 +96,7 @@ fn width() -> Option<usize> {
     said.filter(|&columns| columns > 0).or_else(of_terminal)
 }
 
-fn model(family: &'static str, network: &Network, embedded: Option<&str>) -> Result<Model> {
+fn model(family: &'static str, network: &Network) -> Result<Model> {
     let input = network.input;
     let trace = trace::trace(&network.layers(), input.shape(1))?;
     let published = network.published;
@@ -114,7 +113,7 @@ fn model(family: &'static str, network: &Network, embedded: Option<&str>) -> Res
             .map(|tag| format!("hf:timm/{}.{tag}", network.name))
             .collect(),
         convention: network.convention.name,
-        embedded: embedded == Some(&network.name),
+        builtin: Builtin::of_network(&network.name).map(|builtin| builtin.to_string()),
         summary: network.summary.clone(),
     })
 }

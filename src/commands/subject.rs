@@ -77,7 +77,7 @@ impl Subject {
 /// A word that is neither.
 fn name(word: &OsStr) -> Result<Option<&str>> {
     let path = Path::new(word);
-    let Some(name) = word.to_str().filter(|name| !name.starts_with("hf:")) else {
+    let Some(name) = word.to_str().filter(|name| !Source::has_prefix(name)) else {
         return Ok(None);
     };
     match catalog::find(name) {

@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor};
 use super::Outcome;
 use super::pattern::test_pattern;
 use super::subject::Subject;
-use crate::checkpoint::Weights;
+use crate::checkpoint::{Builtin, Weights};
 use crate::classifier::{preprocessing, recommended};
 use crate::cli::{EngineName, PixelArgs, TraceArgs};
 use crate::error::{Error, Result};
@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     )?;
     let layers = network.layers();
     let weights = match weights {
-        None if values_wanted => Some(embedded_weights_of(&network)?),
+        None if values_wanted => Some(builtin_weights_of(&network)?),
         weights => weights,
     };
     // Weights that do not fit are worth an answer even where only shapes are asked for.
@@ -120,16 +120,15 @@ fn shape(arguments: &TraceArgs, network: &Network, weights: Option<&Weights>) ->
     }
 }
 
-fn embedded_weights_of(network: &Network) -> Result<Weights> {
-    let weights = Weights::embedded()?;
-    if weights.network.as_deref() == Some(&network.name) {
-        return Ok(weights);
-    }
-    Err(Error::Usage(format!(
-        "values need weights, and none of `{}` are inside this program\nhint: name a file with \
-         `--weights`",
-        network.name
-    )))
+fn builtin_weights_of(network: &Network) -> Result<Weights> {
+    let builtin = Builtin::of_network(&network.name).ok_or_else(|| {
+        Error::Usage(format!(
+            "values need weights, and none of `{}` are inside this program\nhint: name a file with \
+             `--weights`",
+            network.name
+        ))
+    })?;
+    Weights::builtin(builtin)
 }
 
 fn load(

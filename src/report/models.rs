@@ -44,8 +44,8 @@ pub struct Model {
     pub hub: Vec<String>,
     /// The code base whose arithmetic it follows.
     pub convention: &'static str,
-    /// Whether its weights are inside the program.
-    pub embedded: bool,
+    /// What `--weights` takes to load those inside the program.
+    pub builtin: Option<String>,
     /// One line for people.
     pub summary: Cow<'static, str>,
 }
@@ -99,11 +99,8 @@ impl Model {
             [only] => only.clone(),
             [first, rest @ ..] => format!("{first} and {} more", rest.len()),
         };
-        let embedded = if self.embedded {
-            " (embedded weights)"
-        } else {
-            ""
-        };
+        let builtin = self.builtin.as_ref();
+        let builtin = builtin.map_or_else(String::new, |builtin| format!(" ({builtin})"));
         vec![
             self.name.to_string(),
             format!("{channels}x{height}x{width}"),
@@ -112,7 +109,7 @@ impl Model {
             top1,
             hub,
             self.convention.to_owned(),
-            format!("{}{embedded}", self.summary),
+            format!("{}{builtin}", self.summary),
         ]
     }
 }
@@ -288,7 +285,7 @@ mod tests {
             }),
             hub: hub.iter().map(|&hub| hub.to_owned()).collect(),
             convention: "timm",
-            embedded: false,
+            builtin: None,
             summary: Cow::Borrowed(summary),
         };
         let models = vec![
@@ -324,7 +321,7 @@ mod tests {
             top1: None,
             hub: Vec::new(),
             convention: "timm",
-            embedded: false,
+            builtin: None,
             summary: Cow::Borrowed("a network"),
         };
         let left_out = LeftOut {

@@ -11,7 +11,8 @@ use super::CAT;
 fn classify(labels: &Path) -> (i32, String, String) {
     let mut senet = Command::cargo_bin("senet").unwrap();
     let output = senet
-        .args(["classify", "--top-k", "1", CAT, "--labels"])
+        .args(["classify", "--weights", "builtin:seresnet20"])
+        .args(["--top-k", "1", CAT, "--labels"])
         .arg(labels)
         .output()
         .unwrap();
@@ -34,7 +35,8 @@ fn labels_come_from_a_file_with_one_for_each_class() {
     }
     let output = Command::cargo_bin("senet")
         .unwrap()
-        .args(["classify", "--top-k", "1", CAT, "--labels"])
+        .args(["classify", "--weights", "builtin:seresnet20"])
+        .args(["--top-k", "1", CAT, "--labels"])
         .arg(labels.path())
         .assert()
         .success();

@@ -18,9 +18,12 @@ mod rows;
 use assert_cmd::Command;
 
 const PHOTOS: [(&str, &str); 3] = [
-    ("tests/images/photos/cat.jpg", "cat"),
-    ("tests/images/photos/coffee.jpg", "automobile"),
-    ("tests/images/photos/rocket.jpg", "ship"),
+    ("tests/images/photos/cat.jpg", "tiger cat"),
+    ("tests/images/photos/coffee.jpg", "espresso"),
+    (
+        "tests/images/photos/rocket.jpg",
+        "drilling platform, offshore rig",
+    ),
 ];
 const CAT: &str = PHOTOS[0].0;
 

@@ -107,8 +107,9 @@ fn a_folder_that_cannot_be_read_has_its_row() {
     assert_eq!(output.status.code(), Some(1));
     let rows = String::from_utf8(output.stdout).unwrap();
     let refused = "  error: cannot open it: Permission denied (os error 13)\n";
-    let expected =
-        format!(" %  cat  images/cat.jpg\nimages/photos\n{refused}images/photos.2024\n{refused}");
+    let expected = format!(
+        " %  tiger cat  images/cat.jpg\nimages/photos\n{refused}images/photos.2024\n{refused}"
+    );
     assert!(rows.ends_with(&expected), "{rows}");
 }
 
@@ -138,7 +139,7 @@ fn fewer_threads_than_cores_are_enough() {
         let output = command.output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(0), "{processes}: {stderr}");
-        assert!(output.stdout.ends_with(b" %  cat  cat.jpg\n"));
+        assert!(output.stdout.ends_with(b" %  tiger cat  cat.jpg\n"));
         let warned = stderr.starts_with("warning: the system grants ");
         // With one process allowed there is no thread but the first.
         assert!(warned || processes > 1, "{stderr}");

@@ -135,19 +135,26 @@ impl User {
 pub(crate) const SOURCE: &str = "hf:someone/se";
 
 impl Said {
-    /// The answer of the embedded weights, and nothing else said.
+    /// The answer of the same weights inside the program, and nothing else said.
     pub(crate) fn is_good(&self) {
         self.is_good_but_says("");
     }
 
     pub(crate) fn is_good_but_says(&self, stderr: &str) {
-        let embedded = assert_cmd::Command::cargo_bin("senet")
+        let builtin = assert_cmd::Command::cargo_bin("senet")
             .unwrap()
-            .args(["classify", "--format", "ndjson", CAT])
+            .args([
+                "classify",
+                "--format",
+                "ndjson",
+                "--weights",
+                "builtin:seresnet20",
+                CAT,
+            ])
             .output()
             .unwrap();
         assert_eq!((self.status, self.stderr.as_str()), (Some(0), stderr));
-        assert_eq!(self.stdout.as_bytes(), embedded.stdout);
+        assert_eq!(self.stdout.as_bytes(), builtin.stdout);
     }
 
     pub(crate) fn is_refused_with(&self, stderr: &str) {

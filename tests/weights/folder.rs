@@ -6,10 +6,10 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use super::{CAT, SHIPPED, senet};
+use super::{BUILTIN, CAT, SHIPPED, senet};
 
 /// What a folder's config.json says where a test changes nothing: what the metadata of the
-/// embedded weights says, but for what timm does with alpha, 16 bits and orientation.
+/// builtin weights says, but for what timm does with alpha, 16 bits and orientation.
 fn config() -> Value {
     json!({
         "architecture": "seresnet20", "num_classes": 10, "num_features": 64,
@@ -83,10 +83,10 @@ fn an_input_too_large_to_compute_is_refused_before_it_is_allocated() {
 #[test]
 fn a_folder_answers_like_the_file_whose_metadata_says_the_same() {
     let folder = folder(|_| {});
-    let embedded = senet(&["classify", "--format", "ndjson", CAT]);
-    assert_eq!(classify(folder.path(), &[]).stdout, embedded.stdout);
+    let builtin = senet(&["classify", "--format", "ndjson", "--weights", BUILTIN, CAT]);
+    assert_eq!(classify(folder.path(), &[]).stdout, builtin.stdout);
     let file = folder.path().join("model.safetensors");
-    assert_eq!(classify(&file, &[]).stdout, embedded.stdout);
+    assert_eq!(classify(&file, &[]).stdout, builtin.stdout);
 }
 
 #[test]
@@ -342,8 +342,8 @@ fn classes_of_the_background_are_no_answers() {
         }
     };
     write_weights(&file, to_pytorch);
-    let embedded = senet(&["classify", "--format", "ndjson", CAT]);
-    assert_eq!(classify(folder.path(), &[]).stdout, embedded.stdout);
+    let builtin = senet(&["classify", "--format", "ndjson", "--weights", BUILTIN, CAT]);
+    assert_eq!(classify(folder.path(), &[]).stdout, builtin.stdout);
 }
 
 #[test]
@@ -409,10 +409,17 @@ fn every_float_type_is_read() {
             }
         });
         let found = rows(&classify(folder.path(), &[]));
-        let embedded = rows(&senet(&["classify", "--format", "ndjson", CAT]));
+        let builtin = rows(&senet(&[
+            "classify",
+            "--format",
+            "ndjson",
+            "--weights",
+            BUILTIN,
+            CAT,
+        ]));
         let logit = |rows: &Value| rows["top"][0]["logit"].as_f64().unwrap();
-        assert_eq!(found["top"][0]["class"], embedded["top"][0]["class"]);
-        let difference = (logit(&found) - logit(&embedded)).abs();
+        assert_eq!(found["top"][0]["class"], builtin["top"][0]["class"]);
+        let difference = (logit(&found) - logit(&builtin)).abs();
         assert!(difference <= tolerance, "{dtype:?}: {difference}");
         assert!(
             dtype == DType::F64 || difference > 0.,

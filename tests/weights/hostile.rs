@@ -16,7 +16,7 @@ use senet::network::{Network, catalog};
 use senet::parity::Reference;
 use serde_json::{Map, Value, json};
 
-use super::CAT;
+use super::{BUILTIN, CAT};
 
 const WEIGHTS: &str = "tests/fixtures/se_block/weights.safetensors";
 const DUMP: &str = "tests/fixtures/se_block/reference.safetensors";
@@ -436,7 +436,16 @@ fn a_hundred_files_of_labels_made_to_do_harm_do_none() {
         fs::write(&path, bytes).unwrap();
         let what = format!("case {case}");
         let labels = path.to_str().unwrap();
-        let arguments = ["classify", "--top-k", "10", "--labels", labels, CAT];
+        let arguments = [
+            "classify",
+            "--weights",
+            BUILTIN,
+            "--top-k",
+            "10",
+            "--labels",
+            labels,
+            CAT,
+        ];
         check_table(&run(&arguments, &what), &what);
     }
 }

@@ -25,6 +25,8 @@ const SHIPPED: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/weights/seresnet20.safetensors"
 );
+/// The same inside the program.
+const BUILTIN: &str = "builtin:seresnet20";
 const CAT: &str = "tests/images/photos/cat.jpg";
 
 fn senet(arguments: &[&str]) -> Output {

@@ -1,6 +1,6 @@
 //! What a file's metadata says of its network and images, and what flags say instead.
 
-use super::{CAT, classify_with, said, senet, shipped};
+use super::{BUILTIN, CAT, classify_with, said, senet, shipped};
 
 #[test]
 fn metadata_that_names_a_network_at_length_is_refused_at_once() {
@@ -53,25 +53,31 @@ fn images_can_be_prepared_by_flags_where_the_file_does_not_say_how() {
         "0.2470,0.2435,0.2616",
     ]);
     let with = senet(&arguments);
-    let embedded = senet(&["classify", "--format", "ndjson", CAT]);
-    assert_eq!(with.stdout, embedded.stdout);
+    let builtin = senet(&["classify", "--format", "ndjson", "--weights", BUILTIN, CAT]);
+    assert_eq!(with.stdout, builtin.stdout);
 
     let squashed = senet(&[
         "classify",
+        "--weights",
+        BUILTIN,
         "--format",
         "ndjson",
         "--crop-mode",
         "squash",
         CAT,
     ]);
-    assert_ne!(squashed.stdout, embedded.stdout);
+    assert_ne!(squashed.stdout, builtin.stdout);
 }
 
 /// What `timm` does differently, said by flags, on a photograph with nothing else to prepare.
 #[test]
 fn a_preset_replaces_what_the_file_says_but_the_size() {
     let classified = |flags: &[&str]| {
-        let arguments = [&["classify", "--format", "ndjson", CAT], flags].concat();
+        let arguments = [
+            &["classify", "--weights", BUILTIN, "--format", "ndjson", CAT],
+            flags,
+        ]
+        .concat();
         let output = senet(&arguments);
         assert_eq!(output.status.code(), Some(0), "{flags:?}");
         String::from_utf8(output.stdout).unwrap()

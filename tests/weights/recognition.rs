@@ -5,7 +5,7 @@ use std::process::Output;
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{CAT, classify_changed, classify_with, said, senet};
+use super::{BUILTIN, CAT, classify_changed, classify_with, said, senet};
 
 /// The same tensors under other names.
 fn renamed(
@@ -76,7 +76,7 @@ fn weights_of_other_names_than_any_networks_are_not_compared_with_one() {
 
 #[test]
 fn a_prefix_of_every_tensor_is_said_and_not_read() {
-    let embedded = senet(&["classify", CAT]);
+    let builtin = senet(&["classify", "--weights", BUILTIN, CAT]);
     for (prefix, ending, expected) in [
         ("module.", "", "the prefix `module.`"),
         ("module._orig_mod.", "", "the prefix `module._orig_mod.`"),
@@ -93,7 +93,7 @@ fn a_prefix_of_every_tensor_is_said_and_not_read() {
                 },
                 &[],
             );
-            assert_eq!(output.stdout, embedded.stdout, "{prefix}");
+            assert_eq!(output.stdout, builtin.stdout, "{prefix}");
             let stderr = String::from_utf8(output.stderr).unwrap();
             let expected = format!("note: `FILE` is read without {expected}\n");
             assert_eq!(stderr, said(&path, &expected));

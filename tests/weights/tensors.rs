@@ -5,15 +5,15 @@ use std::process::Output;
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{CAT, SHIPPED, classify_changed, classify_with, said, senet};
+use super::{BUILTIN, CAT, SHIPPED, classify_changed, classify_with, said, senet};
 
 #[test]
-fn weights_from_a_file_answer_like_the_embedded_ones() {
+fn weights_from_a_file_answer_like_the_builtin_ones() {
     let from_file = senet(&["classify", "--format", "ndjson", "--weights", SHIPPED, CAT]);
     assert_eq!(from_file.status.code(), Some(0));
-    let embedded = senet(&["classify", "--format", "ndjson", CAT]);
-    assert_eq!(from_file.stdout, embedded.stdout);
-    assert!(!embedded.stdout.is_empty());
+    let builtin = senet(&["classify", "--format", "ndjson", "--weights", BUILTIN, CAT]);
+    assert_eq!(from_file.stdout, builtin.stdout);
+    assert!(!builtin.stdout.is_empty());
 }
 
 #[test]
@@ -99,7 +99,14 @@ fn one_output_is_two_classes_by_its_sigmoid() {
     };
     let rows =
         |output: &Output| -> serde_json::Value { serde_json::from_slice(&output.stdout).unwrap() };
-    let ten = rows(&senet(&["classify", "--format", "ndjson", CAT]));
+    let ten = rows(&senet(&[
+        "classify",
+        "--format",
+        "ndjson",
+        "--weights",
+        BUILTIN,
+        CAT,
+    ]));
     let logit = ten["top"][0]["logit"].as_f64().unwrap();
     let (output, path) = classify_changed(one, &["--format", "ndjson"]);
     let two = rows(&output);
