@@ -7,7 +7,8 @@
 //! mean of W h + b is W mean(h) + b: then it is a factor in that convolution's epilogue, and
 //! the first dense layer's matrix times W is one small matrix. Elsewhere the squeeze is summed up
 //! as its input is stored, and the gate multiplies in an elementwise step of its own, in place,
-//! together with the residual and the activation.
+//! together with the residual and the activation; a plan may multiply the weights of the 1x1
+//! convolution that reads its output instead.
 
 use super::epilogue::Epilogue;
 use crate::network::geometry::{Border, Window};
