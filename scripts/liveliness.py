@@ -100,7 +100,7 @@ class Liveliness:
 
 def last_norms(names: Iterable[str]) -> set[str]:
     """The batch norms that end residual branches, among the canonical names of all, in order."""
-    ends = {match[1]: name for name in names if (match := re.fullmatch(r"(.+)\.bn\d+", name))}
+    ends = {match[1]: name for name in names if (match := re.fullmatch(r"(.+)\.(?:bn\d+|conv\d+\.bn|norm\d+)", name))}
     return set(ends.values())
 
 

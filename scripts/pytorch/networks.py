@@ -17,21 +17,26 @@ from pretrainedmodels.models.bninception import bninception
 from safetensors.torch import save_file
 from timm.layers import SEModule
 from timm.models import save_for_hf
+from timm.utils.model import reparameterize_model
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
 from scripts.pytorch.keras_twins import MAKERS
 
 BLOCK = re.compile(
-    r"layer\d\.\d+|[Mm]ixed_\w+|repeat(_\d)?\.\d+|block8|inception_\d\w(\.se)?|features\.\d+|blocks\.\d+\.\d+"
+    r"(body\.)?layer\d\.\d+|[Mm]ixed_\w+|repeat(_\d)?\.\d+|block8|inception_\d\w(\.se)?|features\.\d+|blocks\.\d+\.\d+"
+    r"|s\d\.b\d+|stages\.\d+(\.blocks)?\.\d+"
 )
 """A block, whose output is dumped, by its canonical name; an SE block that ends one is as good."""
 
-GATE = re.compile(r"(.+\.)?se[\d_]*\.(sigmoid|gate)")
+GATE = re.compile(r"(.+\.)?(se[\d_]*|attn2?|attn_last)\.(sigmoid|gate)")
 """The gate's function of an SE block, by its canonical name."""
 
-GATE_LAYER = re.compile(r"(?:.+\.)?se[\d_]*\.(fc[12]|conv_(?:reduce|expand))")
+GATE_LAYER = re.compile(r"(?:.+\.)?(?:se[\d_]*|attn2?|attn_last)\.(fc[12]|conv_(?:reduce|expand))")
 """A layer of an SE block, by its canonical name, and which."""
+
+AS_IN_TIMM = re.compile(r"conv_stem$|(s\d|stages|body)\.")
+"""How the modules of networks begin whose names the Rust program has from timm, every one."""
 
 RATIO = 16
 """Channels of an SE block that is put in, to those inside."""
@@ -55,12 +60,37 @@ CADENE_DEEP = {
 HEADS = {"pool0": "maxpool", "last_linear": "fc", "act1": "relu", "global_pool": "avgpool"}
 
 
+TORCHVISION_REGNET = {
+    "f.a.0": "conv1.conv",
+    "f.a.1": "conv1.bn",
+    "f.b.0": "conv2.conv",
+    "f.b.1": "conv2.bn",
+    "f.c.0": "conv3.conv",
+    "f.c.1": "conv3.bn",
+    "f.se.fc1": "se.fc1",
+    "f.se.fc2": "se.fc2",
+    "f.se.scale_activation": "se.gate",
+}
+"""torchvision's modules in a block of a RegNet, by timm's names."""
+
+
+def regnet_of_torchvision(name: str) -> str:
+    """What timm calls a module of torchvision's RegNet."""
+    block = re.fullmatch(r"trunk_output\.block(\d)\.block\d-(\d+)(?:\.(.+))?", name)
+    if not block:
+        return name
+    stage, index, rest = block.groups()
+    path = f"s{stage}.b{int(index) + 1}"
+    return f"{path}.{TORCHVISION_REGNET.get(rest, rest)}" if rest else path
+
+
 def canonical_names(modules: Iterable[str]) -> dict[str, str]:
     """What the Rust program calls each of a network's modules."""
     modules = list(modules)
+    if any(name.startswith("trunk_output.") for name in modules):
+        return {name: regnet_of_torchvision(name) for name in modules}
     stem = CADENE_DEEP if "layer0.conv3" in modules else CADENE
-    if "conv_stem" in modules:
-        # Mobile networks are called as timm calls them.
+    if any(AS_IN_TIMM.match(name) for name in modules):
         return {name: name for name in modules}
 
     def canonical(name: str) -> str:
@@ -158,16 +188,41 @@ def from_paper(name: str) -> nn.Module:
             raise ValueError(f"there is no `{name}` here")
 
 
+TORCHVISION = {"regnety_004": "regnet_y_400mf", "regnetx_004_tv": "regnet_x_400mf"}
+"""What torchvision calls networks that have timm's names in the Rust program."""
+
+
 def from_torchvision(name: str) -> nn.Module:
     # Of all there, Inception alone has a default that would be undone by loading weights.
     more = {"init_weights": True, "transform_input": False} if name == "inception_v3" else {}
-    model: nn.Module = torchvision.models.get_model(name, weights=None, **more)
+    model: nn.Module = torchvision.models.get_model(TORCHVISION.get(name, name), weights=None, **more)
     return model
 
 
 def from_timm(name: str) -> nn.Module:
     model: nn.Module = timm.create_model(name, pretrained=False)
     return model
+
+
+FOLDED = "_folded"
+"""How names of the Rust program end of which timm has the network before its branches are folded."""
+
+
+def before_folding(name: str) -> nn.Module:
+    """A network of timm's whose convolutions are sums of branches; `as_published` folds them.
+
+    Raises:
+        ValueError: the name is no folded network's.
+    """
+    if not name.endswith(FOLDED):
+        raise ValueError(f"`{name}` is none whose branches are folded")
+    return from_timm(name.removesuffix(FOLDED))
+
+
+def as_published(publisher: str, model: nn.Module) -> nn.Module:
+    """What is saved of a network: itself, or it with its branches folded."""
+    folded: nn.Module = reparameterize_model(model) if publisher == "folded" else model
+    return folded
 
 
 def from_keras_twins(name: str) -> nn.Module:
@@ -179,6 +234,7 @@ def from_keras_twins(name: str) -> nn.Module:
 
 PUBLISHERS: dict[str, Callable[[str], nn.Module]] = {
     "timm": from_timm,
+    "folded": before_folding,
     "torchvision": from_torchvision,
     "pretrainedmodels": from_pretrainedmodels,
     "paper": from_paper,
@@ -202,7 +258,7 @@ def build(publisher: str, name: str, seed: int) -> nn.Module:
 def save(publisher: str, model: nn.Module, folder: Path) -> Path:
     """Write the weights as the publisher does, and for timm its `config.json`; returns the weights' file."""
     folder.mkdir(parents=True, exist_ok=True)
-    if publisher == "timm":
+    if publisher in ("timm", "folded"):
         save_for_hf(model, str(folder), safe_serialization=True)
     else:
         save_file(model.state_dict(), folder / "model.safetensors")

@@ -256,7 +256,7 @@ mod tests {
         super::resolve(layers, &Found::new(shapes, &Wrapping::default()))
     }
 
-    use crate::checkpoint::spelling::{CADENE, KERAS, TIMM_VGG, TORCH};
+    use crate::checkpoint::spelling::{CADENE, KERAS, TIMM_VGG, TORCH, TORCHVISION_REGNET};
     use crate::network::catalog;
 
     fn names_and_shapes(spelling: Spelling, network: &str) -> BTreeMap<String, Vec<usize>> {
@@ -321,6 +321,28 @@ mod tests {
             let layers = catalog::find(network).unwrap().layers();
             assert!(resolve(&layers, &found).is_ok());
         }
+    }
+
+    #[test]
+    fn torchvisions_names_of_a_regnet_are_those_of_its_files() {
+        let found = names_and_shapes(TORCHVISION_REGNET, "regnety_004");
+        // Of the keys of torchvision's `regnet_y_400mf`.
+        for (name, shape) in [
+            ("stem.0.weight", &[32, 3, 3, 3][..]),
+            ("stem.1.running_var", &[32]),
+            (
+                "trunk_output.block1.block1-0.proj.0.weight",
+                &[48, 32, 1, 1],
+            ),
+            ("trunk_output.block1.block1-0.f.a.0.weight", &[48, 32, 1, 1]),
+            ("trunk_output.block2.block2-2.f.b.1.bias", &[104]),
+            ("trunk_output.block4.block4-5.f.se.fc2.bias", &[440]),
+            ("fc.weight", &[1000, 440]),
+        ] {
+            assert_eq!(found[name], shape, "{name}");
+        }
+        let layers = catalog::find("regnety_004").unwrap().layers();
+        assert!(resolve(&layers, &found).is_ok());
     }
 
     #[test]

@@ -191,7 +191,8 @@ fn check_model(root: &Fields, weights: &Fields, classes: Option<usize>) -> Resul
     }
     let pools: [Option<Value>; 2] = [root.get("global_pool")?, arguments.get("global_pool")?];
     for pool in pools.into_iter().flatten() {
-        if pool != "avg" {
+        // Both are the mean; timm computes it in two ways.
+        if pool != "avg" && pool != "fast" {
             let pool = shown(&pool.to_string());
             return Err(format!("has `global_pool` {pool}; expected \"avg\""));
         }

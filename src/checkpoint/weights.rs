@@ -304,7 +304,13 @@ impl Weights {
                 )),
                 error => error,
             })?;
-            return Ok(self.with_classes(network));
+            let named = self.with_classes(network);
+            // timm's description of folded weights names the network that was folded.
+            let folded = catalog::folded(network).map(|folded| self.with_classes(folded));
+            return Ok(match folded {
+                Some(folded) if resolve(&folded.layers(), &self.found).is_ok() => folded,
+                _ => named,
+            });
         }
         match self.recognise() {
             Recognition::One(network) => Ok(network),

@@ -129,8 +129,23 @@ pub(super) enum WeightSource {
     /// A factor and a shift for each channel: a batch norm, or no change, then multiplied.
     Channels {
         norm: Option<BatchNorm>,
-        factor: f64,
+        factor: Factor,
     },
+}
+
+/// What every element is multiplied by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Factor {
+    pub(super) constant: f64,
+    /// A layer whose learnt number is a factor, too.
+    pub(super) learnt: Option<usize>,
+}
+
+impl Factor {
+    pub(super) const ONE: Self = Self {
+        constant: 1.,
+        learnt: None,
+    };
 }
 
 /// A layer's weights, its outputs scaled and shifted by a batch norm, then multiplied.
@@ -138,7 +153,7 @@ pub(super) enum WeightSource {
 pub(super) struct LayerWeights {
     pub(super) layer: usize,
     pub(super) norm: Option<BatchNorm>,
-    pub(super) factor: f64,
+    pub(super) factor: Factor,
 }
 
 /// A batch norm, and which layer it is.
@@ -155,7 +170,7 @@ pub(super) struct BatchNorm {
 struct Chain {
     layers: Vec<usize>,
     norm: Option<BatchNorm>,
-    factor: Option<f64>,
+    factor: Option<Factor>,
     /// A tensor of the same shape that all is multiplied by.
     product: Option<Id>,
     epilogue: Epilogue<Id>,
@@ -288,6 +303,7 @@ impl Fusing<'_> {
             | Operation::Activation(_)
             | Operation::Scale
             | Operation::Multiply { .. }
+            | Operation::LearntFactor { .. }
             | Operation::Product
             | Operation::Add => {
                 let second = layer.inputs.get(1).map(|&value| self.tensor(value));
@@ -308,14 +324,15 @@ impl Fusing<'_> {
                         chain.epilogue.activation = Some(activation);
                     }
                     Operation::Scale => chain.epilogue.gate = second,
-                    Operation::Multiply { factor } => chain.factor = Some(factor),
+                    Operation::Multiply { factor } => chain.multiply(factor),
+                    Operation::LearntFactor { .. } => chain.multiply_learnt(index),
                     Operation::Product => chain.product = second,
                     _ => chain.epilogue.residual = second,
                 }
                 self.follow(index, &mut chain);
-                let factor = chain.factor.unwrap_or(1.);
+                let factor = chain.factor.unwrap_or(Factor::ONE);
                 let norm = chain.norm;
-                let changes = norm.is_some() || (factor - 1.).abs() > 0.;
+                let changes = norm.is_some() || factor != Factor::ONE;
                 Work::Elementwise {
                     weights: changes.then_some(WeightSource::Channels { norm, factor }),
                     product: chain.product,
@@ -375,8 +392,12 @@ impl Fusing<'_> {
                         weight,
                     });
                 }
-                Operation::Multiply { factor } if residual.is_none() => {
-                    chain.factor = Some(chain.factor.unwrap_or(1.) * factor);
+                Operation::Multiply { factor } if residual.is_none() => chain.multiply(factor),
+                Operation::LearntFactor { .. }
+                    if residual.is_none()
+                        && chain.factor.is_none_or(|factor| factor.learnt.is_none()) =>
+                {
+                    chain.multiply_learnt(reader);
                 }
                 Operation::Add if residual.is_none() => {
                     let other = layer.inputs.iter().find(|&&value| value != output);
@@ -463,7 +484,16 @@ impl Chain {
         LayerWeights {
             layer,
             norm: self.norm,
-            factor: self.factor.unwrap_or(1.),
+            factor: self.factor.unwrap_or(Factor::ONE),
         }
+    }
+
+    fn multiply(&mut self, constant: f64) {
+        self.factor.get_or_insert(Factor::ONE).constant *= constant;
+    }
+
+    /// Multiplies by the number of the layer at that index; by no more than one such layer's.
+    fn multiply_learnt(&mut self, layer: usize) {
+        self.factor.get_or_insert(Factor::ONE).learnt = Some(layer);
     }
 }

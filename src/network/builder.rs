@@ -1,6 +1,6 @@
 //! From a description to layers: the words that wiring is written in.
 
-use super::geometry::{Padding, Window};
+use super::geometry::{Border, Padding, Rounding, Window};
 use super::layers::{Layer, Layers, Value};
 use super::operation::{Conv, Standardization};
 use super::{Activation, Convention, Network, Operation, SqueezeWidth};
@@ -98,6 +98,11 @@ impl ConvSpec {
         Self { groups, ..self }
     }
 
+    /// The elements that each output is a sum of, where so many channels go in.
+    pub(super) const fn fan_in(&self, inputs: usize) -> usize {
+        inputs / self.groups * self.kernel[0] * self.kernel[1]
+    }
+
     /// Without padding, whatever the convention says.
     pub(super) const fn valid(self) -> Self {
         self.padded(Padding::VALID)
@@ -152,9 +157,10 @@ impl Builder {
     }
 
     fn path(&self, name: &str) -> String {
-        match self.prefix.as_str() {
-            "" => name.to_owned(),
-            prefix => format!("{prefix}.{name}"),
+        match (self.prefix.as_str(), name) {
+            ("", name) => name.to_owned(),
+            (prefix, "") => prefix.to_owned(),
+            (prefix, name) => format!("{prefix}.{name}"),
         }
     }
 
@@ -217,6 +223,35 @@ impl Builder {
         self.push(name, Operation::Activation(function), &[x])
     }
 
+    /// A batch norm and, where there is one, a function, as timm's `BatchNormAct2d` has both.
+    pub(super) fn norm_activation(
+        &mut self,
+        name: &str,
+        x: Value,
+        function: Option<Activation>,
+    ) -> Value {
+        let x = self.norm(name, x);
+        match function {
+            Some(function) => self.group(name, |net| net.activation("act", x, function)),
+            None => x,
+        }
+    }
+
+    /// A convolution, a batch norm and, where there is one, a function, called as in timm's
+    /// `ConvNormAct`.
+    pub(super) fn unit(
+        &mut self,
+        name: &str,
+        x: Value,
+        conv: ConvSpec,
+        function: Option<Activation>,
+    ) -> Value {
+        self.group(name, |net| {
+            let x = net.conv("conv", x, conv);
+            net.norm_activation("bn", x, function)
+        })
+    }
+
     pub(super) fn conv_norm(&mut self, names: [&str; 2], x: Value, conv: ConvSpec) -> Value {
         let x = self.conv(names[0], x, conv);
         self.norm(names[1], x)
@@ -238,6 +273,11 @@ impl Builder {
         self.relu("relu", x)
     }
 
+    /// Every value times one learnt number, a tensor of that name in the group itself.
+    pub(super) fn learnt_factor(&mut self, x: Value, tensor: &'static str) -> Value {
+        self.push("", Operation::LearntFactor { tensor }, &[x])
+    }
+
     /// The channels of all `inputs`, in their order.
     pub(super) fn concat(&mut self, name: &str, inputs: &[Value]) -> Value {
         self.push(name, Operation::Concat, inputs)
@@ -252,6 +292,17 @@ impl Builder {
     /// An average pool that divides at the border as the convention has it.
     pub(super) fn average_pool(&mut self, name: &str, x: Value, window: Window) -> Value {
         let border = self.convention.average_border;
+        self.push(name, Operation::AveragePool { window, border }, &[x])
+    }
+
+    /// The 2x2 average pool, rounded up, in front of a shortcut's 1x1 convolution: He et al.,
+    /// arXiv:1812.01187, `ResNet`-D.
+    pub(super) fn shortcut_pool(&mut self, name: &str, x: Value) -> Value {
+        let window = Window {
+            rounding: Rounding::Ceil,
+            ..Window::square(2, 2, Padding::VALID)
+        };
+        let border = Border::LeftOut;
         self.push(name, Operation::AveragePool { window, border }, &[x])
     }
 
@@ -278,7 +329,17 @@ impl Builder {
 
     /// The global average pool, and one dense layer under this name.
     pub(super) fn classifier(&mut self, name: &str, x: Value, classes: usize) -> Value {
-        let x = self.push("avgpool", Operation::GlobalAveragePool, &[x]);
+        self.pooled_classifier(["avgpool", name], x, classes)
+    }
+
+    /// The global average pool and one dense layer under these names.
+    pub(super) fn pooled_classifier(
+        &mut self,
+        [pool, name]: [&str; 2],
+        x: Value,
+        classes: usize,
+    ) -> Value {
+        let x = self.push(pool, Operation::GlobalAveragePool, &[x]);
         let x = self.flatten("flatten", x, [1, 1]);
         self.linear(name, x, classes)
     }
@@ -337,6 +398,11 @@ impl SeSpec {
             gate: Activation::Sigmoid,
             bias: true,
         }
+    }
+
+    /// A block of this width, called as in timm's `SEModule`.
+    pub(super) const fn timm(width: usize) -> Self {
+        Self::new(width).names(["fc1", "act", "fc2", "gate"])
     }
 
     /// Of the first dense layer, the activation, the second and the gate function.

@@ -141,6 +141,11 @@ pub enum Operation {
         /// The constant that every value is multiplied by.
         factor: f64,
     },
+    /// Every value times one learnt number.
+    LearntFactor {
+        /// What the number is called, a tensor without dimensions.
+        tensor: &'static str,
+    },
     /// Sum of two values of one shape.
     Add,
     /// Product of two values of one shape.
@@ -257,6 +262,7 @@ impl Operation {
             Self::Linear { .. } => "linear",
             Self::Scale => "scale",
             Self::Multiply { .. } => "multiply",
+            Self::LearntFactor { .. } => "learnt factor",
             Self::Add => "add",
             Self::Product => "product",
             Self::Concat => "concat",
@@ -318,6 +324,7 @@ impl Operation {
                 }
                 parameters
             }
+            Self::LearntFactor { tensor } => vec![learnt(tensor, Vec::new())],
             Self::Activation(_)
             | Self::MaxPool(_)
             | Self::AveragePool { .. }
@@ -430,6 +437,7 @@ impl Operation {
             | Self::GlobalAveragePool
             | Self::Scale
             | Self::Multiply { .. }
+            | Self::LearntFactor { .. }
             | Self::Add
             | Self::Product
             | Self::UpsampleLike => first,
@@ -519,6 +527,7 @@ impl Operation {
             | Self::Activation(_)
             | Self::Linear { .. }
             | Self::Multiply { .. }
+            | Self::LearntFactor { .. }
             | Self::Add
             | Self::Product
             | Self::Concat

@@ -52,13 +52,22 @@ enum Leaf {
     Linear(Linear),
     Scale,
     Multiply(f64),
+    /// Without dimensions.
+    LearntFactor(Tensor),
     Add,
     Product,
     Concat,
-    Slice { first: usize, channels: usize },
+    Slice {
+        first: usize,
+        channels: usize,
+    },
     PadChannels(usize),
-    ShuffleChannels { groups: usize },
-    SpaceToDepth { block: usize },
+    ShuffleChannels {
+        groups: usize,
+    },
+    SpaceToDepth {
+        block: usize,
+    },
     UpsampleLike,
 }
 
@@ -173,6 +182,7 @@ impl Leaf {
             }),
             Operation::Scale => Self::Scale,
             Operation::Multiply { factor } => Self::Multiply(factor),
+            Operation::LearntFactor { tensor } => Self::LearntFactor(vb.get((), tensor)?),
             Operation::Add => Self::Add,
             Operation::Product => Self::Product,
             Operation::Concat => Self::Concat,
@@ -199,6 +209,7 @@ impl Leaf {
             Self::Linear(linear) => dense(linear, xs),
             Self::Scale => scale(xs, inputs[1]),
             Self::Multiply(factor) => xs * *factor,
+            Self::LearntFactor(factor) => xs.broadcast_mul(factor),
             Self::Add => xs + inputs[1],
             Self::Product => xs * inputs[1],
             Self::Concat => Tensor::cat(inputs, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,14 @@ def test_what_was_not_compared_is_an_error() -> None:
         compare(report(0.0), {"layer1.0": 0.0, "output": 0.0})
     with pytest.raises(ValueError, match="compared 0 of 1 blocks"):
         compare(report(0.0, blocks=0), {"layer1.0": 0.0})
+
+
+def test_a_block_may_be_merged_with_what_follows_but_nothing_else() -> None:
+    block = re.compile(r"layer\d\.\d")
+    merged = report(0.0) | {"coverage": {"blocks": 1, "of_blocks": 2}}
+    assert len(compare(merged, {"layer1.0": 0.0, "layer1.1": 0.0}, block)) == 1
+    with pytest.raises(ValueError, match="did not compare layer1.0.se.gate"):
+        compare(merged, {"layer1.0": 0.0, "layer1.1": 0.0, "layer1.0.se.gate": 0.0}, block)
 
 
 def test_a_program_that_could_not_run_is_quoted(tmp_path: Path) -> None:

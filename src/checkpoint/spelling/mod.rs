@@ -5,11 +5,13 @@ mod cadene;
 mod keras;
 mod timm_vgg;
 mod torch;
+mod torchvision_regnet;
 
 pub(super) use self::cadene::CADENE;
 pub(super) use self::keras::{KERAS, canonical_separators};
 pub(super) use self::timm_vgg::TIMM_VGG;
 pub(super) use self::torch::{TORCH, counts_batches, is_not_read};
+pub(super) use self::torchvision_regnet::TORCHVISION_REGNET;
 use crate::network::{Layers, Operation};
 
 /// How a code base names and lays out the tensors of its files.
@@ -44,7 +46,7 @@ impl PartialEq for Spelling {
 impl Spelling {
     /// The spelling that the names of a file's tensors tell.
     pub(super) fn of<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Self {
-        let told = [KERAS, CADENE, TIMM_VGG];
+        let told = [KERAS, CADENE, TIMM_VGG, TORCHVISION_REGNET];
         let mut told = told.into_iter();
         told.find(|spelling| names.clone().any(spelling.is_told_by))
             .unwrap_or(TORCH)

@@ -19,6 +19,7 @@ fn arrangements(shape: &[usize], [height, width]: [usize; 2]) -> Vec<Arrangement
         shape: shape.to_vec(),
         view: shape.to_vec(),
         permutation: match shape.len() {
+            0 => &[],
             1 => &[0],
             2 => &[0, 1],
             _ => &[0, 1, 2, 3],

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Result, Storage, Tensor};
 use candle_nn::{Init, VarBuilder};
 
-use crate::cpu::fuse::{BatchNorm, LayerWeights, WeightSource};
+use crate::cpu::fuse::{BatchNorm, Factor, LayerWeights, WeightSource};
 use crate::network::operation::Standardization;
 use crate::network::{Layers, Operation};
 
@@ -77,7 +77,7 @@ impl WeightReader<'_> {
                 let (outer, outer_bias) = self.double(&LayerWeights {
                     layer: *linear,
                     norm: None,
-                    factor: 1.,
+                    factor: Factor::ONE,
                 })?;
                 let (inner, bias) = self.double(conv)?;
                 let bias = outer.matmul(&bias.unsqueeze(1)?)?.squeeze(1)?;
@@ -91,14 +91,15 @@ impl WeightReader<'_> {
                 Ok(())
             }
             WeightSource::Channels { norm, factor } => {
+                let factor = self.factor(*factor)?;
                 let [factors, shifts] = match norm {
                     Some(norm) => self.norm(norm)?,
                     None => [vec![1.; outputs], vec![0.; outputs]],
                 };
                 pack(&Matrix {
                     weights: &vec![1.; outputs],
-                    factors: &times(&factors, *factor),
-                    bias: rounded(&times(&shifts, *factor)),
+                    factors: &times(&factors, factor),
+                    bias: rounded(&times(&shifts, factor)),
                 });
                 Ok(())
             }
@@ -165,6 +166,7 @@ impl WeightReader<'_> {
         } else {
             vec![0.; outputs]
         };
+        let factor = self.factor(factor)?;
         let mut factors = vec![factor; outputs];
         if let Some(norm) = norm {
             let [of_norm, shift] = self.norm(&norm)?;
@@ -176,6 +178,19 @@ impl WeightReader<'_> {
             }
         }
         Ok([factors, times(&bias, factor)])
+    }
+
+    fn factor(&self, factor: Factor) -> Result<f64> {
+        let Some(layer) = factor.learnt else {
+            return Ok(factor.constant);
+        };
+        match self.layers.as_slice()[layer].operation {
+            Operation::LearntFactor { tensor } => {
+                let learnt = self.read(layer, tensor, &[])?;
+                Ok(learnt.iter().product::<f64>() * factor.constant)
+            }
+            _ => candle_core::bail!("a layer without a learnt factor"),
+        }
     }
 
     /// A batch norm as a factor and a shift for each channel.

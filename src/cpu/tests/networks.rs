@@ -302,7 +302,11 @@ impl Growing {
                 self.add(Operation::Product, &[x, y]);
             }
             14 => {
-                self.add(Operation::Multiply { factor: -0.3 }, &[x]);
+                let factor = random.of(&[
+                    Operation::Multiply { factor: -0.3 },
+                    Operation::LearntFactor { tensor: "gain" },
+                ]);
+                self.add(factor, &[x]);
             }
             _ => {
                 let norm = batch_norm(shape.channels, random);

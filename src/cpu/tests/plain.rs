@@ -164,6 +164,12 @@ fn apply(case: &Case, layer: &Layer, inputs: &[&Numbers]) -> Numbers {
         Operation::Multiply { factor } => xs.each(2, |_, [value, magnitude]| {
             [value * factor, magnitude * factor.abs()]
         }),
+        Operation::LearntFactor { tensor } => {
+            let factor = f64::from(parameter(tensor)[0]);
+            xs.each(1, |_, [value, magnitude]| {
+                [value * factor, magnitude * factor.abs()]
+            })
+        }
         Operation::MaxPool(window) => windows(xs, &window.covered(size).unwrap(), |window, _| {
             window.fold([f64::NEG_INFINITY, 0.], |[value, magnitude], number| {
                 [value.max(number[0]), magnitude.max(number[1])]

@@ -1,14 +1,23 @@
 //! What networks are made of, a file a family: its description, and its wiring.
 
 mod bn_inception;
+mod branched;
+mod byob;
+mod cspnet;
 mod efficientnet;
 mod inception;
 mod inception_resnet;
 mod inception_v3;
+mod nfnet;
+mod regnet;
 mod resnet;
+mod tresnet;
 mod vgg;
 
 pub use bn_inception::BnInception;
+pub use branched::{MobileOne, RepVgg};
+pub use byob::{Byob, ByobBlock, ByobShortcut, ByobStage, ByobStem};
+pub use cspnet::{CspAround, CspBlock, CspNet, CspStage};
 pub use efficientnet::{
     Count, Depth, DepthRounding, EfficientNet, Kind, MobileHead, MobileSqueeze, MobileStem,
     MobileStrided, Pruned, Row, Skip, SqueezeOf, SqueezeRounding, Width,
@@ -16,9 +25,12 @@ pub use efficientnet::{
 pub(in crate::network) use efficientnet::{conv, depthwise, edge, inverted, separable};
 pub use inception_resnet::InceptionResNet;
 pub use inception_v3::InceptionV3;
+pub use nfnet::{NfCode, NfNet, NfStem, NfWidth};
+pub use regnet::{GroupRounding, RegNet, RegNetShortcut, RegNetWidths};
 pub use resnet::{
     Block, Bottleneck, ResNet, Residual, Shortcut, Stem, StemConvs, StemPool, Strided,
 };
+pub use tresnet::TResNet;
 pub use vgg::Vgg;
 
 use super::builder::{Builder, SeSpec};
@@ -46,6 +58,20 @@ pub enum Architecture {
     Vgg(Vgg),
     /// Stem, stages of mobile blocks, head.
     EfficientNet(EfficientNet),
+    /// Stem, four stages of bottlenecks whose widths follow from a line, classifier.
+    RegNet(RegNet),
+    /// A stem that makes channels of pixels, stages of residual blocks, classifier.
+    TResNet(TResNet),
+    /// Stem, stages of residual blocks of several kinds, classifier.
+    Byob(Byob),
+    /// Stages of 3x3 convolutions that are trained as sums of branches, classifier.
+    RepVgg(RepVgg),
+    /// Stages of depthwise and 1x1 convolutions that are trained as sums of branches, classifier.
+    MobileOne(MobileOne),
+    /// Stem, stages of bottlenecks of standardized weights without batch norms, classifier.
+    NfNet(NfNet),
+    /// Stem, stages of residual blocks around which half of the channels is led, classifier.
+    CspNet(CspNet),
 }
 
 impl Architecture {
@@ -68,6 +94,32 @@ impl Architecture {
             }
             Self::Vgg(network) => vgg::vgg(net, network, classes),
             Self::EfficientNet(network) => efficientnet::efficientnet(net, network, classes),
+            Self::RegNet(network) => regnet::regnet(net, network, classes),
+            Self::TResNet(network) => tresnet::tresnet(net, network, classes),
+            Self::Byob(network) => byob::byob(net, network, classes),
+            Self::RepVgg(network) => branched::rep_vgg(net, network, classes),
+            Self::MobileOne(network) => branched::mobile_one(net, network, classes),
+            Self::NfNet(network) => nfnet::nfnet(net, network, classes),
+            Self::CspNet(network) => cspnet::cspnet(net, network, classes),
+        }
+    }
+}
+
+impl Architecture {
+    /// The same with every sum of branches folded into one convolution, where it is trained as
+    /// such sums.
+    #[must_use]
+    pub fn folded(&self) -> Option<Self> {
+        match *self {
+            Self::RepVgg(network) => (!network.folded).then_some(Self::RepVgg(RepVgg {
+                folded: true,
+                ..network
+            })),
+            Self::MobileOne(network) => (!network.folded).then_some(Self::MobileOne(MobileOne {
+                folded: true,
+                ..network
+            })),
+            _ => None,
         }
     }
 }

@@ -3,9 +3,8 @@
 
 use super::SqueezeWidth;
 use crate::network::builder::{Builder, ConvSpec};
-use crate::network::geometry::{Border, Padding, Rounding, Window};
+use crate::network::geometry::{Padding, Window};
 use crate::network::layers::Value;
-use crate::network::operation::Operation;
 
 /// Stem, stages of residual blocks, global average pool, classifier.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,6 +60,9 @@ pub enum StemPool {
     Max,
     /// The mean of 2x2, stride 2.
     Average,
+    /// No pool: a 3x3 convolution of stride 2 with a batch norm, as in `ResNet`-RS (Bello et al.,
+    /// arXiv:2103.07579).
+    Conv,
 }
 
 /// A residual block's own convolutions.
@@ -202,6 +204,12 @@ fn stem(net: &mut Builder, stem: &Stem) -> Value {
             let window = Window::square(2, 2, Padding::VALID);
             net.average_pool("maxpool", x, window)
         }
+        StemPool::Conv => {
+            let conv = ConvSpec::new(net.channels_of(x), 3).stride(2);
+            net.group("maxpool", |net| {
+                net.conv_norm_relu(["0", "1", "2"], x, conv)
+            })
+        }
     }
 }
 
@@ -237,12 +245,7 @@ fn shortcut(net: &mut Builder, x: Value, block: &Residual) -> Value {
         }
         Shortcut::Averaged => {
             let pooled = if stride > 1 {
-                let window = Window {
-                    rounding: Rounding::Ceil,
-                    ..Window::square(2, stride, Padding::VALID)
-                };
-                let border = Border::LeftOut;
-                net.push("0", Operation::AveragePool { window, border }, &[x])
+                net.shortcut_pool("0", x)
             } else {
                 x
             };

@@ -1,13 +1,20 @@
 //! The networks by name, one file per family, one row per network.
 
 mod blocks;
+mod branched;
+mod byob;
 mod cadene;
+mod cspnet;
 mod inception;
 mod keras;
 mod left_out;
 mod lookup;
 mod mobile;
+mod nfnet;
+mod regnet;
+mod resnet_rs;
 mod timm;
+mod tresnet;
 mod vgg;
 
 use std::borrow::Cow;
@@ -58,11 +65,26 @@ pub const FAMILIES: &[Family] = &[
     family("FBNetV3", fbnet::NETWORKS),
     family("HardCoRe-NAS", hardcorenas::NETWORKS),
     family("PP-LCNet", lcnet::NETWORKS),
+    family("RegNet", regnet::NETWORKS),
+    family("ResNet-RS", resnet_rs::NETWORKS),
+    family("TResNet", tresnet::NETWORKS),
+    family("timm's networks of its own blocks", byob::NETWORKS),
+    family("RepVGG and MobileOne", branched::NETWORKS),
+    family("Networks without batch norms", nfnet::NETWORKS),
+    family("CSPNet and DarkNet", cspnet::NETWORKS),
 ];
 
 /// Every network, in the order that `senet models` lists them.
 pub fn networks() -> impl Iterator<Item = &'static Network> + Clone {
     FAMILIES.iter().flat_map(|family| family.networks)
+}
+
+/// The network of the catalogue that `network` becomes when its sums of branches are folded into one
+/// convolution each, as `timm.utils.reparameterize_model` does.
+#[must_use]
+pub fn folded(network: &Network) -> Option<&'static Network> {
+    let folded = network.architecture.folded()?;
+    networks().find(|other| other.architecture == folded)
 }
 
 /// timm's `results-imagenet.csv`, the best of a network's published weights.
@@ -97,6 +119,12 @@ const fn imagenet(
 const SIXTEENTH: Option<SqueezeWidth> = Some(SqueezeWidth::Reduction {
     ratio: 16,
     minimum: 1,
+});
+
+/// timm's: a sixteenth, rounded to a multiple of 8.
+const SIXTEENTH_OF_8: Option<SqueezeWidth> = Some(SqueezeWidth::Rounded {
+    ratio: 16,
+    multiple: 8,
 });
 
 /// He et al., arXiv:1512.03385, table 1, the 50-layer column; the stride on the 3x3.
@@ -173,6 +201,15 @@ impl Network {
     const fn squashed(mut self) -> Self {
         if let Some(evaluation) = &mut self.evaluation {
             evaluation.crop_mode = CropMode::Squash;
+        }
+        self
+    }
+
+    /// Says that pixels go in from 0 to 1, as they are.
+    const fn unshifted(mut self) -> Self {
+        if let Some(evaluation) = &mut self.evaluation {
+            evaluation.mean = [0.; 3];
+            evaluation.std = [1.; 3];
         }
         self
     }

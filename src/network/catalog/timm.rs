@@ -1,11 +1,9 @@
 //! timm's SE-ResNet, SE-ResNeXt and SENet-154 (`timm/models/resnet.py`), and their plain twins,
 //! whose names and arithmetic torchvision shares.
 
-use super::{RESNET50, SENET154, TIMM_RESULTS, TORCHVISION, deep, imagenet};
+use super::{RESNET50, SENET154, SIXTEENTH_OF_8, TIMM_RESULTS, TORCHVISION, deep, imagenet};
 use crate::network::Network;
-use crate::network::architecture::{
-    Architecture, Block, ResNet, Shortcut, SqueezeWidth, StemPool, Strided,
-};
+use crate::network::architecture::{Architecture, Block, ResNet, Shortcut, StemPool, Strided};
 use crate::network::convention::TIMM;
 use crate::preprocessing::Interpolation;
 
@@ -36,10 +34,7 @@ const ANTIALIASED: ResNet = ResNet {
 
 const fn gated(resnet: ResNet) -> ResNet {
     ResNet {
-        squeeze: Some(SqueezeWidth::Rounded {
-            ratio: 16,
-            multiple: 8,
-        }),
+        squeeze: SIXTEENTH_OF_8,
         ..resnet
     }
 }
