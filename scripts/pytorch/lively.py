@@ -33,7 +33,7 @@ def tensor_of(images: Images) -> torch.Tensor:
 
 
 def drawn(random: np.random.Generator, low: float, high: float, like: torch.Tensor) -> torch.Tensor:
-    return torch.from_numpy(random.uniform(low, high, tuple(like.shape))).to(like.dtype)
+    return torch.from_numpy(np.asarray(random.uniform(low, high, tuple(like.shape)))).to(like.dtype)
 
 
 @torch.no_grad()
@@ -47,6 +47,9 @@ def enliven(model: nn.Module, random: np.random.Generator, images: Images) -> No
         for kind, parameter in module.named_parameters(recurse=False):
             if kind == "bias":
                 parameter.copy_(drawn(random, -0.2, 0.2, parameter))
+            elif kind in ("gain", "skipinit_gain"):
+                # Zero at first, which would leave a network without batch norms no branches.
+                parameter.copy_(drawn(random, 0.8, 1.2, parameter))
             elif name in norms:
                 gamma = drawn(random, 0.8, 1.2, parameter)
                 parameter.copy_(last_gamma * gamma if name in last else gamma)
