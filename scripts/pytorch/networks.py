@@ -21,6 +21,7 @@ from timm.utils.model import reparameterize_model
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
+from scripts.pytorch import torchvision_mobile
 from scripts.pytorch.keras_twins import MAKERS
 
 BLOCK = re.compile(
@@ -89,6 +90,8 @@ def canonical_names(modules: Iterable[str]) -> dict[str, str]:
     modules = list(modules)
     if any(name.startswith("trunk_output.") for name in modules):
         return {name: regnet_of_torchvision(name) for name in modules}
+    if numbered := torchvision_mobile.canonical_names(modules):
+        return numbered
     stem = CADENE_DEEP if "layer0.conv3" in modules else CADENE
     if any(AS_IN_TIMM.match(name) for name in modules):
         return {name: name for name in modules}
@@ -195,7 +198,9 @@ TORCHVISION = {"regnety_004": "regnet_y_400mf", "regnetx_004_tv": "regnet_x_400m
 def from_torchvision(name: str) -> nn.Module:
     # Of all there, Inception alone has a default that would be undone by loading weights.
     more = {"init_weights": True, "transform_input": False} if name == "inception_v3" else {}
-    model: nn.Module = torchvision.models.get_model(TORCHVISION.get(name, name), weights=None, **more)
+    # The catalogue marks those that timm has as well, with other arithmetic.
+    name = TORCHVISION.get(name, name.removeprefix("tv_"))
+    model: nn.Module = torchvision.models.get_model(name, weights=None, **more)
     return model
 
 

@@ -256,7 +256,10 @@ mod tests {
         super::resolve(layers, &Found::new(shapes, &Wrapping::default()))
     }
 
-    use crate::checkpoint::spelling::{CADENE, KERAS, TIMM_VGG, TORCH, TORCHVISION_REGNET};
+    use crate::checkpoint::spelling::{
+        CADENE, KERAS, TIMM_VGG, TORCH, TORCHVISION_EFFICIENTNET, TORCHVISION_MNASNET,
+        TORCHVISION_MOBILENET_V2, TORCHVISION_MOBILENET_V3, TORCHVISION_REGNET,
+    };
     use crate::network::catalog;
 
     fn names_and_shapes(spelling: Spelling, network: &str) -> BTreeMap<String, Vec<usize>> {
@@ -320,6 +323,68 @@ mod tests {
             }
             let layers = catalog::find(network).unwrap().layers();
             assert!(resolve(&layers, &found).is_ok());
+        }
+    }
+
+    // Of the keys of torchvision's state dicts.
+    #[test]
+    fn torchvisions_mobile_networks_are_numbered_as_its_files_are() {
+        for (spelling, network, keys) in [
+            (
+                TORCHVISION_EFFICIENTNET,
+                "tv_efficientnet_b0",
+                &[
+                    ("features.0.0.weight", &[32, 3, 3, 3][..]),
+                    ("features.1.0.block.1.fc1.bias", &[8]),
+                    ("features.1.0.block.2.1.running_var", &[16]),
+                    ("features.2.0.block.2.fc2.bias", &[96]),
+                    ("features.7.0.block.3.1.weight", &[320]),
+                    ("features.8.0.weight", &[1280, 320, 1, 1]),
+                    ("classifier.1.weight", &[1000, 1280]),
+                ][..],
+            ),
+            (
+                TORCHVISION_MOBILENET_V3,
+                "tv_mobilenet_v3_small",
+                &[
+                    ("features.1.block.2.0.weight", &[16, 16, 1, 1]),
+                    ("features.2.block.2.0.weight", &[24, 72, 1, 1]),
+                    ("features.12.0.weight", &[576, 96, 1, 1]),
+                    ("features.12.1.bias", &[576]),
+                    ("classifier.0.weight", &[1024, 576]),
+                    ("classifier.3.bias", &[1000]),
+                ],
+            ),
+            (
+                TORCHVISION_MOBILENET_V2,
+                "tv_mobilenet_v2",
+                &[
+                    ("features.1.conv.0.0.weight", &[32, 1, 3, 3]),
+                    ("features.1.conv.1.weight", &[16, 32, 1, 1]),
+                    ("features.1.conv.2.running_mean", &[16]),
+                    ("features.2.conv.3.weight", &[24]),
+                    ("features.18.0.weight", &[1280, 320, 1, 1]),
+                ],
+            ),
+            (
+                TORCHVISION_MNASNET,
+                "tv_mnasnet1_0",
+                &[
+                    ("layers.1.bias", &[32]),
+                    ("layers.3.weight", &[32, 1, 3, 3]),
+                    ("layers.7.weight", &[16]),
+                    ("layers.8.1.layers.3.weight", &[72, 1, 3, 3]),
+                    ("layers.13.0.layers.7.weight", &[320]),
+                    ("layers.15.weight", &[1280]),
+                ],
+            ),
+        ] {
+            let found = names_and_shapes(spelling, network);
+            for &(name, shape) in keys {
+                assert_eq!(found[name], shape, "{name}");
+            }
+            let layers = catalog::find(network).unwrap().layers();
+            assert!(resolve(&layers, &found).is_ok(), "{network}");
         }
     }
 

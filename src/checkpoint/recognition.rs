@@ -153,7 +153,10 @@ mod tests {
 
     use super::*;
     use crate::checkpoint::keys::names_and_shapes;
-    use crate::checkpoint::spelling::{CADENE, KERAS, TIMM_VGG, TORCH};
+    use crate::checkpoint::spelling::{
+        CADENE, KERAS, TIMM_VGG, TORCH, TORCHVISION_EFFICIENTNET, TORCHVISION_MNASNET,
+        TORCHVISION_MOBILENET_V2, TORCHVISION_MOBILENET_V3,
+    };
     use crate::checkpoint::wrapping::Wrapping;
 
     fn recognise(tensors: &BTreeMap<String, Vec<usize>>) -> Recognition {
@@ -178,6 +181,10 @@ mod tests {
         let spelling = match network.convention.name {
             "keras" => KERAS,
             "cadene" => CADENE,
+            "torchvision" if network.name.contains("mnasnet") => TORCHVISION_MNASNET,
+            "torchvision" if network.name.contains("v3") => TORCHVISION_MOBILENET_V3,
+            "torchvision" if network.name.contains("mobilenet") => TORCHVISION_MOBILENET_V2,
+            "torchvision" => TORCHVISION_EFFICIENTNET,
             _ => TORCH,
         };
         let mut tensors = names_and_shapes(spelling, network);

@@ -91,6 +91,13 @@ pub const TENSORFLOW: Convention = Convention {
     ..TIMM
 };
 
+/// torchvision's mobile networks, whose files name layers by numbers; some rows have the epsilon of
+/// [`TENSORFLOW`].
+pub const TORCHVISION: Convention = Convention {
+    name: "torchvision",
+    ..TIMM
+};
+
 /// Cadene's networks, ported from the authors' Caffe models and kept by timm as `legacy_*`:
 /// max pools without padding whose output is rounded up.
 pub const CADENE: Convention = Convention {

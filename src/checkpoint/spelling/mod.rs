@@ -5,12 +5,17 @@ mod cadene;
 mod keras;
 mod timm_vgg;
 mod torch;
+mod torchvision_mobile;
 mod torchvision_regnet;
 
 pub(super) use self::cadene::CADENE;
 pub(super) use self::keras::{KERAS, canonical_separators};
 pub(super) use self::timm_vgg::TIMM_VGG;
 pub(super) use self::torch::{TORCH, counts_batches, is_not_read};
+pub(super) use self::torchvision_mobile::{
+    TORCHVISION_EFFICIENTNET, TORCHVISION_MNASNET, TORCHVISION_MOBILENET_V2,
+    TORCHVISION_MOBILENET_V3,
+};
 pub(super) use self::torchvision_regnet::TORCHVISION_REGNET;
 use crate::network::{Layers, Operation};
 
@@ -46,7 +51,16 @@ impl PartialEq for Spelling {
 impl Spelling {
     /// The spelling that the names of a file's tensors tell.
     pub(super) fn of<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Self {
-        let told = [KERAS, CADENE, TIMM_VGG, TORCHVISION_REGNET];
+        let told = [
+            KERAS,
+            CADENE,
+            TIMM_VGG,
+            TORCHVISION_REGNET,
+            TORCHVISION_EFFICIENTNET,
+            TORCHVISION_MNASNET,
+            TORCHVISION_MOBILENET_V2,
+            TORCHVISION_MOBILENET_V3,
+        ];
         let mut told = told.into_iter();
         told.find(|spelling| names.clone().any(spelling.is_told_by))
             .unwrap_or(TORCH)

@@ -31,7 +31,7 @@ use super::{Convention, Input, Network, Published, Top1};
 use crate::preprocessing::{CropMode, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing};
 use mobile::{
     efficientnet, efficientnet_pruned, efficientnet_v2, fbnet, hardcorenas, lcnet, mixnet, mnasnet,
-    mobilenet, mobilenet_v3,
+    mobilenet, mobilenet_v3, torchvision,
 };
 
 /// Networks that are listed together.
@@ -72,6 +72,7 @@ pub const FAMILIES: &[Family] = &[
     family("RepVGG and MobileOne", branched::NETWORKS),
     family("Networks without batch norms", nfnet::NETWORKS),
     family("CSPNet and DarkNet", cspnet::NETWORKS),
+    family("Mobile networks of torchvision", torchvision::NETWORKS),
 ];
 
 /// Every network, in the order that `senet models` lists them.

@@ -25,7 +25,7 @@ const B0_STAGES: &[&[Row]] = &[
     &[inverted(320, 6.).gated(0.25)],
 ];
 
-const B0: EfficientNet = EfficientNet {
+pub(super) const B0: EfficientNet = EfficientNet {
     stages: B0_STAGES,
     activation: Activation::Silu,
     head: MobileHead::Convolution(Count::Scaled(1280)),
@@ -33,7 +33,7 @@ const B0: EfficientNet = EfficientNet {
 };
 
 /// So many times B0's channels and blocks: the paper's section 3.3.
-const fn b(width: f64, depth: &'static [f64]) -> EfficientNet {
+pub(super) const fn b(width: f64, depth: &'static [f64]) -> EfficientNet {
     EfficientNet {
         width: Width::times(width),
         depth: Depth::times(depth),

@@ -39,7 +39,7 @@ const fn base(width: f64, depth: &'static [f64]) -> EfficientNet {
 }
 
 /// The paper's table 4.
-const S: EfficientNet = EfficientNet {
+pub(super) const S: EfficientNet = EfficientNet {
     stem: stem(Count::Scaled(24)),
     stages: &[
         &[conv(24).times(2).with_skip()],
@@ -54,7 +54,7 @@ const S: EfficientNet = EfficientNet {
     ..MOBILE
 };
 
-const M: EfficientNet = EfficientNet {
+pub(super) const M: EfficientNet = EfficientNet {
     stages: &[
         &[conv(24).times(3).with_skip()],
         &[edge(48, 4.).times(5).strided()],
@@ -67,7 +67,7 @@ const M: EfficientNet = EfficientNet {
     ..S
 };
 
-const L: EfficientNet = EfficientNet {
+pub(super) const L: EfficientNet = EfficientNet {
     stem: stem(Count::Scaled(32)),
     stages: &[
         &[conv(32).times(4).with_skip()],

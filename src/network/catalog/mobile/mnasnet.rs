@@ -25,7 +25,7 @@ const A1: EfficientNet = EfficientNet {
 };
 
 /// <https://github.com/tensorflow/tpu/tree/master/models/official/mnasnet>, `mnasnet_b1`.
-const B1: EfficientNet = EfficientNet {
+pub(super) const B1: EfficientNet = EfficientNet {
     stages: &[
         &[depthwise(16).without_skip()],
         &[inverted(24, 3.).times(3).strided()],
@@ -53,7 +53,7 @@ const SMALL: EfficientNet = EfficientNet {
     ..MOBILE
 };
 
-const fn wide(width: f64, network: EfficientNet) -> EfficientNet {
+pub(super) const fn wide(width: f64, network: EfficientNet) -> EfficientNet {
     EfficientNet {
         width: Width::times(width),
         ..network

@@ -23,7 +23,7 @@ const V1: EfficientNet = EfficientNet {
 };
 
 /// The paper's table 2.
-const V2: EfficientNet = EfficientNet {
+pub(super) const V2: EfficientNet = EfficientNet {
     stages: &[
         &[depthwise(16)],
         &[inverted(24, 6.).times(2).strided()],

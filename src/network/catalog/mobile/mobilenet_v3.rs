@@ -14,7 +14,7 @@ use crate::preprocessing::Interpolation;
 const RELU: Activation = Activation::Relu;
 
 /// The paper's table 1.
-const LARGE: EfficientNet = EfficientNet {
+pub(super) const LARGE: EfficientNet = EfficientNet {
     stem: stem(Count::Scaled(16)),
     stages: &[
         &[depthwise(16).function(RELU)],
@@ -51,7 +51,7 @@ const LARGE: EfficientNet = EfficientNet {
 };
 
 /// The paper's table 2.
-const SMALL: EfficientNet = EfficientNet {
+pub(super) const SMALL: EfficientNet = EfficientNet {
     stages: &[
         &[depthwise(16).strided().gated(0.25).function(RELU)],
         &[

@@ -10,6 +10,7 @@ pub(super) mod mixnet;
 pub(super) mod mnasnet;
 pub(super) mod mobilenet;
 pub(super) mod mobilenet_v3;
+pub(super) mod torchvision;
 
 use super::imagenet;
 use crate::network::architecture::{
