@@ -1,6 +1,6 @@
 //! Every network of the catalogue.
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use candle_nn::{Module, VarBuilder};
 use senet::cpu::{Algorithm, Engine, Options, WinogradTile};
 use senet::model::Model;
@@ -23,21 +23,26 @@ const ERROR_OF_2X2: f64 = 3e-7;
 const SIZES: [[usize; 2]; 6] = [[33, 47], [64, 64], [75, 99], [97, 131], [64, 96], [96, 64]];
 
 /// The networks, a test for each group of them; the first that fits is a network's.
-const GROUPS: [&str; 7] = [
+const GROUPS: [&str; 9] = [
     "32x32",
     "seresnext",
     "seresnet",
     "resnext",
     "resnet",
     "legacy_",
+    "efficientnet",
+    "mobilenet",
     "",
 ];
 
 fn is_in(group: &str, network: &Network) -> bool {
     let is_small = network.input.height == 32;
+    let name = ["tf_", "tv_"]
+        .iter()
+        .find_map(|prefix| network.name.strip_prefix(prefix));
     match group {
         "32x32" => is_small,
-        prefix => !is_small && network.name.starts_with(prefix),
+        prefix => !is_small && name.unwrap_or(&network.name).starts_with(prefix),
     }
 }
 
@@ -65,9 +70,18 @@ fn compare(group: &'static str) {
         assert_eq!(sizes.len(), 2, "{} takes two sizes", network.name);
         let tensors = kept(network);
         let weights = |dtype| VarBuilder::from_tensors(tensors.clone(), dtype, &Device::Cpu);
-        let single = SeNet::new(network.layers(), weights(DType::F32)).unwrap();
-        let double = SeNet::new(network.layers(), weights(DType::F64)).unwrap();
-        let engine = |winograd| {
+        let cases = sizes.iter().zip([3, 1]);
+        let images: Vec<Tensor> = cases
+            .map(|(&size, batch)| image(network, batch, size))
+            .collect();
+        // One after the other, since the largest networks have weights of gigabytes.
+        let of_candle = |dtype| -> Vec<Tensor> {
+            let net = SeNet::new(network.layers(), weights(dtype)).unwrap();
+            let all = images.iter();
+            all.map(|xs| net.forward(&xs.to_dtype(dtype).unwrap()).unwrap())
+                .collect()
+        };
+        let of_engine = |winograd| -> Vec<Tensor> {
             let options = Options {
                 winograd,
                 ..Options::default()
@@ -77,18 +91,19 @@ fn compare(group: &'static str) {
                 spatial: Some(sizes[0]),
                 ..network.input.shape(3)
             };
-            Engine::for_input(network.layers(), first, weights(DType::F32), options).unwrap()
+            let engine =
+                Engine::for_input(network.layers(), first, weights(DType::F32), options).unwrap();
+            images.iter().map(|xs| engine.run(xs).unwrap()).collect()
         };
-        let engines = [WinogradTile::F4x4, WinogradTile::F2x2].map(engine);
+        let [double, single] = [DType::F64, DType::F32].map(of_candle);
+        let engines = [WinogradTile::F4x4, WinogradTile::F2x2].map(of_engine);
         let mut largest = [0_f64; 2];
-        for (spatial, batch) in sizes.into_iter().zip([3, 1]) {
-            let xs = image(network, batch, spatial);
-            let expected = double.forward(&xs.to_dtype(DType::F64).unwrap()).unwrap();
-            let of_candle = error(&single.forward(&xs).unwrap(), &expected);
-            let of_engines = engines.each_ref().map(|engine| {
-                let found = engine.run(&xs).unwrap();
-                error(&found, &expected)
-            });
+        for (index, (&spatial, batch)) in sizes.iter().zip([3, 1]).enumerate() {
+            let expected = &double[index];
+            let of_candle = error(&single[index], expected);
+            let of_engines = engines
+                .each_ref()
+                .map(|found| error(&found[index], expected));
             let [fast, small] = of_engines;
             let line = format!(
                 "{:28} {spatial:3?} batch {batch}: candle {of_candle:.1e}, engine {fast:.1e}, \
@@ -142,6 +157,16 @@ mod computes_what_candle_computes_in_double_precision {
     #[test]
     fn networks_ported_from_caffe() {
         compare("legacy_");
+    }
+
+    #[test]
+    fn efficientnets() {
+        compare("efficientnet");
+    }
+
+    #[test]
+    fn mobilenets() {
+        compare("mobilenet");
     }
 
     #[test]
