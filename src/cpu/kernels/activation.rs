@@ -76,14 +76,17 @@ pub(super) fn activated(activation: Activation, x: f32) -> f32 {
                 x
             }
         }
-        Activation::Silu => over_one_plus_exp(x, [x, 0.]),
+        Activation::Silu => over_one_plus_exp(x, x, None),
         Activation::HardSwish => x * (clipped(x + 3., 0., 6.) / 6.),
         Activation::Gelu => {
             let x = f64::from(x);
             (x * (1. + erf(x / std::f64::consts::SQRT_2)) / 2.) as f32
         }
-        Activation::GeluTanh => over_one_plus_exp(x, gelu_exponent(x)),
-        Activation::Sigmoid => over_one_plus_exp(1., [x, 0.]),
+        Activation::GeluTanh => {
+            let [w, rest] = gelu_exponent(x);
+            over_one_plus_exp(x, w, Some(rest))
+        }
+        Activation::Sigmoid => over_one_plus_exp(1., x, None),
         Activation::HardSigmoid => clipped(x + 3., 0., 6.) / 6.,
         Activation::HardSigmoidKeras2 => clipped(x * 0.2 + 0.5, 0., 1.),
     }
@@ -101,7 +104,7 @@ fn clipped(x: f32, least: f32, most: f32) -> f32 {
 }
 
 /// Numerator / (1 + exp(-(x + rest))), where the rest is too small to be seen in x.
-fn over_one_plus_exp(numerator: f32, [x, rest]: [f32; 2]) -> f32 {
+fn over_one_plus_exp(numerator: f32, x: f32, rest: Option<f32>) -> f32 {
     let [one, whole] = if x < LEAST {
         [0., WHOLE - SCALING]
     } else if x < STEEP {
@@ -112,7 +115,11 @@ fn over_one_plus_exp(numerator: f32, [x, rest]: [f32; 2]) -> f32 {
     let x = clipped(x, LEAST, MOST);
     let shifted = x.mul_add(-PER_LN_2, whole);
     let n = shifted - whole;
-    let r = n.mul_add(LN_2[1], n.mul_add(LN_2[0], x)) + rest;
+    let r = n.mul_add(LN_2[0], x);
+    let r = match rest {
+        None => n.mul_add(LN_2[1], r),
+        Some(rest) => n.mul_add(LN_2[1], rest) + r,
+    };
     let [first, others @ ..] = SERIES;
     let q = others
         .into_iter()

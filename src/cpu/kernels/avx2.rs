@@ -10,8 +10,9 @@
 use std::arch::x86_64::{
     __m256, _CMP_LT_OQ, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm256_add_ps, _mm256_blendv_ps,
     _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_div_ps, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps,
-    _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps, _mm256_sub_ps,
+    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_max_ps, _mm256_min_ps, _mm256_movemask_ps,
+    _mm256_mul_ps, _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps,
+    _mm256_sub_ps,
 };
 
 use super::vector::{self, Vector, whole_kernels, with_pixels, with_sliding};
@@ -80,6 +81,14 @@ impl Vector for Ymm {
         unsafe {
             let less = _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, _mm256_set1_ps(bound));
             Self(_mm256_blendv_ps(otherwise.0, then.0, less))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn any_less(self, bound: f32) -> bool {
+        unsafe {
+            let less = _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, _mm256_set1_ps(bound));
+            _mm256_movemask_ps(less) != 0
         }
     }
 

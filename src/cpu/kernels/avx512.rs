@@ -83,6 +83,11 @@ impl Vector for Zmm {
     }
 
     #[inline(always)]
+    unsafe fn any_less(self, bound: f32) -> bool {
+        unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, _mm512_set1_ps(bound)) != 0 }
+    }
+
+    #[inline(always)]
     unsafe fn power(self) -> Self {
         unsafe {
             let bits = _mm512_slli_epi32::<23>(_mm512_castps_si512(self.0));

@@ -101,6 +101,11 @@ impl Vector for Array {
     }
 
     #[inline(always)]
+    unsafe fn any_less(self, bound: f32) -> bool {
+        self.0.iter().any(|&element| element < bound)
+    }
+
+    #[inline(always)]
     unsafe fn power(self) -> Self {
         Self(from_fn(|lane| f32::from_bits(self.0[lane].to_bits() << 23)))
     }

@@ -27,13 +27,24 @@ pub(in crate::cpu::kernels) unsafe fn activate<V: Vector>(
                 let slope = V::splat(slope as f32);
                 each(vectors, |x| x.if_less(0., x.multiply(slope), x));
             }
-            Activation::Silu => each(vectors, |x| over_one_plus_exp(x, x, None)),
+            // What most networks wait for: without what hardly any element needs.
+            Activation::Silu => {
+                if is_steep(vectors) {
+                    each(vectors, |x| over_one_plus_exp::<V, true>(x, x, None));
+                } else {
+                    each(vectors, |x| over_one_plus_exp::<V, false>(x, x, None));
+                }
+            }
             Activation::HardSwish => each(vectors, |x| x.multiply(hard_sigmoid(x))),
             Activation::GeluTanh => each(vectors, |x| {
                 let [w, rest] = gelu_exponent(x);
-                over_one_plus_exp(x, w, Some(rest))
+                over_one_plus_exp::<V, true>(x, w, Some(rest))
             }),
-            Activation::Sigmoid => each(vectors, |x| over_one_plus_exp(V::splat(1.), x, None)),
+            Activation::Sigmoid => {
+                each(vectors, |x| {
+                    over_one_plus_exp::<V, true>(V::splat(1.), x, None)
+                });
+            }
             Activation::HardSigmoid => each(vectors, |x| hard_sigmoid(x)),
             Activation::HardSigmoidKeras2 => each(vectors, |x| {
                 clipped(x.multiply(V::splat(0.2)).add(V::splat(0.5)), 0., 1.)
@@ -78,30 +89,66 @@ unsafe fn hard_sigmoid<V: Vector>(x: V) -> V {
     }
 }
 
+/// Whether any element lies below [`STEEP`].
+///
 /// # Safety
 ///
 /// A processor with `V`'s instructions.
 #[inline(always)]
-unsafe fn over_one_plus_exp<V: Vector>(numerator: V, x: V, rest: Option<V>) -> V {
+unsafe fn is_steep<V: Vector>(vectors: &[V]) -> bool {
     // SAFETY: the caller's.
     unsafe {
-        let one = x.if_less(STEEP, V::splat(SCALE), V::splat(1.));
-        let one = x.if_less(LEAST, V::splat(0.), one);
-        let whole = x.if_less(STEEP, V::splat(WHOLE - SCALING), V::splat(WHOLE));
-        let x = clipped(x, LEAST, MOST);
+        let mut least = V::splat(0.);
+        for x in vectors {
+            least = x.min(least);
+        }
+        least.any_less(STEEP)
+    }
+}
+
+/// Of elements that none lies below [`STEEP`], where they are not `ANY_STEEP`: the same bits.
+///
+/// # Safety
+///
+/// A processor with `V`'s instructions.
+#[inline(always)]
+unsafe fn over_one_plus_exp<V: Vector, const ANY_STEEP: bool>(
+    numerator: V,
+    x: V,
+    rest: Option<V>,
+) -> V {
+    // SAFETY: the caller's.
+    unsafe {
+        let (mut one, mut whole) = (V::splat(1.), V::splat(WHOLE));
+        if ANY_STEEP {
+            one = x.if_less(STEEP, V::splat(SCALE), one);
+            one = x.if_less(LEAST, V::splat(0.), one);
+            whole = x.if_less(STEEP, V::splat(WHOLE - SCALING), whole);
+        }
+        let x = if ANY_STEEP {
+            clipped(x, LEAST, MOST)
+        } else {
+            V::splat(MOST).min(x)
+        };
         let shifted = x.fused(V::splat(-PER_LN_2), whole);
         let n = shifted.subtract(whole);
-        let mut r = n.fused(V::splat(LN_2[1]), n.fused(V::splat(LN_2[0]), x));
-        if let Some(rest) = rest {
-            r = r.add(rest);
-        }
+        let r = n.fused(V::splat(LN_2[0]), x);
+        let r = match rest {
+            None => n.fused(V::splat(LN_2[1]), r),
+            Some(rest) => n.fused(V::splat(LN_2[1]), rest).add(r),
+        };
         let mut q = V::splat(SERIES[0]);
         for coefficient in &SERIES[1..] {
             q = q.fused(r, V::splat(*coefficient));
         }
         let power = shifted.power();
         let sum = q.multiply(power).fused(r, one).add(power);
-        numerator.divide(sum).multiply(one)
+        let quotient = numerator.divide(sum);
+        if ANY_STEEP {
+            quotient.multiply(one)
+        } else {
+            quotient
+        }
     }
 }
 

@@ -59,6 +59,8 @@ pub(super) trait Vector: Copy {
     unsafe fn min(self, other: Self) -> Self;
     /// In each lane `then` where it is less than the bound, else `otherwise`.
     unsafe fn if_less(self, bound: f32, then: Self, otherwise: Self) -> Self;
+    /// Whether any of them is less.
+    unsafe fn any_less(self, bound: f32) -> bool;
     /// The number whose sign and exponent are the lowest 9 bits of each element.
     unsafe fn power(self) -> Self;
     /// An activation of each vector, in a function of its own: it takes all registers.
