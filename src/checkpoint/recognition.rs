@@ -130,10 +130,12 @@ pub(super) fn foreign(found: &Found) -> String {
     )
 }
 
-/// `network` with as many classes as the bias of the file's last layer has numbers.
+/// `network` with as many classes as the bias of the file's last layer with one has numbers.
 pub(super) fn with_classes_of(network: &Network, found: &Found) -> Network {
     let layers = network.layers();
-    let last = layers.as_slice().last();
+    let mut last = layers.as_slice().iter().rev();
+    // The answer may be the mean of two classifiers.
+    let last = last.find(|layer| !layer.operation.parameters().is_empty());
     let bias = last.map(|last| format!("{}.bias", (found.spelling.layer)(&last.name, &layers)));
     match bias.and_then(|bias| found.shape(&bias)) {
         Some(&[classes]) if classes > 0 => network.clone().with_classes(classes),

@@ -432,6 +432,10 @@ impl Fusing<'_> {
         let Some(block) = self.blocks.iter().find(reads_it).cloned() else {
             return;
         };
+        // Composed weights take no batch norm after them.
+        if block.excitation.iter().any(|dense| dense.norm.is_some()) {
+            return;
+        }
         let mut input = self.means(source, block.squeeze);
         for (stage, dense) in block.excitation.iter().enumerate() {
             let mut excite = Chain {

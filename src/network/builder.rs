@@ -360,7 +360,10 @@ impl Builder {
         let channels = self.channels_of(x);
         let [reduce, between, expand, gate] = block.names;
         let y = self.push("squeeze", Operation::GlobalAveragePool, &[x]);
-        let y = self.dense(reduce, y, block.width, block.bias);
+        let mut y = self.dense(reduce, y, block.width, block.bias);
+        if block.norm {
+            y = self.norm("bn", y);
+        }
         let y = self.activation(between, y, block.activation);
         let y = self.dense(expand, y, channels, block.bias);
         let y = self.activation(gate, y, block.gate);
@@ -386,6 +389,8 @@ pub(super) struct SeSpec {
     activation: Activation,
     gate: Activation,
     bias: bool,
+    /// Whether a batch norm called `bn` follows the first dense layer.
+    norm: bool,
 }
 
 impl SeSpec {
@@ -397,6 +402,7 @@ impl SeSpec {
             activation: Activation::Relu,
             gate: Activation::Sigmoid,
             bias: true,
+            norm: false,
         }
     }
 
@@ -425,5 +431,10 @@ impl SeSpec {
             bias: false,
             ..self
         }
+    }
+
+    /// With a batch norm after the first dense layer.
+    pub(super) const fn normed(self) -> Self {
+        Self { norm: true, ..self }
     }
 }

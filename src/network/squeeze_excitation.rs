@@ -10,8 +10,8 @@ use super::{Layers, Operation, Value};
 ///    └───────────────────────────────────────────────────────────────────> scale
 /// ```
 ///
-/// A dense layer may be spelt as a 1x1 convolution, one of the two may be missing, and so may the
-/// activation between them. Nothing else reads a value inside the block.
+/// A dense layer may be spelt as a 1x1 convolution and have a batch norm after it, one of the two may
+/// be missing, and so may the activation between them. Nothing else reads a value inside the block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqueezeExcitation {
     /// The squeeze: each channel's mean.
@@ -27,7 +27,9 @@ pub struct SqueezeExcitation {
 pub struct Dense {
     /// The dense layer or 1x1 convolution.
     pub layer: usize,
-    /// The activation of its output, where there is one.
+    /// The batch norm of its output, where there is one.
+    pub norm: Option<usize>,
+    /// The activation after that, where there is one.
     pub activation: Option<usize>,
 }
 
@@ -35,7 +37,7 @@ impl Dense {
     /// The last of its layers.
     #[must_use]
     pub fn last(self) -> usize {
-        self.activation.unwrap_or(self.layer)
+        self.activation.or(self.norm).unwrap_or(self.layer)
     }
 }
 
@@ -115,12 +117,19 @@ impl Search<'_> {
             Operation::Conv(conv) => conv.is_pointwise(),
             _ => false,
         };
-        let next = self.only_reader(layer);
+        let is_norm = |next: &usize| matches!(self.operation(*next), Operation::BatchNorm { .. });
         let is_activation =
             |next: &usize| matches!(self.operation(*next), Operation::Activation(_));
-        is_dense.then(|| Dense {
-            layer,
-            activation: next.filter(is_activation),
+        is_dense.then(|| {
+            let norm = self.only_reader(layer).filter(is_norm);
+            let activation = self
+                .only_reader(norm.unwrap_or(layer))
+                .filter(is_activation);
+            Dense {
+                layer,
+                norm,
+                activation,
+            }
         })
     }
 }
@@ -154,6 +163,14 @@ mod tests {
             bias: true,
             standardization: None,
         })
+    }
+
+    fn norm(channels: usize) -> Operation {
+        Operation::BatchNorm {
+            channels,
+            epsilon: 1e-3,
+            weight: true,
+        }
     }
 
     fn pointwise(inputs: usize, outputs: usize) -> Operation {
@@ -201,6 +218,9 @@ mod tests {
             (2, &[linear(8, 2), SIGMOID, pointwise(2, 8), SIGMOID]),
             (2, &[linear(8, 2), linear(2, 8), SIGMOID]),
             (1, &[linear(8, 8), SIGMOID]),
+            (1, &[linear(8, 8), norm(8), SIGMOID]),
+            (2, &[linear(8, 2), norm(2), RELU, linear(2, 8), SIGMOID]),
+            (2, &[linear(8, 2), norm(2), linear(2, 8), SIGMOID]),
         ] {
             let blocks = find(&layers(block(excitation)));
             let [only] = &blocks[..] else {
@@ -228,16 +248,9 @@ mod tests {
             // No dense layers, though convolutions.
             &[grouped, SIGMOID],
             &[wide, SIGMOID],
-            // A batch norm between.
-            &[
-                linear(8, 8),
-                Operation::BatchNorm {
-                    channels: 8,
-                    epsilon: 1e-3,
-                    weight: true,
-                },
-                SIGMOID,
-            ],
+            // A batch norm too many, and one after the activation.
+            &[linear(8, 8), norm(8), norm(8), SIGMOID],
+            &[linear(8, 2), RELU, norm(2), linear(2, 8), SIGMOID],
         ] {
             assert_eq!(found(block(excitation)), 0, "{excitation:?}");
         }

@@ -5,12 +5,16 @@ mod branched;
 mod byob;
 mod cspnet;
 mod efficientnet;
+mod ghostnet;
 mod inception;
 mod inception_resnet;
 mod inception_v3;
+mod lcnet_v2;
 mod nfnet;
 mod regnet;
+mod repvit;
 mod resnet;
+mod rexnet;
 mod tresnet;
 mod vgg;
 
@@ -23,13 +27,17 @@ pub use efficientnet::{
     MobileStrided, Pruned, Row, Skip, SqueezeOf, SqueezeRounding, Width,
 };
 pub(in crate::network) use efficientnet::{conv, depthwise, edge, inverted, separable};
+pub use ghostnet::{Ghost, GhostNet, GhostRow};
 pub use inception_resnet::InceptionResNet;
 pub use inception_v3::InceptionV3;
+pub use lcnet_v2::LcNetV2;
 pub use nfnet::{NfCode, NfNet, NfStem, NfWidth};
 pub use regnet::{GroupRounding, RegNet, RegNetShortcut, RegNetWidths};
+pub use repvit::{Mixer, RepVit};
 pub use resnet::{
     Block, Bottleneck, ResNet, Residual, Shortcut, Stem, StemConvs, StemPool, Strided,
 };
+pub use rexnet::RexNet;
 pub use tresnet::TResNet;
 pub use vgg::Vgg;
 
@@ -72,6 +80,14 @@ pub enum Architecture {
     NfNet(NfNet),
     /// Stem, stages of residual blocks around which half of the channels is led, classifier.
     CspNet(CspNet),
+    /// Stem, mobile blocks that grow evenly, classifier.
+    RexNet(RexNet),
+    /// Stem, bottlenecks of two ghost modules, two dense layers.
+    GhostNet(GhostNet),
+    /// Stem, stages of blocks of a transformer's form, two classifiers.
+    RepVit(RepVit),
+    /// Stem, stages of separable convolutions, two dense layers.
+    LcNetV2(LcNetV2),
 }
 
 impl Architecture {
@@ -101,6 +117,10 @@ impl Architecture {
             Self::MobileOne(network) => branched::mobile_one(net, network, classes),
             Self::NfNet(network) => nfnet::nfnet(net, network, classes),
             Self::CspNet(network) => cspnet::cspnet(net, network, classes),
+            Self::RexNet(network) => rexnet::rexnet(net, network, classes),
+            Self::GhostNet(network) => ghostnet::ghostnet(net, network, classes),
+            Self::RepVit(network) => repvit::repvit(net, network, classes),
+            Self::LcNetV2(network) => lcnet_v2::lcnet_v2(net, network, classes),
         }
     }
 }

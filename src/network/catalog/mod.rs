@@ -5,14 +5,18 @@ mod branched;
 mod byob;
 mod cadene;
 mod cspnet;
+mod ghostnet;
 mod inception;
 mod keras;
+mod lcnet_v2;
 mod left_out;
 mod lookup;
 mod mobile;
 mod nfnet;
 mod regnet;
+mod repvit;
 mod resnet_rs;
+mod rexnet;
 mod timm;
 mod tresnet;
 mod vgg;
@@ -73,6 +77,10 @@ pub const FAMILIES: &[Family] = &[
     family("Networks without batch norms", nfnet::NETWORKS),
     family("CSPNet and DarkNet", cspnet::NETWORKS),
     family("Mobile networks of torchvision", torchvision::NETWORKS),
+    family("ReXNet", rexnet::NETWORKS),
+    family("GhostNet and RepGhost", ghostnet::NETWORKS),
+    family("RepViT", repvit::NETWORKS),
+    family("PP-LCNetV2", lcnet_v2::NETWORKS),
 ];
 
 /// Every network, in the order that `senet models` lists them.

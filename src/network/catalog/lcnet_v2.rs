@@ -1,0 +1,44 @@
+//! timm's PP-LCNetV2 (`timm/models/lcnetv2.py`), its branches not merged.
+
+use super::imagenet;
+use crate::network::Network;
+use crate::network::architecture::{Architecture, LcNetV2};
+use crate::network::convention::TIMM;
+use crate::preprocessing::Interpolation;
+
+const fn lcnet_v2(name: &'static str, summary: &'static str, network: LcNetV2) -> Network {
+    imagenet(name, summary, TIMM, Architecture::LcNetV2(network))
+}
+
+pub(super) const NETWORKS: &[Network] = &[
+    lcnet_v2(
+        "lcnetv2_small",
+        "PP-LCNetV2 small",
+        LcNetV2 {
+            width: 0.75,
+            depths: [2, 2, 4, 2],
+        },
+    )
+    .cropped(0.875, Interpolation::Bicubic)
+    .on_hub(&["paddle_in1k"]),
+    lcnet_v2(
+        "lcnetv2_base",
+        "PP-LCNetV2 base",
+        LcNetV2 {
+            width: 1.,
+            depths: [2, 2, 6, 2],
+        },
+    )
+    .cropped(0.875, Interpolation::Bicubic)
+    .on_hub(&["ssld_in1k", "paddle_in1k"]),
+    lcnet_v2(
+        "lcnetv2_large",
+        "PP-LCNetV2 large",
+        LcNetV2 {
+            width: 1.25,
+            depths: [2, 2, 8, 2],
+        },
+    )
+    .cropped(0.875, Interpolation::Bicubic)
+    .on_hub(&["paddle_in1k"]),
+];

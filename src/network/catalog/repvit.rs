@@ -1,0 +1,110 @@
+//! timm's `RepViT`s (`timm/models/repvit.py`), their branches not merged.
+
+use super::{TIMM_RESULTS, imagenet};
+use crate::network::Network;
+use crate::network::architecture::{Architecture, Mixer, RepVit};
+use crate::network::convention::TIMM;
+use crate::preprocessing::Interpolation;
+
+const fn repvit(name: &'static str, summary: &'static str, network: RepVit) -> Network {
+    imagenet(name, summary, TIMM, Architecture::RepVit(network))
+}
+
+pub(super) const NETWORKS: &[Network] = &[
+    repvit(
+        "repvit_m1",
+        "RepViT-M1, as first published",
+        RepVit {
+            channels: [48, 96, 192, 384],
+            depths: [2, 2, 14, 2],
+            mixer: Mixer::Legacy,
+        },
+    )
+    .cropped(0.95, Interpolation::Bicubic)
+    .on_hub(&["dist_in1k"])
+    .top1(78.542, 224, TIMM_RESULTS),
+    repvit(
+        "repvit_m2",
+        "RepViT-M2, as first published",
+        RepVit {
+            channels: [64, 128, 256, 512],
+            depths: [2, 2, 12, 2],
+            mixer: Mixer::Legacy,
+        },
+    )
+    .cropped(0.95, Interpolation::Bicubic)
+    .on_hub(&["dist_in1k"])
+    .top1(80.468, 224, TIMM_RESULTS),
+    repvit(
+        "repvit_m3",
+        "RepViT-M3, as first published",
+        RepVit {
+            channels: [64, 128, 256, 512],
+            depths: [4, 4, 18, 2],
+            mixer: Mixer::Legacy,
+        },
+    )
+    .cropped(0.95, Interpolation::Bicubic)
+    .on_hub(&["dist_in1k"])
+    .top1(81.494, 224, TIMM_RESULTS),
+    repvit(
+        "repvit_m0_9",
+        "RepViT-M0.9",
+        RepVit {
+            channels: [48, 96, 192, 384],
+            depths: [2, 2, 14, 2],
+            mixer: Mixer::Normed,
+        },
+    )
+    .cropped(0.95, Interpolation::Bicubic)
+    .on_hub(&["dist_300e_in1k", "dist_450e_in1k"])
+    .top1(79.058, 224, TIMM_RESULTS),
+    repvit(
+        "repvit_m1_0",
+        "RepViT-M1.0",
+        RepVit {
+            channels: [56, 112, 224, 448],
+            depths: [2, 2, 14, 2],
+            mixer: Mixer::Normed,
+        },
+    )
+    .cropped(0.95, Interpolation::Bicubic)
+    .on_hub(&["dist_300e_in1k", "dist_450e_in1k"])
+    .top1(80.43, 224, TIMM_RESULTS),
+    repvit(
+        "repvit_m1_1",
+        "RepViT-M1.1",
+        RepVit {
+            channels: [64, 128, 256, 512],
+            depths: [2, 2, 12, 2],
+            mixer: Mixer::Normed,
+        },
+    )
+    .cropped(0.95, Interpolation::Bicubic)
+    .on_hub(&["dist_300e_in1k", "dist_450e_in1k"])
+    .top1(81.314, 224, TIMM_RESULTS),
+    repvit(
+        "repvit_m1_5",
+        "RepViT-M1.5",
+        RepVit {
+            channels: [64, 128, 256, 512],
+            depths: [4, 4, 24, 4],
+            mixer: Mixer::Normed,
+        },
+    )
+    .cropped(0.95, Interpolation::Bicubic)
+    .on_hub(&["dist_300e_in1k", "dist_450e_in1k"])
+    .top1(82.52, 224, TIMM_RESULTS),
+    repvit(
+        "repvit_m2_3",
+        "RepViT-M2.3",
+        RepVit {
+            channels: [80, 160, 320, 640],
+            depths: [6, 6, 34, 2],
+            mixer: Mixer::Normed,
+        },
+    )
+    .cropped(0.95, Interpolation::Bicubic)
+    .on_hub(&["dist_300e_in1k", "dist_450e_in1k"])
+    .top1(83.746, 224, TIMM_RESULTS),
+];
