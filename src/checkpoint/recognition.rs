@@ -55,11 +55,8 @@ pub(super) fn recognise(found: &Found) -> Recognition {
 fn fitting_networks(found: &Found) -> Vec<(Network, Sources)> {
     let networks: Vec<&Network> = catalog::networks().collect();
     let fitting = networks.into_par_iter().filter_map(|network| {
-        let layers = network.layers();
-        let each = layers.as_slice().iter();
-        let parameters: usize = each.map(|layer| layer.operation.parameters().len()).sum();
         // Looked at first: names and shapes are compared only where there are as many.
-        if parameters != found.count() {
+        if network.tensor_count() != found.count() {
             return None;
         }
         let network = with_classes_of(network, found);

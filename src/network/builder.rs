@@ -8,7 +8,11 @@ use super::{Activation, Convention, Network, Operation, SqueezeWidth};
 /// Wires layers one after the other, by a code base's convention.
 #[derive(Debug)]
 pub(super) struct Builder {
+    /// Whether layers are listed, or only what they read counted.
+    lists: bool,
     list: Vec<Layer>,
+    /// Tensors that the layers so far read.
+    tensors: usize,
     blocks: Vec<String>,
     /// Channels of each value.
     channels: Vec<usize>,
@@ -117,8 +121,20 @@ impl ConvSpec {
 impl Builder {
     /// Every layer of `network`.
     pub(super) fn wire(network: &Network) -> Layers {
+        let net = Self::wired(network, true);
+        Layers::wired(network, net.list, net.channels, net.blocks)
+    }
+
+    /// How many tensors the layers of `network` read.
+    pub(super) fn count(network: &Network) -> usize {
+        Self::wired(network, false).tensors
+    }
+
+    fn wired(network: &Network, lists: bool) -> Self {
         let mut net = Self {
+            lists,
             list: Vec::new(),
+            tensors: 0,
             blocks: Vec::new(),
             channels: vec![network.input.channels],
             convention: network.convention,
@@ -126,7 +142,7 @@ impl Builder {
         };
         let classes = network.classes.unwrap_or_default();
         network.architecture.wire(&mut net, classes);
-        Layers::wired(network, net.list, net.channels, net.blocks)
+        net
     }
 
     /// Layers under a common name.
@@ -143,17 +159,18 @@ impl Builder {
 
     /// A group that repeats throughout the network: a residual block, an Inception module.
     pub(super) fn block(&mut self, name: &str, wire: impl FnOnce(&mut Self) -> Value) -> Value {
-        let path = self.path(name);
         let value = self.group(name, wire);
-        self.blocks.push(path);
+        self.ends_block(name);
         value
     }
 
     /// Has the layer called `name` stand for all layers before it that no block holds, where a
     /// network's names have no such groups.
     pub(super) fn ends_block(&mut self, name: &str) {
-        let path = self.path(name);
-        self.blocks.push(path);
+        if self.lists {
+            let path = self.path(name);
+            self.blocks.push(path);
+        }
     }
 
     fn path(&self, name: &str) -> String {
@@ -172,12 +189,16 @@ impl Builder {
         // What does not agree is found where shapes are checked, with the input's size.
         self.channels
             .push(operation.channels(&channels).unwrap_or_default());
-        self.list.push(Layer {
-            name: self.path(name),
-            operation,
-            inputs: inputs.to_vec(),
-        });
-        Value::of_layer(self.list.len() - 1)
+        self.tensors += operation.tensors();
+        if self.lists {
+            self.list.push(Layer {
+                name: self.path(name),
+                operation,
+                inputs: inputs.to_vec(),
+            });
+        }
+        // The network's input has channels, too.
+        Value::of_layer(self.channels.len() - 2)
     }
 
     pub(super) fn channels_of(&self, value: Value) -> usize {

@@ -345,6 +345,36 @@ impl Operation {
         }
     }
 
+    /// How many tensors it reads: those of [`Operation::parameters`], whose shapes take time.
+    pub(super) fn tensors(&self) -> usize {
+        match *self {
+            Self::Conv(conv) => {
+                let gain = conv.standardization.is_some_and(|each| each.gain);
+                1 + usize::from(conv.bias) + usize::from(gain)
+            }
+            Self::BatchNorm { weight, .. } => 3 + usize::from(weight),
+            Self::Linear { bias, .. } => 1 + usize::from(bias),
+            Self::LearntFactor { .. } => 1,
+            Self::Activation(_)
+            | Self::MaxPool(_)
+            | Self::AveragePool { .. }
+            | Self::AdaptiveAveragePool(_)
+            | Self::BlurPool { .. }
+            | Self::GlobalAveragePool
+            | Self::Flatten { .. }
+            | Self::Scale
+            | Self::Multiply { .. }
+            | Self::Add
+            | Self::Product
+            | Self::Concat
+            | Self::Slice { .. }
+            | Self::PadChannels(_)
+            | Self::ShuffleChannels { .. }
+            | Self::SpaceToDepth { .. }
+            | Self::UpsampleLike => 0,
+        }
+    }
+
     /// Whether its constants are finite numbers.
     pub(super) fn is_finite(&self) -> bool {
         match *self {
