@@ -26,6 +26,7 @@ from keras import KerasTensor, layers
 from scripts.command_line import parse_size
 from scripts.keras.networks.bn_inception import bn_inception
 from scripts.keras.networks.inception import inception_resnet_v2, inception_v3
+from scripts.keras.networks.mobile import mobilenet, shufflenet
 from scripts.keras.networks.resnet import (
     cifar_resnet,
     imagenet_resnet,
@@ -78,6 +79,10 @@ NETWORKS: dict[str, Reference] = {
     "se_inception_resnet_v2": imagenet(inception_resnet_v2("se_inception_resnet_v2", True), 299, KERAS),
     "vgg16_bn": imagenet(vgg16_bn("vgg16_bn", False), 224, TIMM),
     "se_vgg16_bn": imagenet(vgg16_bn("se_vgg16_bn", True), 224, TIMM),
+    "mobilenet": imagenet(mobilenet("mobilenet", False), 224, KERAS),
+    "se_mobilenet": imagenet(mobilenet("se_mobilenet", True), 224, KERAS),
+    "shufflenet": imagenet(shufflenet("shufflenet", False), 224, KERAS),
+    "se_shufflenet": imagenet(shufflenet("se_shufflenet", True), 224, KERAS),
 }
 
 

@@ -60,6 +60,15 @@ SOME = (
     Case("mixnet_s", 65, 96),
     Case("efficientnet_x_b3", 64, 96),
     Case("tv_mobilenet_v3_small", 97, 131, 2, "torchvision"),
+    Case("rexnet_100", 97, 131),
+    Case("rexnetr_130", 64, 96),
+    Case("ghostnet_050", 97, 131),
+    Case("ghostnetv2_100", 97, 131),
+    Case("ghostnetv3_050", 65, 96),
+    Case("repghostnet_050", 97, 131),
+    Case("repvit_m1", 64, 96),
+    Case("repvit_m0_9", 97, 131),
+    Case("lcnetv2_small", 97, 131),
 )
 """Every kind of block, stem, stride, pool and head, odd sizes, and a batch of 3."""
 
@@ -268,6 +277,14 @@ MORE = (
     Case("tv_mnasnet0_75", 64, 96, 2, "torchvision"),
     Case("tv_mnasnet1_0", 64, 96, 2, "torchvision"),
     Case("tv_mnasnet1_3", 64, 96, 2, "torchvision"),
+    *(Case(f"rexnet_{width}", 97, 131) for width in (130, 150, 200, 300)),
+    *(Case(f"rexnetr_{width}", 97, 131) for width in (100, 150, 200, 300)),
+    *(Case(f"ghostnet_{width}", 97, 131) for width in (100, 130)),
+    *(Case(f"ghostnetv2_{width}", 97, 131) for width in (130, 160)),
+    *(Case(f"ghostnetv3_{width}", 97, 131) for width in (100, 130, 160)),
+    *(Case(f"repghostnet_{width}", 97, 131) for width in ("058", "080", 100, 111, 130, 150, 200)),
+    *(Case(f"repvit_{size}", 97, 131) for size in ("m2", "m3", "m1_0", "m1_1", "m1_5", "m2_3")),
+    *(Case(f"lcnetv2_{size}", 97, 131) for size in ("base", "large")),
 )
 """The rest of the catalogue, and what is also worth the time."""
 

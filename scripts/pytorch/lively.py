@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,9 +66,11 @@ def enliven(model: nn.Module, random: np.random.Generator, images: Images) -> No
         norm.train()
     output = model(tensor_of(images))
     model.eval()
-    *_, classifier = (module for module in modules.values() if isinstance(module, nn.Linear))
-    # What all images have in common says nothing about any of them.
-    classifier.bias.sub_(output.mean(dim=0))
+    # What all images have in common says nothing about any of them. The answer may be the mean of
+    # two classifiers.
+    for module in modules.values():
+        if isinstance(module, nn.Linear) and module.out_features == output.shape[1]:
+            module.bias.sub_(output.mean(dim=0))
 
 
 @dataclass
@@ -86,7 +89,7 @@ class Observed:
 
 def is_dumped(name: str, module: nn.Module) -> bool:
     """Whether the module's output is compared."""
-    if name.startswith("features."):
+    if re.fullmatch(r"features\.\d+", name) and not any(module.children()):
         # VGG has no blocks: what ends one convolution, and what ends one stage.
         return isinstance(module, nn.ReLU | nn.MaxPool2d)
     return name == "maxpool" or bool(BLOCK.fullmatch(name) or GATE.fullmatch(name))

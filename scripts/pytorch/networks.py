@@ -26,7 +26,7 @@ from scripts.pytorch.keras_twins import MAKERS
 
 BLOCK = re.compile(
     r"(body\.)?layer\d\.\d+|[Mm]ixed_\w+|repeat(_\d)?\.\d+|block8|inception_\d\w(\.se)?|features\.\d+|blocks\.\d+\.\d+"
-    r"|s\d\.b\d+|stages\.\d+(\.blocks)?\.\d+"
+    r"|s\d\.b\d+|stages\.\d+(\.blocks)?\.\d+|stages\.[1-9]\.downsample"
 )
 """A block, whose output is dumped, by its canonical name; an SE block that ends one is as good."""
 
@@ -36,7 +36,7 @@ GATE = re.compile(r"(.+\.)?(se[\d_]*|attn2?|attn_last)\.(sigmoid|gate)")
 GATE_LAYER = re.compile(r"(?:.+\.)?(?:se[\d_]*|attn2?|attn_last)\.(fc[12]|conv_(?:reduce|expand))")
 """A layer of an SE block, by its canonical name, and which."""
 
-AS_IN_TIMM = re.compile(r"conv_stem$|(s\d|stages|body)\.")
+AS_IN_TIMM = re.compile(r"conv_stem$|(s\d|stages|body|stem)\.")
 """How the modules of networks begin whose names the Rust program has from timm, every one."""
 
 RATIO = 16

@@ -411,6 +411,21 @@ mod tests {
     }
 
     #[test]
+    fn a_depthwise_convolution_of_keras_may_be_spelt_as_one_of_groups() {
+        let layers = catalog::find("mobilenet").unwrap().layers();
+        let depthwise = names_and_shapes(KERAS, "mobilenet");
+        let name = "layer2.0.conv_dw.kernel";
+        assert_eq!(depthwise[name], [3, 3, 64, 1]);
+        let mut grouped = depthwise.clone();
+        grouped.insert(name.to_owned(), vec![3, 3, 1, 64]);
+        for (found, permutation) in [(depthwise, [2, 3, 0, 1]), (grouped, [3, 2, 0, 1])] {
+            let sources = resolve(&layers, &found).unwrap();
+            let arrangement = &sources["layer2.0.conv_dw.weight"].arrangement;
+            assert_eq!(arrangement.permutation, permutation);
+        }
+    }
+
+    #[test]
     fn a_dense_layer_may_be_spelt_as_a_1x1_convolution() {
         let layers = catalog::find("seresnet20").unwrap().layers();
         for spelling in [TORCH, KERAS] {

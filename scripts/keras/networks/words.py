@@ -95,6 +95,26 @@ class LowestPadding2D(layers.Layer):
         return {**super().get_config(), "padding": self.padding}
 
 
+@keras.saving.register_keras_serializable("senet")
+class ChannelShuffle(layers.Layer):
+    """Channels in groups, the first of each group first (Zhang et al., arXiv:1707.01083, figure 1)."""
+
+    def __init__(self, groups: int, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.groups = groups
+
+    def call(self, x: KerasTensor) -> KerasTensor:
+        *outer, channels = keras.ops.shape(x)
+        x = keras.ops.reshape(x, (*outer, self.groups, channels // self.groups))
+        return keras.ops.reshape(keras.ops.swapaxes(x, -1, -2), (*outer, channels))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def get_config(self) -> dict[str, object]:
+        return {**super().get_config(), "groups": self.groups}
+
+
 @dataclass(frozen=True)
 class Convention:
     """The choices of a code base that its networks share."""
@@ -137,6 +157,19 @@ class Convention:
             padding=padding,
             use_bias=bias or self.bias,
             kernel_initializer="he_normal",
+            name=name,
+        )(x)
+
+    def depthwise(self, x: KerasTensor, name: str, kernel: int, *, strides: int = 1) -> KerasTensor:
+        """A depthwise convolution, padded as the code base pads."""
+        if self.symmetric:
+            x = layers.ZeroPadding2D(kernel // 2, name=f"{name}.pad")(x)
+        return layers.DepthwiseConv2D(
+            kernel,
+            strides=strides,
+            padding="valid" if self.symmetric else "same",
+            use_bias=self.bias,
+            depthwise_initializer="he_normal",
             name=name,
         )(x)
 

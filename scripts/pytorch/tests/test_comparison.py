@@ -50,7 +50,7 @@ def test_a_block_may_be_merged_with_what_follows_but_nothing_else() -> None:
     block = re.compile(r"layer\d\.\d")
     merged = report(0.0) | {"coverage": {"blocks": 1, "of_blocks": 2}}
     assert len(compare(merged, {"layer1.0": 0.0, "layer1.1": 0.0}, block)) == 1
-    with pytest.raises(ValueError, match="did not compare layer1.0.se.gate"):
+    with pytest.raises(ValueError, match=r"did not compare layer1\.0\.se\.gate"):
         compare(merged, {"layer1.0": 0.0, "layer1.1": 0.0, "layer1.0.se.gate": 0.0}, block)
 
 

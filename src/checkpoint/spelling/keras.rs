@@ -33,11 +33,23 @@ fn parameter(operation: &Operation, name: &'static str) -> &'static str {
 /// Keras goes through the pixels before it goes through their channels.
 fn arrangements(shape: &[usize], [height, width]: [usize; 2]) -> Vec<Arrangement> {
     match *shape {
-        [outputs, inputs, rows, columns] => vec![Arrangement {
-            shape: vec![rows, columns, inputs, outputs],
-            view: vec![rows, columns, inputs, outputs],
-            permutation: &[3, 2, 0, 1],
-        }],
+        [outputs, inputs, rows, columns] => {
+            let conv = Arrangement {
+                shape: vec![rows, columns, inputs, outputs],
+                view: vec![rows, columns, inputs, outputs],
+                permutation: &[3, 2, 0, 1],
+            };
+            // `DepthwiseConv2D` has what a channel is multiplied to last.
+            let depthwise = Arrangement {
+                shape: vec![rows, columns, outputs, 1],
+                view: vec![rows, columns, outputs, 1],
+                permutation: &[2, 3, 0, 1],
+            };
+            match inputs {
+                1 => vec![depthwise, conv],
+                _ => vec![conv],
+            }
+        }
         [outputs, inputs] => {
             let pixels = height * width;
             let channels = inputs / pixels.max(1);

@@ -110,7 +110,7 @@ pub(super) fn ghostnet(net: &mut Builder, network: &GhostNet, classes: usize) {
         }
     }
     let last = ConvSpec::new(network.channels(inner as f64 * network.last), 1);
-    x = net.group(&format!("blocks.{}.0", network.stages.len()), |net| {
+    x = net.block(&format!("blocks.{}.0", network.stages.len()), |net| {
         net.conv_norm_relu(["conv", "bn1", "bn1.act"], x, last)
     });
     x = net.push("global_pool", Operation::GlobalAveragePool, &[x]);

@@ -10,11 +10,13 @@ mod inception;
 mod inception_resnet;
 mod inception_v3;
 mod lcnet_v2;
+mod mobilenet;
 mod nfnet;
 mod regnet;
 mod repvit;
 mod resnet;
 mod rexnet;
+mod shufflenet;
 mod tresnet;
 mod vgg;
 
@@ -31,6 +33,7 @@ pub use ghostnet::{Ghost, GhostNet, GhostRow};
 pub use inception_resnet::InceptionResNet;
 pub use inception_v3::InceptionV3;
 pub use lcnet_v2::LcNetV2;
+pub use mobilenet::MobileNet;
 pub use nfnet::{NfCode, NfNet, NfStem, NfWidth};
 pub use regnet::{GroupRounding, RegNet, RegNetShortcut, RegNetWidths};
 pub use repvit::{Mixer, RepVit};
@@ -38,6 +41,7 @@ pub use resnet::{
     Block, Bottleneck, ResNet, Residual, Shortcut, Stem, StemConvs, StemPool, Strided,
 };
 pub use rexnet::RexNet;
+pub use shufflenet::ShuffleNet;
 pub use tresnet::TResNet;
 pub use vgg::Vgg;
 
@@ -88,6 +92,10 @@ pub enum Architecture {
     RepVit(RepVit),
     /// Stem, stages of separable convolutions, two dense layers.
     LcNetV2(LcNetV2),
+    /// Depthwise separable convolutions, classifier.
+    MobileNet(MobileNet),
+    /// Stem, units whose channels are shuffled, classifier.
+    ShuffleNet(ShuffleNet),
 }
 
 impl Architecture {
@@ -121,6 +129,8 @@ impl Architecture {
             Self::GhostNet(network) => ghostnet::ghostnet(net, network, classes),
             Self::RepVit(network) => repvit::repvit(net, network, classes),
             Self::LcNetV2(network) => lcnet_v2::lcnet_v2(net, network, classes),
+            Self::MobileNet(network) => mobilenet::mobilenet(net, network, classes),
+            Self::ShuffleNet(network) => shufflenet::shufflenet(net, network, classes),
         }
     }
 }

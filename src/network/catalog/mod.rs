@@ -12,6 +12,7 @@ mod lcnet_v2;
 mod left_out;
 mod lookup;
 mod mobile;
+mod mobile_paper;
 mod nfnet;
 mod regnet;
 mod repvit;
@@ -77,6 +78,10 @@ pub const FAMILIES: &[Family] = &[
     family("Networks without batch norms", nfnet::NETWORKS),
     family("CSPNet and DarkNet", cspnet::NETWORKS),
     family("Mobile networks of torchvision", torchvision::NETWORKS),
+    family(
+        "MobileNet and ShuffleNet in Keras's conventions",
+        mobile_paper::NETWORKS,
+    ),
     family("ReXNet", rexnet::NETWORKS),
     family("GhostNet and RepGhost", ghostnet::NETWORKS),
     family("RepViT", repvit::NETWORKS),
