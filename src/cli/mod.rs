@@ -112,9 +112,9 @@ fn builtin_list() -> String {
     let names = Builtin::ALL.map(|builtin| builtin.to_string());
     let width = names.iter().map(String::len).max().unwrap_or(0);
     let lines = names.into_iter().zip(Builtin::ALL);
-    lines
-        .map(|(name, builtin)| format!("{name:width$}  {}\n", builtin.summary()))
-        .collect()
+    lines.fold(String::new(), |text, (name, builtin)| {
+        format!("{text}{name:width$}  {}\n", builtin.summary())
+    })
 }
 
 /// The commands of the program.

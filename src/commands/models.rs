@@ -126,8 +126,8 @@ mod tests {
     fn a_star_stands_for_anything_and_a_text_without_one_for_a_part() {
         let names = ["seresnet50", "seresnet50t", "seresnext50_32x4d", "resnet50"];
         let meant = |text: &str| -> Vec<&str> {
-            let named = names.iter().filter(|name| is_meant(text, name));
-            named.copied().collect()
+            let all = names.iter().copied();
+            all.filter(|name| is_meant(text, name)).collect()
         };
         assert_eq!(meant("resnet50"), ["seresnet50", "seresnet50t", "resnet50"]);
         assert_eq!(meant("resnet50*"), ["resnet50"]);

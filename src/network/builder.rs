@@ -27,7 +27,6 @@ pub(super) struct ConvSpec {
     channels: usize,
     kernel: [usize; 2],
     stride: [usize; 2],
-    dilation: [usize; 2],
     groups: usize,
     /// Padding instead of the convention's.
     padding: Option<Padding>,
@@ -48,7 +47,6 @@ impl ConvSpec {
             channels,
             kernel,
             stride: [1, 1],
-            dilation: [1, 1],
             groups: 1,
             padding: None,
             bias: false,
@@ -73,13 +71,6 @@ impl ConvSpec {
     /// Another stride down than across.
     pub(super) const fn strides(self, stride: [usize; 2]) -> Self {
         Self { stride, ..self }
-    }
-
-    pub(super) const fn dilation(self, dilation: usize) -> Self {
-        Self {
-            dilation: [dilation, dilation],
-            ..self
-        }
     }
 
     /// With this padding, whatever the convention says.
@@ -209,11 +200,10 @@ impl Builder {
     }
 
     pub(super) fn conv(&mut self, name: &str, x: Value, conv: ConvSpec) -> Value {
-        let usual = || self.convention.padding.of(conv.kernel, conv.dilation);
+        let usual = || self.convention.padding.of(conv.kernel);
         let window = Window {
             kernel: conv.kernel,
             stride: conv.stride,
-            dilation: conv.dilation,
             ..Window::square(1, 1, conv.padding.unwrap_or_else(usual))
         };
         let conv = Conv {
@@ -390,15 +380,6 @@ impl Builder {
         let y = self.activation(gate, y, block.gate);
         self.push("scale", Operation::Scale, &[x, y])
     }
-
-    /// Effective SE: one dense layer from the means to the gate (Lee and Park, arXiv:1911.06667).
-    pub(super) fn effective_squeeze_excite(&mut self, x: Value, gate: Activation) -> Value {
-        let channels = self.channels_of(x);
-        let y = self.push("squeeze", Operation::GlobalAveragePool, &[x]);
-        let y = self.linear("fc", y, channels);
-        let y = self.activation("gate", y, gate);
-        self.push("scale", Operation::Scale, &[x, y])
-    }
 }
 
 /// An SE block as its network has it.
@@ -442,14 +423,6 @@ impl SeSpec {
         Self {
             activation,
             gate,
-            ..self
-        }
-    }
-
-    /// Without biases.
-    pub(super) const fn unbiased(self) -> Self {
-        Self {
-            bias: false,
             ..self
         }
     }

@@ -26,7 +26,7 @@ pub struct Convention {
 impl Convention {
     /// The window of a strided max pool.
     pub(super) fn max_pool(&self, kernel: usize, stride: usize) -> Window {
-        let padding = self.pool_padding.of([kernel, kernel], [1, 1]);
+        let padding = self.pool_padding.of([kernel, kernel]);
         Window {
             rounding: self.pool_rounding,
             ..Window::square(kernel, stride, padding)
@@ -46,15 +46,12 @@ pub enum PaddingRule {
 }
 
 impl PaddingRule {
-    /// The padding of a window of this kernel and dilation.
+    /// The padding of a window of this kernel.
     #[must_use]
-    pub fn of(self, kernel: [usize; 2], dilation: [usize; 2]) -> Padding {
+    pub fn of(self, kernel: [usize; 2]) -> Padding {
         match self {
             Self::Same => Padding::Same,
-            Self::Symmetric => {
-                let half = |axis: usize| dilation[axis] * kernel[axis].saturating_sub(1) / 2;
-                Padding::Symmetric([half(0), half(1)])
-            }
+            Self::Symmetric => Padding::Symmetric(kernel.map(|side| side.saturating_sub(1) / 2)),
             Self::Valid => Padding::VALID,
         }
     }

@@ -24,9 +24,12 @@ pub(in crate::checkpoint) const TORCHVISION_EFFICIENTNET: Spelling = Spelling {
 pub(in crate::checkpoint) const TORCHVISION_MOBILENET_V3: Spelling = Spelling {
     is_told_by: |name| name.starts_with("features.1.block."),
     layer: |name, layers| {
-        let in_block = |block: Block, place: Place| match place.only {
-            true => format!("features.{}.{}", block.number + 1, place.layer),
-            false => format!("features.{}.block.{}", block.number + 1, place.nested()),
+        let in_block = |block: Block, place: Place| {
+            if place.only {
+                format!("features.{}.{}", block.number + 1, place.layer)
+            } else {
+                format!("features.{}.block.{}", block.number + 1, place.nested())
+            }
         };
         match name {
             "conv_head" => "classifier.0".to_owned(),
@@ -41,9 +44,10 @@ pub(in crate::checkpoint) const TORCHVISION_MOBILENET_V2: Spelling = Spelling {
     is_told_by: |name| name.starts_with("features.1.conv."),
     layer: |name, layers| {
         let in_block = |block: Block, place: Place| {
-            let place = match place.last {
-                true => (place.element + usize::from(place.layer == "1")).to_string(),
-                false => place.nested(),
+            let place = if place.last {
+                (place.element + usize::from(place.layer == "1")).to_string()
+            } else {
+                place.nested()
             };
             format!("features.{}.conv.{place}", block.number + 1)
         };

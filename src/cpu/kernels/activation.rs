@@ -1,7 +1,7 @@
 //! Activations of one element, and the numbers that they have in common with those of vectors:
 //! both do the same operations in the same order, so that every bit is the same.
 //!
-//! What has an exponential in it is a quotient by 1 + exp(-x), and so are the sigmoid, SiLU and the
+//! What has an exponential in it is a quotient by 1 + exp(-x), and so are the sigmoid, `SiLU` and the
 //! approximation of GELU:
 //!
 //! ```text

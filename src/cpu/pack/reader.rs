@@ -31,9 +31,10 @@ impl WeightReader<'_> {
         let mut weights = self.read(layer, "weight", &shape)?;
         if let Some(standardization) = self.standardization(layer) {
             let outputs = shape[0];
-            let gains = match standardization.gain {
-                true => self.read(layer, "gain", &[outputs, 1, 1, 1])?,
-                false => vec![1.; outputs],
+            let gains = if standardization.gain {
+                self.read(layer, "gain", &[outputs, 1, 1, 1])?
+            } else {
+                vec![1.; outputs]
             };
             let fan_in = weights.len() / outputs.max(1);
             for (weights, gain) in weights.chunks_exact_mut(fan_in.max(1)).zip(gains) {

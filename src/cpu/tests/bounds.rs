@@ -443,10 +443,10 @@ fn scaled_rows_that_reach_outside_are_refused() {
         ("output", |rows| rows.output = END - 2 * BLOCK + 1),
         ("count", |rows| rows.count = 3),
         ("uncountable count", |rows| {
-            rows.count = usize::MAX / BLOCK + 2
+            rows.count = usize::MAX / BLOCK + 2;
         }),
         ("part of a block", |rows| {
-            rows.rows = &ELEMENTS[..2 * BLOCK - 1]
+            rows.rows = &ELEMENTS[..2 * BLOCK - 1];
         }),
     ];
     check(&wrong, good, kernels::scaled_rows);

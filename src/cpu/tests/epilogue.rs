@@ -205,7 +205,7 @@ fn activations_have_the_same_bits_on_every_instruction_set() {
 }
 
 /// How far a result may be off, in units in the last place of the formula's: of all elements, the
-/// sigmoid is off by at most 1.9991, SiLU by 1.9980 and GELU's approximation by 1.9865.
+/// sigmoid is off by at most 1.9991, `SiLU` by 1.9980 and GELU's approximation by 1.9865.
 fn units(activation: Activation) -> f64 {
     match activation {
         Activation::Sigmoid | Activation::Silu | Activation::GeluTanh => 2.,

@@ -1,5 +1,5 @@
 //! timm's networks of residual blocks of several kinds (`timm/models/byobnet.py`): `ResNet`s and
-//! `ResNeXt`s with other stems, `RegNet`-Z as timm trained it, GENet (Lin et al.,
+//! `ResNeXt`s with other stems, `RegNet`-Z as timm trained it, `GENet` (Lin et al.,
 //! arXiv:2006.14090).
 
 use super::{SqueezeWidth, make_divisible};

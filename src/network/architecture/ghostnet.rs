@@ -181,10 +181,7 @@ fn shortcut(net: &mut Builder, x: Value, block: &Bottleneck) -> Value {
 /// A module to so many channels, which are a multiple of [`DIVISOR`], so even.
 fn ghost(net: &mut Builder, x: Value, module: Ghost, channels: usize, rectified: bool) -> Value {
     let half = channels / 2;
-    let relu = |net: &mut Builder, name: &str, x| match rectified {
-        true => net.relu(name, x),
-        false => x,
-    };
+    let relu = |net: &mut Builder, name: &str, x| if rectified { net.relu(name, x) } else { x };
     match module {
         Ghost::Depthwise | Ghost::Attention => {
             let names = ["primary_conv.0", "primary_conv.1"];
@@ -235,10 +232,10 @@ fn branches(
 ) -> Value {
     let mut sum = first;
     for index in 0..BRANCHES {
-        let next = branch(net, &format!("{name}.{index}"), x, conv);
+        let more = branch(net, &format!("{name}.{index}"), x, conv);
         sum = Some(match sum {
-            Some(sum) => net.push(&format!("{name}.add{index}"), Operation::Add, &[sum, next]),
-            None => next,
+            Some(sum) => net.push(&format!("{name}.add{index}"), Operation::Add, &[sum, more]),
+            None => more,
         });
     }
     sum.unwrap_or(x)

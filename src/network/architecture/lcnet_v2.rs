@@ -20,6 +20,7 @@ pub struct LcNetV2 {
 const CHANNELS: [f64; 3] = [32., 64., 1280.];
 
 /// What a stage's blocks have in common.
+#[expect(clippy::struct_excessive_bools, reason = "columns of timm's table")]
 struct Stage {
     /// Channels of its output, at width 1.
     channels: f64,
@@ -135,10 +136,10 @@ fn branches(net: &mut Builder, x: Value, kernel: usize, stride: usize) -> Value 
     let mut sum = None;
     for (index, kernel) in kernels.enumerate() {
         let conv = ConvSpec::depthwise(channels, kernel).stride(stride);
-        let next = net.unit(&format!("dw_conv_list.{index}"), x, conv, None);
+        let more = net.unit(&format!("dw_conv_list.{index}"), x, conv, None);
         sum = Some(match sum {
-            Some(sum) => net.push(&format!("dw_add.{index}"), Operation::Add, &[sum, next]),
-            None => next,
+            Some(sum) => net.push(&format!("dw_add.{index}"), Operation::Add, &[sum, more]),
+            None => more,
         });
     }
     sum.unwrap_or(x)

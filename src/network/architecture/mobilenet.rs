@@ -1,4 +1,4 @@
-//! MobileNet (Howard et al., arXiv:1704.04861) with SE blocks (Hu et al., arXiv:1709.01507, section
+//! `MobileNet` (Howard et al., arXiv:1704.04861) with SE blocks (Hu et al., arXiv:1709.01507, section
 //! 6.1) and without.
 
 use super::SqueezeWidth;

@@ -1,5 +1,5 @@
 //! Networks without batch norms, as timm has them (`timm/models/nfnet.py`): NF-`ResNet` and
-//! NF-`RegNet` (Brock et al., arXiv:2101.08692), NFNet (Brock et al., arXiv:2102.06171).
+//! NF-`RegNet` (Brock et al., arXiv:2101.08692), `NFNet` (Brock et al., arXiv:2102.06171).
 //!
 //! What batch norms would keep near 1 is kept there by standardized weights and by constants. Those
 //! in front of a convolution are part of its weights' scale, since it is linear; timm multiplies

@@ -31,11 +31,11 @@ pub struct RegNet {
 /// The rule by which a network's widths are found: section 3.3 of the paper.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RegNetWidths {
-    /// w_0, the first block's width before it is rounded.
+    /// `w_0`, the first block's width before it is rounded.
     pub initial: usize,
-    /// w_a, what each block is wider than the one before.
+    /// `w_a`, what each block is wider than the one before.
     pub slope: f64,
-    /// w_m, what the widths are rounded to powers of.
+    /// `w_m`, what the widths are rounded to powers of.
     pub factor: f64,
     /// Blocks in all stages.
     pub depth: usize,

@@ -59,7 +59,7 @@ pub(super) fn rexnet(net: &mut Builder, network: &RexNet, classes: usize) {
     for (blocks, stride, gated) in STAGES {
         for place in 0..blocks {
             let block = Block {
-                channels: network.channels(first + GAIN / depth as f64 * index as f64),
+                channels: network.channels(first + GAIN / depth as f64 * f64::from(index)),
                 stride: if place == 0 { stride } else { 1 },
                 expansion: if index == 0 { 1 } else { EXPANSION },
                 squeeze: gated,

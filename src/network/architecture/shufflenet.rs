@@ -73,9 +73,10 @@ fn shuffle_unit(net: &mut Builder, x: Value, unit: &Unit) -> Value {
         (1, x)
     };
     // What a unit of stride 2 makes is put behind the pooled input.
-    let channels = match unit.strided {
-        true => unit.channels.saturating_sub(net.channels_of(x)),
-        false => unit.channels,
+    let channels = if unit.strided {
+        unit.channels.saturating_sub(net.channels_of(x))
+    } else {
+        unit.channels
     };
     let inner = unit.channels / BOTTLENECK;
     let conv = ConvSpec::new(inner, 1).groups(unit.first_groups);

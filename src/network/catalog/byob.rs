@@ -46,7 +46,7 @@ const fn regnetz(depth: usize, channels: usize, stride: usize, group: usize) -> 
     }
 }
 
-/// A GENet's stage of bottlenecks that widen, of depthwise convolutions.
+/// A `GENet`'s stage of bottlenecks that widen, of depthwise convolutions.
 const fn wide(depth: usize, channels: usize, stride: usize) -> ByobStage {
     ByobStage {
         group: 1,
@@ -55,7 +55,7 @@ const fn wide(depth: usize, channels: usize, stride: usize) -> ByobStage {
     }
 }
 
-/// A GENet's stage of basic blocks.
+/// A `GENet`'s stage of basic blocks.
 const fn basic(depth: usize, channels: usize) -> ByobStage {
     ByobStage {
         share: 1.,

@@ -18,7 +18,7 @@ const fn row([kernel, inner, channels, stride]: [usize; 4], gated: bool) -> Ghos
     }
 }
 
-/// Han et al., arXiv:1911.11907: the bottlenecks of MobileNetV3, with ghost modules.
+/// Han et al., arXiv:1911.11907: the bottlenecks of `MobileNetV3`, with ghost modules.
 const DEPTHWISE: GhostNet = GhostNet {
     module: Ghost::Depthwise,
     width: 1.,

@@ -6,7 +6,7 @@ use crate::network::Network;
 use crate::network::architecture::{Architecture, MobileNet, ShuffleNet};
 use crate::network::convention::KERAS;
 
-/// "ShuffleNet 1x (g = 3)".
+/// "`ShuffleNet` 1x (g = 3)".
 const SHUFFLENET: ShuffleNet = ShuffleNet {
     groups: 3,
     width: 240,

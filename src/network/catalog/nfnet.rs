@@ -10,7 +10,7 @@ const fn nfnet(name: &'static str, summary: &'static str, network: NfNet) -> Net
     imagenet(name, summary, TIMM, Architecture::NfNet(network))
 }
 
-/// DeepMind's constants, by function: 1 over the deviation of what it makes of normal numbers.
+/// `DeepMind`'s constants, by function: 1 over the deviation of what it makes of normal numbers.
 const GAMMA_OF_GELU: f64 = 1.701_504_349_708_557_1;
 const GAMMA_OF_RELU: f64 = 1.713_958_859_443_664_6;
 const GAMMA_OF_SILU: f64 = 1.788_129_329_681_396_5;

@@ -39,7 +39,7 @@ const V: RegNet = RegNet {
     ..Y
 };
 
-/// As in ClassyVision: bottlenecks that widen by 4, and nothing around those that change the
+/// As in `ClassyVision`: bottlenecks that widen by 4, and nothing around those that change the
 /// shape.
 const Z: RegNet = RegNet {
     expansion: 4,

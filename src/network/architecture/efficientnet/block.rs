@@ -60,7 +60,7 @@ impl Block<'_> {
     fn depthwise(&self, net: &mut Builder, x: Value) -> Value {
         let x = self.folded(net, x);
         let x = self.per_channel(net, x, "bn1");
-        let narrow = self.pointwise(net, "conv_pw", x, self.channels, self.row.parts[1]);
+        let narrow = pointwise(net, "conv_pw", x, self.channels, self.row.parts[1]);
         let narrow = net.norm("bn2", narrow);
         match self.row.kind {
             Kind::Separable => net.group("bn2", |net| net.activation("act", narrow, self.function)),
@@ -71,11 +71,11 @@ impl Block<'_> {
     fn inverted(&self, net: &mut Builder, x: Value) -> Value {
         let x = self.folded(net, x);
         let expanded = self.expanded(net.channels_of(x));
-        let x = self.pointwise(net, "conv_pw", x, expanded, self.row.parts[0]);
+        let x = pointwise(net, "conv_pw", x, expanded, self.row.parts[0]);
         let x = net.norm("bn1", x);
         let x = net.group("bn1", |net| net.activation("act", x, self.function));
         let x = self.per_channel(net, x, "bn2");
-        let x = self.pointwise(net, "conv_pwl", x, self.channels, self.row.parts[1]);
+        let x = pointwise(net, "conv_pwl", x, self.channels, self.row.parts[1]);
         net.norm("bn3", x)
     }
 
@@ -85,7 +85,7 @@ impl Block<'_> {
         let x = conv_norm_act(net, ["conv_exp", "bn1"], x, conv, self.function);
         let x = self.blurred(net, x);
         let x = self.gated(net, x);
-        let x = self.pointwise(net, "conv_pwl", x, self.channels, self.row.parts[1]);
+        let x = pointwise(net, "conv_pwl", x, self.channels, self.row.parts[1]);
         net.norm("bn2", x)
     }
 
@@ -162,21 +162,6 @@ impl Block<'_> {
         self.gated(net, x)
     }
 
-    /// A 1x1 convolution to so many channels, split into so many parts.
-    fn pointwise(
-        &self,
-        net: &mut Builder,
-        name: &str,
-        x: Value,
-        channels: usize,
-        parts: usize,
-    ) -> Value {
-        let convs = vec![ConvSpec::new(0, 1); parts];
-        mixed(net, name, x, &convs, |conv, _, part| {
-            conv.channels(share(channels, parts, part))
-        })
-    }
-
     /// Halved by a filter, where a convolution does not do it. The filter is two means of 2x2 after
     /// each other, of which the first counts the zeros beyond the border.
     fn blurred(&self, net: &mut Builder, x: Value) -> Value {
@@ -214,6 +199,14 @@ impl Block<'_> {
             .functions(squeeze.activation.unwrap_or(self.function), squeeze.gate);
         net.group("se", |net| net.squeeze_excite(x, &spec))
     }
+}
+
+/// A 1x1 convolution to so many channels, split into so many parts.
+fn pointwise(net: &mut Builder, name: &str, x: Value, channels: usize, parts: usize) -> Value {
+    let convs = vec![ConvSpec::new(0, 1); parts];
+    mixed(net, name, x, &convs, |conv, _, part| {
+        conv.channels(share(channels, parts, part))
+    })
 }
 
 /// Convolutions that share the channels of `x` among them, the first taking what is left over (Tan
