@@ -37,6 +37,10 @@ pub fn drawn_weights(layers: &Layers, dtype: DType, device: &Device) -> VarBuild
                 "bias" => (0.3, spread),
                 "weight" if !is_kernel && is_added(index) => (0.25, 0.1),
                 "weight" if !is_kernel => (0.8, spread),
+                // The factors of standardized weights, as those of batch norms.
+                "gain" => (0.8, 0.2),
+                // A residual branch's.
+                _ if parameter.shape.is_empty() => (0.25, 0.1),
                 _ => (0., spread),
             };
             let drawn = Drawn {

@@ -222,7 +222,7 @@ impl Classifier {
     /// for row in classifier.classify_all(["tests/images/photos/cat.jpg", "README.md"]) {
     ///     let row = row?;
     ///     match row.classes {
-    ///         Ok(classes) => assert_eq!(classes.top(1)[0].label, "cat"),
+    ///         Ok(classes) => assert_eq!(classes.top(1)[0].label, "tiger cat"),
     ///         Err(error) => assert!(error.to_string().starts_with("not an image"), "{error}"),
     ///     }
     /// }
