@@ -240,6 +240,10 @@ def values(model: keras.Model, application: Application) -> tuple[dict[str, Kera
             blocks[place[0]] = layer.output
         if place and place[1] in ("se_excite", "squeeze_excite_mul"):
             gates.append(layer.input[1])
+    if application.stages:
+        # The last convolution, which timm has as a block, and the last pool of the model reads.
+        pools = [layer for layer in model.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D)]
+        blocks[f"blocks.{len(application.stages)}.0"] = pools[-1].input
     return blocks, gates
 
 
