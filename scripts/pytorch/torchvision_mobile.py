@@ -58,6 +58,7 @@ def canonical_names(modules: list[str]) -> dict[str, str] | None:
                 return f"blocks.{stage}.{index}"
             if name.startswith(f"{block}."):
                 return f"blocks.{stage}.{index}.{within(name.removeprefix(f'{block}.'))}"
-        return name
+        # The stem, a whole stage or the head, which is no block, though other networks call theirs so.
+        return f"torchvision.{name}"
 
     return {name: canonical(name) for name in modules}
