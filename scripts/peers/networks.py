@@ -29,6 +29,12 @@ NETWORKS = {
     "se_inception_v3": Timed("keras", 299),
     "se_vgg16_bn": Timed("paper", 224),
     "seresnet20": Timed("keras", 32),
+    "mobilenetv3_small_100": Timed("timm", 224),
+    "mobilenetv3_large_100": Timed("timm", 224),
+    "efficientnet_b0": Timed("timm", 224),
+    "tf_efficientnetv2_b0": Timed("timm", 224),
+    "regnety_008": Timed("timm", 224),
+    "regnety_040": Timed("timm", 224),
 }
 
 
