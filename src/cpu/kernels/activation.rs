@@ -56,6 +56,9 @@ pub(super) const GELU_B: [f32; 2] = [0.071_354_814, 2.398_832_5e-9];
 /// Where that is as good as x, or 0, and no power of x is too large.
 pub(super) const GELU_ENDS: [f32; 2] = [-12., 12.];
 
+/// 1/6, rounded: 6 times it is 1 again.
+pub(super) const SIXTH: f32 = 1. / 6.;
+
 /// An activation of one element.
 #[expect(clippy::cast_possible_truncation, reason = "rounding is meant")]
 pub(super) fn activated(activation: Activation, x: f32) -> f32 {
@@ -77,7 +80,7 @@ pub(super) fn activated(activation: Activation, x: f32) -> f32 {
             }
         }
         Activation::Silu => over_one_plus_exp(x, x, None),
-        Activation::HardSwish => x * (clipped(x + 3., 0., 6.) / 6.),
+        Activation::HardSwish => x * (clipped(x + 3., 0., 6.) * SIXTH),
         Activation::Gelu => {
             let x = f64::from(x);
             (x * (1. + erf(x / std::f64::consts::SQRT_2)) / 2.) as f32

@@ -205,16 +205,17 @@ fn activations_have_the_same_bits_on_every_instruction_set() {
 }
 
 /// How far a result may be off, in units in the last place of the formula's: of all elements, the
-/// sigmoid is off by at most 1.9991, `SiLU` by 1.9980 and GELU's approximation by 1.9865.
+/// sigmoid is off by at most 1.9991, `SiLU` by 1.9980, GELU's approximation by 1.9865 and hard swish,
+/// of three roundings and a rounded constant, by 2.4828.
 fn units(activation: Activation) -> f64 {
     match activation {
         Activation::Sigmoid | Activation::Silu | Activation::GeluTanh => 2.,
         // Rounded once, from double precision.
         Activation::Gelu => 0.5001,
+        Activation::HardSwish => 2.5,
         Activation::Relu
         | Activation::Relu6
         | Activation::LeakyRelu { .. }
-        | Activation::HardSwish
         | Activation::HardSigmoid
         | Activation::HardSigmoidKeras2 => 0.,
     }
@@ -230,7 +231,8 @@ fn formula(activation: Activation, x: f32) -> f64 {
         Activation::Relu6 => clipped(x, 6.).into(),
         Activation::LeakyRelu { slope } => (x * if x < 0. { slope as f32 } else { 1. }).into(),
         Activation::Silu => wide / (1. + (-wide).exp()),
-        Activation::HardSwish => (x * (clipped(x + 3., 6.) / 6.)).into(),
+        Activation::HardSwish if x.is_nan() => wide,
+        Activation::HardSwish => wide * ((wide + 3.).clamp(0., 6.) / 6.),
         Activation::Gelu => wide * (1. + erf(wide / 2_f64.sqrt())) / 2.,
         Activation::GeluTanh => {
             // (1 + tanh(y)) / 2 = 1 / (1 + exp(-2 y)).
@@ -244,7 +246,7 @@ fn formula(activation: Activation, x: f32) -> f64 {
 }
 
 #[test]
-fn activations_are_within_two_units_of_their_formulas() {
+fn activations_are_within_a_few_units_of_their_formulas() {
     let isa = Isa::available().next().unwrap();
     let xs = elements();
     for activation in Activation::ALL {

@@ -2,8 +2,8 @@
 
 use super::Vector;
 use crate::cpu::kernels::activation::{
-    self, GELU_A, GELU_B, GELU_ENDS, LEAST, LN_2, MOST, PER_LN_2, SCALE, SCALING, SERIES, STEEP,
-    WHOLE,
+    self, GELU_A, GELU_B, GELU_ENDS, LEAST, LN_2, MOST, PER_LN_2, SCALE, SCALING, SERIES, SIXTH,
+    STEEP, WHOLE,
 };
 use crate::network::Activation;
 
@@ -29,21 +29,20 @@ pub(in crate::cpu::kernels) unsafe fn activate<V: Vector>(
             }
             // What most networks wait for: without what hardly any element needs.
             Activation::Silu => {
-                if is_steep(vectors) {
-                    each(vectors, |x| over_one_plus_exp::<V, true>(x, x, None));
+                if is_far(vectors) {
+                    each(vectors, |x| over_one_plus_exp(x, x, None));
                 } else {
-                    each(vectors, |x| over_one_plus_exp::<V, false>(x, x, None));
+                    let scale = [V::splat(1.), V::splat(WHOLE)];
+                    each(vectors, |x| x.divide(one_plus_exp(x, None, scale)));
                 }
             }
-            Activation::HardSwish => each(vectors, |x| x.multiply(hard_sigmoid(x))),
+            Activation::HardSwish => each(vectors, |x| hard_swish(x)),
             Activation::GeluTanh => each(vectors, |x| {
                 let [w, rest] = gelu_exponent(x);
-                over_one_plus_exp::<V, true>(x, w, Some(rest))
+                over_one_plus_exp(x, w, Some(rest))
             }),
             Activation::Sigmoid => {
-                each(vectors, |x| {
-                    over_one_plus_exp::<V, true>(V::splat(1.), x, None)
-                });
+                each(vectors, |x| over_one_plus_exp(V::splat(1.), x, None));
             }
             Activation::HardSigmoid => each(vectors, |x| hard_sigmoid(x)),
             Activation::HardSigmoidKeras2 => each(vectors, |x| {
@@ -66,7 +65,7 @@ fn each<V: Vector>(vectors: &mut [V], function: impl Fn(V) -> V) {
 ///
 /// A processor with `V`'s instructions.
 #[inline(always)]
-unsafe fn clipped<V: Vector>(x: V, least: f32, most: f32) -> V {
+pub(super) unsafe fn clipped<V: Vector>(x: V, least: f32, most: f32) -> V {
     // SAFETY: the caller's.
     unsafe { V::splat(most).min(V::splat(least).max(x)) }
 }
@@ -82,54 +81,73 @@ unsafe fn hard_sigmoid<V: Vector>(x: V) -> V {
     unsafe {
         let x = clipped(x.add(V::splat(3.)), 0., 6.);
         // The quotient as it is rounded, in three multiply-adds: Markstein, 1990.
-        let sixth = V::splat(1. / 6.);
+        let sixth = V::splat(SIXTH);
         let quotient = x.multiply(sixth);
         let rest = quotient.fused(V::splat(-6.), x);
         rest.fused(sixth, quotient)
     }
 }
 
-/// Whether any element lies below [`STEEP`].
+/// x relu6(x + 3) / 6, which is x itself from 3 on.
 ///
 /// # Safety
 ///
 /// A processor with `V`'s instructions.
 #[inline(always)]
-unsafe fn is_steep<V: Vector>(vectors: &[V]) -> bool {
+pub(super) unsafe fn hard_swish<V: Vector>(x: V) -> V {
+    // SAFETY: the caller's.
+    unsafe { x.multiply(clipped(x.add(V::splat(3.)), 0., 6.).multiply(V::splat(SIXTH))) }
+}
+
+/// Whether any element lies below [`STEEP`] or above [`MOST`].
+///
+/// # Safety
+///
+/// A processor with `V`'s instructions.
+#[inline(always)]
+unsafe fn is_far<V: Vector>(vectors: &[V]) -> bool {
     // SAFETY: the caller's.
     unsafe {
-        let mut least = V::splat(0.);
-        for x in vectors {
-            least = x.min(least);
+        // Two of each side by side, since they have to wait for the one before.
+        let [[mut a, mut b], [mut c, mut d]] = [[V::splat(0.); 2]; 2];
+        let (pairs, rest) = vectors.as_chunks();
+        for [x, y] in pairs {
+            (a, b) = (x.min(a), y.min(b));
+            (c, d) = (x.max(c), y.max(d));
         }
-        least.any_less(STEEP)
+        for x in rest {
+            a = x.min(a);
+            c = x.max(c);
+        }
+        a.min(b).any_less(STEEP) || V::splat(0.).subtract(c.max(d)).any_less(-MOST)
     }
 }
 
-/// Of elements that none lies below [`STEEP`], where they are not `ANY_STEEP`: the same bits.
+/// # Safety
+///
+/// A processor with `V`'s instructions.
+#[inline(always)]
+unsafe fn over_one_plus_exp<V: Vector>(numerator: V, x: V, rest: Option<V>) -> V {
+    // SAFETY: the caller's.
+    unsafe {
+        let one = x.if_less(STEEP, V::splat(SCALE), V::splat(1.));
+        let one = x.if_less(LEAST, V::splat(0.), one);
+        let whole = x.if_less(STEEP, V::splat(WHOLE - SCALING), V::splat(WHOLE));
+        let sum = one_plus_exp(clipped(x, LEAST, MOST), rest, [one, whole]);
+        numerator.divide(sum).multiply(one)
+    }
+}
+
+/// 1 + exp(-(x + rest)), scaled as `one` and [`WHOLE`] are, of elements up to [`MOST`] whose scaled
+/// power is a number.
 ///
 /// # Safety
 ///
 /// A processor with `V`'s instructions.
 #[inline(always)]
-unsafe fn over_one_plus_exp<V: Vector, const ANY_STEEP: bool>(
-    numerator: V,
-    x: V,
-    rest: Option<V>,
-) -> V {
+unsafe fn one_plus_exp<V: Vector>(x: V, rest: Option<V>, [one, whole]: [V; 2]) -> V {
     // SAFETY: the caller's.
     unsafe {
-        let (mut one, mut whole) = (V::splat(1.), V::splat(WHOLE));
-        if ANY_STEEP {
-            one = x.if_less(STEEP, V::splat(SCALE), one);
-            one = x.if_less(LEAST, V::splat(0.), one);
-            whole = x.if_less(STEEP, V::splat(WHOLE - SCALING), whole);
-        }
-        let x = if ANY_STEEP {
-            clipped(x, LEAST, MOST)
-        } else {
-            V::splat(MOST).min(x)
-        };
         let shifted = x.fused(V::splat(-PER_LN_2), whole);
         let n = shifted.subtract(whole);
         let r = n.fused(V::splat(LN_2[0]), x);
@@ -142,13 +160,7 @@ unsafe fn over_one_plus_exp<V: Vector, const ANY_STEEP: bool>(
             q = q.fused(r, V::splat(*coefficient));
         }
         let power = shifted.power();
-        let sum = q.multiply(power).fused(r, one).add(power);
-        let quotient = numerator.divide(sum);
-        if ANY_STEEP {
-            quotient.multiply(one)
-        } else {
-            quotient
-        }
+        q.multiply(power).fused(r, one).add(power)
     }
 }
 

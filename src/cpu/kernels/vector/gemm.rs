@@ -92,8 +92,13 @@ pub(in crate::cpu::kernels) unsafe fn gemm<
                     Some(next) => source.add(next.offset),
                     None => source_of_next,
                 };
-                for m in 0..M {
-                    V::prefetch(next.wrapping_add(m * stride));
+                if stride < BLOCK {
+                    // Pixels of a plane: a line or two.
+                    V::prefetch(next.wrapping_add((M - 1) * stride));
+                } else {
+                    for m in 0..M {
+                        V::prefetch(next.wrapping_add(m * stride));
+                    }
                 }
                 if M * W * V::LANES > CACHE_LINES_AT_ONCE * CACHE_LINE {
                     let end = (prefetched + gemm.k_offsets.prefetched_pixels_per_run).min(M);

@@ -221,13 +221,10 @@ impl Epilogue<BlockView> {
             }
             match activation {
                 None => {}
-                Some(Activation::Relu) => {
-                    for m in 0..M {
-                        for w in 0..W {
-                            values[m][w] = V::splat(0.).max(values[m][w]);
-                        }
-                    }
-                }
+                Some(Activation::Relu) => each(values, |x| V::splat(0.).max(x)),
+                // So few operations that a call would take longer.
+                Some(Activation::Relu6) => each(values, |x| activation::clipped(x, 0., 6.)),
+                Some(Activation::HardSwish) => each(values, |x| activation::hard_swish(x)),
                 Some(other) => {
                     // A copy: what others are given the address of would not stay in registers.
                     let mut vectors = *values;
@@ -235,6 +232,19 @@ impl Epilogue<BlockView> {
                     *values = vectors;
                 }
             }
+        }
+    }
+}
+
+/// A function of each value.
+#[inline(always)]
+fn each<V: Vector, const M: usize, const W: usize>(
+    values: &mut [[V; W]; M],
+    function: impl Fn(V) -> V,
+) {
+    for m in 0..M {
+        for w in 0..W {
+            values[m][w] = function(values[m][w]);
         }
     }
 }
