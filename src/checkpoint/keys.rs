@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use super::spelling::{Arrangement, Spelling, canonical_separators, counts_batches, is_not_read};
+use super::spelling::{
+    Arrangement, Spelling, canonical_separators, counts_batches, is_not_read, prepares_pixels,
+};
 use super::wrapping::{Shapes, Wrapping};
 #[cfg(test)]
 use crate::network::Network;
@@ -65,6 +67,9 @@ impl Found {
                 continue;
             };
             let canonical = canonical_separators(stripped);
+            if prepares_pixels(&canonical) {
+                continue;
+            }
             let tensor = (name.clone(), shape.clone());
             if found.tensors.insert(canonical, tensor).is_some() {
                 found.twice.push(name.clone());
@@ -257,8 +262,9 @@ mod tests {
     }
 
     use crate::checkpoint::spelling::{
-        CADENE, KERAS, TIMM_VGG, TORCH, TORCHVISION_EFFICIENTNET, TORCHVISION_MNASNET,
-        TORCHVISION_MOBILENET_V2, TORCHVISION_MOBILENET_V3, TORCHVISION_REGNET,
+        CADENE, KERAS, KERAS_EFFICIENTNET, KERAS_EFFICIENTNET_V2, KERAS_MOBILENET_V3, TIMM_VGG,
+        TORCH, TORCHVISION_EFFICIENTNET, TORCHVISION_MNASNET, TORCHVISION_MOBILENET_V2,
+        TORCHVISION_MOBILENET_V3, TORCHVISION_REGNET,
     };
     use crate::network::catalog;
 
@@ -384,6 +390,68 @@ mod tests {
                 assert_eq!(found[name], shape, "{name}");
             }
             let layers = catalog::find(network).unwrap().layers();
+            assert!(resolve(&layers, &found).is_ok(), "{network}");
+        }
+    }
+
+    // Of the variables of Keras's models.
+    #[test]
+    fn keras_applications_call_layers_by_what_they_do() {
+        for (spelling, network, keys) in [
+            (
+                KERAS_EFFICIENTNET,
+                "keras_efficientnet_b0",
+                &[
+                    ("stem_conv.kernel", &[3, 3, 3, 32][..]),
+                    ("block1a_dwconv.kernel", &[3, 3, 32, 1]),
+                    ("block1a_bn.gamma", &[32]),
+                    ("block1a_project_bn.beta", &[16]),
+                    ("block2a_expand_conv.kernel", &[1, 1, 16, 96]),
+                    ("block2b_bn.moving_mean", &[144]),
+                    ("block3a_se_reduce.bias", &[6]),
+                    ("block7a_project_bn.moving_variance", &[320]),
+                    ("top_conv.kernel", &[1, 1, 320, 1280]),
+                    ("predictions.kernel", &[1280, 1000]),
+                ][..],
+            ),
+            (
+                KERAS_EFFICIENTNET_V2,
+                "keras_efficientnetv2_b0",
+                &[
+                    ("block1a_project_conv.kernel", &[3, 3, 32, 16]),
+                    ("block2b_expand_conv.kernel", &[3, 3, 32, 128]),
+                    ("block2b_project_bn.gamma", &[32]),
+                    ("block4c_dwconv2.kernel", &[3, 3, 384, 1]),
+                    ("block6h_se_expand.bias", &[1152]),
+                    ("top_bn.beta", &[1280]),
+                ],
+            ),
+            (
+                KERAS_MOBILENET_V3,
+                "keras_mobilenetv3_small",
+                &[
+                    ("conv.kernel", &[3, 3, 3, 16]),
+                    ("conv_bn.gamma", &[16]),
+                    ("expanded_conv_depthwise.kernel", &[3, 3, 16, 1]),
+                    ("expanded_conv_squeeze_excite_conv.bias", &[8]),
+                    ("expanded_conv_1_expand_bn.beta", &[72]),
+                    ("expanded_conv_10_depthwise_bn.moving_mean", &[576]),
+                    ("expanded_conv_10_project.kernel", &[1, 1, 576, 96]),
+                    ("conv_1.kernel", &[1, 1, 96, 576]),
+                    ("conv_1_bn.moving_variance", &[576]),
+                    ("conv_2.bias", &[1024]),
+                    ("logits.bias", &[1000]),
+                ],
+            ),
+        ] {
+            let mut found = names_and_shapes(spelling, network);
+            for &(name, shape) in keys {
+                assert_eq!(found[name], shape, "{name}");
+            }
+            let layers = catalog::find(network).unwrap().layers();
+            // What normalises the pixels is no layer of the network.
+            found.insert("normalization_1/mean".to_owned(), vec![3]);
+            found.insert("normalization_1/count".to_owned(), Vec::new());
             assert!(resolve(&layers, &found).is_ok(), "{network}");
         }
     }

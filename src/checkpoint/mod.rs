@@ -12,6 +12,7 @@ mod imagenet;
 mod keys;
 mod kind;
 mod labels;
+mod normalization;
 mod recognition;
 mod source;
 mod spelling;

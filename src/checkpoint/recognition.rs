@@ -153,8 +153,9 @@ mod tests {
     use super::*;
     use crate::checkpoint::keys::names_and_shapes;
     use crate::checkpoint::spelling::{
-        CADENE, KERAS, TIMM_VGG, TORCH, TORCHVISION_EFFICIENTNET, TORCHVISION_MNASNET,
-        TORCHVISION_MOBILENET_V2, TORCHVISION_MOBILENET_V3,
+        CADENE, KERAS, KERAS_EFFICIENTNET, KERAS_EFFICIENTNET_V2, KERAS_MOBILENET_V3, TIMM_VGG,
+        TORCH, TORCHVISION_EFFICIENTNET, TORCHVISION_MNASNET, TORCHVISION_MOBILENET_V2,
+        TORCHVISION_MOBILENET_V3,
     };
     use crate::checkpoint::wrapping::Wrapping;
 
@@ -179,6 +180,9 @@ mod tests {
     fn published(network: &Network) -> BTreeMap<String, Vec<usize>> {
         let spelling = match network.convention.name {
             "keras" => KERAS,
+            "keras.applications" if network.name.contains("mobilenet") => KERAS_MOBILENET_V3,
+            "keras.applications" if network.name.contains("v2") => KERAS_EFFICIENTNET_V2,
+            "keras.applications" => KERAS_EFFICIENTNET,
             "cadene" => CADENE,
             "torchvision" if network.name.contains("mnasnet") => TORCHVISION_MNASNET,
             "torchvision" if network.name.contains("v3") => TORCHVISION_MOBILENET_V3,

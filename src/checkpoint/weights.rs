@@ -10,6 +10,7 @@ use super::file::{NonFinite, TensorFile};
 use super::folder::{self, Files};
 use super::keys::{Found, Mismatch, Sources, resolve};
 use super::labels;
+use super::normalization::Normalization;
 use super::recognition::{Recognition, foreign, recognise, with_classes_of};
 use super::source::{Download, Repository, Source};
 use super::timm_config::{Background, TimmConfig};
@@ -347,6 +348,27 @@ impl Weights {
             Some(classes) => network.clone().with_classes(classes),
             None => with_classes_of(network, &self.found),
         }
+    }
+
+    /// How whoever publishes `network` prepares images, but for the mean and deviation where the file
+    /// has those of Keras's layer `Normalization`: they are the weights' own.
+    ///
+    /// # Errors
+    ///
+    /// A file that can no longer be read.
+    pub fn evaluation(&self, network: &Network) -> Result<Option<Preprocessing>> {
+        let Some(published) = &network.evaluation else {
+            return Ok(None);
+        };
+        let normalization = Normalization::of(&self.file)?;
+        Ok(Some(match normalization {
+            Some(Normalization { mean, std }) => Preprocessing {
+                mean,
+                std,
+                ..published.clone()
+            },
+            None => published.clone(),
+        }))
     }
 
     /// Refuses layers of another convention than the file's metadata states.

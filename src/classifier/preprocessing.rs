@@ -27,7 +27,11 @@ pub(crate) fn preprocessing(
         )));
     }
     let said = recommended(weights, for_tests, observe);
-    let chosen = match said.or(network.evaluation.as_ref()) {
+    let published = match said {
+        Some(_) => None,
+        None => weights.evaluation(network)?,
+    };
+    let chosen = match said.or(published.as_ref()) {
         Some(known) if choices.preset.is_none() => choices.over(known),
         _ => {
             let size = said.map_or([input.height, input.width], |said| said.size);

@@ -70,6 +70,14 @@ pub const KERAS: Convention = Convention {
     conv_bias: false,
 };
 
+/// keras.applications' mobile networks, whose files name layers in a way of their own. At stride 2
+/// they pad by hand as TensorFlow's SAME does; a model that was made without a size of its input
+/// cannot tell odd maps from even ones, and pads all as even.
+pub const KERAS_APPLICATIONS: Convention = Convention {
+    name: "keras.applications",
+    ..KERAS
+};
+
 /// timm's and torchvision's residual networks: symmetric padding, `PyTorch`'s default epsilon.
 pub const TIMM: Convention = Convention {
     name: "timm",

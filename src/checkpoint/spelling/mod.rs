@@ -3,6 +3,7 @@
 
 mod cadene;
 mod keras;
+mod keras_applications;
 mod timm_vgg;
 mod torch;
 mod torchvision_mobile;
@@ -10,6 +11,9 @@ mod torchvision_regnet;
 
 pub(super) use self::cadene::CADENE;
 pub(super) use self::keras::{KERAS, canonical_separators};
+pub(super) use self::keras_applications::{
+    KERAS_EFFICIENTNET, KERAS_EFFICIENTNET_V2, KERAS_MOBILENET_V3, prepares_pixels,
+};
 pub(super) use self::timm_vgg::TIMM_VGG;
 pub(super) use self::torch::{TORCH, counts_batches, is_not_read};
 pub(super) use self::torchvision_mobile::{
@@ -52,6 +56,9 @@ impl Spelling {
     /// The spelling that the names of a file's tensors tell.
     pub(super) fn of<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Self {
         let told = [
+            KERAS_EFFICIENTNET,
+            KERAS_EFFICIENTNET_V2,
+            KERAS_MOBILENET_V3,
             KERAS,
             CADENE,
             TIMM_VGG,
@@ -77,4 +84,13 @@ pub(super) struct Arrangement {
     pub(super) view: Vec<usize>,
     /// The permutation.
     pub(super) permutation: &'static [usize],
+}
+
+/// The path of the block that a layer or block called `name` is in, as timm's mobile networks have
+/// it: `blocks.1.0`.
+fn block_path(name: &str) -> Option<&str> {
+    let rest = name.strip_prefix("blocks.")?;
+    let (stage, rest) = rest.split_once('.')?;
+    let index = rest.split('.').next()?;
+    name.get(.."blocks.".len() + stage.len() + 1 + index.len())
 }

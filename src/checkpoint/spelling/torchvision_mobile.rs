@@ -2,7 +2,7 @@
 //! `features.1.0.block.0.0.weight` for timm's `blocks.0.0.conv_dw.weight`. Each of its four wirings
 //! counts in a way of its own.
 
-use super::{Spelling, TORCH};
+use super::{Spelling, TORCH, block_path};
 use crate::network::convention::TORCHVISION;
 use crate::network::{Layer, Layers, Operation};
 
@@ -139,16 +139,8 @@ fn stages(layers: &Layers) -> usize {
     last.map_or(0, |block| block.stage + 1)
 }
 
-/// The path of the block that a layer or block called `name` is in: `blocks.1.0`.
-fn path(name: &str) -> Option<&str> {
-    let rest = name.strip_prefix("blocks.")?;
-    let (stage, rest) = rest.split_once('.')?;
-    let index = rest.split('.').next()?;
-    name.get(.."blocks.".len() + stage.len() + 1 + index.len())
-}
-
 fn block(name: &str, layers: &Layers) -> Option<Block> {
-    let path = path(name)?;
+    let path = block_path(name)?;
     let (stage, index) = path.strip_prefix("blocks.")?.split_once('.')?;
     Some(Block {
         stage: stage.parse().ok()?,
@@ -158,7 +150,7 @@ fn block(name: &str, layers: &Layers) -> Option<Block> {
 }
 
 fn place(name: &str, layers: &Layers) -> Option<Place> {
-    let path = path(name)?;
+    let path = block_path(name)?;
     let is_in_block = |layer: &&Layer| {
         let rest = layer.name.strip_prefix(path);
         rest.is_some_and(|rest| rest.starts_with('.'))

@@ -33,10 +33,12 @@ use super::architecture::{
     Strided,
 };
 use super::{Convention, Input, Network, Published, Top1};
-use crate::preprocessing::{CropMode, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing};
+use crate::preprocessing::{
+    CropMode, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing, Preset,
+};
 use mobile::{
-    efficientnet, efficientnet_pruned, efficientnet_v2, fbnet, hardcorenas, lcnet, mixnet, mnasnet,
-    mobilenet, mobilenet_v3, torchvision,
+    efficientnet, efficientnet_pruned, efficientnet_v2, fbnet, hardcorenas, keras as applications,
+    lcnet, mixnet, mnasnet, mobilenet, mobilenet_v3, torchvision,
 };
 
 /// Networks that are listed together.
@@ -78,6 +80,10 @@ pub const FAMILIES: &[Family] = &[
     family("Networks without batch norms", nfnet::NETWORKS),
     family("CSPNet and DarkNet", cspnet::NETWORKS),
     family("Mobile networks of torchvision", torchvision::NETWORKS),
+    family(
+        "Mobile networks of keras.applications",
+        applications::NETWORKS,
+    ),
     family(
         "MobileNet and ShuffleNet in Keras's conventions",
         mobile_paper::NETWORKS,
@@ -225,6 +231,12 @@ impl Network {
             evaluation.mean = [0.; 3];
             evaluation.std = [1.; 3];
         }
+        self
+    }
+
+    /// Says what Keras's documentation does to an image for it, and what it does to pixels itself.
+    const fn prepared(mut self, preset: Preset) -> Self {
+        self.evaluation = Some(preset.preprocessing([self.input.height, self.input.width]));
         self
     }
 

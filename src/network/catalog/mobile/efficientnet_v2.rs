@@ -9,7 +9,7 @@ use crate::network::{Activation, Network};
 use crate::preprocessing::Interpolation;
 
 /// <https://github.com/google/automl/tree/master/efficientnetv2>, `v2_base`.
-const BASE: EfficientNet = EfficientNet {
+pub(super) const BASE: EfficientNet = EfficientNet {
     stages: &[
         &[conv(16).with_skip()],
         &[edge(32, 4.).times(2).strided()],
@@ -27,7 +27,7 @@ const BASE: EfficientNet = EfficientNet {
     ..MOBILE
 };
 
-const fn base(width: f64, depth: &'static [f64]) -> EfficientNet {
+pub(super) const fn base(width: f64, depth: &'static [f64]) -> EfficientNet {
     EfficientNet {
         width: Width {
             limit: 0.,

@@ -5,6 +5,7 @@ pub(super) mod efficientnet_pruned;
 pub(super) mod efficientnet_v2;
 pub(super) mod fbnet;
 pub(super) mod hardcorenas;
+pub(super) mod keras;
 pub(super) mod lcnet;
 pub(super) mod mixnet;
 pub(super) mod mnasnet;
