@@ -1,14 +1,13 @@
 """Networks of keras.applications as weights files of this program: MobileNetV3, EfficientNet, EfficientNetV2.
 
-They compute what timm's networks of TensorFlow's weights compute, so a file names such a network, and its tensors by
-timm's layers. The layers that Keras puts before the first convolution (Rescaling, Normalization) go into the metadata
-as what images are prepared by; that both give the same is checked.
+A file has every variable of a model by the names of Keras, `block1a_dwconv.kernel`. The layers that Keras puts before
+the first convolution (Rescaling, Normalization) go into the metadata too, as what is done to the pixels of images.
 
     python -m scripts.keras.applications EfficientNetB0 --model trained.keras --output efficientnet_b0.safetensors
     python -m scripts.keras.applications EfficientNetB0@97x131 --case cases --seed 7
 
 The first writes a trained model; the second a case for `senet parity`, as make_case does, of fresh lively weights: the
-dump begins at the pixels as the first convolution sees them, and has every block and the logits.
+dump begins at pixels of 0 to 255, as the model sees them, and has every block, every gate and the logits.
 """
 
 from __future__ import annotations
@@ -27,18 +26,25 @@ from keras import KerasTensor
 from scripts.command_line import errors_in_one_line, parse_size
 from scripts.keras import reference
 from scripts.keras.weights_file import versions
-from scripts.liveliness import CALIBRATION_IMAGES, GATE_GAIN, LAST_GAMMA, Liveliness, check_lively
+from scripts.liveliness import LAST_GAMMA_UNGATED, Liveliness, check_lively
 from scripts.safetensors_file import write_safetensors
 from scripts.structured_images import Images, structured_images
 
 PREPARING = (keras.layers.InputLayer, keras.layers.Rescaling, keras.layers.Normalization)
 """What may stand before the network proper."""
 
-GATE_GAINS = {"conv_reduce": 2.0, "conv_expand": 2.0 * GATE_GAIN}
-"""What the limits of Glorot's weights are multiplied by in the layers of a gate, whose blocks have a SiLU before it."""
+IMAGES = 32
+"""Images whose statistics a case's batch norms get, the two of the dump among them. Where each block has a gate, what
+is a little larger than in any of the images that a network is calibrated on is multiplied from block to block, and what
+is rounded off with it: of fewer images, or of two others, Keras's own float32 was off in the fourth digit."""
 
-HARD_GATE_GAINS = {"conv_reduce": 1.0, "conv_expand": 3.0 * GATE_GAIN}
-"""The same where its function is a hard sigmoid, which is less steep and closes altogether."""
+GATE_GAINS = {"se_reduce": 1.0, "se_expand": 2.0, "squeeze_excite_conv": 1.0, "squeeze_excite_conv_1": 2.0}
+"""What the limits of Glorot's weights are multiplied by in the layers of a gate. Keras's own for these networks make
+gates that are all but shut or open; larger ones than these, and a gate's rounding grows from block to block."""
+
+GATE_BIASES = {"se_expand", "squeeze_excite_conv_1"}
+GATE_BIAS = (-2.0, 2.0)
+"""Between what the bias of a gate is drawn: it is what spreads them."""
 
 
 @dataclass(frozen=True)
@@ -54,123 +60,75 @@ class Application:
 
 
 APPLICATIONS = {
-    "MobileNetV3Small": Application("tf_mobilenetv3_small_100", 224, (1, 2, 3, 2, 3)),
-    "MobileNetV3Large": Application("tf_mobilenetv3_large_100", 224, (1, 2, 3, 4, 2, 3)),
+    "MobileNetV3Small": Application("keras_mobilenetv3_small", 224, (1, 2, 3, 2, 3)),
+    "MobileNetV3Large": Application("keras_mobilenetv3_large", 224, (1, 2, 3, 4, 2, 3)),
     **{
-        f"EfficientNetB{number}": Application(f"tf_efficientnet_b{number}", size)
+        f"EfficientNetB{number}": Application(f"keras_efficientnet_b{number}", size)
         for number, size in enumerate((224, 240, 260, 300, 380, 456, 528, 600))
     },
     **{
-        f"EfficientNetV2B{number}": Application(f"tf_efficientnetv2_b{number}", size)
+        f"EfficientNetV2B{number}": Application(f"keras_efficientnetv2_b{number}", size)
         for number, size in enumerate((224, 240, 260, 300))
     },
-    "EfficientNetV2S": Application("tf_efficientnetv2_s", 384),
-    "EfficientNetV2M": Application("tf_efficientnetv2_m", 480),
-    "EfficientNetV2L": Application("tf_efficientnetv2_l", 480),
+    "EfficientNetV2S": Application("keras_efficientnetv2_s", 384),
+    "EfficientNetV2M": Application("keras_efficientnetv2_m", 480),
+    "EfficientNetV2L": Application("keras_efficientnetv2_l", 480),
 }
 
-OUTSIDE = {
-    "stem_conv": "conv_stem",
-    "stem_bn": "bn1",
-    "top_conv": "conv_head",
-    "top_bn": "bn2",
-    "predictions": "classifier",
-    "conv": "conv_stem",
-    "conv_bn": "bn1",
-    "conv_2": "conv_head",
-    "logits": "classifier",
+STEMS_AND_HEADS = {"stem_conv", "stem_bn", "top_conv", "top_bn", "predictions"} | {
+    *("conv", "conv_bn", "conv_1", "conv_1_bn", "conv_2", "logits")
 }
-"""Layers outside of blocks, of EfficientNet and of MobileNetV3."""
+"""Layers outside of blocks that have variables, of EfficientNet and of MobileNetV3."""
 
-MOBILE_LAYERS = {
-    "expand": "expand_conv",
-    "depthwise": "dwconv",
-    "depthwise_bn": "bn",
-    "squeeze_excite_conv": "se_reduce",
-    "squeeze_excite_conv_1": "se_expand",
-    "project": "project_conv",
-}
-"""MobileNetV3's names of a block's layers in those of EfficientNet, where they differ."""
+CLASSIFIERS = {"predictions", "logits"}
+CLASSIFIER_BIASES = {f"{name}.bias" for name in CLASSIFIERS}
 
 
 def block_of(layer: str, application: Application) -> tuple[str, str] | None:
-    """The block that a layer is in, by timm's name, and its name within, by EfficientNet's."""
+    """The block that a layer is in, by this program's name, and the layer's own within."""
     if match := re.fullmatch(r"block(\d+)([a-z])_(.+)", layer):
         return f"blocks.{int(match[1]) - 1}.{ord(match[2]) - ord('a')}", match[3]
     if match := re.fullmatch(r"expanded_conv_(?:(\d+)_)?(.+)", layer):
         index = int(match[1] or 0)
         for stage, blocks in enumerate(application.stages):
             if index < blocks:
-                return f"blocks.{stage}.{index}", MOBILE_LAYERS.get(match[2], match[2])
+                return f"blocks.{stage}.{index}", match[2]
             index -= blocks
     return None
 
 
-def names_within(layers: set[str]) -> dict[str, str]:
-    """timm's names for a block's layers: they follow from which there are."""
-    depthwise = "dwconv" if "dwconv" in layers else "dwconv2"
-    if depthwise not in layers and "expand_conv" not in layers:
-        return {"project_conv": "conv", "project_bn": "bn1"}
-    gate = {"se_reduce": "se.conv_reduce", "se_expand": "se.conv_expand"}
-    if depthwise not in layers:
-        return gate | {"expand_conv": "conv_exp", "expand_bn": "bn1", "project_conv": "conv_pwl", "project_bn": "bn2"}
-    if "expand_conv" not in layers:
-        return gate | {depthwise: "conv_dw", "bn": "bn1", "project_conv": "conv_pw", "project_bn": "bn2"}
-    widening = {"expand_conv": "conv_pw", "expand_bn": "bn1"}
-    return gate | widening | {depthwise: "conv_dw", "bn": "bn2", "project_conv": "conv_pwl", "project_bn": "bn3"}
-
-
-def names(model: keras.Model, application: Application) -> dict[str, str]:
-    """timm's name of each layer that has tensors.
+def named_weights(model: keras.Model, application: Application) -> Iterator[tuple[str, keras.Variable]]:
+    """Each variable and what it is called in a file: as in Keras.
 
     Raises:
-        ValueError: a layer of no known name.
+        ValueError: a layer of no known place, or no classifier.
     """
-    places = {layer.name: block_of(layer.name, application) for layer in model.layers}
-    blocks: dict[str, set[str]] = {}
-    for place in places.values():
-        if place:
-            blocks.setdefault(place[0], set()).add(place[1])
-    end = {"conv_1": f"blocks.{len(application.stages)}.0.conv", "conv_1_bn": f"blocks.{len(application.stages)}.0.bn1"}
-    found = {}
+    if not any(layer.name in CLASSIFIERS and layer.weights for layer in model.layers):
+        raise ValueError(f"`{model.name}` has no classifier: include_top=True makes one")
     for layer in model.layers:
-        if not layer.weights or isinstance(layer, PREPARING):
-            continue
-        if place := places[layer.name]:
-            block, within = place
-            name = names_within(blocks[block]).get(within)
-            name = name and f"{block}.{name}"
-        else:
-            name = (OUTSIDE | end).get(layer.name)
-        if name is None:
+        known = layer.name in STEMS_AND_HEADS or isinstance(layer, PREPARING) or block_of(layer.name, application)
+        if layer.weights and not known:
             raise ValueError(f"`{layer.name}` is a layer of no known place")
-        found[layer.name] = name
-    return found
-
-
-def named_weights(model: keras.Model, application: Application) -> Iterator[tuple[str, keras.Variable]]:
-    """Each variable and what it is called in a file."""
-    for layer, name in names(model, application).items():
-        for variable in model.get_layer(layer).weights:
+        # What has no name of its own is counted through all models of a program.
+        name = "normalization" if isinstance(layer, keras.layers.Normalization) else layer.name
+        for variable in layer.weights:
             yield f"{name}.{variable.name}", variable
 
 
-def stored(name: str, variable: keras.Variable) -> reference.Values:
-    """A variable as a file has it: HWIO, where a depthwise convolution has one input a group, which Keras has last."""
-    value = np.asarray(variable.value).astype(np.float32)
-    return value.swapaxes(2, 3) if name.endswith("conv_dw.kernel") else value
-
-
-def prepared(model: keras.Model) -> tuple[KerasTensor, KerasTensor]:
-    """What the first convolution sees, before its padding, and the logits."""
+def prepared(model: keras.Model) -> KerasTensor:
+    """What the first convolution sees, before its padding."""
     last: keras.layers.Layer = model.layers[0]
     for layer in model.layers[1:]:
         if not isinstance(layer, PREPARING):
             break
         last = layer
+    return last.output
+
+
+def logits(model: keras.Model) -> KerasTensor:
+    """What a model computes before its softmax, which in MobileNetV3 is a layer: a case is made without the other's."""
     end = model.layers[-1]
-    # MobileNetV3's softmax is a layer, EfficientNet's an activation, which is left out where the model is made here.
-    return last.output, end.input if isinstance(end, keras.layers.Activation) else end.output
+    return end.input if isinstance(end, keras.layers.Activation) else end.output
 
 
 def preprocessing(model: keras.Model, size: tuple[int, int]) -> dict[str, object]:
@@ -179,7 +137,7 @@ def preprocessing(model: keras.Model, size: tuple[int, int]) -> dict[str, object
     Raises:
         ValueError: they are not.
     """
-    before = keras.Model(model.input, prepared(model)[0])
+    before = keras.Model(model.input, prepared(model))
     levels = np.array([0.0, 255.0, 51.0])
     image = np.broadcast_to(levels[:, None, None, None], (3, *size, 3))
     black, white, between = np.asarray(before(image.astype(np.float32)))[:, 0, 0].astype(np.float64)
@@ -188,6 +146,10 @@ def preprocessing(model: keras.Model, size: tuple[int, int]) -> dict[str, object
     if not np.allclose((51 / 255 - mean) / std, between, rtol=0, atol=1e-5):
         raise ValueError("what stands before the first convolution is not affine")
     return {"preset": "tf", "size": size, "divisor": 255.0, "mean": mean.tolist(), "std": std.tolist()}
+
+
+def as_stored(variable: keras.Variable) -> reference.Values:
+    return np.asarray(variable.value).astype(np.float32)
 
 
 def write(model: keras.Model, application: Application, file: Path, **more: str) -> None:
@@ -199,52 +161,64 @@ def write(model: keras.Model, application: Application, file: Path, **more: str)
         "preprocessing": json.dumps(preprocessing(model, (height, width))),
         **more,
     }
-    write_safetensors(file, {name: stored(name, each) for name, each in named_weights(model, application)}, metadata)
+    tensors = {name: as_stored(each) for name, each in named_weights(model, application)}
+    write_safetensors(file, tensors, metadata)
 
 
-def enliven(model: keras.Model, application: Application, random: np.random.Generator, images: Images) -> None:
+def enliven(model: keras.Model, application: Application, random: np.random.Generator, pixels: Images) -> None:
     """Draw what initialisers leave constant, amplify the gates, and calibrate the batch norms."""
-    gains = HARD_GATE_GAINS if application.stages else GATE_GAINS
     for name, variable in named_weights(model, application):
         layer, _, kind = name.rpartition(".")
+        _, within = block_of(layer, application) or ("", layer)
         if kind == "gamma":
-            last = layer.endswith(("bn3", "bn2")) and layer != "bn2"
-            variable.assign((LAST_GAMMA if last else 1.0) * random.uniform(0.8, 1.2, variable.shape))
+            last = LAST_GAMMA_UNGATED if within == "project_bn" else 1.0
+            variable.assign(last * random.uniform(0.8, 1.2, variable.shape))
+        elif kind == "bias" and within in GATE_BIASES:
+            variable.assign(random.uniform(*GATE_BIAS, variable.shape))
         elif kind in ("beta", "bias"):
             variable.assign(random.uniform(-0.2, 0.2, variable.shape))
-        elif gain := gains.get(layer.rpartition(".")[2]):
-            # Keras's own for these networks make gates that are all but shut or open, which from block to block
-            # multiply what is rounded off.
+        elif gain := GATE_GAINS.get(within):
             limit = gain * np.sqrt(6.0 / sum(variable.shape[-2:]))
             variable.assign(random.uniform(-limit, limit, variable.shape))
     for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization) and layer.weights:
+            layer.adapt_mean.assign(random.uniform(0.4, 0.6, 3))
+            layer.adapt_variance.assign(random.uniform(0.04, 0.09, 3))
+            layer.finalize_state()
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
         if isinstance(layer, keras.layers.Dropout):
             layer.rate = 0.0
-    seen, logits = prepared(model)
-    output = keras.Model(seen, logits)(images, training=True)
-    bias = dict(named_weights(model, application))["classifier.bias"]
-    bias.assign(bias - np.mean(np.asarray(output).reshape(len(images), -1), axis=0))
+    output = keras.Model(model.input, logits(model))(pixels, training=True)
+    bias = next(each for name, each in named_weights(model, application) if name in CLASSIFIER_BIASES)
+    bias.assign(bias - np.mean(np.asarray(output).reshape(len(pixels), -1), axis=0))
     # What a float32 file holds is what is computed with.
     for _, variable in named_weights(model, application):
-        variable.assign(np.asarray(variable.value).astype(np.float32))
+        variable.assign(as_stored(variable))
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
 
 
-def values(model: keras.Model, application: Application) -> tuple[dict[str, KerasTensor], list[KerasTensor]]:
-    """The output of every block, by timm's name, and every gate."""
-    blocks, gates = {}, []
+def values(model: keras.Model, application: Application) -> tuple[dict[str, KerasTensor], dict[str, KerasTensor]]:
+    """The output of every block and every gate, by this program's names."""
+    blocks, gates = {}, {}
     for layer in model.layers:
         place = block_of(layer.name, application)
         if place and place[1] in ("project_bn", "project_activation", "add"):
             blocks[place[0]] = layer.output
         if place and place[1] in ("se_excite", "squeeze_excite_mul"):
-            gates.append(layer.input[1])
+            gates[f"{place[0]}.se.gate"] = layer.input[1]
     if application.stages:
         # The last convolution, which timm has as a block, and the last pool of the model reads.
         pools = [layer for layer in model.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D)]
         blocks[f"blocks.{len(application.stages)}.0"] = pools[-1].input
     return blocks, gates
+
+
+def pixels_of(images: Images) -> Images:
+    """Pixels of 0 to 255 of images of deviation 1, a few of whose values are cut off."""
+    return np.rint(np.clip(127.5 + 42.5 * images, 0.0, 255.0)).astype(np.float32)
 
 
 def make_case(name: str, size: tuple[int, int], folder: Path, seed: int) -> Liveliness:
@@ -258,24 +232,25 @@ def make_case(name: str, size: tuple[int, int], folder: Path, seed: int) -> Live
     random = np.random.default_rng(seed)
     maker = getattr(keras.applications, name)
     model = maker(weights=None, input_shape=(*size, 3), classifier_activation=None)
-    enliven(model, application, random, structured_images(random, CALIBRATION_IMAGES, size, 3))
+    pixels = pixels_of(structured_images(random, IMAGES, size, 3))
+    enliven(model, application, random, pixels.astype(keras.config.floatx()))
     folder.mkdir(parents=True, exist_ok=True)
     write(model, application, folder / "weights.safetensors")
-    seen, logits = prepared(model)
     blocks, gates = values(model, application)
-    x = structured_images(random, 2, size, 3).astype(np.float32)
-    computed = keras.Model(seen, [logits, *blocks.values(), *gates])(x.astype(keras.config.floatx()), training=False)
-    output, *rest = (np.asarray(each) for each in computed)
-    output = output.reshape(len(x), -1)
+    x = pixels[:2]
+    wanted = {**blocks, **gates, "output": logits(model)}
+    computed = keras.Model(model.input, list(wanted.values()))(x.astype(keras.config.floatx()), training=False)
+    dumped = {name: np.asarray(value) for name, value in zip(wanted, computed, strict=True)}
+    dumped["output"] = dumped["output"].reshape(len(x), -1)
     used = versions()
     metadata = {
         "layout": "nhwc",
+        "input": "pixels",
         "framework": f"keras {used['keras']} tensorflow {used['tensorflow']} {keras.config.floatx()}",
         "network": application.network,
     }
-    dumped = {"input": x, **dict(zip(blocks, rest, strict=False)), "output": output}
-    write_safetensors(folder / "reference.safetensors", dumped, metadata)
-    return check_lively(np.concatenate([gate.ravel() for gate in rest[len(blocks) :]]), output)
+    write_safetensors(folder / "reference.safetensors", {"input": x, **dumped}, metadata)
+    return check_lively(np.concatenate([dumped[gate].ravel() for gate in gates]), dumped["output"])
 
 
 def parse_application(text: str) -> tuple[str, tuple[int, int] | None]:

@@ -1,6 +1,8 @@
 use super::Outcome;
+use crate::classifier::preprocessing;
 use crate::cli::{EngineName, ParityArgs};
 use crate::error::Error;
+use crate::image::Choices;
 use crate::model::memory::{self, Together};
 use crate::network::trace::trace;
 use crate::parity::{Compared, Reference, Tolerance, compare};
@@ -15,7 +17,12 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
         Some(&weights),
         arguments.widths,
     )?;
-    let reference = Reference::open(&arguments.reference)?;
+    let mut reference = Reference::open(&arguments.reference)?;
+    if reference.is_of_pixels()? {
+        let choices = Choices::default();
+        let prepared = preprocessing(&network, &weights, choices, false, &mut super::tell)?;
+        reference = reference.prepared(prepared);
+    }
     let layers = network.layers();
     let input = reference.shape()?;
     let trace = trace(&layers, input)?;

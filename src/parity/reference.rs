@@ -1,10 +1,11 @@
 use std::path::Path;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use crate::checkpoint::TensorFile;
 use crate::error::Result;
 use crate::network::{Layers, Layout, Shape};
+use crate::preprocessing::{ChannelOrder, Preprocessing, single};
 use crate::text::shown;
 
 /// A dump of what another framework computed: `input`, `output` and any number of layers
@@ -13,6 +14,7 @@ use crate::text::shown;
 pub struct Reference {
     file: TensorFile,
     layout: Layout,
+    preprocessing: Option<Preprocessing>,
 }
 
 impl Reference {
@@ -40,7 +42,11 @@ impl Reference {
                 )));
             }
         };
-        Ok(Self { file, layout })
+        Ok(Self {
+            file,
+            layout,
+            preprocessing: None,
+        })
     }
 
     /// The framework that made it, in its own words.
@@ -49,15 +55,53 @@ impl Reference {
         self.file.metadata("framework")
     }
 
-    /// What went into the network, `[N, C, H, W]`.
+    /// Whether `input` holds pixels of 0 to 255, red first, which a model rescales itself. Then
+    /// [`Reference::prepared`] has to say how.
     ///
     /// # Errors
     ///
-    /// A dump without `input`, or one that is not a batch of feature maps.
+    /// Metadata `input` that says something else.
+    pub fn is_of_pixels(&self) -> Result<bool> {
+        match self.file.metadata("input") {
+            None => Ok(false),
+            Some("pixels") => Ok(true),
+            Some(other) => Err(self.file.problem(format!(
+                "has metadata `input` of `{}`; expected `pixels`, or none where the network takes \
+                 it as it is",
+                shown(other)
+            ))),
+        }
+    }
+
+    /// The same dump, whose pixels become what the network takes as those of images do.
+    #[must_use]
+    pub fn prepared(self, preprocessing: Preprocessing) -> Self {
+        Self {
+            preprocessing: Some(preprocessing),
+            ..self
+        }
+    }
+
+    /// What goes into the network, `[N, C, H, W]`.
+    ///
+    /// # Errors
+    ///
+    /// A dump without `input`, or one that is not a batch of feature maps; pixels of which nothing
+    /// says how they are prepared, or of other than three channels.
     pub fn input(&self) -> Result<Tensor> {
         let input = self.tensor("input")?;
         if input.rank() == 4 && input.elem_count() > 0 {
-            Ok(input.to_dtype(DType::F32)?)
+            let input = input.to_dtype(DType::F32)?;
+            match (self.is_of_pixels()?, &self.preprocessing) {
+                (false, _) => Ok(input),
+                (true, Some(preprocessing)) if input.dim(1)? == 3 => {
+                    normalised(&input, preprocessing)
+                }
+                (true, _) => Err(self.file.problem(
+                    "has pixels for `input`, which only a network that takes images can be given"
+                        .to_owned(),
+                )),
+            }
         } else {
             Err(self.file.problem(format!(
                 "needs an `input` of 4 dimensions, none of them 0, found {:?}",
@@ -146,4 +190,28 @@ fn has_weights(file: &TensorFile) -> bool {
     };
     let tensors = file.tensors();
     !tensors.contains_key("input") && tensors.keys().any(is_weight)
+}
+
+/// What [`normalise`](crate::image::normalise) makes of pixels, of `[N, 3, H, W]`.
+fn normalised(pixels: &Tensor, preprocessing: &Preprocessing) -> Result<Tensor> {
+    let ordered = match preprocessing.channel_order {
+        ChannelOrder::Rgb => pixels.clone(),
+        ChannelOrder::Bgr => pixels.flip(&[1])?,
+    };
+    let of_channels = |values: [f64; 3]| {
+        let values = ordered_as(values, preprocessing.channel_order).map(single);
+        Tensor::from_slice(&values, (1, 3, 1, 1), &Device::Cpu)
+    };
+    let divisor = Tensor::full(single(preprocessing.divisor), (1, 1, 1, 1), &Device::Cpu)?;
+    let scaled = ordered.broadcast_div(&divisor)?;
+    let shifted = scaled.broadcast_sub(&of_channels(preprocessing.mean)?)?;
+    Ok(shifted.broadcast_div(&of_channels(preprocessing.std)?)?)
+}
+
+/// Values of red, green and blue in the order of a network's channels.
+fn ordered_as([red, green, blue]: [f64; 3], order: ChannelOrder) -> [f64; 3] {
+    match order {
+        ChannelOrder::Rgb => [red, green, blue],
+        ChannelOrder::Bgr => [blue, green, red],
+    }
 }
