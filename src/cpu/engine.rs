@@ -217,7 +217,8 @@ impl Engine {
         // in use at the same node, so `lay_out` keeps them apart. An elementwise step may write the
         // very elements it reads, which are of its own rows. A chunk that clears a halo writes
         // outside of all pixels, and Winograd's transformed input and products are two parts of
-        // their scratch.
+        // their scratch. Gated weights have scratch of their own at the node that reads them, which
+        // the phase before writes, each block of an image's channels by one chunk.
         let memory = unsafe { Memory::new(cast_slice_mut(arena.bytes_mut())) };
         let packed: Vec<_> = ready.weights.iter().map(PackedBytes::elements).collect();
         let context = RunContext {

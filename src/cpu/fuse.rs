@@ -283,12 +283,16 @@ impl Fusing<'_> {
                     .map(|&value| self.tensor(value))
                     .collect(),
             },
-            Operation::Flatten { .. } => {
+            Operation::Flatten { height, width }
+                if [height, width] == [1, 1] || self.only_dense_layers_read(index) =>
+            {
                 self.graph.tensors[Value::of_layer(index).index()] = Origin::Value {
                     same_as: Some(source),
                 };
                 return;
             }
+            // Whoever else reads a vector wants its channels in blocks.
+            Operation::Flatten { .. } => Work::Rearrange(Rearrangement::Channels { first: 0 }),
             Operation::BlurPool { size, stride } => Work::Pool(PoolKind::Blur { size, stride }),
             Operation::Slice { first, .. } => Work::Rearrange(Rearrangement::Channels { first }),
             Operation::PadChannels(_) => Work::Rearrange(Rearrangement::Channels { first: 0 }),
@@ -340,6 +344,21 @@ impl Fusing<'_> {
             }
         };
         self.push(chain, source, work);
+    }
+
+    /// Whether all that read the value of the layer at `index` are dense layers, which take a map as
+    /// well as its elements in a row.
+    fn only_dense_layers_read(&self, index: usize) -> bool {
+        let is_dense = |reader: &Reader| match *reader {
+            Reader::Layer(reader) => {
+                let operation = &self.layers.as_slice()[reader].operation;
+                matches!(operation, Operation::Linear { .. })
+            }
+            Reader::Caller => false,
+        };
+        self.readers[Value::of_layer(index).index()]
+            .iter()
+            .all(is_dense)
     }
 
     fn push(&mut self, chain: Chain, source: Id, work: Work) {

@@ -236,6 +236,7 @@ impl GemmJob {
     }
 
     /// A panel's weights.
+    #[allow(unsafe_code, reason = "gated weights lie in memory that threads share")]
     fn weights<'a>(&self, of: PanelOfImage, context: &'a RunContext<'_>) -> &'a [f32] {
         let packed = context.packed[self.conv_loop.packed].weights;
         let panel = &self.panels.list[of.panel];
@@ -251,7 +252,10 @@ impl GemmJob {
                 image_stride,
             } => {
                 let first = offset + of.image * image_stride + first;
-                context.memory.elements(first, count)
+                // SAFETY: the phase before has written them (`GateWeightsJob`), and has ended. What
+                // this one writes, its output and channel sums, and the halo that it may clear, are
+                // of buffers that are in use at the same node, so `lay_out` keeps them apart.
+                unsafe { context.memory.elements(first, count) }
             }
         }
     }

@@ -52,10 +52,15 @@ impl<'a> Memory<'a> {
         unsafe { *self.base.add(offset) }
     }
 
-    /// Elements that no thread writes as long as they are borrowed, as [`Memory::new`] was promised.
-    pub(in crate::cpu) fn elements(&self, offset: usize, count: usize) -> &[f32] {
+    /// So many elements from this one on.
+    ///
+    /// # Safety
+    ///
+    /// As long as they are borrowed, nobody writes any of them: neither another thread nor this one,
+    /// neither through a copy of this memory nor by a kernel that is given it.
+    pub(in crate::cpu) unsafe fn elements(&self, offset: usize, count: usize) -> &[f32] {
         self.check(offset, count);
-        // SAFETY: inside, and not being written.
+        // SAFETY: inside, and not being written, as the caller promises.
         unsafe { std::slice::from_raw_parts(self.base.add(offset), count) }
     }
 
@@ -82,12 +87,8 @@ impl<'a> Memory<'a> {
 
     pub(in crate::cpu) fn write(&self, offset: usize, elements: &[f32]) {
         self.check(offset, elements.len());
-        // SAFETY: inside, and nobody else's, as `new` was promised; `elements` is no part of it,
-        // since it is borrowed mutably for `'a`.
-        unsafe {
-            self.base
-                .add(offset)
-                .copy_from_nonoverlapping(elements.as_ptr(), elements.len());
-        }
+        let place = self.base.wrapping_add(offset);
+        // SAFETY: inside, and nobody else's, as `new` was promised; the two may overlap.
+        unsafe { place.copy_from(elements.as_ptr(), elements.len()) }
     }
 }

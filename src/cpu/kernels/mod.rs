@@ -1,5 +1,5 @@
-//! The inner loops. Nothing else of the engine is unsafe but its team, and the line that shares its
-//! memory among the team's threads.
+//! The inner loops. Nothing else of the engine is unsafe but its team, the line that shares its
+//! memory among the team's threads, and the one that borrows gated weights from it.
 //!
 //! A feature map lies in memory as blocks of 16 channels: `[image][block][row][column][16]`, with
 //! a halo of zeros as wide as its readers need. Each kernel has a file with its argument and its

@@ -19,10 +19,14 @@ pub(in crate::cpu) struct ScaledRows<'a> {
 ///
 /// # Panics
 ///
-/// Where it would touch what lies outside `memory`, or of rows that are not of whole blocks.
+/// Where it would touch what lies outside `memory`, of no rows, or of rows that are not of whole blocks.
 pub(in crate::cpu) fn scaled_rows(isa: Isa, memory: &Memory<'_>, rows: &ScaledRows<'_>) {
-    let block = rows.count.saturating_mul(BLOCK).max(1);
-    assert!(rows.rows.len().is_multiple_of(block));
+    assert!(rows.count > 0);
+    assert!(
+        rows.rows
+            .len()
+            .is_multiple_of(rows.count.saturating_mul(BLOCK))
+    );
     memory.check(rows.factors, rows.count);
     memory.check(rows.output, rows.rows.len());
     dispatch!(isa, scaled_rows, memory, rows);

@@ -79,13 +79,7 @@ impl Allocation {
                 used: buffer.used,
             })
             .collect();
-        if let Some(large) = requests.iter().find(|each| each.elements > MOST_ELEMENTS) {
-            return Err(Error::Geometry(format!(
-                "a value and its halo of {} elements cannot be planned: expected at most \
-                 {MOST_ELEMENTS}",
-                large.elements
-            )));
-        }
+        check_size(&requests, "a value and its halo")?;
 
         let means = choices.nodes.iter().enumerate();
         let means = means.filter(|(_, choice)| matches!(choice, Choice::Mean(_)));
@@ -139,6 +133,8 @@ impl Allocation {
             });
         }
 
+        check_size(&requests, "scratch memory")?;
+
         let (mut offsets, arena) = lay_out(&requests);
         let of_scratch = offsets.split_off(buffers.len() + sums.len());
         let of_sums = offsets.split_off(buffers.len());
@@ -170,6 +166,19 @@ impl Allocation {
     }
 }
 
+/// # Errors
+///
+/// More elements in a buffer than can be addressed; those before are known to be fewer.
+fn check_size(requests: &[Buffer], what: &str) -> Result<()> {
+    match requests.iter().find(|each| each.elements > MOST_ELEMENTS) {
+        Some(large) => Err(Error::Geometry(format!(
+            "{what} of {} elements cannot be planned: expected at most {MOST_ELEMENTS}",
+            large.elements
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// Gives every tensor a buffer, from the last node to the first: what a concatenation or an
 /// elementwise step reads may lie where it writes.
 struct Sharing<'a> {
@@ -189,7 +198,15 @@ impl<'a> Sharing<'a> {
             let location = sharing.locate(node.output);
             match &choices.nodes[index] {
                 Choice::Concat(members) => sharing.concat(members, location),
-                Choice::GateWeights => sharing.in_place(index, node, None, location),
+                Choice::GateWeights => {
+                    sharing.in_place(index, node, None, location);
+                    // No step copies them.
+                    assert_eq!(
+                        sharing.locations.get(&node.source),
+                        Some(&location),
+                        "a map whose gate its reader's weights have lies where that reads it"
+                    );
+                }
                 Choice::Elementwise(_, product) => {
                     sharing.in_place(index, node, *product, location);
                 }
@@ -228,9 +245,7 @@ impl<'a> Sharing<'a> {
     /// Has an elementwise step overwrite its source, if nobody else needs it, what is added or what
     /// it is multiplied by.
     fn in_place(&mut self, index: usize, node: &Node, product: Option<Id>, location: Location) {
-        let residual = node.epilogue.residual;
-        let elsewhere = ![residual, product].contains(&Some(node.source))
-            && residual.is_none_or(|id| self.choices.tensors[id].last_read >= index);
+        let elsewhere = ![node.epilogue.residual, product].contains(&Some(node.source));
         if elsewhere && self.may_move(node.source, location.buffer, Some(index)) {
             self.move_into(node.source, location);
             self.buffers[location.buffer].overwritten = Some(index);

@@ -141,16 +141,6 @@ impl Choices {
 
     fn choose(&mut self, graph: &Graph, index: usize, target: Target) -> Result<Choice> {
         let node = &graph.nodes[index];
-        if let Work::Elementwise { .. } = node.work {
-            // A flattened map keeps its shape here.
-            let source = &self.tensors[node.source];
-            self.tensors[node.output] = Tensor {
-                channels: source.channels,
-                height: source.height,
-                width: source.width,
-                ..Tensor::default()
-            };
-        }
         self.tensors[node.output].made_by = Some(index);
         for id in node.reads() {
             self.tensors[id].last_read = index;
@@ -164,22 +154,15 @@ impl Choices {
                 if let Some(gate) = gate {
                     self.tensors[gate].last_read = index;
                 }
-                let choice =
-                    self.convolution(node, (conv.window, conv.groups), *weights, target)?;
-                match choice {
-                    Choice::Gemm(convolution) => Choice::Gemm(Convolution {
-                        gate,
-                        ..convolution
-                    }),
-                    other => other,
-                }
+                let window = (conv.window, conv.groups);
+                self.convolution(node, window, (*weights, gate), target)?
             }
             Work::Linear { weights } => {
                 let whole = Window {
                     kernel: size,
                     ..Window::square(1, 1, Padding::VALID)
                 };
-                self.convolution(node, (whole, 1), *weights, target)?
+                self.convolution(node, (whole, 1), (*weights, None), target)?
             }
             Work::Pool(kind) => Choice::Pool(PoolWindows::new(*kind, size)?),
             Work::Mean => Choice::Mean(PoolWindows::new(PoolKind::AdaptiveAverage([1, 1]), size)?),
@@ -194,8 +177,9 @@ impl Choices {
     }
 
     /// The convolution that can have its weights multiplied by the gate of the node at `index`, and
-    /// takes fewer products for it than there are elements in the map: it alone reads that, pixel by
-    /// pixel, and nobody else reads the map without the gate after it.
+    /// takes fewer products for it than there are elements in the map, which is also all the memory
+    /// that they may take: it alone reads that, pixel by pixel, and nobody reads the map without the
+    /// gate after it. Other images change nothing about it: their weights are as many as their maps.
     fn gates_weights(&self, graph: &Graph, index: usize) -> Option<usize> {
         let node = &graph.nodes[index];
         let only_gate = Epilogue {
@@ -231,8 +215,10 @@ impl Choices {
         };
         let others = [epilogue.gate, epilogue.residual];
         let tensor = &self.tensors[node.output];
-        let fewer = conv.out_channels <= tensor.height * tensor.width;
-        let alone = *source == node.output && !others.contains(&Some(node.output));
+        let outputs = conv.out_channels.next_multiple_of(BLOCK);
+        let fewer = outputs <= tensor.height * tensor.width;
+        let unread = [node.source, node.output].map(|id| !others.contains(&Some(id)));
+        let alone = *source == node.output && unread == [true; 2];
         (conv.is_pointwise() && alone && fewer).then_some(reader)
     }
 
@@ -240,7 +226,7 @@ impl Choices {
         &mut self,
         node: &Node,
         (window, groups): (Window, usize),
-        weights: WeightSource,
+        (weights, gate): (WeightSource, Option<Id>),
         target: Target,
     ) -> Result<Choice> {
         let [source, output] = [node.source, node.output].map(|id| &self.tensors[id]);
@@ -259,11 +245,18 @@ impl Choices {
             strides: window.stride,
             dilation: window.dilation,
             before: [rows.before, columns.before],
-            gate: None,
+            gate,
         };
         let tile = convolution.tile([output.height, output.width], target.winograd);
         let mut halo = [rows.before, rows.after, columns.before, columns.after];
-        let choice = if let Some(tile) = tile {
+        let choice = if gate.is_some() {
+            // Nothing else multiplies its weights by a gate; `gates_weights` asks for what it can.
+            assert!(
+                shape.kernel == [1, 1] && shape.groups == 1 && !shape.planes,
+                "weights of {shape:?} are not multiplied by a gate"
+            );
+            Choice::Gemm(convolution)
+        } else if let Some(tile) = tile {
             // Whole tiles may reach further.
             let beyond = |extent: &Extent| {
                 extent.output.next_multiple_of(tile.output_side()) - extent.output

@@ -32,32 +32,11 @@ impl Emission<'_> {
     }
 
     pub(super) fn small_group(&mut self, index: usize, convolution: &Convolution) -> Computed {
-        let node = &self.graph.nodes[index];
-        let (shape, m_tiling) = (convolution.shape, self.allocation.tilings[&index].m_tiling);
-        let (source, output) = (
-            self.windows(node.source, convolution),
-            self.view(node.output),
-        );
+        let shape = convolution.shape;
+        let order = WeightOrder::SmallGroup(shape);
+        let of_block = 9 * shape.inputs_per_group() * BLOCK;
+        let (conv_loop, grid, macs) = self.block_by_block(index, convolution, order, of_block);
         let blocks = shape.small_group_blocks();
-        let of_panel = 9 * shape.inputs_per_group() * BLOCK;
-        let grid = ChunkGrid::of_panels(
-            blocks.len(),
-            output.images * m_tiling.m_tiles(),
-            [
-                of_panel,
-                output.height * output.width * BLOCK / m_tiling.m_tiles(),
-            ],
-            self.target.threads,
-        );
-        let pixels = output.images * output.height * output.width;
-        let macs = pixels as u64 * (of_panel * blocks.len()) as u64;
-        let conv_loop = ConvLoop::new(
-            self.packed(convolution.weights, WeightOrder::SmallGroup(shape)),
-            (source, convolution.strides),
-            m_tiling,
-            (output, self.epilogue(index)),
-            LoopOrder::Panels,
-        );
         let job = Job::SmallGroup(SmallGroupJob { conv_loop, blocks });
         Computed {
             macs,
@@ -66,41 +45,57 @@ impl Emission<'_> {
     }
 
     pub(super) fn depthwise(&mut self, index: usize, convolution: &Convolution) -> Computed {
-        let node = &self.graph.nodes[index];
-        let (shape, m_tiling) = (convolution.shape, self.allocation.tilings[&index].m_tiling);
-        let (source, output) = (
-            self.windows(node.source, convolution),
-            self.view(node.output),
-        );
-        let taps = shape.kernel[0] * shape.kernel[1];
-        let m_tiles = output.images * m_tiling.m_tiles();
-        let of_source = source.images * source.height * source.width * BLOCK;
-        let grid = ChunkGrid::of_panels(
-            output.blocks,
-            m_tiles,
-            [taps * BLOCK, of_source / m_tiles],
-            self.target.threads,
-        );
-        let pixels = output.images * output.height * output.width;
-        let macs = pixels as u64 * (taps * output.blocks * BLOCK) as u64;
-        let conv_loop = ConvLoop::new(
-            self.packed(convolution.weights, WeightOrder::Depthwise(shape)),
-            (source, convolution.strides),
-            m_tiling,
-            (output, self.epilogue(index)),
-            LoopOrder::Panels,
-        );
+        let kernel = convolution.shape.kernel;
+        let order = WeightOrder::Depthwise(convolution.shape);
+        let of_block = kernel[0] * kernel[1] * BLOCK;
+        let row_stride = self.view(self.graph.nodes[index].source).row_stride;
+        let (conv_loop, grid, macs) = self.block_by_block(index, convolution, order, of_block);
         let [down, across] = convolution.dilation;
         let job = Job::Depthwise(DepthwiseJob {
-            conv_loop,
-            kernel: shape.kernel,
-            row_stride: down * source.row_stride,
+            kernel,
+            row_stride: down * row_stride,
             column_stride: across * BLOCK,
+            conv_loop,
         });
         Computed {
             macs,
             ..Computed::one(Algorithm::Depthwise, job, grid)
         }
+    }
+
+    /// The loop over output blocks of so many weights each, how it is cut, and its multiplications.
+    fn block_by_block(
+        &mut self,
+        index: usize,
+        convolution: &Convolution,
+        order: WeightOrder,
+        of_block: usize,
+    ) -> (ConvLoop, ChunkGrid, u64) {
+        let node = &self.graph.nodes[index];
+        let m_tiling = self.allocation.tilings[&index].m_tiling;
+        let (source, output) = (
+            self.windows(node.source, convolution),
+            self.view(node.output),
+        );
+        // A block reads blocks of the source that no other reads, where panels share theirs: they are
+        // cut alike, by what there is more of.
+        let of_m_tile = source.height * source.width * BLOCK / m_tiling.m_tiles();
+        let grid = ChunkGrid::of_panels(
+            output.blocks,
+            output.images * m_tiling.m_tiles(),
+            [of_block, of_m_tile],
+            self.target.threads,
+        );
+        let pixels = output.images * output.height * output.width;
+        let macs = pixels as u64 * (of_block * output.blocks) as u64;
+        let conv_loop = ConvLoop::new(
+            self.packed(convolution.weights, order),
+            (source, convolution.strides),
+            m_tiling,
+            (output, self.epilogue(index)),
+            LoopOrder::Panels,
+        );
+        (conv_loop, grid, macs)
     }
 
     pub(super) fn gemm(&mut self, index: usize, convolution: &Convolution) -> Computed {
@@ -136,10 +131,13 @@ impl Emission<'_> {
         };
         let m_tiles = output.images * tiling.m_tiling.m_tiles();
         let of_panel = panels.elements() / panels.list.len();
-        let of_source = source.images
-            * panels.most_read().next_multiple_of(source.pixel_stride)
-            * source.height
-            * source.width;
+        // Blocks are read whole, planes as many as there are.
+        let of_pixel = if shape.planes {
+            panels.most_read()
+        } else {
+            panels.most_read().next_multiple_of(BLOCK)
+        };
+        let of_source = source.images * of_pixel * source.height * source.width;
         let grid = ChunkGrid::of_panels(
             panels.list.len(),
             m_tiles,
@@ -149,9 +147,10 @@ impl Emission<'_> {
         let macs = pixels as u64 * panels.elements() as u64;
         let packed = self.packed(convolution.weights, WeightOrder::Panels(shape));
         // Weights of each image are its own, and are not kept for those of the next.
-        let gated = convolution.gate.map(|gate| self.view(gate));
-        let scratch = self.allocation.scratch.get(&index);
-        let (scratch, of_image) = (scratch.copied().unwrap_or_default(), panels.elements());
+        let gated = convolution
+            .gate
+            .map(|gate| (self.view(gate), self.allocation.scratch[&index]));
+        let of_image = panels.elements();
         let order = if gated.is_some() || shape.groups == 1 && of_image <= CACHED {
             LoopOrder::MTiles
         } else {
@@ -169,19 +168,19 @@ impl Emission<'_> {
             panels: panels.clone(),
             pixel_stride,
             weights: match gated {
-                Some(_) => PanelWeights::Gated {
-                    offset: scratch,
+                Some((_, offset)) => PanelWeights::Gated {
+                    offset,
                     image_stride: of_image,
                 },
                 None => PanelWeights::Packed,
             },
         });
-        let gate = gated.map(|gate| {
+        let gate = gated.map(|(gate, output)| {
             let job = Job::GateWeights(GateWeightsJob {
                 packed,
                 gate,
                 panels,
-                output: scratch,
+                output,
                 image_stride: of_image,
             });
             let grid = ChunkGrid::of_rows(gate.images * gate.blocks, self.target.threads);

@@ -61,10 +61,9 @@ pub(super) fn emit(
     let copy_in = emission.copy_in();
     let mut steps = vec![emission.step(0, Vec::new(), copy_in)];
     for (index, (node, choice)) in graph.nodes.iter().zip(&choices.nodes).enumerate() {
-        if let Choice::GateWeights = choice {
+        let Some(computed) = emission.node(index, node, choice) else {
             continue;
-        }
-        let computed = emission.node(index, node, choice);
+        };
         let gated = choices.gates.get(&index);
         let gated = gated.map_or(&[][..], |&gated| &graph.nodes[gated].layers);
         let layers = [gated, &node.layers].concat();
@@ -159,9 +158,10 @@ impl Emission<'_> {
         Computed::one(Algorithm::CopyIn, job, grid)
     }
 
-    fn node(&mut self, index: usize, node: &Node, choice: &Choice) -> Computed {
+    /// What computes a node, if anything has to.
+    fn node(&mut self, index: usize, node: &Node, choice: &Choice) -> Option<Computed> {
         let sums = self.allocation.sums.get(&index).copied();
-        match choice {
+        Some(match choice {
             Choice::Gemm(convolution) => self.gemm(index, convolution),
             Choice::SmallGroup(convolution) => self.small_group(index, convolution),
             Choice::Depthwise(convolution) => self.depthwise(index, convolution),
@@ -171,15 +171,11 @@ impl Emission<'_> {
                 Some(parts) => self.mean_of_sums(node, parts),
                 None => self.pool(Algorithm::Mean, node, whole, sums),
             },
-            Choice::GateWeights => Computed {
-                algorithm: Algorithm::Elementwise,
-                jobs: Vec::new(),
-                macs: 0,
-            },
+            Choice::GateWeights => return None,
             Choice::Elementwise(weights, product) => self.elementwise(index, *weights, *product),
             Choice::Rearrange(rearrangement) => self.rearrange(node, *rearrangement),
             Choice::Concat(members) => self.concat(node, members),
-        }
+        })
     }
 
     fn elementwise(

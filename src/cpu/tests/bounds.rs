@@ -296,7 +296,7 @@ fn small_groups_that_reach_outside_are_refused() {
 #[test]
 fn depthwise_convolutions_that_reach_outside_are_refused() {
     check(&OF_MICRO_TILES, m_tile_of_small_groups, depthwise);
-    let wrong: [Wrong<MTile>; 11] = [
+    let wrong: [Wrong<MTile>; 12] = [
         ("source", |m_tile| {
             m_tile.source = END - (2 * 6 + 2 * PIXELS + 2) * BLOCK + 1;
         }),
@@ -313,6 +313,7 @@ fn depthwise_convolutions_that_reach_outside_are_refused() {
         ("count of rows: none", |m_tile| m_tile.kernel = [0, 3]),
         ("count of rows", |m_tile| m_tile.kernel = [4, 3]),
         ("count of columns: none", |m_tile| m_tile.kernel = [3, 0]),
+        ("count of columns", |m_tile| m_tile.kernel = [3, 4]),
         ("uncountable kernel", |m_tile| {
             m_tile.kernel = [usize::MAX, 3];
         }),
@@ -430,6 +431,52 @@ fn a_row_that_reaches_outside_is_refused() {
     check(&wrong, good, kernels::elementwise);
 }
 
+/// Where, from where and how many, for any of a memory's functions.
+#[derive(Clone, Copy)]
+struct Part {
+    offset: usize,
+    to: usize,
+    count: usize,
+}
+
+#[test]
+fn memory_outside_is_refused() {
+    let good = || Part {
+        offset: END - 4,
+        to: END - 6,
+        count: 4,
+    };
+    let wrong: [Wrong<Part>; 3] = [
+        ("offset", |part| part.offset = END - 3),
+        ("uncountable offset", |part| part.offset = usize::MAX - 1),
+        ("count", |part| part.count = 5),
+    ];
+    check(&wrong, good, |_, memory, part| {
+        memory.zero(part.offset, part.count);
+    });
+    check(&wrong, good, |_, memory, part| {
+        memory.write(part.offset, &ELEMENTS[..part.count]);
+    });
+    check(&wrong, good, |_, memory, part| {
+        // SAFETY: nobody writes.
+        unsafe { memory.elements(part.offset, part.count) };
+    });
+    check(&wrong, good, |_, memory, part| {
+        memory.copy(part.offset, part.to, part.count);
+    });
+    check(&wrong, good, |_, memory, part| {
+        memory.copy(part.to, part.offset, part.count);
+    });
+    let wrong: [Wrong<Part>; 2] = [
+        ("offset", |part| part.offset = END),
+        ("uncountable offset", |part| part.offset = usize::MAX),
+    ];
+    check(&wrong, good, |_, memory, part| memory.set(part.offset, 1.));
+    check(&wrong, good, |_, memory, part| {
+        memory.get(part.offset);
+    });
+}
+
 #[test]
 fn scaled_rows_that_reach_outside_are_refused() {
     let good = || ScaledRows {
@@ -438,10 +485,11 @@ fn scaled_rows_that_reach_outside_are_refused() {
         count: 2,
         output: 8 * BLOCK,
     };
-    let wrong: [Wrong<ScaledRows<'_>>; 5] = [
+    let wrong: [Wrong<ScaledRows<'_>>; 6] = [
         ("factors", |rows| rows.factors = END - 1),
         ("output", |rows| rows.output = END - 2 * BLOCK + 1),
         ("count", |rows| rows.count = 3),
+        ("count: none", |rows| rows.count = 0),
         ("uncountable count", |rows| {
             rows.count = usize::MAX / BLOCK + 2;
         }),

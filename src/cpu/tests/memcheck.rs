@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use super::{Backend, Case, Isa, Options, Random, convolutions, networks};
+use super::{Backend, Case, Isa, Options, Random, convolutions, gates, networks};
 use crate::network::catalog;
 
 #[test]
@@ -18,8 +18,8 @@ fn small_networks_run() {
         let layers = catalog::find(name).unwrap().layers();
         cases.push(Case::new(name, layers, 2, size, &mut random));
     }
-    for (channels, width, groups) in networks::BOTTLENECKS {
-        cases.push(networks::bottleneck(channels, width, groups, &mut random));
+    for (channels, width, groups) in gates::BOTTLENECKS {
+        cases.push(gates::bottleneck(channels, width, groups, &mut random));
     }
     for number in 0..10 {
         cases.push(convolutions::next([5, 9], convolutions::any, &mut random));

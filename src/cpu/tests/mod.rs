@@ -5,6 +5,7 @@ mod bounds;
 mod convolutions;
 mod epilogue;
 pub(in crate::cpu) mod exact;
+mod gates;
 #[cfg(target_os = "linux")]
 mod guard;
 mod memcheck;

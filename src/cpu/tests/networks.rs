@@ -1,7 +1,6 @@
 //! Everything but convolutions, and how layers are folded into each other and share memory.
 
 use super::{Case, Random, Wiring};
-use crate::cpu::Algorithm;
 use crate::network::geometry::{Border, Padding, Rounding, Window};
 use crate::network::operation::Conv;
 use crate::network::{Activation, Layers, Operation, Shape, Value};
@@ -57,7 +56,7 @@ fn convolution(inputs: usize, random: &mut Random) -> Operation {
     })
 }
 
-fn depthwise(channels: usize, stride: usize, random: &mut Random) -> Operation {
+pub(super) fn depthwise(channels: usize, stride: usize, random: &mut Random) -> Operation {
     let side = random.of(&[3, 5]);
     Operation::Conv(Conv {
         in_channels: channels,
@@ -94,10 +93,10 @@ fn rearrangement(shape: Shape, random: &mut Random) -> Operation {
     }
 }
 
-const RELU: Operation = Operation::Activation(Activation::Relu);
-const SIGMOID: Operation = Operation::Activation(Activation::Sigmoid);
+pub(super) const RELU: Operation = Operation::Activation(Activation::Relu);
+pub(super) const SIGMOID: Operation = Operation::Activation(Activation::Sigmoid);
 
-fn linear(inputs: usize, outputs: usize) -> Operation {
+pub(super) fn linear(inputs: usize, outputs: usize) -> Operation {
     Operation::Linear {
         inputs,
         outputs,
@@ -107,7 +106,7 @@ fn linear(inputs: usize, outputs: usize) -> Operation {
 
 /// What makes gates of the means of so many channels: one dense layer or two, each perhaps spelt
 /// as a 1x1 convolution, any activation or none between them.
-fn excitation(channels: usize, random: &mut Random) -> Vec<Operation> {
+pub(super) fn excitation(channels: usize, random: &mut Random) -> Vec<Operation> {
     let dense = |inputs, outputs, random: &mut Random| match random.within(0, 1) {
         0 => linear(inputs, outputs),
         _ => Operation::Conv(Conv {
@@ -139,7 +138,7 @@ fn activations() -> Vec<Option<Operation>> {
 }
 
 /// A network as it grows: layers, and the shape of each value.
-struct Growing {
+pub(super) struct Growing {
     net: Wiring,
     shapes: Vec<Shape>,
     /// Values that nobody reads yet.
@@ -148,7 +147,7 @@ struct Growing {
 }
 
 impl Growing {
-    fn new(channels: usize, size: [usize; 2]) -> Self {
+    pub(super) fn new(channels: usize, size: [usize; 2]) -> Self {
         let shape = Shape {
             batch: 1,
             channels,
@@ -162,12 +161,12 @@ impl Growing {
         }
     }
 
-    fn shape(&self, value: Value) -> Shape {
+    pub(super) fn shape(&self, value: Value) -> Shape {
         self.shapes[value.index()]
     }
 
     /// Adds a layer if its inputs suit it.
-    fn add(&mut self, operation: Operation, inputs: &[Value]) -> Option<Value> {
+    pub(super) fn add(&mut self, operation: Operation, inputs: &[Value]) -> Option<Value> {
         let shapes: Vec<Shape> = inputs.iter().map(|&input| self.shape(input)).collect();
         let shape = operation.output(&shapes).ok()?;
         let name = format!("layer{}", self.shapes.len());
@@ -194,7 +193,7 @@ impl Growing {
     }
 
     /// Adds a squeeze, the layers that make a gate of it, and the scale.
-    fn gate_by(&mut self, x: Value, excitation: &[Operation]) -> Value {
+    pub(super) fn gate_by(&mut self, x: Value, excitation: &[Operation]) -> Value {
         let mut gate = self.add(Operation::GlobalAveragePool, &[x]).unwrap();
         for &operation in excitation {
             gate = self.add(operation, &[gate]).unwrap();
@@ -203,7 +202,7 @@ impl Growing {
     }
 
     /// Adds an SE block of any spelling.
-    fn any_gate_by_block(&mut self, x: Value, random: &mut Random) -> Value {
+    pub(super) fn any_gate_by_block(&mut self, x: Value, random: &mut Random) -> Value {
         let excitation = excitation(self.shape(x).channels, random);
         self.gate_by(x, &excitation)
     }
@@ -316,7 +315,7 @@ impl Growing {
     }
 
     /// Brings all that nobody reads together: a network has one output.
-    fn finish(mut self) -> Layers {
+    pub(super) fn finish(mut self) -> Layers {
         if let &[_] = self.unread.as_slice() {
             return self.layers();
         }
@@ -335,7 +334,7 @@ impl Growing {
     }
 }
 
-fn batch_norm(channels: usize, random: &mut Random) -> Operation {
+pub(super) fn batch_norm(channels: usize, random: &mut Random) -> Operation {
     Operation::BatchNorm {
         channels,
         epsilon: 1e-3,
@@ -416,130 +415,6 @@ fn the_memory_that_is_known_without_a_plan_is_that_of_the_plan() {
     }
 }
 
-/// Channels, width and groups of bottlenecks.
-pub(super) const BOTTLENECKS: [(usize, usize, usize); 4] =
-    [(32, 16, 1), (24, 40, 1), (64, 32, 32), (48, 24, 8)];
-
-/// A bottleneck whose gate follows from what its last convolution reads.
-pub(super) fn bottleneck(
-    channels: usize,
-    width: usize,
-    groups: usize,
-    random: &mut Random,
-) -> Case {
-    let paper = [linear(channels, 7), RELU, linear(7, channels), SIGMOID];
-    bottleneck_gated_by(&paper, [channels, width, groups], random)
-}
-
-fn bottleneck_gated_by(
-    excitation: &[Operation],
-    [channels, width, groups]: [usize; 3],
-    random: &mut Random,
-) -> Case {
-    let size = [11, 9];
-    let mut growing = Growing::new(channels, size);
-    let mut y = Value::INPUT;
-    for (side, outputs, groups) in [(1, width, 1), (3, width, groups), (1, channels, 1)] {
-        let conv = Conv {
-            in_channels: growing.shape(y).channels,
-            out_channels: outputs,
-            groups,
-            window: Window::square(side, 1, Padding::Same),
-            bias: false,
-            standardization: None,
-        };
-        y = growing.add(Operation::Conv(conv), &[y]).unwrap();
-        y = growing.add(batch_norm(outputs, random), &[y]).unwrap();
-        if outputs == width {
-            y = growing.add(RELU, &[y]).unwrap();
-        }
-    }
-    let y = growing.gate_by(y, excitation);
-    let y = growing.add(Operation::Add, &[y, Value::INPUT]).unwrap();
-    growing.add(RELU, &[y]);
-    let name = format!(
-        "bottleneck of {channels} channels, {width} wide, {groups} groups, gated by {excitation:?}"
-    );
-    Case::new(name, growing.finish(), 3, size, random)
-}
-
-#[test]
-fn a_bottleneck_takes_no_step_of_its_own_for_its_gate() {
-    let mut random = Random(5);
-    for (channels, width, groups) in BOTTLENECKS {
-        let mut cases = vec![bottleneck(channels, width, groups, &mut random)];
-        for _ in 0..6 {
-            let excitation = excitation(channels, &mut random);
-            let widths = [channels, width, groups];
-            cases.push(bottleneck_gated_by(&excitation, widths, &mut random));
-        }
-        for case in cases {
-            let plan = super::plan(&case, super::Options::default());
-            let has_pass = plan
-                .steps
-                .iter()
-                .any(|step| step.algorithm == Algorithm::Elementwise);
-            assert!(!has_pass, "{}", case.name);
-            case.check();
-        }
-    }
-}
-
-/// An inverted bottleneck of `width` channels to `outputs`, on an image of `size`, whose gate is known
-/// only when the map is complete.
-fn inverted_bottleneck(
-    [width, outputs]: [usize; 2],
-    size: [usize; 2],
-    activation: Activation,
-    random: &mut Random,
-) -> Case {
-    let mut growing = Growing::new(width, size);
-    let mut y = growing
-        .add(depthwise(width, 1, random), &[Value::INPUT])
-        .unwrap();
-    y = growing.add(batch_norm(width, random), &[y]).unwrap();
-    y = growing
-        .add(Operation::Activation(activation), &[y])
-        .unwrap();
-    y = growing.any_gate_by_block(y, random);
-    let project = Conv {
-        in_channels: width,
-        out_channels: outputs,
-        groups: 1,
-        window: Window::square(1, 1, Padding::Same),
-        bias: false,
-        standardization: None,
-    };
-    y = growing.add(Operation::Conv(project), &[y]).unwrap();
-    y = growing.add(batch_norm(outputs, random), &[y]).unwrap();
-    if outputs == width && random.of(&[true, false]) {
-        y = growing.add(Operation::Add, &[y, Value::INPUT]).unwrap();
-    }
-    if random.of(&[true, false]) {
-        growing.add(RELU, &[y]);
-    }
-    let name = format!("{width} to {outputs} channels, {size:?}, {activation:?}");
-    Case::new(name, growing.finish(), random.within(1, 3), size, random)
-}
-
-#[test]
-fn a_gate_after_an_activation_takes_a_step_of_its_own_only_where_weights_are_many() {
-    let mut random = Random(13);
-    for widths in [[48, 24], [40, 40], [96, 50], [33, 70]] {
-        for size in [[9, 7], [5, 5], [13, 6], [1, 1]] {
-            for activation in [Activation::Relu, Activation::Silu] {
-                let case = inverted_bottleneck(widths, size, activation, &mut random);
-                let plan = super::plan(&case, super::Options::default());
-                let mut algorithms = plan.steps.iter().map(|step| step.algorithm);
-                let has_pass = algorithms.any(|each| each == Algorithm::Elementwise);
-                let many = widths[1] > size[0] * size[1];
-                assert_eq!(has_pass, many, "{}: {plan:?}", case.name);
-                case.check();
-            }
-        }
-    }
-}
-
 /// Dense layers after a pool or a map of any size.
 #[test]
 fn classifiers_are_those_of_the_formulas() {
@@ -577,7 +452,45 @@ fn classifiers_are_those_of_the_formulas() {
     }
 }
 
-/// What is flattened lies in memory as the map does.
+/// Whoever reads it, and whatever lies in memory as a vector does from the start.
+#[test]
+fn a_flattened_map_is_a_vector_beside_others() {
+    let mut random = Random(14);
+    let (height, width) = (2, 3);
+    for operation in [
+        Operation::Add,
+        Operation::Product,
+        Operation::Concat,
+        batch_norm(120, &mut random),
+        RELU,
+    ] {
+        let mut growing = Growing::new(20, [8, 9]);
+        let pool = Operation::AdaptiveAveragePool([height, width]);
+        let map = growing.add(pool, &[Value::INPUT]).unwrap();
+        let flatten = Operation::Flatten { height, width };
+        let flat = growing.add(flatten, &[map]).unwrap();
+        let mean = Operation::GlobalAveragePool;
+        let mean = growing.add(mean, &[Value::INPUT]).unwrap();
+        let one_pixel = Operation::Flatten {
+            height: 1,
+            width: 1,
+        };
+        let mean = growing.add(one_pixel, &[mean]).unwrap();
+        let vector = growing.add(linear(20, 120), &[mean]).unwrap();
+        let mut results = vec![flat];
+        for pair in [[flat, vector], [vector, flat]] {
+            let inputs = match operation {
+                Operation::BatchNorm { .. } | Operation::Activation(_) => &pair[..1],
+                _ => &pair[..],
+            };
+            results.push(growing.add(operation, inputs).unwrap());
+        }
+        growing.add(Operation::Concat, &results).unwrap();
+        let name = format!("{operation:?} of a flattened map");
+        Case::new(name, growing.finish(), 2, [8, 9], &mut random).check();
+    }
+}
+
 #[test]
 fn a_flattened_map_is_sliced_and_shuffled_as_a_vector() {
     let mut random = Random(12);

@@ -7,6 +7,10 @@
 //! the error is at most that times the count of roundings that a number has gone through.
 //! Winograd's tiles round numbers that are larger than that, but no more of them than a sum of
 //! nine times as many channels has: the bound is not proven for them and still holds.
+//!
+//! Where windows lie (`extents`, `adaptive`, `reflected`), a blur's factors and the nearest pixels are
+//! what `network::geometry` says, here as in the engine: no test of this folder finds an error in
+//! those. `scripts.pytorch.timm_cases` does, whose networks blur and reflect (`seresnetaa50d`).
 
 use candle_core::cpu::erf::erf_f64 as erf;
 
@@ -350,8 +354,13 @@ fn activation(xs: &Numbers, function: Activation) -> Numbers {
         Activation::HardSigmoid => (x + 3.).clamp(0., 6.) / 6.,
         Activation::HardSigmoidKeras2 => (0.2 * x + 0.5).clamp(0., 1.),
     };
-    // Rectifiers are exact.
-    let roundings = if function == Activation::Relu { 0 } else { 8 };
+    // What picks one of two numbers is exact; a slope's product and its constant round once each.
+    let roundings = match function {
+        Activation::Relu | Activation::Relu6 => 0,
+        Activation::LeakyRelu { .. } => 2,
+        Activation::HardSwish | Activation::HardSigmoid | Activation::HardSigmoidKeras2 => 4,
+        Activation::Silu | Activation::Gelu | Activation::GeluTanh | Activation::Sigmoid => 8,
+    };
     xs.each(roundings, |_, [value, magnitude]| {
         [formula(value), at_zero + magnitude * steepest]
     })

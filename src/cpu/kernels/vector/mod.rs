@@ -15,13 +15,15 @@ mod activation;
 mod depthwise;
 mod gemm;
 mod rows;
+mod scaled_rows;
 mod small_group;
 mod winograd;
 
 pub(super) use activation::activate;
 pub(super) use depthwise::depthwise;
 pub(super) use gemm::gemm;
-pub(super) use rows::{elementwise, pool, scaled_rows};
+pub(super) use rows::{elementwise, pool};
+pub(super) use scaled_rows::scaled_rows;
 pub(super) use small_group::small_group;
 pub(super) use winograd::{input_transform, output_transform};
 

@@ -1,7 +1,7 @@
-//! What goes along a row: pools, epilogues alone, and weights times a gate.
+//! What goes along a row: pools, and epilogues alone.
 
 use super::{Vector, with_activation};
-use crate::cpu::kernels::{BLOCK, Elementwise, Pool, Pooling, ScaledRows};
+use crate::cpu::kernels::{BLOCK, Elementwise, Pool, Pooling};
 use crate::network::Activation;
 
 /// # Safety
@@ -117,29 +117,6 @@ unsafe fn elementwise_with<V: Vector>(
             }
             if let Some(sums) = &epilogue.channel_sums {
                 total.store(memory.add(sums.channel(lane)));
-            }
-        }
-    }
-}
-
-/// # Safety
-///
-/// [`crate::cpu::kernels::scaled_rows`]'s checks, and a processor with `V`'s instructions.
-#[inline(always)]
-pub(in crate::cpu::kernels) unsafe fn scaled_rows<V: Vector>(
-    memory: *mut f32,
-    rows: &ScaledRows<'_>,
-) {
-    let nr = rows.rows.len() / rows.count.max(1);
-    // SAFETY: the caller's.
-    unsafe {
-        for row in 0..rows.count {
-            let factor = V::splat(*memory.add(rows.factors + row));
-            for column in (0..nr).step_by(V::LANES) {
-                let element = row * nr + column;
-                let weights = V::load(rows.rows.as_ptr().add(element));
-                let output = memory.add(rows.output + element);
-                weights.multiply(factor).store(output);
             }
         }
     }
