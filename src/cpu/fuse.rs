@@ -291,11 +291,12 @@ impl Fusing<'_> {
                 };
                 return;
             }
-            // Whoever else reads a vector wants its channels in blocks.
-            Operation::Flatten { .. } => Work::Rearrange(Rearrangement::Channels { first: 0 }),
             Operation::BlurPool { size, stride } => Work::Pool(PoolKind::Blur { size, stride }),
             Operation::Slice { first, .. } => Work::Rearrange(Rearrangement::Channels { first }),
-            Operation::PadChannels(_) => Work::Rearrange(Rearrangement::Channels { first: 0 }),
+            // Whoever else reads a vector wants its channels in blocks.
+            Operation::Flatten { .. } | Operation::PadChannels(_) => {
+                Work::Rearrange(Rearrangement::Channels { first: 0 })
+            }
             Operation::ShuffleChannels { groups } => {
                 Work::Rearrange(Rearrangement::Shuffle { groups })
             }
