@@ -17,6 +17,8 @@ pub enum Algorithm {
     SmallGroup,
     /// A convolution of each channel alone.
     Depthwise,
+    /// A 1x1 convolution and, of the rows that it has just made, a convolution of each channel alone.
+    ExpandDepthwise,
     /// A 3x3 convolution by Winograd's minimal filtering.
     Winograd(WinogradTile),
     /// A window's largest elements or means.
@@ -45,6 +47,7 @@ impl Algorithm {
             Self::Direct => "direct",
             Self::SmallGroup => "narrow groups",
             Self::Depthwise => "depthwise",
+            Self::ExpandDepthwise => "expand and depthwise",
             Self::Winograd(WinogradTile::F2x2) => "winograd 2x2",
             Self::Winograd(WinogradTile::F4x4) => "winograd 4x4",
             Self::Pool => "pool",

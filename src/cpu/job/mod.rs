@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 mod convolution;
+mod expand;
 mod rearrange;
 mod winograd;
 
 pub(super) use self::convolution::{
     ConvLoop, DepthwiseJob, GateWeightsJob, GemmJob, LoopOrder, PanelWeights, SmallGroupJob,
 };
+pub(super) use self::expand::{DepthwiseOfRows, ExpandDepthwiseJob, ExpandToRows, RowBuffer};
 pub(super) use self::rearrange::{RearrangeJob, Run};
 pub(super) use self::winograd::{InputTransformJob, OutputTransformJob, TileStrip};
 use super::epilogue::Epilogue;
@@ -43,6 +45,7 @@ pub(super) enum Job {
     Gemm(GemmJob),
     SmallGroup(SmallGroupJob),
     Depthwise(DepthwiseJob),
+    ExpandDepthwise(ExpandDepthwiseJob),
     InputTransform(InputTransformJob),
     OutputTransform(OutputTransformJob),
     Pool(PoolJob),
@@ -178,6 +181,7 @@ impl Phase {
             Job::Gemm(job) => job.run([panels, items], context),
             Job::SmallGroup(job) => job.run([panels, items], context),
             Job::Depthwise(job) => job.run([panels, items], context),
+            Job::ExpandDepthwise(job) => job.run(items, context),
             Job::InputTransform(job) => job.run(items, context),
             Job::OutputTransform(job) => job.run(items, context),
             Job::Pool(job) => job.run(items, context),

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use bytemuck::{cast_slice, cast_slice_mut};
 use rayon::prelude::*;
 
-pub(super) use self::layout::{ConvShape, Panels, SmallGroupBlock, WeightLayout, WeightOrder};
+pub(super) use self::layout::{
+    ConvShape, Panel, Panels, SmallGroupBlock, WeightLayout, WeightOrder,
+};
 use self::reader::Matrix;
 pub(super) use self::reader::WeightReader;
 pub(super) use self::reader::round;

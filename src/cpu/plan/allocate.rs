@@ -92,7 +92,7 @@ impl Allocation {
         let nodes = graph.nodes.iter().zip(&choices.nodes).enumerate();
         let tiling = |(index, (node, choice)): (usize, (&Node, &Choice))| {
             let mr = match choice {
-                Choice::Depthwise(_) => target.isa.max_depthwise_mr(),
+                Choice::Depthwise(_) | Choice::ExpandDepthwise(..) => target.isa.max_depthwise_mr(),
                 _ => target.isa.max_mr(),
             };
             let tiling = sharing.tiling(node, choice, is_summed(index), mr)?;
@@ -121,6 +121,7 @@ impl Allocation {
         for (index, choice) in choices.nodes.iter().enumerate() {
             let elements = match choice {
                 Choice::Winograd(_, strips) => strips.scratch(),
+                Choice::ExpandDepthwise(_, rows) => rows.scratch(),
                 Choice::Gemm(convolution) if convolution.gate.is_some() => {
                     images * convolution.shape.panels().elements()
                 }
@@ -195,6 +196,9 @@ impl<'a> Sharing<'a> {
             locations: HashMap::new(),
         };
         for (index, node) in graph.nodes.iter().enumerate().rev() {
+            if let Choice::Expand = choices.nodes[index] {
+                continue;
+            }
             let location = sharing.locate(node.output);
             match &choices.nodes[index] {
                 Choice::Concat(members) => sharing.concat(members, location),
@@ -213,10 +217,12 @@ impl<'a> Sharing<'a> {
                 Choice::Gemm(_)
                 | Choice::SmallGroup(_)
                 | Choice::Depthwise(_)
+                | Choice::ExpandDepthwise(..)
                 | Choice::Winograd(..)
                 | Choice::Pool(_)
                 | Choice::Mean(_)
-                | Choice::Rearrange(_) => {}
+                | Choice::Rearrange(_)
+                | Choice::Expand => {}
             }
         }
         sharing.locate(0);
@@ -289,10 +295,11 @@ impl<'a> Sharing<'a> {
                 }
                 Some(parts)
             }
-            Choice::Mean(_) | Choice::Rearrange(_) | Choice::GateWeights => None,
+            Choice::Mean(_) | Choice::Rearrange(_) | Choice::GateWeights | Choice::Expand => None,
             Choice::Gemm(_)
             | Choice::SmallGroup(_)
             | Choice::Depthwise(_)
+            | Choice::ExpandDepthwise(..)
             | Choice::Winograd(..)
             | Choice::Pool(_)
             | Choice::Elementwise(..) => Some(vec![index]),
@@ -304,7 +311,9 @@ impl<'a> Sharing<'a> {
         let output = &self.choices.tensors[node.output];
         let (even, images_as_pixels) = match choice {
             // Their kernels take pixels of one row of one image.
-            Choice::SmallGroup(_) | Choice::Depthwise(_) => (false, false),
+            Choice::SmallGroup(_) | Choice::Depthwise(_) | Choice::ExpandDepthwise(..) => {
+                (false, false)
+            }
             Choice::Gemm(convolution) => {
                 let source = &self.buffers[self.locations[&node.source].buffer];
                 // Each pixel is computed from the source's at the same place alone.
@@ -321,6 +330,7 @@ impl<'a> Sharing<'a> {
             | Choice::Elementwise(..)
             | Choice::Rearrange(_)
             | Choice::GateWeights
+            | Choice::Expand
             | Choice::Concat(_) => return None,
         };
         Some(Tiling {

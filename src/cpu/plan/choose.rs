@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::expand::ExpandedRows;
 use super::strips::Strips;
 use super::windows::PoolWindows;
+use crate::cpu::element::VALUES;
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::fuse::{Graph, Id, Node, Origin, PoolKind, Rearrangement, WeightSource, Work};
 use crate::cpu::kernels::{BLOCK, WinogradTile};
@@ -11,9 +13,9 @@ use crate::cpu::options::Target;
 use crate::cpu::pack::ConvShape;
 use crate::cpu::view::blocks;
 use crate::error::Result;
-use crate::network::Shape;
 use crate::network::geometry::{Extent, Padding, Window};
 use crate::network::trace::Trace;
+use crate::network::{Layers, Shape};
 
 /// What all nodes of a graph are computed by and on.
 #[derive(Debug)]
@@ -25,6 +27,10 @@ pub(super) struct Choices {
     /// For a convolution whose source is not multiplied by its gate before, which node that would
     /// have been.
     pub(super) gates: HashMap<usize, usize>,
+    /// For a convolution whose source is computed with it, a few rows at a time, which node that is.
+    pub(super) expands: HashMap<usize, usize>,
+    /// Layers that end a block, whose values are kept for whoever asks for them.
+    ends: Vec<usize>,
 }
 
 /// A tensor's shape, and who makes and reads it.
@@ -49,6 +55,8 @@ pub(super) enum Choice {
     Gemm(Convolution),
     SmallGroup(Convolution),
     Depthwise(Convolution),
+    /// A 1x1 convolution, then of its output one of each channel alone, a few rows at a time.
+    ExpandDepthwise(Box<[Convolution; 2]>, ExpandedRows),
     Winograd(Convolution, Strips),
     Pool(PoolWindows),
     /// From channel sums, where there are some; else as the pool of whole maps.
@@ -59,6 +67,8 @@ pub(super) enum Choice {
     Rearrange(Rearrangement),
     /// Nothing: the convolution that reads it has its weights multiplied by the gate instead.
     GateWeights,
+    /// Nothing: the convolution that reads it computes it.
+    Expand,
     /// Of these, in the order of channels.
     Concat(Vec<Id>),
 }
@@ -81,6 +91,10 @@ pub(super) struct Convolution {
 /// Narrower groups spread a tile's transforms over too few products: computed directly,
 /// SE-ResNeXt-50 takes 4 to 8 % less time.
 const FEWEST_CHANNELS_OF_GROUP: usize = 64;
+
+/// Bytes of an image's map that are read from afar again if it is stored as a whole. Tests have
+/// small maps, which take both ways.
+const LEAVES_CACHE: usize = if cfg!(test) { 1 << 12 } else { 1 << 20 };
 
 /// With fewer tiles, reading the transformed weights takes longer than they save.
 const FEWEST_TILES: usize = 9;
@@ -110,7 +124,12 @@ impl Choices {
     /// # Errors
     ///
     /// A window that does not fit.
-    pub(super) fn new(graph: &Graph, trace: &Trace, target: Target) -> Result<Self> {
+    pub(super) fn new(
+        graph: &Graph,
+        layers: &Layers,
+        trace: &Trace,
+        target: Target,
+    ) -> Result<Self> {
         let shapes = trace.layers.iter().map(|cost| cost.output);
         let shapes = [trace.input].into_iter().chain(shapes);
         let mut tensors: Vec<Tensor> = shapes.map(Tensor::of).collect();
@@ -130,6 +149,12 @@ impl Choices {
             tensors,
             nodes: Vec::with_capacity(graph.nodes.len()),
             gates: HashMap::new(),
+            expands: HashMap::new(),
+            ends: layers
+                .blocks()
+                .iter()
+                .filter_map(|block| layers.position(block))
+                .collect(),
         };
         for index in 0..graph.nodes.len() {
             let choice = choices.choose(graph, index, target)?;
@@ -155,7 +180,8 @@ impl Choices {
                     self.tensors[gate].last_read = index;
                 }
                 let window = (conv.window, conv.groups);
-                self.convolution(node, window, (*weights, gate), target)?
+                let choice = self.convolution(node, window, (*weights, gate), target)?;
+                self.with_expansion(graph, index, choice, target)
             }
             Work::Linear { weights } => {
                 let whole = Window {
@@ -220,6 +246,62 @@ impl Choices {
         let unread = [node.source, node.output].map(|id| !others.contains(&Some(id)));
         let alone = *source == node.output && unread == [true; 2];
         (conv.is_pointwise() && alone && fewer).then_some(reader)
+    }
+
+    /// A convolution of each channel alone together with the 1x1 convolution before it, where that is
+    /// so large that it would leave the cache, and nobody else reads it.
+    fn with_expansion(
+        &mut self,
+        graph: &Graph,
+        index: usize,
+        choice: Choice,
+        target: Target,
+    ) -> Choice {
+        let node = &graph.nodes[index];
+        let Choice::Depthwise(depthwise) = choice else {
+            return choice;
+        };
+        let tensor = &self.tensors[node.source];
+        let Some(before) = tensor.made_by else {
+            return choice;
+        };
+        let Choice::Gemm(expand) = self.nodes[before] else {
+            return choice;
+        };
+        let alone = [node, &graph.nodes[before]].map(|node| {
+            let Epilogue { gate, residual, .. } = node.epilogue;
+            [gate, residual] == [None; 2]
+        });
+        let later = &graph.nodes[before + 1..];
+        let readers = later
+            .iter()
+            .filter(|later| later.reads().contains(&node.source));
+        let ends_block = graph.nodes[before]
+            .layers
+            .last()
+            .is_some_and(|layer| self.ends.contains(layer));
+        let bytes = VALUES.bytes(tensor.blocks() * BLOCK * tensor.height * tensor.width);
+        let fits = expand.shape.kernel == [1, 1]
+            && expand.shape.groups == 1
+            && !expand.shape.planes
+            && expand.strides == [1, 1]
+            && expand.before == [0, 0]
+            && expand.gate.is_none()
+            && depthwise.dilation == [1, 1]
+            && alone == [true; 2]
+            && readers.count() == 1
+            && graph.output != node.source
+            && !ends_block
+            && bytes >= LEAVES_CACHE;
+        if !fits {
+            return choice;
+        }
+        let output = &self.tensors[node.output];
+        let rows = ExpandedRows::new(&depthwise, tensor, output, self.images, target);
+        self.tensors[graph.nodes[before].source].last_read = index;
+        self.nodes[before] = Choice::Expand;
+        self.expands.insert(index, before);
+        Choice::ExpandDepthwise(Box::new([expand, depthwise]), rows)
     }
 
     fn convolution(

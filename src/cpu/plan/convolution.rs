@@ -270,7 +270,7 @@ impl Emission<'_> {
 }
 
 /// Where the elements of these channels, or planes, lie under a window, in the order of the weights.
-fn k_offsets(
+pub(super) fn k_offsets(
     shape: &ConvShape,
     channels: Range<usize>,
     source: &View,

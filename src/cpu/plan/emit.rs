@@ -64,9 +64,11 @@ pub(super) fn emit(
         let Some(computed) = emission.node(index, node, choice) else {
             continue;
         };
-        let gated = choices.gates.get(&index);
-        let gated = gated.map_or(&[][..], |&gated| &graph.nodes[gated].layers);
-        let layers = [gated, &node.layers].concat();
+        let [gated, expanded] = [&choices.gates, &choices.expands].map(|with| {
+            let with = with.get(&index);
+            with.map_or(&[][..], |&node| &graph.nodes[node].layers)
+        });
+        let layers = [gated, expanded, &node.layers].concat();
         steps.push(emission.step(node.output, layers, computed));
     }
     let output = emission.tensor(graph.output);
@@ -165,13 +167,16 @@ impl Emission<'_> {
             Choice::Gemm(convolution) => self.gemm(index, convolution),
             Choice::SmallGroup(convolution) => self.small_group(index, convolution),
             Choice::Depthwise(convolution) => self.depthwise(index, convolution),
+            Choice::ExpandDepthwise(convolutions, rows) => {
+                self.expand_depthwise(index, convolutions, rows)
+            }
             Choice::Winograd(convolution, strips) => self.winograd(index, convolution, strips),
             Choice::Pool(windows) => self.pool(Algorithm::Pool, node, windows, sums),
             Choice::Mean(whole) => match self.allocation.summed.get(&index) {
                 Some(parts) => self.mean_of_sums(node, parts),
                 None => self.pool(Algorithm::Mean, node, whole, sums),
             },
-            Choice::GateWeights => return None,
+            Choice::GateWeights | Choice::Expand => return None,
             Choice::Elementwise(weights, product) => self.elementwise(index, *weights, *product),
             Choice::Rearrange(rearrangement) => self.rearrange(node, *rearrangement),
             Choice::Concat(members) => self.concat(node, members),

@@ -16,6 +16,7 @@ mod arena;
 mod choose;
 mod convolution;
 mod emit;
+mod expand;
 mod pool;
 mod rearrange;
 mod strips;
@@ -123,7 +124,7 @@ impl Plan {
         target: Target,
     ) -> Result<Self> {
         let trace = countable(layers, input)?;
-        let choices = Choices::new(graph, &trace, target)?;
+        let choices = Choices::new(graph, layers, &trace, target)?;
         let allocation = Allocation::new(graph, &choices, target)?;
         let (steps, weights, output) = emit::emit(graph, &choices, &allocation, target);
         Ok(Self {
@@ -152,7 +153,7 @@ impl Plan {
         input: Shape,
         target: Target,
     ) -> Result<usize> {
-        let choices = Choices::new(graph, &countable(layers, input)?, target)?;
+        let choices = Choices::new(graph, layers, &countable(layers, input)?, target)?;
         Ok(VALUES.bytes(Allocation::new(graph, &choices, target)?.arena))
     }
 }

@@ -1,6 +1,8 @@
 //! Gates: known before the last convolution of their block, or when their map is complete.
 
-use super::networks::{Growing, RELU, SIGMOID, batch_norm, depthwise, excitation, linear};
+use super::networks::{
+    Growing, RELU, SIGMOID, batch_norm, depthwise, excitation, linear, pointwise,
+};
 use super::{Backend, Case, Random, plan};
 use crate::cpu::kernels::BLOCK;
 use crate::cpu::{Algorithm, Isa, Options, PlanSummary};
@@ -130,17 +132,6 @@ fn a_gate_after_an_activation_takes_a_step_of_its_own_only_where_weights_are_man
             }
         }
     }
-}
-
-fn pointwise(inputs: usize, outputs: usize) -> Operation {
-    Operation::Conv(Conv {
-        in_channels: inputs,
-        out_channels: outputs,
-        groups: 1,
-        window: Window::square(1, 1, Padding::Same),
-        bias: true,
-        standardization: None,
-    })
 }
 
 /// A map of `channels` whose gate is known when it is complete: what is multiplied, and the product.

@@ -5,6 +5,7 @@ mod bounds;
 mod convolutions;
 mod epilogue;
 pub(in crate::cpu) mod exact;
+mod expand;
 mod gates;
 #[cfg(target_os = "linux")]
 mod guard;

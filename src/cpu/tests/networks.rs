@@ -68,6 +68,17 @@ pub(super) fn depthwise(channels: usize, stride: usize, random: &mut Random) -> 
     })
 }
 
+pub(super) fn pointwise(inputs: usize, outputs: usize) -> Operation {
+    Operation::Conv(Conv {
+        in_channels: inputs,
+        out_channels: outputs,
+        groups: 1,
+        window: Window::square(1, 1, Padding::Same),
+        bias: true,
+        standardization: None,
+    })
+}
+
 /// Channels sliced, padded or shuffled, or pixels as channels.
 fn rearrangement(shape: Shape, random: &mut Random) -> Operation {
     let channels = shape.channels;
