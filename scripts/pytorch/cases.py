@@ -18,6 +18,8 @@ class Case:
     width: int
     batch: int = 2
     publisher: str = "timm"
+    gates: float = 1.0
+    """What the gates are amplified by besides, where they would lie too close together to say much."""
 
     def __str__(self) -> str:
         return f"{self.network} {self.batch}x{self.height}x{self.width}"
@@ -179,8 +181,8 @@ MORE = (
     Case("efficientnetv2_s", 128, 160),
     Case("efficientnetv2_xl", 128, 160),
     Case("fbnetv3_b", 64, 96),
-    Case("fbnetv3_d", 64, 96),
-    Case("fbnetv3_g", 64, 96),
+    Case("fbnetv3_d", 64, 96, gates=1.4),
+    Case("fbnetv3_g", 64, 96, gates=1.4),
     Case("hardcorenas_a", 64, 96),
     Case("hardcorenas_b", 64, 96),
     Case("hardcorenas_c", 64, 96),
@@ -266,12 +268,12 @@ MORE = (
     Case("tv_efficientnet_b2", 64, 96, 2, "torchvision"),
     Case("tv_efficientnet_b3", 64, 96, 2, "torchvision"),
     Case("tv_efficientnet_b4", 64, 96, 2, "torchvision"),
-    Case("tv_efficientnet_b5", 64, 96, 2, "torchvision"),
-    Case("tv_efficientnet_b6", 64, 96, 2, "torchvision"),
-    Case("tv_efficientnet_b7", 64, 96, 2, "torchvision"),
-    Case("tv_efficientnet_v2_s", 64, 96, 2, "torchvision"),
-    Case("tv_efficientnet_v2_m", 64, 96, 2, "torchvision"),
-    Case("tv_efficientnet_v2_l", 64, 96, 2, "torchvision"),
+    Case("tv_efficientnet_b5", 64, 96, 2, "torchvision", gates=1.4),
+    Case("tv_efficientnet_b6", 64, 96, 2, "torchvision", gates=1.3),
+    Case("tv_efficientnet_b7", 64, 96, 2, "torchvision", gates=1.4),
+    Case("tv_efficientnet_v2_s", 64, 96, 2, "torchvision", gates=1.4),
+    Case("tv_efficientnet_v2_m", 64, 96, 2, "torchvision", gates=1.4),
+    Case("tv_efficientnet_v2_l", 64, 96, 2, "torchvision", gates=1.4),
     Case("tv_mobilenet_v2", 64, 96, 2, "torchvision"),
     Case("tv_mobilenet_v3_large", 64, 96, 2, "torchvision"),
     Case("tv_mnasnet0_5", 64, 96, 2, "torchvision"),

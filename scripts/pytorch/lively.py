@@ -38,8 +38,8 @@ def drawn(random: np.random.Generator, low: float, high: float, like: torch.Tens
 
 
 @torch.no_grad()
-def enliven(model: nn.Module, random: np.random.Generator, images: Images) -> None:
-    """Draw what initialisers leave constant, amplify the gates, and calibrate the batch norms."""
+def enliven(model: nn.Module, random: np.random.Generator, images: Images, gates: float = 1.0) -> None:
+    """Draw what initialisers leave constant, amplify the gates, by `gates` besides, and calibrate the batch norms."""
     modules = named_modules(model)
     norms = {name: module for name, module in modules.items() if isinstance(module, _BatchNorm)}
     last = last_norms(norms)
@@ -57,7 +57,7 @@ def enliven(model: nn.Module, random: np.random.Generator, images: Images) -> No
             elif layer := GATE_LAYER.fullmatch(name):
                 # As Keras draws them (Glorot): timm's own make gates that are all but shut or
                 # open, which from block to block multiply what is rounded off.
-                limit = GATE_GAINS[layer[1]] * math.sqrt(6.0 / (parameter.shape[0] + parameter.shape[1]))
+                limit = gates * GATE_GAINS[layer[1]] * math.sqrt(6.0 / (parameter.shape[0] + parameter.shape[1]))
                 parameter.copy_(drawn(random, -limit, limit, parameter))
     # Statistics of this batch alone, as the batch norms before pass it on with
     # theirs; dropout stays off.

@@ -129,7 +129,7 @@ def prepare(case: Case, model: nn.Module, seed: int) -> Images:
     """
     random = np.random.default_rng(seed)
     images = structured_images(random, CALIBRATION_IMAGES, (case.height, case.width), 3)
-    enliven(model, random, images)
+    enliven(model, random, images, case.gates)
     return images[: case.batch]
 
 
