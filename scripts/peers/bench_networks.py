@@ -1,8 +1,8 @@
 """How fast is this program beside others, on the same weights and images?
 
-ONNX Runtime, OpenVINO, PyTorch, TensorFlow, tract, candle a layer at a time and
-`senet` take turns, each in a process that stands still when it is not its turn,
-with the same number of threads. Each program's median of a round is compared
+ONNX Runtime, OpenVINO, LiteRT, PyTorch, TensorFlow, tract, candle a layer at a
+time and `senet` take turns, each in a process that stands still when it is not
+its turn, with the same number of threads. Each program's median of a round is compared
 with ours of the same round; what is told is the median of these ratios. Before
 that all have to give the logits that PyTorch gives in float64.
 
@@ -48,7 +48,7 @@ from scripts.peers.table import around, markdown, marker, tell
 from scripts.peers.worker import LONG, Turn, Worker
 from scripts.pytorch.comparison import relative_error
 
-PEERS = ("onnxruntime", "openvino", "pytorch", "tensorflow", "tract", "candle")
+PEERS = ("onnxruntime", "openvino", "litert", "pytorch", "tensorflow", "tract", "candle")
 
 FLOOR = 1e-5
 """A relative error of the logits that always passes: what `senet parity` lets pass if not told otherwise."""

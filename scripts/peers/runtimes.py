@@ -108,6 +108,15 @@ def pytorch(job: Job, *, compiled: bool, channels_last: bool) -> Loaded:
 
 
 def tensorflow(job: Job, *, xla: bool) -> Loaded:
+    concrete = traced(job, xla=xla)
+    import tensorflow as tf
+
+    images = tf.constant(job.images.transpose(0, 2, 3, 1))
+    return Loaded(version("tensorflow"), lambda: concrete(images).numpy())
+
+
+def traced(job: Job, *, xla: bool) -> Any:
+    """The network as a function of TensorFlow's of images of this shape, NHWC."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import tensorflow as tf
 
@@ -115,11 +124,29 @@ def tensorflow(job: Job, *, xla: bool) -> Loaded:
 
     tf.config.threading.set_intra_op_parallelism_threads(job.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    images = tf.constant(job.images.transpose(0, 2, 3, 1))
-    signature = [tf.TensorSpec(images.shape, tf.float32)]
-    traced = tf.function(translate(job.onnx()), input_signature=signature, jit_compile=xla, autograph=False)
-    concrete = traced.get_concrete_function()
-    return Loaded(version("tensorflow"), lambda: concrete(images).numpy())
+    images, channels, height, width = job.images.shape
+    signature = [tf.TensorSpec((images, height, width, channels), tf.float32)]
+    function = tf.function(translate(job.onnx()), input_signature=signature, jit_compile=xla, autograph=False)
+    return function.get_concrete_function()
+
+
+def litert(job: Job) -> Loaded:
+    concrete = traced(job, xla=False)
+    import tensorflow as tf
+
+    # What is not asked for is not quantised. The delegate that comes by itself is XNNPACK.
+    model = tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert()
+    interpreter = tf.lite.Interpreter(model_content=model, num_threads=job.threads)
+    interpreter.allocate_tensors()
+    # Inputs of a graph are never overwritten.
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], job.images.transpose(0, 2, 3, 1))
+    logits = interpreter.get_output_details()[0]["index"]
+
+    def run() -> Any:
+        interpreter.invoke()
+        return interpreter.get_tensor(logits)
+
+    return Loaded(f"of TensorFlow {version('tensorflow')}", run)
 
 
 def tract(job: Job) -> Loaded:
@@ -143,6 +170,7 @@ PROGRAMS: dict[str, dict[str, Callable[[Job], Loaded]]] = {
         "graph, channels last": partial(tensorflow, xla=False),
         "XLA, channels last": partial(tensorflow, xla=True),
     },
+    "litert": {"": litert},
     "tract": {"": tract},
 }
 """The ways of each program to run a network, of which the fastest counts."""

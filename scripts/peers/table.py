@@ -24,13 +24,14 @@ CONFIGURATIONS = ((1, 1), (1, 2), (8, 1), (8, 2))
 LATENCY = (1, 2)
 """The configuration whose table of all programs is open; those of the others unfold."""
 
-FAST = ("onnxruntime", "openvino")
+FAST = ("onnxruntime", "openvino", "litert")
 """Whom to beat: the programs whose configurations stand side by side."""
 
 TITLES = {
     OURS: "`senet`",
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
+    "litert": "LiteRT",
     "pytorch": "PyTorch",
     "tensorflow": "TensorFlow",
     "tract": "tract",
@@ -71,18 +72,44 @@ def ratio(result: Result | None, program: str) -> str:
     return f"{result.ratio(program).median:.2f}"
 
 
-def fast_table(results: list[Result]) -> list[str]:
-    """All configurations beside the fastest programs."""
+def fastest(result: Result | None) -> str:
+    """Our time over that of the fastest program to beat, and which it is."""
+    if result is None:
+        return ""
+    beside = {result.ratio(name).median: TITLES[name] for name in FAST if name in result.programs}
+    return f"{max(beside):.2f} {beside[max(beside)]}" if beside else ""
+
+
+def fast_tables(results: list[Result]) -> list[list[str]]:
+    """All configurations beside the fastest program of each, and beside every one of those to beat."""
     found = {(result.network, result.batch, result.threads): result for result in results}
     rivals = [name for name in FAST if name in programs(results)]
-    columns = [(rival, *configuration) for rival in rivals for configuration in CONFIGURATIONS]
-    head = ["network", *(f"{TITLES[rival]}, {batch} on {threads}" for rival, batch, threads in columns)]
-    rows = []
-    for network in networks(results):
-        cells = [ratio(found.get((network, batch, threads)), rival) for rival, batch, threads in columns]
-        if any(cells):
-            rows.append([f"`{network}`", *cells])
-    return table(head, rows)
+    if not rivals:
+        return []
+
+    def configured(network: str) -> list[Result | None]:
+        return [found.get((network, *configuration)) for configuration in CONFIGURATIONS]
+
+    best = [[f"`{network}`", *map(fastest, configured(network))] for network in networks(results)]
+    each = [
+        [f"`{network}`", *(ratio(result, rival) for rival in rivals for result in configured(network))]
+        for network in networks(results)
+    ]
+    columns = [f"{batch} on {threads}" for batch, threads in CONFIGURATIONS]
+    head = ["network", *(f"{TITLES[rival]}, {column}" for rival in rivals for column in columns)]
+    return [
+        [f"Beside the fastest of {listed([TITLES[rival] for rival in rivals])} that ran it:"],
+        table(["network", *columns], [cells for cells in best if any(cells[1:])]),
+        ["<details>", "<summary>Beside each of them</summary>"],
+        table(head, [cells for cells in each if any(cells[1:])]),
+        ["</details>"],
+    ]
+
+
+def listed(words: list[str]) -> str:
+    """In a sentence."""
+    *all_but_last, last = words
+    return f"{', '.join(all_but_last)} and {last}" if all_but_last else last
 
 
 def all_table(results: list[Result]) -> list[str]:
@@ -168,9 +195,9 @@ def markdown(results: list[Result]) -> str:
         ]
     ]
     if quiet:
-        parts += [fast_table(quiet), *all_tables(quiet)]
+        parts += [*fast_tables(quiet), *all_tables(quiet)]
     if busy:
-        parts += [["With a neighbour that keeps one core busy:"], fast_table(busy)]
+        parts += [["With a neighbour that keeps one core busy."], *fast_tables(busy)]
     parts += [
         ["The largest error of a logit against PyTorch in float64, as a share of the largest logit:"],
         error_table(ordered),

@@ -37,10 +37,27 @@ class Node:
         return list(self.attributes.get("strides", [1, 1]))
 
 
+def padding_of(node: Node, size: Sequence[int], kernel: Sequence[int]) -> Any:
+    """The pads as a convolution takes them: by their name where they have one, so that LiteRT needs no layer more."""
+    pads, strides = node.pads(), node.strides()
+    if not np.any(pads):
+        return "VALID"
+    needed = [max((-(-n // s) - 1) * s + k - n, 0) for n, s, k in zip(size, strides, kernel, strict=True)]
+    if pads == [[total // 2, total - total // 2] for total in needed]:
+        return "SAME"
+    return [[0, 0], *pads, [0, 0]]
+
+
 def conv(node: Node) -> Any:
-    x, kernel = node.inputs[0], node.inputs[1].transpose(2, 3, 1, 0)
-    padding = [[0, 0], *node.pads(), [0, 0]]
-    y = tf.nn.conv2d(x, tf.constant(kernel), node.strides(), "VALID" if not np.any(padding) else padding)
+    x, weights = node.inputs[0], node.inputs[1]
+    outputs, inputs, *kernel = weights.shape
+    padding = padding_of(node, x.shape[1:3], kernel)
+    rows, columns = node.strides()
+    if inputs == 1 and node.attributes.get("group", 1) == outputs:
+        filters = tf.constant(weights.transpose(2, 3, 0, 1))
+        y = tf.nn.depthwise_conv2d(x, filters, [1, rows, columns, 1], padding)
+    else:
+        y = tf.nn.conv2d(x, tf.constant(weights.transpose(2, 3, 1, 0)), [rows, columns], padding)
     return tf.nn.bias_add(y, tf.constant(node.inputs[2])) if len(node.inputs) > 2 else y
 
 
@@ -137,6 +154,25 @@ def concat(node: Node) -> Any:
     return tf.concat(list(node.inputs), 3)
 
 
+def clip(node: Node) -> Any:
+    low, high = ((float(bound) if bound is not None else None) for bound in (*node.inputs[1:3], None, None)[:2])
+    if (low, high) == (0.0, 6.0):
+        return tf.nn.relu6(node.inputs[0])
+    raise ValueError(f"Clip: expected from 0 to 6, found from {low} to {high}")
+
+
+def hard_sigmoid(node: Node) -> Any:
+    """relu6(x + 3) / 6, as Keras has it, of which converters make one layer where it multiplies x."""
+    alpha, beta = node.attributes.get("alpha", 0.2), node.attributes.get("beta", 0.5)
+    if not np.isclose(alpha, 1 / 6) or beta != 0.5:
+        raise ValueError(f"HardSigmoid: expected x / 6 + 1 / 2, found {alpha} x + {beta}")
+    return sixth_of_relu6(node.inputs[0])
+
+
+def sixth_of_relu6(x: Any) -> Any:
+    return tf.nn.relu6(x + 3.0) * (1 / 6)
+
+
 LAYERS: dict[str, Callable[[Node], Any]] = {
     "Conv": conv,
     "MaxPool": max_pool,
@@ -145,6 +181,9 @@ LAYERS: dict[str, Callable[[Node], Any]] = {
     "ReduceMean": reduce_mean,
     "Relu": lambda node: tf.nn.relu(node.inputs[0]),
     "Sigmoid": lambda node: tf.nn.sigmoid(node.inputs[0]),
+    "Clip": clip,
+    "HardSigmoid": hard_sigmoid,
+    "HardSwish": lambda node: node.inputs[0] * sixth_of_relu6(node.inputs[0]),
     "Add": lambda node: tf.add(*both(node)),
     "Mul": lambda node: tf.multiply(*both(node)),
     "Concat": concat,

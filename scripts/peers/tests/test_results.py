@@ -99,11 +99,15 @@ def test_a_newer_result_of_the_same_configuration_takes_the_older_ones_place() -
 
 def test_a_table_has_a_row_for_each_network_and_blanks_for_what_was_not_measured() -> None:
     text = markdown([result("senet154", batch=8), result()])
-    fast, everybody, folded, errors = (
+    fastest, fast, everybody, folded, errors = (
         [line for line in part.splitlines() if line.startswith("| `")]
         for part in text.split("\n\n")
         if part.startswith("| network")
     )
+    assert fastest == [
+        "| `seresnet50` |  | 0.50 ONNX Runtime |  |  |",
+        "| `senet154` |  |  |  | 0.50 ONNX Runtime |",
+    ]
     assert fast == [
         "| `seresnet50` |  | 0.50 |  |  |",
         "| `senet154` |  |  |  | 0.50 |",
@@ -128,10 +132,27 @@ def test_a_table_says_machine_versions_rounds_ways_and_command() -> None:
 
 def test_the_table_of_all_programs_is_open_for_one_image_on_two_threads_and_unfolds_for_the_rest() -> None:
     text = markdown([result(threads=1), result()])
-    before, folded, after = text.partition("<details>")
+    _, _, after = text.partition("</details>")
+    before, folded, after = after.partition("<details>")
     assert "All programs, a batch of 1 on 2 threads:" in before
     assert "<summary>All programs, a batch of 1 on 1 thread</summary>\n\n| network" in folded + after
-    assert text.count("<details>") == text.count("</details>") == 1
+    assert text.count("<details>") == text.count("</details>") == 2
+
+
+def test_the_first_table_names_the_fastest_of_the_programs_to_beat_and_no_other() -> None:
+    one = result()
+    one.programs["litert"] = Competitor("of TensorFlow 2.21.0", "", {}, 1e-6, [2.5, 2.5, 2.5], 2.0)
+    one.programs["tract"] = Competitor("0.23.9", "", {}, 1e-6, [1.0, 1.0, 1.0], 2.0)
+    text = markdown([one])
+    assert "Beside the fastest of ONNX Runtime and LiteRT that ran it:" in text
+    assert "| `seresnet50` |  | 0.80 LiteRT |  |  |" in text
+    assert "LiteRT of TensorFlow 2.21.0" in text
+
+
+def test_without_a_program_to_beat_there_is_no_table_of_the_fastest() -> None:
+    one = result()
+    del one.programs["onnxruntime"]
+    assert "Beside the fastest" not in markdown([one])
 
 
 def test_the_fastest_programs_alone_need_no_table_of_all() -> None:
