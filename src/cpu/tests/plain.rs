@@ -10,7 +10,9 @@
 //!
 //! Where windows lie (`extents`, `adaptive`, `reflected`), a blur's factors and the nearest pixels are
 //! what `network::geometry` says, here as in the engine: no test of this folder finds an error in
-//! those. `scripts.pytorch.timm_cases` does, whose networks blur and reflect (`seresnetaa50d`).
+//! those. What compares them with something else are the tests of `network::geometry`, and
+//! `scripts.pytorch.timm_cases` on networks that blur (`seresnetaa50d`), repeat pixels
+//! (`ghostnetv2_100`) and pool to a given size (`vgg16_bn`).
 
 use candle_core::cpu::erf::erf_f64 as erf;
 
