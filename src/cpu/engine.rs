@@ -218,7 +218,8 @@ impl Engine {
         // very elements it reads, which are of its own rows. A chunk that clears a halo writes
         // outside of all pixels, and Winograd's transformed input and products are two parts of
         // their scratch. Gated weights have scratch of their own at the node that reads them, which
-        // the phase before writes, each block of an image's channels by one chunk.
+        // the phase before writes, each block of an image's channels by one chunk. The rows of an
+        // expansion lie in buffers of scratch, each of one item of its phase and so of one chunk.
         let memory = unsafe { Memory::new(cast_slice_mut(arena.bytes_mut())) };
         let packed: Vec<_> = ready.weights.iter().map(PackedBytes::elements).collect();
         let context = RunContext {
