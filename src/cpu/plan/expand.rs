@@ -21,7 +21,6 @@ pub(super) struct ExpandedRows {
     /// Into which the rows of the output are cut; where one begins, rows are computed again.
     segments: usize,
     buffer: RowBuffer,
-    tiling: MTiling,
 }
 
 /// Segments of an image's rows have at least so many M-tiles, lest too much be computed again.
@@ -69,7 +68,6 @@ impl ExpandedRows {
                 before,
                 height: expanded.height,
             },
-            tiling,
         }
     }
 
@@ -93,7 +91,7 @@ impl Emission<'_> {
         let before = &self.graph.nodes[self.choices.expands[&index]];
         let node = &self.graph.nodes[index];
         let (source, output) = (self.view(before.source), self.view(node.output));
-        let ExpandedRows { buffer, tiling, .. } = *rows;
+        let (buffer, m_tiling) = (rows.buffer, self.allocation.tilings[&index].m_tiling);
         let panels = expand.shape.panels();
         let reads = panels.reads.iter();
         let k_offsets = reads
@@ -110,14 +108,14 @@ impl Emission<'_> {
         });
         let mr = self.target.isa.max_depthwise_mr();
         let [down, across] = depthwise.strides;
-        let most_rows = output.height.div_ceil(tiling.m_tiles());
+        let most_rows = output.height.div_ceil(m_tiling.m_tiles());
         let of_m_tile = (0..most_rows).flat_map(|row| {
             shares(output.width, mr).map(move |pixels| {
                 let offsets = pixels
                     .clone()
                     .map(|pixel| row * output.row_stride + pixel * BLOCK);
                 let source = row * down * buffer.row_stride + pixels.start * across * BLOCK;
-                (pixels.len(), source, PixelOffsets::new(offsets))
+                tile(pixels.len(), source, PixelOffsets::new(offsets))
             })
         });
         let pixels = [source, output].map(|map| (map.images * map.height * map.width) as u64);
@@ -137,11 +135,9 @@ impl Emission<'_> {
                 packed: self.packed(depthwise.weights, WeightOrder::Depthwise(depthwise.shape)),
                 kernel: depthwise.shape.kernel,
                 strides: depthwise.strides,
-                micro_tiles: of_m_tile
-                    .map(|(pixels, source, offsets)| tile(pixels, source, offsets))
-                    .collect(),
+                micro_tiles: of_m_tile.collect(),
                 tiles_of_row: output.width.div_ceil(mr),
-                m_tiles: tiling.m_tiles(),
+                m_tiles: m_tiling.m_tiles(),
                 output,
                 epilogue: self.epilogue(index),
             },
