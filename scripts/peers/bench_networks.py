@@ -4,7 +4,8 @@ ONNX Runtime, OpenVINO, LiteRT, PyTorch, TensorFlow, tract, candle a layer at a
 time and `senet` take turns, each in a process that stands still when it is not
 its turn, with the same number of threads. Each program's median of a round is compared
 with ours of the same round; what is told is the median of these ratios. Before
-that all have to give the logits that PyTorch gives in float64.
+that all have to give the logits that PyTorch gives in float64; a program that does not,
+or cannot run the network, takes no part, and the results say why.
 
     python -m scripts.peers.bench_networks --senet target/release/senet --results peers.json
 
@@ -183,16 +184,23 @@ def measure(arguments: argparse.Namespace, task: Task) -> Result:
     """One configuration.
 
     Raises:
-        ValueError: a program cannot run, or computes something else.
+        ValueError: ours cannot run, or computes something else.
     """
     facts = json.loads((task.folder / "facts.json").read_text())
     allowed = max(FLOOR, FACTOR * facts["float32"][str(task.batch)])
     entrants = {}
+    refused = {}
     with ExitStack() as stack:
         for name in [OURS, *arguments.peers]:
-            program, competitor = start(name, arguments.senet, task, stack)
-            check_error(name, competitor.error, allowed)
-            entrants[name] = (program, competitor)
+            try:
+                program, competitor = start(name, arguments.senet, task, stack)
+                check_error(name, competitor.error, allowed)
+            except ValueError as error:
+                if name == OURS:
+                    raise
+                refused[name] = str(error)
+            else:
+                entrants[name] = (program, competitor)
         stack.enter_context(neighbour(arguments.neighbour))
         take_turns(entrants, arguments.rounds, task.threads)
     return Result(
@@ -205,6 +213,7 @@ def measure(arguments: argparse.Namespace, task: Task) -> Result:
         command=arguments.command,
         allowed=allowed,
         programs={name: competitor for name, (_, competitor) in entrants.items()},
+        refused=refused,
     )
 
 
@@ -219,6 +228,8 @@ def summary(result: Result) -> Iterator[str]:
             f"  {name:<12}{result.milliseconds(name):9.2f} ms an image   ratio {ratio.median:.3f}"
             f" ({ratio.low:.3f} to {ratio.high:.3f})   error {competitor.error:.1e}{way}"
         )
+    for name, reason in result.refused.items():
+        yield f"  {name:<12}took no part: {reason}"
 
 
 def left(arguments: argparse.Namespace) -> dict[str, list[tuple[int, int]]]:
@@ -228,11 +239,12 @@ def left(arguments: argparse.Namespace) -> dict[str, list[tuple[int, int]]]:
         ValueError: the results have more programs of one than would take their place.
     """
     asked = {OURS, *arguments.peers}
-    known = {result.configuration: set(result.programs) for result in read(arguments.results)}
+    known = {result.configuration: result for result in read(arguments.results)}
     wanted: dict[str, list[tuple[int, int]]] = {}
     for network, batch, threads in product(arguments.networks, arguments.batches, arguments.threads):
-        there = known.get((network, batch, threads, arguments.neighbour), set())
-        if arguments.resume and asked <= there:
+        result = known.get((network, batch, threads, arguments.neighbour))
+        there = set(result.programs) if result else set()
+        if arguments.resume and result and asked <= there | set(result.refused):
             continue
         if lost := there - asked:
             raise ValueError(
@@ -247,7 +259,7 @@ def run(arguments: argparse.Namespace) -> None:
     """All configurations asked for.
 
     Raises:
-        ValueError: a program cannot run, computes something else, or would be lost from the results.
+        ValueError: ours cannot run or computes something else, or a program would be lost from the results.
     """
     for network, wanted in left(arguments).items():
         with tempfile.TemporaryDirectory() as folder:

@@ -54,6 +54,8 @@ class Result:
     allowed: float
     """The largest error of a logit that passed."""
     programs: dict[str, Competitor]
+    refused: dict[str, str] = field(default_factory=dict)
+    """Why others that were asked took no part: they cannot run the network, or compute something else."""
 
     @property
     def configuration(self) -> Configuration:

@@ -167,6 +167,15 @@ def ways(results: list[Result]) -> list[str]:
     return said
 
 
+def refusals(results: list[Result]) -> list[str]:
+    """Which programs took no part in what, and why."""
+    return [
+        f"- {TITLES[name]}, `{result.network}`, {result.batch} on {result.threads}: {reason}"
+        for result in results
+        for name, reason in result.refused.items()
+    ]
+
+
 def several(words: Iterable[str]) -> str:
     """Each once, in a row."""
     return ", ".join(dict.fromkeys(words))
@@ -201,6 +210,7 @@ def markdown(results: list[Result]) -> str:
     parts += [
         ["The largest error of a logit against PyTorch in float64, as a share of the largest logit:"],
         error_table(ordered),
+        *([["Who took no part, and why:"], refused] if (refused := refusals(ordered)) else []),
         [
             f"{several(result.machine for result in results)}; {several(sorted(result.date for result in results))}. "
             f"{', '.join(versions)}. Of several ways to run a network each program's fastest counts, found anew for "

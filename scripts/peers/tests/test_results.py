@@ -210,3 +210,9 @@ def test_results_are_json_that_others_can_read(tmp_path: Path) -> None:
     write(tmp_path / "results.json", [result()])
     (row,) = json.loads((tmp_path / "results.json").read_text())
     assert row["programs"]["onnxruntime"]["rounds"] == [4.0, 4.0, 4.0]
+
+
+def test_who_took_no_part_is_said_with_the_reason() -> None:
+    without = markdown([result(batch=8, refused={"litert": "litert ended with 1: no kernel"})])
+    assert "Who took no part, and why:\n\n- LiteRT, `seresnet50`, 8 on 2: litert ended with 1: no kernel\n" in without
+    assert "took no part" not in markdown([result()])

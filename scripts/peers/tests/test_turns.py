@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import re
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from scripts.peers import bench_networks
 from scripts.peers import worker as workers
-from scripts.peers.bench_networks import Task, check_error, fastest, fewest_runs, left, note_threads, take_turns
+from scripts.peers.bench_networks import (
+    Task,
+    check_error,
+    fastest,
+    fewest_runs,
+    left,
+    measure,
+    note_threads,
+    take_turns,
+)
 from scripts.peers.machine import neighbour
 from scripts.peers.program import Program
-from scripts.peers.results import Competitor, Result, write
+from scripts.peers.results import Competitor, Result, read, write
 from scripts.peers.runtimes import PROGRAMS
 from scripts.peers.worker import Turn, Worker, timed
 
@@ -78,6 +89,42 @@ def test_who_computes_something_else_is_refused(error: float) -> None:
         check_error("openvino", error, 1e-5)
 
 
+def measuring(monkeypatch: pytest.MonkeyPatch, folder: Path, errors: dict[str, float]) -> Result:
+    """One configuration of programs that take a millisecond and are off by so much, or cannot run where it is 1."""
+    (folder / "facts.json").write_text(json.dumps({"float32": {"1": 0.0}}))
+
+    def start(name: str, *_where: object) -> tuple[Program, Competitor]:
+        if errors[name] == 1.0:
+            raise ValueError(f"{name} ended with 1: no compiler")
+        return Instant(Path("senet"), name, "seresnet20", folder, 1, 1), Competitor("1.0", "", {}, errors[name])
+
+    class Instant(Program):
+        def run(self, runs: int) -> Turn:
+            return Turn([1.0] * runs, None)
+
+    monkeypatch.setattr(bench_networks, "start", start)
+    peers = [name for name in errors if name != "senet"]
+    arguments = argparse.Namespace(peers=peers, senet=Path("senet"), rounds=2, neighbour=False, command="")
+    return measure(arguments, Task("seresnet20", folder, 1, 1))
+
+
+def test_others_go_on_without_one_that_cannot_run_or_computes_something_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    errors = {"senet": 1e-6, "openvino": 1.0, "litert": 3e-5, "onnxruntime": 1e-6}
+    result = measuring(monkeypatch, tmp_path, errors)
+    assert list(result.programs) == ["senet", "onnxruntime"]
+    assert result.refused == {
+        "openvino": "openvino ended with 1: no compiler",
+        "litert": "litert computes something else: its logits are off by 3.0e-05, allowed 1.0e-05",
+    }
+
+
+def test_nothing_is_measured_without_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="senet computes something else"):
+        measuring(monkeypatch, tmp_path, {"senet": 3e-5, "onnxruntime": 1e-6})
+
+
 def test_who_uses_more_threads_than_it_was_given_is_refused() -> None:
     competitor = Competitor("1.0", "", {}, 0.0)
     note_threads("tensorflow", competitor, Turn([1.0], 1.1), 1)
@@ -130,6 +177,9 @@ def test_what_has_all_programs_is_left_out_when_resuming_and_only_then(tmp_path:
     assert left(asking(results, ["openvino"], resume=True)) == {"seresnet20": [(1, 2)]}
     assert left(asking(results, ["openvino"], resume=False)) == {"seresnet20": [(1, 1), (1, 2)]}
     assert left(asking(results, ["openvino", "tract"], resume=True)) == {"seresnet20": [(1, 1), (1, 2)]}
+    (result,) = read(results)
+    write(results, [replace(result, refused={"tract": "tract ended with 1"})])
+    assert left(asking(results, ["openvino", "tract"], resume=True)) == {"seresnet20": [(1, 2)]}
 
 
 def test_no_program_is_lost_from_the_results(tmp_path: Path) -> None:
