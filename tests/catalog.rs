@@ -157,9 +157,10 @@ fn counts_and_shapes_are_those_keras_reports() {
 }
 
 /// Parameters and billions of multiplies as published: by timm for its own networks at the size
-/// each is made for; from `resnet18` on in the metadata of torchvision's weights; from
-/// `bn_inception` on in the `SENet` paper, where parameters are those that pretrainedmodels 0.7.4
-/// and timm 1.0.31 count (`sum(p.numel() for p in model.parameters())`).
+/// each is made for; from `resnet18` on in the metadata of torchvision's weights, by its own names
+/// where the catalogue understands them so; from `bn_inception` on in the `SENet` paper, where
+/// parameters are those that pretrainedmodels 0.7.4 and timm 1.0.31 count
+/// (`sum(p.numel() for p in model.parameters())`).
 ///
 /// torchvision's 27,161,264 parameters of `inception_v3` have 3,326,696 of a second classifier
 /// among them, which helps training alone. For Inception-ResNet-v2 the paper prints 11.75 at
@@ -203,20 +204,21 @@ const PUBLISHED: &[(&str, u64, f64)] = &[
     ("resnext101_32x8d", 88_791_336, 16.414),
     ("resnext101_64x4d", 83_455_272, 15.46),
     ("inception_v3", 27_161_264 - 3_326_696, 5.713),
-    ("regnety_004", 4_344_144, 0.402),
-    ("regnety_008_tv", 6_432_512, 0.834),
-    ("regnety_016", 11_202_430, 1.612),
-    ("regnety_032", 19_436_338, 3.176),
-    ("regnety_080_tv", 39_381_472, 8.473),
-    ("regnety_160", 83_590_140, 15.912),
-    ("regnety_320", 145_046_770, 32.28),
-    ("regnetx_004_tv", 5_495_976, 0.414),
-    ("regnetx_008", 7_259_656, 0.8),
-    ("regnetx_016", 9_190_136, 1.603),
-    ("regnetx_032", 15_296_552, 3.177),
-    ("regnetx_080", 39_572_648, 7.995),
-    ("regnetx_160", 54_278_536, 15.941),
-    ("regnetx_320", 107_811_560, 31.736),
+    ("regnet_y_400mf", 4_344_144, 0.402),
+    ("regnet_y_800mf", 6_432_512, 0.834),
+    ("regnet_y_1_6gf", 11_202_430, 1.612),
+    ("regnet_y_3_2gf", 19_436_338, 3.176),
+    ("regnet_y_8gf", 39_381_472, 8.473),
+    ("regnet_y_16gf", 83_590_140, 15.912),
+    ("regnet_y_32gf", 145_046_770, 32.28),
+    ("regnet_y_128gf", 644_812_894, 374.57),
+    ("regnet_x_400mf", 5_495_976, 0.414),
+    ("regnet_x_800mf", 7_259_656, 0.8),
+    ("regnet_x_1_6gf", 9_190_136, 1.603),
+    ("regnet_x_3_2gf", 15_296_552, 3.177),
+    ("regnet_x_8gf", 39_572_648, 7.995),
+    ("regnet_x_16gf", 54_278_536, 15.941),
+    ("regnet_x_32gf", 107_811_560, 31.736),
     ("vgg16_bn", 138_365_992, 15.47),
     ("tv_efficientnet_b0", 5_288_548, 0.386),
     ("tv_efficientnet_b1", 7_794_184, 0.687),
@@ -229,15 +231,15 @@ const PUBLISHED: &[(&str, u64, f64)] = &[
     ("tv_efficientnet_v2_s", 21_458_488, 8.366),
     ("tv_efficientnet_v2_m", 54_139_356, 24.582),
     ("tv_efficientnet_v2_l", 118_515_272, 56.08),
-    ("tv_mobilenet_v2", 3_504_872, 0.301),
-    ("tv_mobilenet_v3_large", 5_483_032, 0.217),
-    ("tv_mobilenet_v3_small", 2_542_856, 0.057),
-    ("tv_mnasnet0_5", 2_218_512, 0.104),
-    ("tv_mnasnet0_75", 3_170_208, 0.215),
-    ("tv_mnasnet1_0", 4_383_312, 0.314),
-    ("tv_mnasnet1_3", 6_282_256, 0.526),
-    ("keras_mobilenetv3_small", 2_542_856, 0.057),
-    ("keras_mobilenetv3_large", 5_483_032, 0.217),
+    ("mobilenet_v2", 3_504_872, 0.301),
+    ("mobilenet_v3_large", 5_483_032, 0.217),
+    ("mobilenet_v3_small", 2_542_856, 0.057),
+    ("mnasnet0_5", 2_218_512, 0.104),
+    ("mnasnet0_75", 3_170_208, 0.215),
+    ("mnasnet1_0", 4_383_312, 0.314),
+    ("mnasnet1_3", 6_282_256, 0.526),
+    ("MobileNetV3Small", 2_542_856, 0.057),
+    ("MobileNetV3Large", 5_483_032, 0.217),
     ("keras_efficientnet_b0", 5_288_548, 0.386),
     ("keras_efficientnet_b1", 7_794_184, 0.687),
     ("keras_efficientnet_b3", 12_233_232, 1.827),

@@ -65,6 +65,17 @@ pub struct Published {
     pub tags: &'static [&'static str],
     /// The best accuracy among them.
     pub top1: Option<Top1>,
+    /// What a code base that has the network calls it, where the catalogue does otherwise.
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// A network's name in a code base. The catalogue may have another network under the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The code base: `torchvision`, `keras.applications`, `pretrained-models.pytorch`.
+    pub code_base: &'static str,
+    /// The name, in the code base's own capitals: `regnet_y_400mf`, `MobileNetV3Large`.
+    pub name: &'static str,
 }
 
 /// A published accuracy on the validation images of ImageNet-1k.
@@ -83,6 +94,7 @@ impl Published {
     pub const NOTHING: Self = Self {
         tags: &[],
         top1: None,
+        elsewhere: None,
     };
 }
 

@@ -25,6 +25,9 @@ const GROUPED: ResNet = ResNet {
     ..BOTTLENECK
 };
 
+/// The code base that the rows come from, of which timm has more than it had.
+const PRETRAINED_MODELS: &str = "pretrained-models.pytorch";
+
 const fn cadene(name: &'static str, summary: &'static str, resnet: ResNet) -> Network {
     imagenet(name, summary, CADENE, Architecture::ResNet(resnet))
 }
@@ -60,6 +63,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..BOTTLENECK
         },
     )
+    .called(PRETRAINED_MODELS, "se_resnet50")
     .cropped(0.875, Interpolation::Bilinear)
     .on_hub(&["in1k"])
     .top1(77.65, 224, TIMM_RESULTS),
@@ -71,6 +75,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..BOTTLENECK
         },
     )
+    .called(PRETRAINED_MODELS, "se_resnet101")
     .cropped(0.875, Interpolation::Bilinear)
     .on_hub(&["in1k"])
     .top1(78.37, 224, TIMM_RESULTS),
@@ -82,6 +87,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..BOTTLENECK
         },
     )
+    .called(PRETRAINED_MODELS, "se_resnet152")
     .cropped(0.875, Interpolation::Bilinear)
     .on_hub(&["in1k"])
     .top1(78.662, 224, TIMM_RESULTS),
@@ -104,6 +110,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..GROUPED
         },
     )
+    .called(PRETRAINED_MODELS, "se_resnext50_32x4d")
     .cropped(0.875, Interpolation::Bilinear)
     .on_hub(&["in1k"])
     .top1(79.08, 224, TIMM_RESULTS),
@@ -115,6 +122,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..GROUPED
         },
     )
+    .called(PRETRAINED_MODELS, "se_resnext101_32x4d")
     .cropped(0.875, Interpolation::Bilinear)
     .on_hub(&["in1k"])
     .top1(80.274, 224, TIMM_RESULTS),
@@ -126,6 +134,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..SENET154
         },
     )
+    .called(PRETRAINED_MODELS, "senet154")
     .cropped(0.875, Interpolation::Bilinear)
     .on_hub(&["in1k"])
     .top1(81.32, 224, TIMM_RESULTS),

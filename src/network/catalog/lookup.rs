@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::{Network, left_out, networks};
+use super::{Convention, Network, left_out, networks};
 use crate::error::{Error, Result};
 
 /// The names that timm has given up, and what it calls the same now.
@@ -22,8 +22,9 @@ pub struct Named {
 }
 
 /// The network called `name`: by the catalogue, by timm with a tag (`seresnet50.ra2_in1k`) or as
-/// a repository (`timm/seresnet50.ra2_in1k`), by a name that timm has given up, or by one of
-/// these with other capitals and separators (`SE-ResNet-50`).
+/// a repository (`timm/seresnet50.ra2_in1k`), by a name that timm has given up, by the code base
+/// that it comes from (torchvision's `regnet_y_400mf`, Keras's `MobileNetV3Large`), or by the
+/// catalogue with other capitals and separators (`SE-ResNet-50`).
 ///
 /// ```
 /// use senet::network::catalog;
@@ -87,26 +88,27 @@ pub fn understand(name: &str) -> Result<Named> {
             ))),
         };
     }
-    if let Some((cadene, timm)) = of_two_code_bases(bare) {
-        return Err(unknown(format!(
-            "pretrained-models.pytorch has a network of this name, `{cadene}` here, which computes \
-             something else than timm's `{timm}`; name one of the two"
-        )));
-    }
-    let folded = fold(bare);
-    let is_spelling = bare
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-_ ()".contains(c));
-    match networks().find(|network| fold(&network.name) == folded) {
-        Some(network) if is_spelling => Ok(Named {
-            network,
-            note: Some(format!(
-                "`{name}` is read as `{}`{}",
-                network.name,
-                weights_of(network, tag)
-            )),
-        }),
-        _ => Err(unknown(likeliest(bare))),
+    let understood = |network: &'static Network, how: &str| Named {
+        network,
+        note: Some(format!(
+            "`{name}` is {how} `{}`{}",
+            network.name,
+            weights_of(network, tag)
+        )),
+    };
+    match (called_elsewhere(bare), spelt_otherwise(bare)) {
+        (Some((other, code_base)), Some(network)) if !compute_alike(other, network) => {
+            Err(unknown(format!(
+                "{code_base} has a network of this name, `{}` here, which computes something else \
+                 than {}'s `{}`; name one of the two",
+                other.name, network.convention.name, network.name
+            )))
+        }
+        (Some((network, code_base)), _) => {
+            Ok(understood(network, &format!("{code_base}'s name of")))
+        }
+        (None, Some(network)) => Ok(understood(network, "read as")),
+        (None, None) => Err(unknown(likeliest(bare))),
     }
 }
 
@@ -163,18 +165,31 @@ fn weights_of(network: &Network, tag: Option<&str>) -> String {
     }
 }
 
-/// The networks that `se_resnet50` and its like may mean: pretrained-models.pytorch writes so
-/// what timm calls `legacy_seresnet50`.
-fn of_two_code_bases(name: &str) -> Option<(&'static str, &'static str)> {
-    let rest = name.strip_prefix("se_")?;
-    let called = |name: String| {
-        let network = networks().find(|network| network.name == name)?;
-        Some(network.name.as_ref())
+/// The network that a code base calls exactly so, and the code base.
+fn called_elsewhere(name: &str) -> Option<(&'static Network, &'static str)> {
+    networks().find_map(|network| {
+        let elsewhere = network.published.elsewhere?;
+        (elsewhere.name == name).then_some((network, elsewhere.code_base))
+    })
+}
+
+/// Whether two networks differ in names alone: their own, and those of their tensors.
+fn compute_alike(a: &Network, b: &Network) -> bool {
+    let convention = Convention {
+        name: a.convention.name,
+        ..b.convention
     };
-    Some((
-        called(format!("legacy_se{rest}"))?,
-        called(format!("se{rest}"))?,
-    ))
+    a.architecture == b.architecture && a.convention == convention
+}
+
+/// The network whose name is this one but for capitals and separators.
+fn spelt_otherwise(name: &str) -> Option<&'static Network> {
+    let is_spelling = name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_ ()".contains(c));
+    let folded = fold(name);
+    let mut networks = networks().filter(|_| is_spelling);
+    networks.find(|network| fold(&network.name) == folded)
 }
 
 /// Letters and digits alone, in lower case.
@@ -183,12 +198,20 @@ fn fold(name: &str) -> String {
     kept.map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// The network that `name` is likeliest meant for, as a hint.
+/// The network that `name` is likeliest meant for, as a hint: those that code bases call so but for
+/// capitals and separators, and one whose name goes on behind it; if there are none, the nearest.
 ///
 /// Of two that are as far, the one that begins alike for longer, then one that has published
 /// weights.
 fn likeliest(name: &str) -> String {
     let folded = fold(name);
+    let called_alike = networks().filter(|network| {
+        let elsewhere = network.published.elsewhere;
+        elsewhere.is_some_and(|elsewhere| fold(elsewhere.name) == folded)
+    });
+    let mut meant: Vec<_> = called_alike.collect();
+    // Further apart than that, two names share little more than their length.
+    let is_near = |network: &Network, distance| distance <= EDIT * fold(&network.name).len() / 3;
     let nearest = networks().min_by_key(|network| {
         (
             distance(name, &folded, &network.name),
@@ -196,15 +219,18 @@ fn likeliest(name: &str) -> String {
             network.published.tags.is_empty(),
         )
     });
-    match nearest {
-        // Further apart than that, two names share little more than their length.
-        Some(network)
-            if distance(name, &folded, &network.name) <= EDIT * fold(&network.name).len() / 3 =>
-        {
-            format!("did you mean `{}`?", network.name)
-        }
-        _ => LIST.to_owned(),
+    meant.extend(nearest.filter(|network| {
+        let distance = distance(name, &folded, &network.name);
+        distance == SHORTENED || meant.is_empty() && is_near(network, distance)
+    }));
+    if meant.is_empty() {
+        return LIST.to_owned();
     }
+    let names: Vec<_> = meant
+        .iter()
+        .map(|meant| format!("`{}`", meant.name))
+        .collect();
+    format!("did you mean {}?", names.join(" or "))
 }
 
 /// How many characters both begin with.
@@ -369,13 +395,117 @@ mod tests {
         assert!(refusal("gluon_resnet50_v1s").contains("`resnet50s.gluon_in1k`"));
     }
 
+    /// What torchvision has and the catalogue, too, where their names differ.
+    const TORCHVISION: [(&str, &str); 22] = [
+        ("mnasnet0_5", "tv_mnasnet0_5"),
+        ("mnasnet0_75", "tv_mnasnet0_75"),
+        ("mnasnet1_0", "tv_mnasnet1_0"),
+        ("mnasnet1_3", "tv_mnasnet1_3"),
+        ("mobilenet_v2", "tv_mobilenet_v2"),
+        ("mobilenet_v3_large", "tv_mobilenet_v3_large"),
+        ("mobilenet_v3_small", "tv_mobilenet_v3_small"),
+        ("regnet_x_16gf", "regnetx_160"),
+        ("regnet_x_1_6gf", "regnetx_016"),
+        ("regnet_x_32gf", "regnetx_320"),
+        ("regnet_x_3_2gf", "regnetx_032"),
+        ("regnet_x_400mf", "regnetx_004_tv"),
+        ("regnet_x_800mf", "regnetx_008"),
+        ("regnet_x_8gf", "regnetx_080"),
+        ("regnet_y_128gf", "regnety_1280"),
+        ("regnet_y_16gf", "regnety_160"),
+        ("regnet_y_1_6gf", "regnety_016"),
+        ("regnet_y_32gf", "regnety_320"),
+        ("regnet_y_3_2gf", "regnety_032"),
+        ("regnet_y_400mf", "regnety_004"),
+        ("regnet_y_800mf", "regnety_008_tv"),
+        ("regnet_y_8gf", "regnety_080_tv"),
+    ];
+
+    #[test]
+    fn names_of_torchvision_and_keras_are_their_networks() {
+        let torchvision = TORCHVISION.map(|(name, network)| ("torchvision", name, network));
+        let keras = [
+            ("MobileNetV3Small", "keras_mobilenetv3_small"),
+            ("MobileNetV3Large", "keras_mobilenetv3_large"),
+            ("EfficientNetV2B0", "keras_efficientnetv2_b0"),
+            ("EfficientNetV2B3", "keras_efficientnetv2_b3"),
+        ];
+        let keras = keras.map(|(name, network)| ("keras.applications", name, network));
+        for (code_base, name, network) in torchvision.into_iter().chain(keras) {
+            let named = understand(name).unwrap();
+            assert_eq!(named.network.name, network, "{name}");
+            let said = format!("`{name}` is {code_base}'s name of `{network}`");
+            assert_eq!(named.note.unwrap(), said);
+        }
+    }
+
+    #[test]
+    fn a_code_base_has_one_network_of_a_name() {
+        let mut names: Vec<_> = networks()
+            .filter_map(|network| network.published.elsewhere)
+            .map(|elsewhere| (elsewhere.code_base, elsewhere.name))
+            .collect();
+        let count = names.len();
+        assert!(count > 50, "{count}");
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
     #[test]
     fn a_name_that_is_another_network_elsewhere_is_not_guessed() {
-        let error = refusal("se_resnet50");
-        assert!(
-            error.contains("`legacy_seresnet50` here") && error.contains("timm's `seresnet50`"),
-            "{error}"
-        );
+        for (name, code_base, theirs, timms) in [
+            (
+                "se_resnet50",
+                "pretrained-models.pytorch",
+                "legacy_seresnet50",
+                "seresnet50",
+            ),
+            (
+                "EfficientNetB0",
+                "keras.applications",
+                "keras_efficientnet_b0",
+                "efficientnet_b0",
+            ),
+            (
+                "EfficientNetV2S",
+                "keras.applications",
+                "keras_efficientnetv2_s",
+                "efficientnetv2_s",
+            ),
+            (
+                "efficientnet_v2_s",
+                "torchvision",
+                "tv_efficientnet_v2_s",
+                "efficientnetv2_s",
+            ),
+        ] {
+            let expected = format!(
+                "unknown network `{name}`\nhint: {code_base} has a network of this name, \
+                 `{theirs}` here, which computes something else than timm's `{timms}`; name one of \
+                 the two"
+            );
+            assert_eq!(refusal(name), expected);
+        }
+    }
+
+    #[test]
+    fn another_spelling_of_a_code_bases_name_gets_all_that_it_may_mean_as_a_hint() {
+        for (name, meant) in [
+            ("RegNetY-400MF", "`regnety_004`"),
+            ("regnet-y-16gf", "`regnety_016` or `regnety_160`"),
+            (
+                "mobilenet-v3-large",
+                "`tv_mobilenet_v3_large` or `keras_mobilenetv3_large`",
+            ),
+            (
+                "mobilenetv3_large",
+                "`tv_mobilenet_v3_large` or `keras_mobilenetv3_large` or `mobilenetv3_large_100`",
+            ),
+        ] {
+            let expected = format!("unknown network `{name}`\nhint: did you mean {meant}?");
+            assert_eq!(refusal(name), expected);
+        }
     }
 
     #[test]

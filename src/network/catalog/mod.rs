@@ -32,7 +32,7 @@ use super::architecture::{
     Architecture, Block, Bottleneck, ResNet, Shortcut, SqueezeWidth, Stem, StemConvs, StemPool,
     Strided,
 };
-use super::{Convention, Input, Network, Published, Top1};
+use super::{Convention, Elsewhere, Input, Network, Published, Top1};
 use crate::preprocessing::{
     CropMode, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing, Preset,
 };
@@ -109,7 +109,7 @@ pub fn folded(network: &Network) -> Option<&'static Network> {
 
 /// timm's `results-imagenet.csv`, the best of a network's published weights.
 const TIMM_RESULTS: &str = "timm";
-/// The metadata of torchvision's weights, the best of a network's.
+/// As a source, the metadata of torchvision's weights, the best of a network's.
 const TORCHVISION: &str = "torchvision";
 
 /// A network for ImageNet-1k.
@@ -242,6 +242,11 @@ impl Network {
 
     const fn on_hub(mut self, tags: &'static [&'static str]) -> Self {
         self.published.tags = tags;
+        self
+    }
+
+    const fn called(mut self, code_base: &'static str, name: &'static str) -> Self {
+        self.published.elsewhere = Some(Elsewhere { code_base, name });
         self
     }
 

@@ -1,6 +1,6 @@
 //! timm's `RegNet`s (`timm/models/regnet.py`), whose arithmetic torchvision shares.
 
-use super::{TIMM_RESULTS, imagenet};
+use super::{TIMM_RESULTS, TORCHVISION, imagenet};
 use crate::network::architecture::{
     Architecture, GroupRounding, RegNet, RegNetShortcut, RegNetWidths, SqueezeWidth,
 };
@@ -93,6 +93,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..Y
         },
     )
+    .called(TORCHVISION, "regnet_y_400mf")
     .cropped(0.965, Interpolation::Bicubic)
     .on_hub(&["tv2_in1k", "pycls_in1k"])
     .top1(75.594, 224, TIMM_RESULTS),
@@ -147,6 +148,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..Y
         },
     )
+    .called(TORCHVISION, "regnet_y_800mf")
     .cropped(0.965, Interpolation::Bicubic)
     .on_hub(&["tv2_in1k"])
     .top1(78.672, 224, TIMM_RESULTS),
@@ -165,6 +167,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..Y
         },
     )
+    .called(TORCHVISION, "regnet_y_1_6gf")
     .cropped(0.965, Interpolation::Bicubic)
     .on_hub(&["tv2_in1k", "pycls_in1k"])
     .top1(80.668, 224, TIMM_RESULTS),
@@ -183,6 +186,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..Y
         },
     )
+    .called(TORCHVISION, "regnet_y_3_2gf")
     .cropped(0.95, Interpolation::Bicubic)
     .on_hub(&["ra_in1k", "tv2_in1k", "pycls_in1k"])
     .top1(82.724, 288, TIMM_RESULTS),
@@ -255,6 +259,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..Y
         },
     )
+    .called(TORCHVISION, "regnet_y_8gf")
     .cropped(0.965, Interpolation::Bicubic)
     .on_hub(&["tv2_in1k"])
     .top1(82.58, 224, TIMM_RESULTS),
@@ -291,6 +296,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..Y
         },
     )
+    .called(TORCHVISION, "regnet_y_16gf")
     .cropped(0.95, Interpolation::Bicubic)
     .on_hub(&[
         "sw_in12k_ft_in1k",
@@ -318,6 +324,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..Y
         },
     )
+    .called(TORCHVISION, "regnet_y_32gf")
     .cropped(0.965, Interpolation::Bicubic)
     .on_hub(&[
         "tv2_in1k",
@@ -362,6 +369,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..Y
         },
     )
+    .called(TORCHVISION, "regnet_y_128gf")
     .sized(384)
     .cropped(1.0, Interpolation::Bicubic)
     .on_hub(&["swag_ft_in1k", "swag_lc_in1k", "seer_ft_in1k", "seer"])
@@ -529,6 +537,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..X
         },
     )
+    .called(TORCHVISION, "regnet_x_400mf")
     .cropped(0.965, Interpolation::Bicubic)
     .on_hub(&["tv2_in1k"])
     .top1(74.596, 224, TIMM_RESULTS),
@@ -565,6 +574,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..X
         },
     )
+    .called(TORCHVISION, "regnet_x_800mf")
     .cropped(0.965, Interpolation::Bicubic)
     .on_hub(&["tv2_in1k", "pycls_in1k"])
     .top1(77.294, 224, TIMM_RESULTS),
@@ -583,6 +593,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..X
         },
     )
+    .called(TORCHVISION, "regnet_x_1_6gf")
     .cropped(0.965, Interpolation::Bicubic)
     .on_hub(&["tv2_in1k", "pycls_in1k"])
     .top1(79.44, 224, TIMM_RESULTS),
@@ -601,6 +612,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..X
         },
     )
+    .called(TORCHVISION, "regnet_x_3_2gf")
     .cropped(0.965, Interpolation::Bicubic)
     .on_hub(&["tv2_in1k", "pycls_in1k"])
     .top1(80.916, 224, TIMM_RESULTS),
@@ -655,6 +667,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..X
         },
     )
+    .called(TORCHVISION, "regnet_x_8gf")
     .cropped(0.965, Interpolation::Bicubic)
     .on_hub(&["tv2_in1k", "pycls_in1k"])
     .top1(81.552, 224, TIMM_RESULTS),
@@ -691,6 +704,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..X
         },
     )
+    .called(TORCHVISION, "regnet_x_16gf")
     .cropped(0.965, Interpolation::Bicubic)
     .on_hub(&["tv2_in1k", "pycls_in1k"])
     .top1(82.574, 224, TIMM_RESULTS),
@@ -709,6 +723,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..X
         },
     )
+    .called(TORCHVISION, "regnet_x_32gf")
     .cropped(0.965, Interpolation::Bicubic)
     .on_hub(&["tv2_in1k", "pycls_in1k"])
     .top1(82.824, 224, TIMM_RESULTS),

@@ -11,13 +11,16 @@ use crate::network::catalog::imagenet;
 use crate::network::convention::KERAS_APPLICATIONS;
 use crate::preprocessing::Preset;
 
+/// A network whose summary begins with what Keras calls it.
 const fn keras(name: &'static str, summary: &'static str, network: EfficientNet) -> Network {
+    let (own_name, _) = summary.split_at(summary.len() - " of keras.applications".len());
     imagenet(
         name,
         summary,
         KERAS_APPLICATIONS,
         Architecture::EfficientNet(network),
     )
+    .called(KERAS_APPLICATIONS.name, own_name)
 }
 
 impl Network {

@@ -6,33 +6,29 @@ use super::efficientnet_v2::{L, M, S};
 use super::mnasnet::{B1, wide};
 use super::mobilenet::V2;
 use super::mobilenet_v3::{LARGE, SMALL};
+use crate::network::Network;
 use crate::network::architecture::{Architecture, EfficientNet};
 use crate::network::catalog::{TORCHVISION as SOURCE, imagenet};
 use crate::network::convention::{TENSORFLOW, TORCHVISION};
-use crate::network::{Convention, Network};
 use crate::preprocessing::Interpolation;
 
+/// A network that torchvision calls so too, but for the `tv_` in front.
 const fn tv(name: &'static str, summary: &'static str, network: EfficientNet) -> Network {
+    let (_, own_name) = name.split_at("tv_".len());
     imagenet(
         name,
         summary,
         TORCHVISION,
         Architecture::EfficientNet(network),
     )
+    .called(TORCHVISION.name, own_name)
 }
 
 /// With TensorFlow's epsilon.
 const fn loose(name: &'static str, summary: &'static str, network: EfficientNet) -> Network {
-    let convention = Convention {
-        epsilon: TENSORFLOW.epsilon,
-        ..TORCHVISION
-    };
-    imagenet(
-        name,
-        summary,
-        convention,
-        Architecture::EfficientNet(network),
-    )
+    let mut network = tv(name, summary, network);
+    network.convention.epsilon = TENSORFLOW.epsilon;
+    network
 }
 
 pub(in crate::network::catalog) const NETWORKS: &[Network] = &[
