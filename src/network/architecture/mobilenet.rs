@@ -1,5 +1,5 @@
 //! `MobileNet` (Howard et al., arXiv:1704.04861) with SE blocks (Hu et al., arXiv:1709.01507, section
-//! 6.1) and without.
+//! 5.1) and without.
 
 use super::SqueezeWidth;
 use crate::network::builder::{Builder, ConvSpec};
@@ -9,8 +9,8 @@ use crate::network::layers::Value;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MobileNet {
     /// The width of the SE blocks, if there are any: one after the last `ReLU` of each separable
-    /// convolution. The paper does not say where; of 4.7 million parameters, as it states, are the
-    /// networks with one there alone, as it puts them into VGG.
+    /// convolution. The paper does not say where; of 4.7 million parameters, as its table 3 states,
+    /// are the networks with one there alone, as it puts them into VGG.
     pub squeeze: Option<SqueezeWidth>,
 }
 

@@ -1,5 +1,5 @@
 //! `ShuffleNet` (Zhang et al., arXiv:1707.01083) with SE blocks (Hu et al., arXiv:1709.01507,
-//! section 6.1) and without.
+//! section 5.1) and without.
 
 use super::SqueezeWidth;
 use crate::network::builder::{Builder, ConvSpec};
@@ -16,7 +16,7 @@ pub struct ShuffleNet {
     pub width: usize,
     /// The width of the SE blocks, if there are any: one before each unit's sum or concatenation, as
     /// in the paper's residual networks. It does not say so of this one; of 2.4 million parameters,
-    /// as it states, are the networks with one there.
+    /// as its table 3 states, are the networks with one there.
     pub squeeze: Option<SqueezeWidth>,
 }
 

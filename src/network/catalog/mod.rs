@@ -135,7 +135,7 @@ const fn imagenet(
     }
 }
 
-/// Hu et al., section 6: 16 throughout.
+/// Hu et al., arXiv:1709.01507, section 5.1: 16 by default.
 const SIXTEENTH: Option<SqueezeWidth> = Some(SqueezeWidth::Reduction {
     ratio: 16,
     minimum: 1,
