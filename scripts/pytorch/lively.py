@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from scripts.liveliness import GATE_GAIN, LAST_GAMMA, LAST_GAMMA_UNGATED, last_norms
+from scripts.liveliness import BETA, BETA_OF_SEQUENCES, GATE_GAIN, LAST_GAMMA, LAST_GAMMA_UNGATED, last_norms
 from scripts.pytorch.networks import BLOCK, GATE, GATE_LAYER, named_modules
 from scripts.structured_images import Images
 
@@ -26,6 +26,24 @@ GATE_GAINS = {"fc1": 2.0, "fc2": GATE_GAIN, "conv_reduce": 2.0, "conv_expand": G
 With the second alone the gates of SENet-154 were 0.21 to 0.25 apart, which some
 seeds would miss; so they are 0.33 and more, at no larger rounding errors.
 """
+
+GATE_GAIN_OF_SUMS = 0.5
+"""What all gates are multiplied by besides where convolutions are added to a batch norm of their input, as in RepVGG.
+
+Such a gate multiplies what comes from all the blocks before, and nothing leads around it.
+"""
+
+
+def sums_with_input(norms: Iterable[str]) -> tuple[str, ...]:
+    """How the names of blocks begin that add convolutions to a batch norm of their input, of a network's batch norms.
+
+    Drawn as if nothing led around a block, a difference grows 1.4-fold from one of RepVGG's 46 to
+    the next: PyTorch's own float32 was wrong in the first digit, and what a batch norm was
+    calibrated on had little to do with what it got. So the convolutions add little to the input,
+    as at the end of a residual branch, and the gates are amplified less. The rectifier cuts little
+    of the input off, or the gates would lie too close together.
+    """
+    return tuple(name.removesuffix("identity") for name in norms if name.endswith(".identity"))
 
 
 def tensor_of(images: Images) -> torch.Tensor:
@@ -43,17 +61,25 @@ def enliven(model: nn.Module, random: np.random.Generator, images: Images, gates
     modules = named_modules(model)
     norms = {name: module for name, module in modules.items() if isinstance(module, _BatchNorm)}
     last = last_norms(norms)
+    sums = sums_with_input(norms)
+    if sums:
+        gates *= GATE_GAIN_OF_SUMS
     last_gamma = LAST_GAMMA if any(GATE.fullmatch(name) for name in modules) else LAST_GAMMA_UNGATED
     for name, module in modules.items():
         for kind, parameter in module.named_parameters(recurse=False):
             if kind == "bias":
-                parameter.copy_(drawn(random, -0.2, 0.2, parameter))
+                low, high = BETA_OF_SEQUENCES if name.endswith(".identity") and name in norms else BETA
+                parameter.copy_(drawn(random, low, high, parameter))
             elif kind in ("gain", "skipinit_gain"):
                 # Zero at first, which would leave a network without batch norms no branches.
                 parameter.copy_(drawn(random, 0.8, 1.2, parameter))
             elif name in norms:
                 gamma = drawn(random, 0.8, 1.2, parameter)
-                parameter.copy_(last_gamma * gamma if name in last else gamma)
+                if name in last:
+                    gamma *= last_gamma
+                elif name.startswith(sums) and not name.endswith(".identity"):
+                    gamma *= LAST_GAMMA_UNGATED
+                parameter.copy_(gamma)
             elif layer := GATE_LAYER.fullmatch(name):
                 # As Keras draws them (Glorot): timm's own make gates that are all but shut or
                 # open, which from block to block multiply what is rounded off.

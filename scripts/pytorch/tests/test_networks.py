@@ -11,7 +11,7 @@ import torch
 
 from scripts.pytorch import timm_photo
 from scripts.pytorch.facts import Published, cost, read_published
-from scripts.pytorch.lively import enliven, observe
+from scripts.pytorch.lively import enliven, observe, sums_with_input
 from scripts.pytorch.networks import build, canonical_names
 from scripts.structured_images import structured_images
 
@@ -32,6 +32,12 @@ def test_every_block_gate_and_pool_is_observed() -> None:
     blocks = [f"layer{stage}.{block}" for stage in (1, 2, 3, 4) for block in (0, 1)]
     assert set(values) == {"maxpool", *blocks, *(f"{block}.se.sigmoid" for block in blocks)}
     assert all(values[f"{block}.se.sigmoid"].min() >= 0.0 for block in blocks)
+
+
+def test_blocks_that_add_to_a_norm_of_their_input_are_told_by_it() -> None:
+    norms = ["stem.conv_1x1.bn", "stages.0.1.identity", "stages.0.1.conv_1x1.bn", "layer1.0.bn1"]
+    assert sums_with_input(norms) == ("stages.0.1.",)
+    assert sums_with_input(["layer1.0.bn1"]) == ()
 
 
 def test_bn_inceptions_concatenations_are_observed_though_they_are_no_modules() -> None:
