@@ -203,13 +203,13 @@ impl<'a> Sharing<'a> {
             match &choices.nodes[index] {
                 Choice::Concat(members) => sharing.concat(members, location),
                 Choice::GateWeights => {
-                    sharing.in_place(index, node, None, location);
-                    // No step copies them.
-                    assert_eq!(
-                        sharing.locations.get(&node.source),
-                        Some(&location),
+                    // No step copies the map, and none overwrites it: whoever reads it as it is may
+                    // do so later, too.
+                    assert!(
+                        !sharing.locations.contains_key(&node.source),
                         "a map whose gate its reader's weights have lies where that reads it"
                     );
+                    sharing.move_into(node.source, location);
                 }
                 Choice::Elementwise(_, product) => {
                     sharing.in_place(index, node, *product, location);

@@ -281,11 +281,13 @@ impl Choices {
             .last()
             .is_some_and(|layer| self.ends.contains(layer));
         let bytes = VALUES.bytes(tensor.blocks() * BLOCK * tensor.height * tensor.width);
-        let fits = expand.shape.kernel == [1, 1]
-            && expand.shape.groups == 1
+        // One with padding has rows and columns of its bias beyond those of its source.
+        let is_pointwise = matches!(
+            &graph.nodes[before].work,
+            Work::Conv { conv, .. } if conv.is_pointwise()
+        );
+        let fits = is_pointwise
             && !expand.shape.planes
-            && expand.strides == [1, 1]
-            && expand.before == [0, 0]
             && expand.gate.is_none()
             && depthwise.dilation == [1, 1]
             && alone == [true; 2]

@@ -11,7 +11,7 @@ use crate::network::operation::Conv;
 use crate::network::{Activation, Operation, Value};
 
 /// Whether a gate takes a step of its own: none of these networks has another reason for one.
-fn has_pass(plan: &PlanSummary) -> bool {
+pub(super) fn has_pass(plan: &PlanSummary) -> bool {
     let mut algorithms = plan.steps.iter().map(|step| step.algorithm);
     algorithms.any(|each| each == Algorithm::Elementwise)
 }
