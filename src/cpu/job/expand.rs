@@ -81,7 +81,7 @@ struct Kept {
 
 impl RowBuffer {
     pub(in crate::cpu) fn elements(&self) -> usize {
-        self.blocks * self.block_stride
+        self.blocks.saturating_mul(self.block_stride)
     }
 }
 

@@ -75,7 +75,7 @@ impl Allocation {
         let mut requests: Vec<Buffer> = buffers
             .iter()
             .map(|buffer| Buffer {
-                elements: images * buffer.image_stride(),
+                elements: images.saturating_mul(buffer.image_stride()),
                 used: buffer.used,
             })
             .collect();
@@ -367,6 +367,7 @@ impl<'a> Sharing<'a> {
     }
 }
 
+/// Sizes that cannot be counted are as large as can be, which [`check_size`] refuses.
 impl MapBuffer {
     pub(super) fn pixel_stride(&self) -> usize {
         if self.planes { 1 } else { BLOCK }
@@ -374,21 +375,22 @@ impl MapBuffer {
 
     pub(super) fn row_stride(&self) -> usize {
         let [_, _, before, after] = self.halo;
-        (before + self.width + after) * self.pixel_stride()
+        let pixels = before.saturating_add(self.width).saturating_add(after);
+        pixels.saturating_mul(self.pixel_stride())
     }
 
     fn rows(&self) -> usize {
         let [above, below, ..] = self.halo;
-        above + self.height + below
+        above.saturating_add(self.height).saturating_add(below)
     }
 
     /// From one block of channels, or plane, to the next.
     pub(super) fn block_stride(&self) -> usize {
-        let plane = self.rows() * self.row_stride();
+        let plane = self.rows().saturating_mul(self.row_stride());
         if self.planes {
             plane
         } else {
-            spread(plane / BLOCK) * BLOCK
+            spread(plane / BLOCK).saturating_mul(BLOCK)
         }
     }
 
@@ -401,7 +403,7 @@ impl MapBuffer {
     }
 
     pub(super) fn image_stride(&self) -> usize {
-        self.blocks() * self.block_stride()
+        self.blocks().saturating_mul(self.block_stride())
     }
 
     /// Whether all pixels of a map are an even stride apart.

@@ -46,9 +46,9 @@ impl ExpandedRows {
         let of_m_tile = output.height.div_ceil(tiling.m_tiles());
         let under_m_tile = (of_m_tile - 1) * down + rows;
         // As many again, so that rows are moved to the front but every few M-tiles.
-        let kept = 2 * under_m_tile;
+        let kept = under_m_tile.saturating_mul(2);
         let width = ((output.width - 1) * across + columns).max(before + expanded.width);
-        let row_stride = width * BLOCK;
+        let row_stride = width.saturating_mul(BLOCK);
         let panel_blocks = target.isa.nr_blocks();
         let panels = expanded.blocks().div_ceil(panel_blocks);
         let wanted = match target.threads {
@@ -62,7 +62,7 @@ impl ExpandedRows {
             buffer: RowBuffer {
                 rows: kept,
                 row_stride,
-                block_stride: kept * row_stride,
+                block_stride: kept.saturating_mul(row_stride),
                 blocks: panel_blocks,
                 above,
                 before,
@@ -75,9 +75,9 @@ impl ExpandedRows {
         self.images * self.panels * self.segments
     }
 
-    /// Elements of all buffers.
+    /// Elements of all buffers; where those cannot be counted, as many as can be.
     pub(super) fn scratch(&self) -> usize {
-        self.items() * self.buffer.elements()
+        self.items().saturating_mul(self.buffer.elements())
     }
 }
 

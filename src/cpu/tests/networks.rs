@@ -426,6 +426,40 @@ fn the_memory_that_is_known_without_a_plan_is_that_of_the_plan() {
     }
 }
 
+/// Else they would begin anew at 0, and something small would be planned.
+#[test]
+fn padding_that_cannot_be_counted_is_not_planned() {
+    let (channels, far) = (32, 1 << 60);
+    let window = Window {
+        stride: [far; 2],
+        ..Window::square(3, 1, Padding::Symmetric([far; 2]))
+    };
+    for (expands, expected) in [
+        (false, "a value and its halo of"),
+        (true, "scratch memory of"),
+    ] {
+        let mut growing = Growing::new(channels, [20, 20]);
+        let mut x = Value::INPUT;
+        if expands {
+            x = growing.add(pointwise(channels, channels), &[x]).unwrap();
+        }
+        let conv = Operation::Conv(Conv {
+            in_channels: channels,
+            out_channels: channels,
+            groups: channels,
+            window,
+            bias: false,
+            standardization: None,
+        });
+        let y = growing.add(conv, &[x]).unwrap();
+        assert_eq!(growing.shape(y).spatial, Some([3, 3]));
+        let case = Case::new("far", growing.finish(), 1, [20, 20], &mut Random(18));
+        let known = crate::cpu::memory(&case.layers, case.shape, super::Options::default());
+        let problem = known.unwrap_err().to_string();
+        assert!(problem.contains(expected), "{problem}");
+    }
+}
+
 /// Dense layers after a pool or a map of any size.
 #[test]
 fn classifiers_are_those_of_the_formulas() {
