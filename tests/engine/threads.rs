@@ -25,6 +25,8 @@ fn neither_the_batch_nor_the_threads_change_a_bit() {
         ("legacy_seresnext26_32x4d", [99, 75]),
         ("se_inception_v3", [99, 75]),
         ("seresnet18", [99, 75]),
+        // Expansions by rows, and gates that multiply weights.
+        ("mobilenetv3_large_100", [160, 136]),
         // Down to maps of one pixel.
         ("resnext50_32x4d", [8, 8]),
         ("seresnet18", [8, 8]),

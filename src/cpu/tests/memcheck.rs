@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use super::{Backend, Case, Isa, Options, Random, convolutions, gates, networks};
+use super::{Backend, Case, Isa, Options, Random, convolutions, expand, gates, networks};
 use crate::network::catalog;
 
 #[test]
@@ -38,6 +38,7 @@ fn small_networks_run() {
             convolutions::depthwise,
             &mut random,
         ));
+        cases.push(expand::any([9, 11], &mut random));
         cases.push(networks::any(format!("network {number}"), &mut random));
     }
     for case in &cases {

@@ -15,7 +15,7 @@ mod memory;
 use std::process::Command;
 
 use self::memory::Edge;
-use super::{Backend, Case, Isa, Options, Random, convolutions, networks, plan};
+use super::{Backend, Case, Isa, Options, Random, convolutions, expand, networks, plan};
 
 /// Says to the other process which edge it is to guard.
 const VARIABLE: &str = "SENET_TEST_GUARD";
@@ -80,6 +80,7 @@ fn engines() {
             convolutions::depthwise,
             &mut random,
         ));
+        cases.push(expand::any([9, 15], &mut random));
         cases.push(networks::any(format!("network {number}"), &mut random));
     }
     for case in &cases {
