@@ -21,7 +21,7 @@ impl<'a> Memory<'a> {
     ///
     /// # Safety
     ///
-    /// As long as any copy of it is in use on several threads, none of them reads or writes a
+    /// As long as any copy of it is in use on several threads, none of them reads or writes an
     /// element that another is writing.
     pub(in crate::cpu) unsafe fn new(elements: &'a mut [f32]) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Pools: the largest element under a window, or the mean of all.
+//! Pools: the largest element under a window, the mean of all, or what a filter makes of them.
 
 use super::{BLOCK, Memory, reach};
 use crate::cpu::isa::Isa;

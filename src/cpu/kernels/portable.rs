@@ -130,6 +130,7 @@ impl Vector for Array {
 
     #[inline(always)]
     unsafe fn activate(activation: Activation, vectors: &mut [Self]) {
+        // SAFETY: the caller's.
         unsafe { activate(activation, vectors) }
     }
 }

@@ -145,7 +145,8 @@ fn add(memory: &Memory<'_>, offset: usize, first: bool, value: f32) {
     memory.set(offset, before + value);
 }
 
-/// `y[m][n]` = the largest, or the mean, of `x[r][s][n]` over the window of m.
+/// `y[m][n]` = over the window of m the largest or the mean of `x[r][s][n]`, or the sum of
+/// `x[r][s][n] * row_taps[r] * column_taps[m][s]`.
 pub(super) fn pool(memory: &Memory<'_>, pool: &Pool<'_>) {
     for (m, &[first, end]) in pool.columns.iter().enumerate() {
         for n in 0..BLOCK {
@@ -180,7 +181,7 @@ pub(super) fn pool(memory: &Memory<'_>, pool: &Pool<'_>) {
 
 /// `y[k][n] = w[k][n] * factor[k]`.
 pub(super) fn scaled_rows(memory: &Memory<'_>, rows: &ScaledRows<'_>) {
-    let nr = rows.rows.len() / rows.count.max(1);
+    let nr = rows.rows.len() / rows.count;
     for k in 0..rows.count {
         let factor = memory.get(rows.factors + k);
         for n in 0..nr {
@@ -189,7 +190,7 @@ pub(super) fn scaled_rows(memory: &Memory<'_>, rows: &ScaledRows<'_>) {
     }
 }
 
-/// `y[m][n] = x[m][n] * factor[n] + bias[n]`.
+/// `y[m][n] = (x[m][n] * factor[n] + bias[n]) * product[m][n]`.
 pub(super) fn elementwise(memory: &Memory<'_>, elementwise: &Elementwise<'_>) {
     let epilogue = &elementwise.epilogue;
     for m in 0..elementwise.pixels {

@@ -8,8 +8,9 @@
 //!           what geometry      each buffer lies       of all they touch
 //! ```
 //!
-//! What algorithm a node gets follows from its geometry alone, and every sum is taken in an order
-//! that follows from it too: neither the batch nor the number of threads changes a bit.
+//! What algorithm a node gets follows from its geometry and from who reads what, and every sum is
+//! taken in an order that follows from these too: neither the batch nor the number of threads changes
+//! a bit.
 
 mod allocate;
 mod arena;
