@@ -163,11 +163,20 @@ fn kinds(model: &dyn Model, input: &Tensor, runs: usize) -> Result<Vec<Kind>> {
     Ok(kinds)
 }
 
-/// What kind of thing a step does, in a few words.
+/// What kind of thing a step does, in a few words: that of its first convolution or dense layer, where
+/// it has one, whatever that has been folded with.
 fn kind(step: &TimedStep, layers: &Layers) -> String {
-    let first = step.layers.first();
-    let layer = first.and_then(|first| layers.as_slice().iter().find(|layer| layer.name == *first));
-    match layer.map(|layer| layer.operation) {
+    let named = |name: &String| layers.as_slice().iter().find(|layer| layer.name == *name);
+    let operations = step.layers.iter().filter_map(named);
+    let operations: Vec<Operation> = operations.map(|layer| layer.operation).collect();
+    let multiplies =
+        |operation: &&Operation| matches!(operation, Operation::Conv(_) | Operation::Linear { .. });
+    match operations
+        .iter()
+        .find(multiplies)
+        .or(operations.first())
+        .copied()
+    {
         Some(Operation::Conv(conv)) => {
             let [rows, columns] = conv.window.kernel;
             let mut kind = format!("conv {rows}x{columns}");
@@ -194,4 +203,40 @@ fn peak_memory() -> Option<u64> {
         .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = peak.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use super::*;
+    use crate::network::{Layer, catalog};
+
+    #[test]
+    fn a_convolution_whose_weights_a_gate_multiplies_is_one() {
+        let layers = catalog::find("mobilenetv3_small_100").unwrap().layers();
+        let list = layers.as_slice();
+        let scale = |layer: &&Layer| matches!(layer.operation, Operation::Scale);
+        let scale = &list.iter().find(scale).unwrap().name;
+        let reads_it = |layer: &&Layer| {
+            let mut inputs = layer.inputs.iter().filter_map(|value| value.layer());
+            inputs.any(|input| list[input].name == *scale)
+        };
+        let project = &list.iter().find(reads_it).unwrap().name;
+        for (names, expected) in [
+            (vec![scale, project], "conv 1x1"),
+            (vec![project], "conv 1x1"),
+            (vec![scale], "scale"),
+            (vec![], "no layer"),
+        ] {
+            let step = TimedStep {
+                layers: names.into_iter().cloned().collect(),
+                algorithm: None,
+                output: Vec::new(),
+                macs: 0,
+                time: Duration::ZERO,
+            };
+            assert_eq!(kind(&step, &layers), expected);
+        }
+    }
 }
