@@ -65,10 +65,14 @@ SOME = (
     Case("ghostnet_050", 97, 131),
     Case("ghostnetv2_100", 97, 131),
     Case("ghostnetv3_050", 65, 96),
+    Case("ghostnetv3_050_folded", 65, 96, 2, "folded"),
     Case("repghostnet_050", 97, 131),
+    Case("repghostnet_050_folded", 97, 131, 2, "folded"),
     Case("repvit_m1", 64, 96),
     Case("repvit_m0_9", 97, 131),
+    Case("repvit_m0_9_folded", 97, 131, 2, "folded"),
     Case("lcnetv2_small", 97, 131),
+    Case("lcnetv2_small_folded", 97, 131, 2, "folded"),
 )
 """Every kind of block, stem, stride, pool and head, odd sizes, and a batch of 3."""
 
@@ -286,6 +290,7 @@ MORE = (
     *(Case(f"ghostnetv3_{width}", 97, 131) for width in (100, 130, 160)),
     *(Case(f"repghostnet_{width}", 97, 131) for width in ("058", "080", 100, 111, 130, 150, 200)),
     *(Case(f"repvit_{size}", 97, 131) for size in ("m2", "m3", "m1_0", "m1_1", "m1_5", "m2_3")),
+    Case("repvit_m3_folded", 97, 131, 2, "folded"),
     *(Case(f"lcnetv2_{size}", 97, 131) for size in ("base", "large")),
 )
 """The rest of the catalogue, and what is also worth the time."""

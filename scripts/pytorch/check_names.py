@@ -5,7 +5,8 @@ device, which computes shapes alone. A weights file as timm writes it, with a
 `config.json` beside it, is made of the names and shapes of its tensors: it holds
 no numbers, and takes no room on a disk. The program has to load it, once for
 each number of classes that published weights have, and to count as many
-parameters and multiplies as PyTorch.
+parameters and multiplies as PyTorch. So it has of each that timm can fold its
+branches of, as timm folds them.
 
 With a table of timm's networks with SE blocks and of their published weights, it
 is also counted how many of these the program has, and seen that it says of each
@@ -29,11 +30,13 @@ from typing import Any
 
 import timm
 import torch
+from timm.utils.model import reparameterize_model
 from torch import nn
 
 from scripts.command_line import errors_in_one_line
 from scripts.pytorch.comparison import ProgramError, ask
 from scripts.pytorch.facts import cost
+from scripts.pytorch.networks import FOLDED
 
 FLOAT_BYTES = 4
 
@@ -81,10 +84,17 @@ def write_hollow(file: Path, tensors: dict[str, torch.Tensor]) -> None:
         out.truncate(8 + len(text) + end)
 
 
+def in_timm(name: str) -> str:
+    """What timm calls the network, before its branches are folded where the program's name says so."""
+    return name.removesuffix(FOLDED)
+
+
 def on_meta(name: str, classes: int) -> nn.Module:
-    """timm's network without numbers."""
+    """timm's network without numbers, its branches folded where the program's name says so."""
     with torch.device("meta"):
-        model: nn.Module = timm.create_model(name, pretrained=False, num_classes=classes)
+        model: nn.Module = timm.create_model(in_timm(name), pretrained=False, num_classes=classes)
+        if name.endswith(FOLDED):
+            model = reparameterize_model(model)
     return model.eval()
 
 
@@ -97,7 +107,9 @@ def check(senet: Path, name: str, classes: int, size: tuple[int, int]) -> None:
     model = on_meta(name, classes)
     with tempfile.TemporaryDirectory() as folder:
         write_hollow(Path(folder) / "model.safetensors", model.state_dict())
-        (Path(folder) / "config.json").write_text(json.dumps({"architecture": name, "num_classes": classes}))
+        # Of a folded network timm writes the name that it had before.
+        config = {"architecture": in_timm(name), "num_classes": classes}
+        (Path(folder) / "config.json").write_text(json.dumps(config))
         report = ask(senet, "trace", "--weights", folder, "--size", f"{size[0]}x{size[1]}")
     found = (report["network"], report["parameters"], report["macs"])
     parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -108,7 +120,7 @@ def check(senet: Path, name: str, classes: int, size: tuple[int, int]) -> None:
 
 def classes_of(name: str, tags: set[str]) -> set[int]:
     """The numbers of classes of a network as it is made and of its published weights."""
-    configs = [timm.get_pretrained_cfg(name), *(timm.get_pretrained_cfg(f"{name}.{tag}") for tag in tags)]
+    configs = [timm.get_pretrained_cfg(in_timm(name)), *(timm.get_pretrained_cfg(f"{name}.{tag}") for tag in tags)]
     # Weights without a classifier have none; they have no answer either.
     return {config.num_classes for config in configs if config is not None and config.num_classes}
 
@@ -206,7 +218,7 @@ def main(words: list[str] | None = None) -> None:
     arguments = parser.parse_args(words)
     with errors_in_one_line():
         report = ask(arguments.senet, "models")
-        models = [model for model in report["models"] if timm.is_model(model["name"])]
+        models = [model for model in report["models"] if timm.is_model(in_timm(model["name"]))]
         if unknown := set(arguments.names) - {model["name"] for model in models}:
             raise ValueError(f"not in both the catalogue and timm: {', '.join(sorted(unknown))}")
         files = 0
@@ -214,7 +226,7 @@ def main(words: list[str] | None = None) -> None:
             name, tags = model["name"], tags_of(model)
             if arguments.names and name not in arguments.names:
                 continue
-            _, height, width = timm.get_pretrained_cfg(name).input_size
+            _, height, width = timm.get_pretrained_cfg(in_timm(name)).input_size
             if model["input"] != [3, height, width]:
                 raise ValueError(f"{name}: made for {model['input']}; timm says {height}x{width}")
             for classes in classes_of(name, tags):

@@ -15,6 +15,9 @@ use crate::network::operation::Operation;
 pub struct GhostNet {
     /// What a ghost module is.
     pub module: Ghost,
+    /// Whether each sum of branches is folded into one convolution with a bias, where there are
+    /// such sums.
+    pub folded: bool,
     /// What all channels but those of the head are multiplied by.
     pub width: f64,
     /// The bottlenecks, stage by stage.
@@ -96,6 +99,7 @@ pub(super) fn ghostnet(net: &mut Builder, network: &GhostNet, classes: usize) {
         for (index, row) in rows.iter().enumerate() {
             let block = Bottleneck {
                 module: network.module,
+                folded: network.folded,
                 kernel: row.kernel,
                 inner: network.channels(row.inner as f64),
                 channels: network.channels(row.channels as f64),
@@ -123,6 +127,7 @@ pub(super) fn ghostnet(net: &mut Builder, network: &GhostNet, classes: usize) {
 /// A bottleneck with the channels that it has.
 struct Bottleneck {
     module: Ghost,
+    folded: bool,
     kernel: usize,
     inner: usize,
     channels: usize,
@@ -135,7 +140,7 @@ struct Bottleneck {
 fn bottleneck(net: &mut Builder, x: Value, block: &Bottleneck) -> Value {
     let around = shortcut(net, x, block);
     let mut y = net.group("ghost1", |net| {
-        let y = ghost(net, x, block.module, block.inner, true);
+        let y = ghost(net, x, block, block.inner, true);
         match block.module {
             Ghost::Attention | Ghost::Branches if block.attention => attention(net, x, y),
             _ => y,
@@ -144,6 +149,7 @@ fn bottleneck(net: &mut Builder, x: Value, block: &Bottleneck) -> Value {
     if block.stride > 1 {
         let conv = ConvSpec::depthwise(block.inner, block.kernel).stride(block.stride);
         y = match block.module {
+            Ghost::Branches if block.folded => net.conv("conv_dw", y, conv.biased()),
             Ghost::Branches => {
                 let scale = ConvSpec::depthwise(block.inner, 1).stride(block.stride);
                 let first = branch(net, "dw_rpr_scale", y, scale);
@@ -160,9 +166,7 @@ fn bottleneck(net: &mut Builder, x: Value, block: &Bottleneck) -> Value {
             .functions(Activation::Relu, Activation::HardSigmoid);
         y = net.group("se", |net| net.squeeze_excite(y, &spec));
     }
-    y = net.group("ghost2", |net| {
-        ghost(net, y, block.module, block.channels, false)
-    });
+    y = net.group("ghost2", |net| ghost(net, y, block, block.channels, false));
     net.push("add", Operation::Add, &[y, around])
 }
 
@@ -179,10 +183,16 @@ fn shortcut(net: &mut Builder, x: Value, block: &Bottleneck) -> Value {
 }
 
 /// A module to so many channels, which are a multiple of [`DIVISOR`], so even.
-fn ghost(net: &mut Builder, x: Value, module: Ghost, channels: usize, rectified: bool) -> Value {
+fn ghost(
+    net: &mut Builder,
+    x: Value,
+    block: &Bottleneck,
+    channels: usize,
+    rectified: bool,
+) -> Value {
     let half = channels / 2;
     let relu = |net: &mut Builder, name: &str, x| if rectified { net.relu(name, x) } else { x };
-    match module {
+    match block.module {
         Ghost::Depthwise | Ghost::Attention => {
             let names = ["primary_conv.0", "primary_conv.1"];
             let first = net.conv_norm(names, x, ConvSpec::new(half, 1));
@@ -190,6 +200,14 @@ fn ghost(net: &mut Builder, x: Value, module: Ghost, channels: usize, rectified:
             let names = ["cheap_operation.0", "cheap_operation.1"];
             let ghosts = net.conv_norm(names, first, ConvSpec::depthwise(half, CHEAP));
             let ghosts = relu(net, "cheap_operation.2", ghosts);
+            net.concat("concat", &[first, ghosts])
+        }
+        Ghost::Branches if block.folded => {
+            let first = net.conv("primary_conv.0", x, ConvSpec::new(half, 1).biased());
+            let first = relu(net, "primary_conv.1", first);
+            let conv = ConvSpec::depthwise(half, CHEAP).biased();
+            let ghosts = net.conv("cheap_operation.0", first, conv);
+            let ghosts = relu(net, "cheap_operation.1", ghosts);
             net.concat("concat", &[first, ghosts])
         }
         Ghost::Branches => {
@@ -208,10 +226,15 @@ fn ghost(net: &mut Builder, x: Value, module: Ghost, channels: usize, rectified:
             let names = ["primary_conv.0", "primary_conv.1"];
             let first = net.conv_norm(names, x, ConvSpec::new(channels, 1));
             let first = relu(net, "primary_conv.2", first);
-            let skipped = net.norm("fusion_bn.0", first);
-            let names = ["cheap_operation.0", "cheap_operation.1"];
-            let ghosts = net.conv_norm(names, first, ConvSpec::depthwise(channels, CHEAP));
-            let sum = net.push("add", Operation::Add, &[ghosts, skipped]);
+            let conv = ConvSpec::depthwise(channels, CHEAP);
+            let sum = if block.folded {
+                net.conv("cheap_operation", first, conv.biased())
+            } else {
+                let skipped = net.norm("fusion_bn.0", first);
+                let names = ["cheap_operation.0", "cheap_operation.1"];
+                let ghosts = net.conv_norm(names, first, conv);
+                net.push("add", Operation::Add, &[ghosts, skipped])
+            };
             relu(net, "relu", sum)
         }
     }

@@ -1,5 +1,5 @@
 //! PP-LCNetV2 (Baidu, PaddleClas): depthwise separable convolutions, some of them the sum of
-//! several sizes, as timm has it before these are merged (`timm/models/lcnetv2.py`).
+//! several sizes, as timm has it (`timm/models/lcnetv2.py`), before and after these are merged.
 
 use super::{make_divisible, whole};
 use crate::network::Activation;
@@ -14,6 +14,8 @@ pub struct LcNetV2 {
     pub width: f64,
     /// Blocks of each stage, the first of which halves the image.
     pub depths: [usize; 4],
+    /// Whether each sum of depthwise convolutions is folded into one with a bias.
+    pub folded: bool,
 }
 
 /// Channels of the stem's two layers, at width 1, and of the head, at any.
@@ -82,14 +84,16 @@ pub(super) fn lcnet_v2(net: &mut Builder, network: &LcNetV2, classes: usize) {
     let relu = Some(Activation::Relu);
     let conv = ConvSpec::new(network.channels(first), 3).stride(2);
     let mut x = net.unit("stem.0", Value::INPUT, conv, relu);
-    let channels = network.channels(second);
-    x = net.group("stem.1", |net| separable(net, x, &PLAIN, channels, 1));
+    let stem = Stage {
+        channels: second,
+        ..PLAIN
+    };
+    x = net.group("stem.1", |net| separable(net, x, network, &stem, 1));
     for (index, (stage, &depth)) in STAGES.iter().zip(&network.depths).enumerate() {
-        let channels = network.channels(stage.channels);
         for place in 0..depth {
             let stride = if place == 0 { 2 } else { 1 };
             x = net.block(&format!("stages.{index}.{place}"), |net| {
-                separable(net, x, stage, channels, stride)
+                separable(net, x, network, stage, stride)
             });
         }
     }
@@ -100,14 +104,25 @@ pub(super) fn lcnet_v2(net: &mut Builder, network: &LcNetV2, classes: usize) {
     net.linear("classifier", x, classes);
 }
 
-fn separable(net: &mut Builder, x: Value, stage: &Stage, channels: usize, stride: usize) -> Value {
+fn separable(
+    net: &mut Builder,
+    x: Value,
+    network: &LcNetV2,
+    stage: &Stage,
+    stride: usize,
+) -> Value {
+    let channels = network.channels(stage.channels);
     let inputs = net.channels_of(x);
     let relu = Some(Activation::Relu);
+    let conv = ConvSpec::depthwise(inputs, stage.kernel).stride(stride);
     let mut y = if stage.branches {
-        let y = branches(net, x, stage.kernel, stride);
+        let y = if network.folded {
+            net.conv("dw_conv", x, conv.biased())
+        } else {
+            branches(net, x, stage.kernel, stride)
+        };
         net.relu("dw_act", y)
     } else {
-        let conv = ConvSpec::depthwise(inputs, stage.kernel).stride(stride);
         net.unit("dw_conv", x, conv, relu)
     };
     if stage.gated {

@@ -36,7 +36,7 @@ pub use lcnet_v2::LcNetV2;
 pub use mobilenet::MobileNet;
 pub use nfnet::{NfCode, NfNet, NfStem, NfWidth};
 pub use regnet::{GroupRounding, RegNet, RegNetShortcut, RegNetWidths};
-pub use repvit::{Mixer, RepVit};
+pub use repvit::{RepVit, RepVitForm};
 pub use resnet::{
     Block, Bottleneck, ResNet, Residual, Shortcut, Stem, StemConvs, StemPool, Strided,
 };
@@ -88,7 +88,7 @@ pub enum Architecture {
     RexNet(RexNet),
     /// Stem, bottlenecks of two ghost modules, two dense layers.
     GhostNet(GhostNet),
-    /// Stem, stages of blocks of a transformer's form, two classifiers.
+    /// Stem, stages of blocks of a transformer's form, one classifier or two.
     RepVit(RepVit),
     /// Stem, stages of separable convolutions, two dense layers.
     LcNetV2(LcNetV2),
@@ -146,6 +146,23 @@ impl Architecture {
                 ..network
             })),
             Self::MobileOne(network) => (!network.folded).then_some(Self::MobileOne(MobileOne {
+                folded: true,
+                ..network
+            })),
+            Self::GhostNet(network) => {
+                let branched = matches!(network.module, Ghost::Branches | Ghost::Added);
+                (branched && !network.folded).then_some(Self::GhostNet(GhostNet {
+                    folded: true,
+                    ..network
+                }))
+            }
+            Self::RepVit(network) => {
+                (network.form != RepVitForm::Folded).then_some(Self::RepVit(RepVit {
+                    form: RepVitForm::Folded,
+                    ..network
+                }))
+            }
+            Self::LcNetV2(network) => (!network.folded).then_some(Self::LcNetV2(LcNetV2 {
                 folded: true,
                 ..network
             })),

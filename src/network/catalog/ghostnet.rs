@@ -1,5 +1,5 @@
-//! timm's `GhostNet`s and `RepGhost`s (`timm/models/ghostnet.py`, `repghost.py`), their branches not
-//! merged.
+//! timm's `GhostNet`s and `RepGhost`s (`timm/models/ghostnet.py`, `repghost.py`), as they are trained,
+//! and as `timm.utils.reparameterize_model` folds them.
 
 use super::{TIMM_RESULTS, imagenet};
 use crate::network::Network;
@@ -21,6 +21,7 @@ const fn row([kernel, inner, channels, stride]: [usize; 4], gated: bool) -> Ghos
 /// Han et al., arXiv:1911.11907: the bottlenecks of `MobileNetV3`, with ghost modules.
 const DEPTHWISE: GhostNet = GhostNet {
     module: Ghost::Depthwise,
+    folded: false,
     width: 1.,
     stages: &[
         &[row([3, 16, 16, 1], false)],
@@ -57,9 +58,15 @@ const BRANCHES: GhostNet = GhostNet {
     ..DEPTHWISE
 };
 
+const BRANCHES_FOLDED: GhostNet = GhostNet {
+    folded: true,
+    ..BRANCHES
+};
+
 /// Chen et al., arXiv:2211.06088: fewer inner channels, since each takes a convolution.
 const ADDED: GhostNet = GhostNet {
     module: Ghost::Added,
+    folded: false,
     width: 1.,
     stages: &[
         &[row([3, 8, 16, 1], false)],
@@ -84,6 +91,11 @@ const ADDED: GhostNet = GhostNet {
         ],
     ],
     last: 2.,
+};
+
+const ADDED_FOLDED: GhostNet = GhostNet {
+    folded: true,
+    ..ADDED
 };
 
 const fn ghostnet(
@@ -244,4 +256,88 @@ pub(super) const NETWORKS: &[Network] = &[
     .cropped(0.875, Interpolation::Bicubic)
     .on_hub(&["in1k"])
     .top1(78.802, 224, TIMM_RESULTS),
+    ghostnet(
+        "ghostnetv3_050_folded",
+        "GhostNetV3, 0.5 times as wide, each sum of branches folded into one convolution",
+        0.5,
+        BRANCHES_FOLDED,
+    )
+    .cropped(0.875, Interpolation::Bicubic),
+    ghostnet(
+        "ghostnetv3_100_folded",
+        "GhostNetV3, 1.0 times as wide, each sum of branches folded into one convolution",
+        1.,
+        BRANCHES_FOLDED,
+    )
+    .cropped(0.875, Interpolation::Bicubic),
+    ghostnet(
+        "ghostnetv3_130_folded",
+        "GhostNetV3, 1.3 times as wide, each sum of branches folded into one convolution",
+        1.3,
+        BRANCHES_FOLDED,
+    )
+    .cropped(0.875, Interpolation::Bicubic),
+    ghostnet(
+        "ghostnetv3_160_folded",
+        "GhostNetV3, 1.6 times as wide, each sum of branches folded into one convolution",
+        1.6,
+        BRANCHES_FOLDED,
+    )
+    .cropped(0.875, Interpolation::Bicubic),
+    ghostnet(
+        "repghostnet_050_folded",
+        "RepGhostNet, 0.5 times as wide, each sum of branches folded into one convolution",
+        0.5,
+        ADDED_FOLDED,
+    )
+    .cropped(0.875, Interpolation::Bicubic),
+    ghostnet(
+        "repghostnet_058_folded",
+        "RepGhostNet, 0.58 times as wide, each sum of branches folded into one convolution",
+        0.58,
+        ADDED_FOLDED,
+    )
+    .cropped(0.875, Interpolation::Bicubic),
+    ghostnet(
+        "repghostnet_080_folded",
+        "RepGhostNet, 0.8 times as wide, each sum of branches folded into one convolution",
+        0.8,
+        ADDED_FOLDED,
+    )
+    .cropped(0.875, Interpolation::Bicubic),
+    ghostnet(
+        "repghostnet_100_folded",
+        "RepGhostNet, 1.0 times as wide, each sum of branches folded into one convolution",
+        1.,
+        ADDED_FOLDED,
+    )
+    .cropped(0.875, Interpolation::Bicubic),
+    ghostnet(
+        "repghostnet_111_folded",
+        "RepGhostNet, 1.11 times as wide, each sum of branches folded into one convolution",
+        1.11,
+        ADDED_FOLDED,
+    )
+    .cropped(0.875, Interpolation::Bicubic),
+    ghostnet(
+        "repghostnet_130_folded",
+        "RepGhostNet, 1.3 times as wide, each sum of branches folded into one convolution",
+        1.3,
+        ADDED_FOLDED,
+    )
+    .cropped(0.875, Interpolation::Bicubic),
+    ghostnet(
+        "repghostnet_150_folded",
+        "RepGhostNet, 1.5 times as wide, each sum of branches folded into one convolution",
+        1.5,
+        ADDED_FOLDED,
+    )
+    .cropped(0.875, Interpolation::Bicubic),
+    ghostnet(
+        "repghostnet_200_folded",
+        "RepGhostNet, 2.0 times as wide, each sum of branches folded into one convolution",
+        2.,
+        ADDED_FOLDED,
+    )
+    .cropped(0.875, Interpolation::Bicubic),
 ];

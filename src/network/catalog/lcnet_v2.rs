@@ -17,6 +17,7 @@ pub(super) const NETWORKS: &[Network] = &[
         LcNetV2 {
             width: 0.75,
             depths: [2, 2, 4, 2],
+            folded: false,
         },
     )
     .cropped(0.875, Interpolation::Bicubic)
@@ -27,6 +28,7 @@ pub(super) const NETWORKS: &[Network] = &[
         LcNetV2 {
             width: 1.,
             depths: [2, 2, 6, 2],
+            folded: false,
         },
     )
     .cropped(0.875, Interpolation::Bicubic)
@@ -37,8 +39,39 @@ pub(super) const NETWORKS: &[Network] = &[
         LcNetV2 {
             width: 1.25,
             depths: [2, 2, 8, 2],
+            folded: false,
         },
     )
     .cropped(0.875, Interpolation::Bicubic)
     .on_hub(&["paddle_in1k"]),
+    lcnet_v2(
+        "lcnetv2_small_folded",
+        "PP-LCNetV2 small, each sum of depthwise convolutions folded into one",
+        LcNetV2 {
+            width: 0.75,
+            depths: [2, 2, 4, 2],
+            folded: true,
+        },
+    )
+    .cropped(0.875, Interpolation::Bicubic),
+    lcnet_v2(
+        "lcnetv2_base_folded",
+        "PP-LCNetV2 base, each sum of depthwise convolutions folded into one",
+        LcNetV2 {
+            width: 1.,
+            depths: [2, 2, 6, 2],
+            folded: true,
+        },
+    )
+    .cropped(0.875, Interpolation::Bicubic),
+    lcnet_v2(
+        "lcnetv2_large_folded",
+        "PP-LCNetV2 large, each sum of depthwise convolutions folded into one",
+        LcNetV2 {
+            width: 1.25,
+            depths: [2, 2, 8, 2],
+            folded: true,
+        },
+    )
+    .cropped(0.875, Interpolation::Bicubic),
 ];

@@ -259,3 +259,30 @@ impl Network {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How the rows of folded networks are called.
+    const FOLDED: &str = "_folded";
+
+    #[test]
+    fn a_folded_network_is_what_the_one_of_its_name_becomes() {
+        for network in networks().filter(|network| network.name.ends_with(FOLDED)) {
+            let before = find(network.name.trim_end_matches(FOLDED)).unwrap();
+            assert_eq!(folded(before), Some(network));
+            assert_eq!(folded(network), None);
+            assert_eq!(network.evaluation, before.evaluation, "{}", network.name);
+        }
+    }
+
+    #[test]
+    fn repvits_that_differ_in_their_batch_norms_alone_become_the_same() {
+        for [legacy, normed] in [["repvit_m1", "repvit_m0_9"], ["repvit_m2", "repvit_m1_1"]] {
+            let [legacy, normed] = [legacy, normed].map(|name| find(name).unwrap());
+            assert!(folded(legacy).is_some());
+            assert_eq!(folded(legacy), folded(normed));
+        }
+    }
+}

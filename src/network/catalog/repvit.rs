@@ -1,8 +1,9 @@
-//! timm's `RepViT`s (`timm/models/repvit.py`), their branches not merged.
+//! timm's `RepViT`s (`timm/models/repvit.py`), as they are trained, and as
+//! `timm.utils.reparameterize_model` folds them.
 
 use super::{TIMM_RESULTS, imagenet};
 use crate::network::Network;
-use crate::network::architecture::{Architecture, Mixer, RepVit};
+use crate::network::architecture::{Architecture, RepVit, RepVitForm};
 use crate::network::convention::TIMM;
 use crate::preprocessing::Interpolation;
 
@@ -17,7 +18,7 @@ pub(super) const NETWORKS: &[Network] = &[
         RepVit {
             channels: [48, 96, 192, 384],
             depths: [2, 2, 14, 2],
-            mixer: Mixer::Legacy,
+            form: RepVitForm::Legacy,
         },
     )
     .cropped(0.95, Interpolation::Bicubic)
@@ -29,7 +30,7 @@ pub(super) const NETWORKS: &[Network] = &[
         RepVit {
             channels: [64, 128, 256, 512],
             depths: [2, 2, 12, 2],
-            mixer: Mixer::Legacy,
+            form: RepVitForm::Legacy,
         },
     )
     .cropped(0.95, Interpolation::Bicubic)
@@ -41,7 +42,7 @@ pub(super) const NETWORKS: &[Network] = &[
         RepVit {
             channels: [64, 128, 256, 512],
             depths: [4, 4, 18, 2],
-            mixer: Mixer::Legacy,
+            form: RepVitForm::Legacy,
         },
     )
     .cropped(0.95, Interpolation::Bicubic)
@@ -53,7 +54,7 @@ pub(super) const NETWORKS: &[Network] = &[
         RepVit {
             channels: [48, 96, 192, 384],
             depths: [2, 2, 14, 2],
-            mixer: Mixer::Normed,
+            form: RepVitForm::Normed,
         },
     )
     .cropped(0.95, Interpolation::Bicubic)
@@ -65,7 +66,7 @@ pub(super) const NETWORKS: &[Network] = &[
         RepVit {
             channels: [56, 112, 224, 448],
             depths: [2, 2, 14, 2],
-            mixer: Mixer::Normed,
+            form: RepVitForm::Normed,
         },
     )
     .cropped(0.95, Interpolation::Bicubic)
@@ -77,7 +78,7 @@ pub(super) const NETWORKS: &[Network] = &[
         RepVit {
             channels: [64, 128, 256, 512],
             depths: [2, 2, 12, 2],
-            mixer: Mixer::Normed,
+            form: RepVitForm::Normed,
         },
     )
     .cropped(0.95, Interpolation::Bicubic)
@@ -89,7 +90,7 @@ pub(super) const NETWORKS: &[Network] = &[
         RepVit {
             channels: [64, 128, 256, 512],
             depths: [4, 4, 24, 4],
-            mixer: Mixer::Normed,
+            form: RepVitForm::Normed,
         },
     )
     .cropped(0.95, Interpolation::Bicubic)
@@ -101,10 +102,70 @@ pub(super) const NETWORKS: &[Network] = &[
         RepVit {
             channels: [80, 160, 320, 640],
             depths: [6, 6, 34, 2],
-            mixer: Mixer::Normed,
+            form: RepVitForm::Normed,
         },
     )
     .cropped(0.95, Interpolation::Bicubic)
     .on_hub(&["dist_300e_in1k", "dist_450e_in1k"])
     .top1(83.746, 224, TIMM_RESULTS),
+    repvit(
+        "repvit_m3_folded",
+        "RepViT-M3, branches and batch norms folded into convolutions",
+        RepVit {
+            channels: [64, 128, 256, 512],
+            depths: [4, 4, 18, 2],
+            form: RepVitForm::Folded,
+        },
+    )
+    .cropped(0.95, Interpolation::Bicubic),
+    repvit(
+        "repvit_m0_9_folded",
+        "RepViT-M0.9 or M1, branches and batch norms folded into convolutions",
+        RepVit {
+            channels: [48, 96, 192, 384],
+            depths: [2, 2, 14, 2],
+            form: RepVitForm::Folded,
+        },
+    )
+    .cropped(0.95, Interpolation::Bicubic),
+    repvit(
+        "repvit_m1_0_folded",
+        "RepViT-M1.0, branches and batch norms folded into convolutions",
+        RepVit {
+            channels: [56, 112, 224, 448],
+            depths: [2, 2, 14, 2],
+            form: RepVitForm::Folded,
+        },
+    )
+    .cropped(0.95, Interpolation::Bicubic),
+    repvit(
+        "repvit_m1_1_folded",
+        "RepViT-M1.1 or M2, branches and batch norms folded into convolutions",
+        RepVit {
+            channels: [64, 128, 256, 512],
+            depths: [2, 2, 12, 2],
+            form: RepVitForm::Folded,
+        },
+    )
+    .cropped(0.95, Interpolation::Bicubic),
+    repvit(
+        "repvit_m1_5_folded",
+        "RepViT-M1.5, branches and batch norms folded into convolutions",
+        RepVit {
+            channels: [64, 128, 256, 512],
+            depths: [4, 4, 24, 4],
+            form: RepVitForm::Folded,
+        },
+    )
+    .cropped(0.95, Interpolation::Bicubic),
+    repvit(
+        "repvit_m2_3_folded",
+        "RepViT-M2.3, branches and batch norms folded into convolutions",
+        RepVit {
+            channels: [80, 160, 320, 640],
+            depths: [6, 6, 34, 2],
+            form: RepVitForm::Folded,
+        },
+    )
+    .cropped(0.95, Interpolation::Bicubic),
 ];
