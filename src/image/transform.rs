@@ -5,7 +5,7 @@ use image::{Rgb, RgbImage};
 use super::geometry::{Side, sides};
 use super::resample::{resample, resample_memory};
 use crate::error::Result;
-use crate::preprocessing::{ChannelOrder, Preprocessing, single};
+use crate::preprocessing::Preprocessing;
 
 /// Resizes, crops and normalises `image` to `3 * H * W` values: channel, row, column.
 ///
@@ -61,18 +61,12 @@ pub fn resize_and_crop(image: &RgbImage, preprocessing: &Preprocessing) -> Resul
 /// order of operations of timm and of Keras: divided, the mean subtracted, divided by std.
 #[must_use]
 pub fn normalise(pixels: &RgbImage, preprocessing: &Preprocessing) -> Vec<f32> {
-    let channels = match preprocessing.channel_order {
-        ChannelOrder::Rgb => [0, 1, 2],
-        ChannelOrder::Bgr => [2, 1, 0],
-    };
-    let divisor = single(preprocessing.divisor);
     let mut values = Vec::with_capacity(pixels.len());
-    for channel in channels {
-        let [mean, std] = [preprocessing.mean, preprocessing.std].map(|each| single(each[channel]));
+    for channel in preprocessing.channels() {
         let of_sample: Vec<f32> = (0..=u8::MAX)
-            .map(|sample| (f32::from(sample) / divisor - mean) / std)
+            .map(|sample| channel.normalise(f32::from(sample)))
             .collect();
-        let samples = pixels.pixels().map(|pixel| pixel.0[channel]);
+        let samples = pixels.pixels().map(|pixel| pixel.0[channel.source]);
         values.extend(samples.map(|sample| of_sample[usize::from(sample)]));
     }
     values

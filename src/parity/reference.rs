@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use crate::checkpoint::TensorFile;
 use crate::error::Result;
 use crate::network::{Layers, Layout, Shape};
-use crate::preprocessing::{ChannelOrder, Preprocessing, single};
+use crate::preprocessing::Preprocessing;
 use crate::text::shown;
 
 /// A dump of what another framework computed: `input`, `output` and any number of layers
@@ -67,7 +67,8 @@ impl Reference {
             Some("pixels") => Ok(true),
             Some(other) => Err(self.file.problem(format!(
                 "has metadata `input` of `{}`; expected `pixels`, or none where the network takes \
-                 it as it is",
+                 it as it is\nhint: `scripts.keras.applications` makes dumps of pixels, \
+                 `scripts.keras.dump_activations` the others",
                 shown(other)
             ))),
         }
@@ -92,13 +93,14 @@ impl Reference {
         let input = self.tensor("input")?;
         if input.rank() == 4 && input.elem_count() > 0 {
             let input = input.to_dtype(DType::F32)?;
-            match (self.is_of_pixels()?, &self.preprocessing) {
-                (false, _) => Ok(input),
-                (true, Some(preprocessing)) if input.dim(1)? == 3 => {
-                    normalised(&input, preprocessing)
-                }
-                (true, _) => Err(self.file.problem(
-                    "has pixels for `input`, which only a network that takes images can be given"
+            match (self.is_of_pixels()?, &self.preprocessing, input.dim(1)?) {
+                (false, ..) => Ok(input),
+                (true, Some(preprocessing), 3) => normalised(&input, preprocessing),
+                (true, Some(_), channels) => Err(self.file.problem(format!(
+                    "has pixels of {channels} channels for `input`, expected 3: red, green and blue"
+                ))),
+                (true, None, _) => Err(self.file.problem(
+                    "has pixels for `input`, and nothing says how a network is given them"
                         .to_owned(),
                 )),
             }
@@ -194,24 +196,151 @@ fn has_weights(file: &TensorFile) -> bool {
 
 /// What [`normalise`](crate::image::normalise) makes of pixels, of `[N, 3, H, W]`.
 fn normalised(pixels: &Tensor, preprocessing: &Preprocessing) -> Result<Tensor> {
-    let ordered = match preprocessing.channel_order {
-        ChannelOrder::Rgb => pixels.clone(),
-        ChannelOrder::Bgr => pixels.flip(&[1])?,
-    };
-    let of_channels = |values: [f64; 3]| {
-        let values = ordered_as(values, preprocessing.channel_order).map(single);
-        Tensor::from_slice(&values, (1, 3, 1, 1), &Device::Cpu)
-    };
-    let divisor = Tensor::full(single(preprocessing.divisor), (1, 1, 1, 1), &Device::Cpu)?;
-    let scaled = ordered.broadcast_div(&divisor)?;
-    let shifted = scaled.broadcast_sub(&of_channels(preprocessing.mean)?)?;
-    Ok(shifted.broadcast_div(&of_channels(preprocessing.std)?)?)
+    let channels = preprocessing.channels().map(|channel| {
+        let samples = pixels.narrow(1, channel.source, 1)?;
+        let values = samples.flatten_all()?.to_vec1::<f32>()?.into_iter();
+        let values = values.map(|sample| channel.normalise(sample)).collect();
+        Ok(Tensor::from_vec(values, samples.shape(), &Device::Cpu)?)
+    });
+    let channels = channels.into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(Tensor::cat(&channels, 1)?)
 }
 
-/// Values of red, green and blue in the order of a network's channels.
-fn ordered_as([red, green, blue]: [f64; 3], order: ChannelOrder) -> [f64; 3] {
-    match order {
-        ChannelOrder::Rgb => [red, green, blue],
-        ChannelOrder::Bgr => [blue, green, red],
+#[cfg(test)]
+mod tests {
+    use image::RgbImage;
+
+    use super::*;
+    use crate::image::normalise;
+    use crate::preprocessing::{ChannelOrder, Preset};
+
+    /// Of the images in dumps, as `RgbImage` has them too.
+    const HEIGHT: usize = 2;
+    const WIDTH: usize = 3;
+
+    /// Samples of two images of three channels, one image after the other: row, column, channel.
+    fn samples(channels: usize) -> Vec<u8> {
+        let all = (0..=u8::MAX).cycle().step_by(37);
+        all.take(2 * HEIGHT * WIDTH * channels).collect()
+    }
+
+    /// A dump of such samples with this metadata `input`.
+    fn dump(channels: usize, layout: Layout, input: Option<&str>) -> Reference {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dump.safetensors");
+        let samples: Vec<f32> = samples(channels).into_iter().map(f32::from).collect();
+        let shape = (2, HEIGHT, WIDTH, channels);
+        let pixels = Tensor::from_vec(samples, shape, &Device::Cpu).unwrap();
+        let (layout, pixels) = match layout {
+            Layout::Nhwc => ("nhwc", pixels),
+            Layout::Nchw => {
+                let pixels = pixels.permute((0, 3, 1, 2)).unwrap();
+                ("nchw", pixels.contiguous().unwrap())
+            }
+        };
+        let said = input.map(|input| ("input".to_owned(), input.to_owned()));
+        let metadata = [("layout".to_owned(), layout.to_owned())];
+        let metadata = metadata.into_iter().chain(said).collect();
+        safetensors::serialize_to_file([("input", pixels)], Some(metadata), &path).unwrap();
+        Reference::open(&path).unwrap()
+    }
+
+    /// Channels of which no two are prepared alike.
+    fn uneven(channel_order: ChannelOrder) -> Preprocessing {
+        Preprocessing {
+            channel_order,
+            divisor: 128.,
+            mean: [0.125, 0.5, 0.75],
+            std: [0.25, 0.5, 2.],
+            ..Preset::Torch.preprocessing([HEIGHT, WIDTH])
+        }
+    }
+
+    fn refusal(input: Result<Tensor>) -> String {
+        let error = input.unwrap_err().to_string();
+        let (_, problem) = error.split_once("dump.safetensors` ").unwrap();
+        problem.to_owned()
+    }
+
+    #[test]
+    fn pixels_become_what_those_of_an_image_become() {
+        for layout in [Layout::Nhwc, Layout::Nchw] {
+            for order in [ChannelOrder::Rgb, ChannelOrder::Bgr] {
+                let preprocessing = uneven(order);
+                let reference = dump(3, layout, Some("pixels")).prepared(preprocessing.clone());
+                let found = reference.input().unwrap();
+                assert_eq!(found.dims(), [2, 3, HEIGHT, WIDTH]);
+                let images = samples(3);
+                let images = images.chunks(3 * HEIGHT * WIDTH).flat_map(|samples| {
+                    let image = RgbImage::from_raw(3, 2, samples.to_vec()).unwrap();
+                    normalise(&image, &preprocessing)
+                });
+                let found: Vec<f32> = found.flatten_all().unwrap().to_vec1().unwrap();
+                assert_eq!(found, images.collect::<Vec<_>>(), "{layout:?} {order:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_channel_that_comes_first_is_normalised_by_its_own_mean() {
+        // The first pixel's samples are 0, 37 and 74.
+        let first = |order| {
+            let input = dump(3, Layout::Nhwc, Some("pixels"))
+                .prepared(uneven(order))
+                .input();
+            let pixel = input.unwrap().narrow(0, 0, 1).unwrap();
+            let pixel = pixel.narrow(2, 0, 1).unwrap().narrow(3, 0, 1).unwrap();
+            pixel.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        };
+        let [red, green, blue] = [
+            (0. / 128. - 0.125) / 0.25,
+            (37. / 128. - 0.5) / 0.5,
+            (74. / 128. - 0.75) / 2.,
+        ];
+        assert_eq!(first(ChannelOrder::Rgb), [red, green, blue]);
+        assert_eq!(first(ChannelOrder::Bgr), [blue, green, red]);
+    }
+
+    #[test]
+    fn an_input_that_is_said_to_be_no_pixels_stays_as_it_is() {
+        for channels in [3, 5] {
+            let reference = dump(channels, Layout::Nhwc, None);
+            assert!(!reference.is_of_pixels().unwrap());
+            let prepared = reference.prepared(uneven(ChannelOrder::Bgr));
+            let found = prepared.input().unwrap().permute((0, 2, 3, 1)).unwrap();
+            let found: Vec<f32> = found.flatten_all().unwrap().to_vec1().unwrap();
+            let samples: Vec<f32> = samples(channels).into_iter().map(f32::from).collect();
+            assert_eq!(found, samples);
+        }
+    }
+
+    #[test]
+    fn metadata_that_says_something_else_of_the_input_is_refused() {
+        for said in ["image", "Pixels", ""] {
+            let reference = dump(3, Layout::Nhwc, Some(said));
+            let expected = format!(
+                "has metadata `input` of `{said}`; expected `pixels`, or none where the network \
+                 takes it as it is\nhint: `scripts.keras.applications` makes dumps of pixels, \
+                 `scripts.keras.dump_activations` the others"
+            );
+            let error = reference.is_of_pixels().unwrap_err().to_string();
+            assert!(error.ends_with(&expected), "{error}");
+            let prepared = reference.prepared(uneven(ChannelOrder::Rgb));
+            assert_eq!(refusal(prepared.input()), expected);
+        }
+    }
+
+    #[test]
+    fn pixels_that_nothing_prepares_are_refused() {
+        let of_three = dump(3, Layout::Nchw, Some("pixels"));
+        assert_eq!(
+            refusal(of_three.input()),
+            "has pixels for `input`, and nothing says how a network is given them"
+        );
+        let of_four = dump(4, Layout::Nhwc, Some("pixels"));
+        assert_eq!(
+            refusal(of_four.prepared(uneven(ChannelOrder::Rgb)).input()),
+            "has pixels of 4 channels for `input`, expected 3: red, green and blue"
+        );
     }
 }

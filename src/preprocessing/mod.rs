@@ -130,6 +130,23 @@ pub enum Orientation {
     Ignore,
 }
 
+/// A channel of a network's input.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Channel {
+    /// Where its samples are among red, green and blue.
+    pub(crate) source: usize,
+    divisor: f32,
+    mean: f32,
+    std: f32,
+}
+
+impl Channel {
+    /// What the network sees of a sample of 0 to 255: divided, the mean subtracted, divided by std.
+    pub(crate) fn normalise(&self, sample: f32) -> f32 {
+        (sample / self.divisor - self.mean) / self.std
+    }
+}
+
 impl CropMode {
     /// Every one there is.
     pub const ALL: [Self; 3] = [Self::Center, Self::Squash, Self::Border];
@@ -171,6 +188,20 @@ impl Preprocessing {
             sixteen_bit: SixteenBit::Saturate,
             orientation: Orientation::Ignore,
         }
+    }
+
+    /// What becomes of samples in each channel of the result, in its order.
+    pub(crate) fn channels(&self) -> [Channel; 3] {
+        let sources = match self.channel_order {
+            ChannelOrder::Rgb => [0, 1, 2],
+            ChannelOrder::Bgr => [2, 1, 0],
+        };
+        sources.map(|source| Channel {
+            source,
+            divisor: single(self.divisor),
+            mean: single(self.mean[source]),
+            std: single(self.std[source]),
+        })
     }
 
     /// Checks every value that a file or a switch may have got wrong.
