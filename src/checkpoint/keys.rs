@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 
 use super::spelling::{
-    Arrangement, Spelling, canonical_separators, counts_batches, is_not_read, prepares_pixels,
+    Arrangement, Spelling, canonical_separators, counts_batches, is_not_read,
+    variable_of_normalization,
 };
 use super::wrapping::{Shapes, Wrapping};
 #[cfg(test)]
@@ -47,6 +48,9 @@ pub(super) struct Found {
     pub(super) counts_batches: bool,
     /// The name in the file and the shape there, by the name in our separators.
     tensors: HashMap<String, (String, Vec<usize>)>,
+    /// Those that normalise pixels before the network begins, by the variable's name: no layer of
+    /// a network reads them.
+    normalization: HashMap<String, (String, Vec<usize>)>,
     /// Names that are another's in our separators.
     twice: Vec<String>,
 }
@@ -60,6 +64,7 @@ impl Found {
             spelling: Spelling::of(names.clone()),
             counts_batches: names.clone().any(counts_batches),
             tensors: HashMap::new(),
+            normalization: HashMap::new(),
             twice: Vec::new(),
         };
         for (name, shape) in shapes {
@@ -67,11 +72,12 @@ impl Found {
                 continue;
             };
             let canonical = canonical_separators(stripped);
-            if prepares_pixels(&canonical) {
-                continue;
-            }
             let tensor = (name.clone(), shape.clone());
-            if found.tensors.insert(canonical, tensor).is_some() {
+            let before = match variable_of_normalization(&canonical) {
+                Some(variable) => found.normalization.insert(variable.to_owned(), tensor),
+                None => found.tensors.insert(canonical, tensor),
+            };
+            if before.is_some() {
                 found.twice.push(name.clone());
             }
         }
@@ -86,6 +92,11 @@ impl Found {
     /// The shape of the tensor of this name, in our separators.
     pub(super) fn shape(&self, name: &str) -> Option<&[usize]> {
         self.tensors.get(name).map(|(_, shape)| shape.as_slice())
+    }
+
+    /// The name in the file and the shape there of what normalises pixels, by the variable: `mean`.
+    pub(super) fn normalization(&self, variable: &str) -> Option<&(String, Vec<usize>)> {
+        self.normalization.get(variable)
     }
 
     /// All names, as the file has them, in their order.

@@ -355,12 +355,13 @@ impl Weights {
     ///
     /// # Errors
     ///
-    /// A file that can no longer be read.
+    /// A `Normalization` that is not of three channels or in part alone; a file that can no longer be
+    /// read.
     pub fn evaluation(&self, network: &Network) -> Result<Option<Preprocessing>> {
         let Some(published) = &network.evaluation else {
             return Ok(None);
         };
-        let normalization = Normalization::of(&self.file)?;
+        let normalization = Normalization::of(&self.file, &self.found)?;
         Ok(Some(match normalization {
             Some(Normalization { mean, std }) => Preprocessing {
                 mean,

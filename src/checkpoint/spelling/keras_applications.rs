@@ -46,10 +46,15 @@ enum Part {
     ProjectNorm,
 }
 
-/// Whether a tensor is of the layer that normalises pixels before the network begins. A program's
-/// second model has it with a number.
-pub(in crate::checkpoint) fn prepares_pixels(name: &str) -> bool {
-    name.starts_with("normalization.") || name.starts_with("normalization_")
+/// The variable of Keras's layer `Normalization` that a tensor is: `mean`, `variance` or `count`. It
+/// normalises pixels before the network begins; a program's second model has it with a number.
+pub(in crate::checkpoint) fn variable_of_normalization(name: &str) -> Option<&str> {
+    let (layer, _) = name.split_once('.')?;
+    let (_, variable) = name.rsplit_once('.')?;
+    let number = layer.strip_prefix("normalization")?;
+    let is_layer = number.is_empty() || number.starts_with('_');
+    let is_variable = ["mean", "variance", "count"].contains(&variable);
+    (is_layer && is_variable).then_some(variable)
 }
 
 /// The part that the layer called `layer` is of the block called `block`. Batch norms count, so

@@ -12,7 +12,7 @@ mod torchvision_regnet;
 pub(super) use self::cadene::CADENE;
 pub(super) use self::keras::{KERAS, canonical_separators};
 pub(super) use self::keras_applications::{
-    KERAS_EFFICIENTNET, KERAS_EFFICIENTNET_V2, KERAS_MOBILENET_V3, prepares_pixels,
+    KERAS_EFFICIENTNET, KERAS_EFFICIENTNET_V2, KERAS_MOBILENET_V3, variable_of_normalization,
 };
 pub(super) use self::timm_vgg::TIMM_VGG;
 pub(super) use self::torch::{TORCH, counts_batches, is_not_read};
