@@ -51,9 +51,15 @@ pub(super) fn recognise(found: &Found) -> Recognition {
     }
 }
 
+/// The networks that tensors of such names may be of.
+fn allowed_networks(found: &Found) -> Vec<&'static Network> {
+    let allows = |network: &&Network| (found.spelling.allows)(&network.convention);
+    catalog::networks().filter(allows).collect()
+}
+
 /// The networks that read exactly the tensors `found`, and where they read each.
 fn fitting_networks(found: &Found) -> Vec<(Network, Sources)> {
-    let networks: Vec<&Network> = catalog::networks().collect();
+    let networks = allowed_networks(found);
     let fitting = networks.into_par_iter().filter_map(|network| {
         // Looked at first: names and shapes are compared only where there are as many.
         if network.tensor_count() != found.count() {
@@ -69,7 +75,7 @@ fn fitting_networks(found: &Found) -> Vec<(Network, Sources)> {
 /// The network that differs least from the tensors `found`, of those that are near; of two that
 /// differ as much, that of the convention that their names tell.
 fn nearest_network(found: &Found, told: Option<&str>) -> Recognition {
-    let networks: Vec<&Network> = catalog::networks().collect();
+    let networks = allowed_networks(found);
     let differing = networks.into_par_iter().filter_map(|network| {
         shared_names(network, found)?;
         let network = with_classes_of(network, found);
@@ -245,6 +251,23 @@ mod tests {
         for name in ["inception_v3", "inception_resnet_v2"] {
             let network = catalog::find(name).unwrap();
             assert_eq!(recognised(&names_and_shapes(CADENE, network)), [name]);
+        }
+    }
+
+    /// What `alpha` and `minimalistic` make is nobody's but that of whoever pads as Keras does.
+    #[test]
+    fn no_network_that_pads_otherwise_has_names_of_keras_applications() {
+        for (network, expected) in [
+            ("mobilenetv3_small_075", &["tf_mobilenetv3_small_075"][..]),
+            (
+                "tf_mobilenetv3_large_minimal_100",
+                &["tf_mobilenetv3_large_minimal_100"],
+            ),
+            ("mobilenetv3_small_050", &["?", "tf_mobilenetv3_small_075"]),
+        ] {
+            let network = catalog::find(network).unwrap();
+            let tensors = names_and_shapes(KERAS_MOBILENET_V3, network);
+            assert_eq!(recognised(&tensors), expected, "{}", network.name);
         }
     }
 

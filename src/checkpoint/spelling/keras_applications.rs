@@ -3,8 +3,8 @@
 
 use super::keras::{KERAS, canonical_separators};
 use super::{Spelling, block_path};
-use crate::network::Layers;
 use crate::network::convention::KERAS_APPLICATIONS;
+use crate::network::{Convention, Layers};
 
 /// `EfficientNet`: stages by numbers, blocks by letters.
 pub(in crate::checkpoint) const KERAS_EFFICIENTNET: Spelling = Spelling {
@@ -30,6 +30,13 @@ pub(in crate::checkpoint) const KERAS_MOBILENET_V3: Spelling = Spelling {
 const APPLICATIONS: Spelling = Spelling {
     words: "keras.applications",
     convention: |_| Some(KERAS_APPLICATIONS.name),
+    // timm's from TensorFlow, of which some are what Keras makes with `alpha` or `minimalistic`.
+    allows: |convention| {
+        let Convention {
+            padding, epsilon, ..
+        } = KERAS_APPLICATIONS;
+        convention.padding == padding && convention.epsilon.total_cmp(&epsilon).is_eq()
+    },
     ..KERAS
 };
 

@@ -21,7 +21,7 @@ pub(super) use self::torchvision_mobile::{
     TORCHVISION_MOBILENET_V3,
 };
 pub(super) use self::torchvision_regnet::TORCHVISION_REGNET;
-use crate::network::{Layers, Operation};
+use crate::network::{Convention, Layers, Operation};
 
 /// How a code base names and lays out the tensors of its files.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,9 @@ pub(super) struct Spelling {
     /// The convention of the networks that such names are of, where they tell it. `true` says
     /// that `PyTorch` has written the file.
     pub(super) convention: fn(bool) -> Option<&'static str>,
+    /// Whether a network of another convention may have such names: not where that pads otherwise or
+    /// has another epsilon than all networks of the code base.
+    pub(super) allows: fn(&Convention) -> bool,
     /// Whether its dense layers slide over maps that are larger than they were made for, as
     /// those of this program do not.
     pub(super) slides_dense_layers: bool,

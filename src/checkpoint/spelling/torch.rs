@@ -8,6 +8,7 @@ pub(in crate::checkpoint) const TORCH: Spelling = Spelling {
     // What no other spelling is told by.
     is_told_by: |_| false,
     convention: |by_pytorch| by_pytorch.then_some(TIMM.name),
+    allows: |_| true,
     slides_dense_layers: false,
     layer: |name, _| name.to_owned(),
     parameter: |_, name| name,
