@@ -26,7 +26,7 @@ from keras import KerasTensor
 from scripts.command_line import errors_in_one_line, parse_size
 from scripts.keras import reference
 from scripts.keras.weights_file import versions
-from scripts.liveliness import LAST_GAMMA_UNGATED, Liveliness, check_lively
+from scripts.liveliness import BETA, BETA_OF_SEQUENCES, LAST_GAMMA_UNGATED, check_lively
 from scripts.safetensors_file import write_safetensors
 from scripts.structured_images import Images, structured_images
 
@@ -45,6 +45,18 @@ gates that are all but shut or open; larger ones than these, and a gate's roundi
 GATE_BIASES = {"se_expand", "squeeze_excite_conv_1"}
 GATE_BIAS = (-2.0, 2.0)
 """Between what the bias of a gate is drawn: it is what spreads them."""
+
+LAST_NORM = "project_bn"
+"""The batch norm that ends a block. No activation follows it but in EfficientNetV2's first stage."""
+
+HEAD_NORMS = {"top_bn", "conv_1_bn"}
+"""Batch norms before the last pool: what all pixels have in common there is taken from the logits again."""
+
+FLOAT32_ERROR = 6e-6
+"""What TensorFlow's own float32 may be off by in a case, as a share of a value's largest magnitude.
+
+Parity allows 1e-5, and a right program may round as much in another order.
+"""
 
 
 @dataclass(frozen=True)
@@ -131,20 +143,52 @@ def logits(model: keras.Model) -> KerasTensor:
     return end.input if isinstance(end, keras.layers.Activation) else end.output
 
 
+def fresh(name: str, height: int | None, width: int | None, classes: int = 1000) -> keras.Model:
+    """A network of keras.applications that makes logits, with weights as Keras initialises them."""
+    maker = getattr(keras.applications, name)
+    model: keras.Model = maker(
+        weights=None, input_shape=(height, width, 3), classes=classes, classifier_activation=None
+    )
+    return model
+
+
+def check_is(model: keras.Model, name: str) -> None:
+    """See that a model is the network of that name, with any number of classes.
+
+    Raises:
+        ValueError: it has other variables: what Keras makes with `alpha` or `minimalistic` has other shapes.
+    """
+    application = APPLICATIONS[name]
+    found = {name: tuple(each.shape) for name, each in named_weights(model, application)}
+    classes = next(shape[0] for name, shape in found.items() if name in CLASSIFIER_BIASES)
+    like = fresh(name, None, None, classes)
+    expected = {name: tuple(each.shape) for name, each in named_weights(like, application)}
+    for variable in expected | found:
+        if found.get(variable) != expected.get(variable):
+            raise ValueError(
+                f"`{model.name}` is not {name} as it is by default: `{variable}` has shape "
+                f"{found.get(variable, 'none')}, expected {expected.get(variable, 'none')}"
+            )
+
+
 def preprocessing(model: keras.Model, size: tuple[int, int]) -> dict[str, object]:
     """How images are prepared, as the metadata of a file says it: red, green and blue are affine in what they were.
 
     Raises:
-        ValueError: they are not.
+        ValueError: they are not, or not alike in every pixel.
     """
     before = keras.Model(model.input, prepared(model))
-    levels = np.array([0.0, 255.0, 51.0])
-    image = np.broadcast_to(levels[:, None, None, None], (3, *size, 3))
-    black, white, between = np.asarray(before(image.astype(np.float32)))[:, 0, 0].astype(np.float64)
+    levels = np.array([0.0, 1.0, 0.2])[:, None, None, None]
+    images = np.broadcast_to(255 * levels, (3, *size, 3))
+    found = np.asarray(before(images.astype(np.float32))).astype(np.float64)
+    black, white, _ = found[:, 0, 0]
+    if not np.all(white > black):
+        raise ValueError("what stands before the first convolution does not make brighter pixels larger")
     std = 1 / (white - black)
     mean = -black * std
-    if not np.allclose((51 / 255 - mean) / std, between, rtol=0, atol=1e-5):
-        raise ValueError("what stands before the first convolution is not affine")
+    # Keras computes this in single precision, whose numbers are up to 1e-6 apart there.
+    if not np.allclose((levels - mean) / std, found, rtol=0, atol=1e-5):
+        raise ValueError("what stands before the first convolution is not the same for every pixel")
     return {"preset": "tf", "size": size, "divisor": 255.0, "mean": mean.tolist(), "std": std.tolist()}
 
 
@@ -171,11 +215,16 @@ def enliven(model: keras.Model, application: Application, random: np.random.Gene
         layer, _, kind = name.rpartition(".")
         _, within = block_of(layer, application) or ("", layer)
         if kind == "gamma":
-            last = LAST_GAMMA_UNGATED if within == "project_bn" else 1.0
+            last = LAST_GAMMA_UNGATED if within == LAST_NORM else 1.0
             variable.assign(last * random.uniform(0.8, 1.2, variable.shape))
         elif kind == "bias" and within in GATE_BIASES:
             variable.assign(random.uniform(*GATE_BIAS, variable.shape))
-        elif kind in ("beta", "bias"):
+        elif kind == "beta":
+            # At -0.2 to 0.2 each batch norm and activation made a small difference a fifth larger, and
+            # TensorFlow's own float32 was 5e-5 of the largest value off in EfficientNetV2L, 3e-5 in EfficientNetB5.
+            bounds = BETA if within == LAST_NORM or within in HEAD_NORMS else BETA_OF_SEQUENCES
+            variable.assign(random.uniform(*bounds, variable.shape))
+        elif kind == "bias":
             variable.assign(random.uniform(-0.2, 0.2, variable.shape))
         elif gain := GATE_GAINS.get(within):
             limit = gain * np.sqrt(6.0 / sum(variable.shape[-2:]))
@@ -195,13 +244,18 @@ def enliven(model: keras.Model, application: Application, random: np.random.Gene
     # What a float32 file holds is what is computed with.
     for _, variable in named_weights(model, application):
         variable.assign(as_stored(variable))
+    finalize(model)
+
+
+def finalize(model: keras.Model) -> None:
+    """Let Keras's Normalization compute with its variables as they are now."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()
 
 
-def values(model: keras.Model, application: Application) -> tuple[dict[str, KerasTensor], dict[str, KerasTensor]]:
-    """The output of every block and every gate, by this program's names."""
+def values(model: keras.Model, application: Application) -> dict[str, KerasTensor]:
+    """The output of every block and every gate, and the logits, by this program's names."""
     blocks, gates = {}, {}
     for layer in model.layers:
         place = block_of(layer.name, application)
@@ -213,7 +267,27 @@ def values(model: keras.Model, application: Application) -> tuple[dict[str, Kera
         # The last convolution, which timm has as a block, and the last pool of the model reads.
         pools = [layer for layer in model.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D)]
         blocks[f"blocks.{len(application.stages)}.0"] = pools[-1].input
-    return blocks, gates
+    return {**blocks, **gates, "output": logits(model)}
+
+
+def computed(model: keras.Model, application: Application, pixels: Images) -> dict[str, reference.Values]:
+    """What a model computes from pixels, in its own precision."""
+    wanted = values(model, application)
+    outputs = keras.Model(model.input, list(wanted.values()))(pixels.astype(keras.config.floatx()), training=False)
+    found = {name: np.asarray(value) for name, value in zip(wanted, outputs, strict=True)}
+    return {**found, "output": found["output"].reshape(len(pixels), -1)}
+
+
+def float32_error(model: keras.Model, name: str, pixels: Images, exact: dict[str, reference.Values]) -> float:
+    """How far TensorFlow's own float32 is off at most, as a share of a value's largest magnitude."""
+    reference.set_precision("float32")
+    _, height, width, _ = model.input.shape
+    rounded = fresh(name, height, width)
+    rounded.set_weights(model.get_weights())
+    finalize(rounded)
+    found = computed(rounded, APPLICATIONS[name], pixels)
+    reference.set_precision("float64")
+    return max(float(np.abs(found[each] - exact[each]).max() / np.abs(exact[each]).max()) for each in exact)
 
 
 def pixels_of(images: Images) -> Images:
@@ -221,27 +295,28 @@ def pixels_of(images: Images) -> Images:
     return np.rint(np.clip(127.5 + 42.5 * images, 0.0, 255.0)).astype(np.float32)
 
 
-def make_case(name: str, size: tuple[int, int], folder: Path, seed: int) -> Liveliness:
-    """Write weights and a dump of what Keras computes with them in float64, and say how lively they are.
+def make_case(name: str, size: tuple[int, int], folder: Path, seed: int) -> str:
+    """Write weights and a dump of what Keras computes with them in float64, and say how good a case it is.
 
     Raises:
-        ValueError: they are not.
+        ValueError: it is none: an error could hide, or float32 is too far off to tell one.
     """
     application = APPLICATIONS[name]
+    reference.set_precision("float64")
     keras.utils.set_random_seed(seed)
     random = np.random.default_rng(seed)
-    maker = getattr(keras.applications, name)
-    model = maker(weights=None, input_shape=(*size, 3), classifier_activation=None)
+    model = fresh(name, *size)
     pixels = pixels_of(structured_images(random, IMAGES, size, 3))
     enliven(model, application, random, pixels.astype(keras.config.floatx()))
+    x = pixels[:2]
+    dumped = computed(model, application, x)
+    gates = [value.ravel() for each, value in dumped.items() if each.endswith(".gate")]
+    lively = check_lively(np.concatenate(gates), dumped["output"])
+    error = float32_error(model, name, x, dumped)
+    if not error <= FLOAT32_ERROR:
+        raise ValueError(f"invalid case: {lively}: float32 is off by {error:.1e}, more than {FLOAT32_ERROR:.0e}")
     folder.mkdir(parents=True, exist_ok=True)
     write(model, application, folder / "weights.safetensors")
-    blocks, gates = values(model, application)
-    x = pixels[:2]
-    wanted = {**blocks, **gates, "output": logits(model)}
-    computed = keras.Model(model.input, list(wanted.values()))(x.astype(keras.config.floatx()), training=False)
-    dumped = {name: np.asarray(value) for name, value in zip(wanted, computed, strict=True)}
-    dumped["output"] = dumped["output"].reshape(len(x), -1)
     used = versions()
     metadata = {
         "layout": "nhwc",
@@ -250,7 +325,7 @@ def make_case(name: str, size: tuple[int, int], folder: Path, seed: int) -> Live
         "network": application.network,
     }
     write_safetensors(folder / "reference.safetensors", {"input": x, **dumped}, metadata)
-    return check_lively(np.concatenate([dumped[gate].ravel() for gate in gates]), dumped["output"])
+    return f"{lively}, float32 is off by {error:.1e}"
 
 
 def parse_application(text: str) -> tuple[str, tuple[int, int] | None]:
@@ -271,17 +346,22 @@ def main(words: list[str] | None = None) -> None:
     arguments = parser.parse_args(words)
     if (arguments.model is None) != (arguments.output is None) or (arguments.model is None) == (arguments.case is None):
         parser.error("expected --model and --output, or --case")
+    if arguments.model and (len(arguments.application) > 1 or arguments.application[0][1]):
+        parser.error("--model: expected one network, without a size")
     with errors_in_one_line():
         if arguments.model:
-            ((name, _),) = arguments.application
+            name, _ = arguments.application[0]
             model = keras.models.load_model(arguments.model, compile=False)
+            check_is(model, name)
             write(model, APPLICATIONS[name], arguments.output)
             return
-        reference.set_precision("float64")
         for name, size in arguments.application:
             height, width = size or (APPLICATIONS[name].size,) * 2
             case = f"{name}-{height}x{width}"
-            print(f"{case}: {make_case(name, (height, width), arguments.case / case, arguments.seed)}", flush=True)
+            try:
+                print(f"{case}: {make_case(name, (height, width), arguments.case / case, arguments.seed)}", flush=True)
+            except ValueError as error:
+                raise ValueError(f"{case}: {error}") from error
 
 
 if __name__ == "__main__":
