@@ -54,7 +54,9 @@ pub enum Error {
     },
 
     /// The name of a network that is left out of the catalogue.
-    #[error("there is no `{name}` here: of timm's networks with SE blocks it is one that {reason}")]
+    #[error(
+        "there is no `{name}` here: of timm's networks with SE blocks or the like it is one that {reason}"
+    )]
     LeftOutNetwork {
         /// The network's name in timm.
         name: String,

@@ -73,6 +73,7 @@ SOME = (
     Case("repvit_m0_9_folded", 97, 131, 2, "folded"),
     Case("lcnetv2_small", 97, 131),
     Case("lcnetv2_small_folded", 97, 131, 2, "folded"),
+    Case("ese_vovnet19b_slim_dw", 97, 131),
 )
 """Every kind of block, stem, stride, pool and head, odd sizes, and a batch of 3."""
 
@@ -292,6 +293,11 @@ MORE = (
     *(Case(f"repvit_{size}", 97, 131) for size in ("m2", "m3", "m1_0", "m1_1", "m1_5", "m2_3")),
     Case("repvit_m3_folded", 97, 131, 2, "folded"),
     *(Case(f"lcnetv2_{size}", 97, 131) for size in ("base", "large")),
+    *(Case(f"ese_vovnet{kind}", 65, 96) for kind in ("19b_dw", "19b_slim", "57b", "99b")),
+    Case("ese_vovnet39b", 97, 131),
+    Case("ese_vovnet39b", 64, 96, 3),
+    Case("vovnet39a", 97, 131),
+    Case("vovnet57a", 64, 96),
 )
 """The rest of the catalogue, and what is also worth the time."""
 

@@ -33,7 +33,7 @@ BLOCK = re.compile(
 GATE = re.compile(r"(.+\.)?(se[\d_]*|attn2?|attn_last)\.(sigmoid|gate)")
 """The gate's function of an SE block, by its canonical name."""
 
-GATE_LAYER = re.compile(r"(?:.+\.)?(?:se[\d_]*|attn2?|attn_last)\.(fc[12]|conv_(?:reduce|expand))")
+GATE_LAYER = re.compile(r"(?:.+\.)?(?:se[\d_]*|attn2?|attn_last)\.(fc[12]?|conv_(?:reduce|expand))")
 """A layer of an SE block, by its canonical name, and which."""
 
 AS_IN_TIMM = re.compile(r"conv_stem$|(s\d|stages|body|stem)\.")

@@ -31,6 +31,7 @@ MODULES = (
     "senet",
     "tresnet",
     "vgg",
+    "vovnet",
 )
 
 HEADER = """\

@@ -300,8 +300,8 @@ impl Weights {
                     shown(&name)
                 )),
                 Error::LeftOutNetwork { name, reason } => self.file.problem(format!(
-                    "is for `{name}`, one of timm's networks with SE blocks that are not here: it \
-                     {reason}"
+                    "is for `{name}`, one of timm's networks with SE blocks or the like that are \
+                     not here: it {reason}"
                 )),
                 error => error,
             })?;

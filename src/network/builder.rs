@@ -263,6 +263,23 @@ impl Builder {
         })
     }
 
+    /// A depthwise convolution, a 1x1 one to the channels of `conv`, a batch norm and, where there is
+    /// one, a function, called as in timm's `SeparableConvNormAct`.
+    pub(super) fn separable_unit(
+        &mut self,
+        name: &str,
+        x: Value,
+        conv: ConvSpec,
+        function: Option<Activation>,
+    ) -> Value {
+        self.group(name, |net| {
+            let inputs = net.channels_of(x);
+            let x = net.conv("conv_dw", x, conv.channels(inputs).groups(inputs));
+            let x = net.conv("conv_pw", x, ConvSpec::new(conv.channels, 1));
+            net.norm_activation("bn", x, function)
+        })
+    }
+
     pub(super) fn conv_norm(&mut self, names: [&str; 2], x: Value, conv: ConvSpec) -> Value {
         let x = self.conv(names[0], x, conv);
         self.norm(names[1], x)
@@ -378,6 +395,15 @@ impl Builder {
         let y = self.activation(between, y, block.activation);
         let y = self.dense(expand, y, channels, block.bias);
         let y = self.activation(gate, y, block.gate);
+        self.push("scale", Operation::Scale, &[x, y])
+    }
+
+    /// Lee and Park, arXiv:1911.06667, section 2.3: one dense layer as wide as the block, which loses
+    /// none of the channels' means, and a hard sigmoid; called as in timm's `EffectiveSEModule`.
+    pub(super) fn effective_squeeze_excite(&mut self, x: Value) -> Value {
+        let y = self.push("squeeze", Operation::GlobalAveragePool, &[x]);
+        let y = self.linear("fc", y, self.channels_of(x));
+        let y = self.activation("gate", y, Activation::HardSigmoid);
         self.push("scale", Operation::Scale, &[x, y])
     }
 }

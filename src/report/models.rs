@@ -12,7 +12,7 @@ use crate::network::Top1;
 pub struct Models {
     /// The networks in the catalogue's order.
     pub models: Vec<Model>,
-    /// Networks of timm's with SE blocks that there are not.
+    /// Networks of timm's with SE blocks or the like that there are not.
     pub left_out: Vec<LeftOut>,
 }
 
@@ -156,7 +156,8 @@ impl Models {
             return Ok(());
         }
         let gap = if self.models.is_empty() { "" } else { "\n" };
-        let title = "timm's networks with SE blocks that are not here, since each of them";
+        let title =
+            "timm's networks with SE blocks or the like that are not here, since each of them";
         writeln!(out, "{gap}{}", cut(title, width.unwrap_or(usize::MAX)))?;
         let names = self.left_out.iter().map(|each| each.name.len()).max();
         let room = names.unwrap_or(0) + table::GAP;
@@ -341,7 +342,7 @@ net      3x32x32           1     2                             timm        a net
 Webs
 web      3x32x32           1     2                             timm        a network
 
-timm's networks with SE blocks that are not here, since each of them
+timm's networks with SE blocks or the like that are not here, since each of them
 netnet  dreams of electric sheep
 ";
         assert_eq!(text_of(&models, None), expected);

@@ -19,6 +19,7 @@ mod rexnet;
 mod shufflenet;
 mod tresnet;
 mod vgg;
+mod vovnet;
 
 pub use bn_inception::BnInception;
 pub use branched::{MobileOne, RepVgg};
@@ -44,6 +45,7 @@ pub use rexnet::RexNet;
 pub use shufflenet::ShuffleNet;
 pub use tresnet::TResNet;
 pub use vgg::Vgg;
+pub use vovnet::{OsaStage, VovNet};
 
 use super::builder::{Builder, SeSpec};
 use super::layers::Value;
@@ -92,6 +94,8 @@ pub enum Architecture {
     RepVit(RepVit),
     /// Stem, stages of separable convolutions, two dense layers.
     LcNetV2(LcNetV2),
+    /// Stem, stages of blocks that aggregate all their convolutions, classifier.
+    VovNet(VovNet),
     /// Depthwise separable convolutions, classifier.
     MobileNet(MobileNet),
     /// Stem, units whose channels are shuffled, classifier.
@@ -129,6 +133,7 @@ impl Architecture {
             Self::GhostNet(network) => ghostnet::ghostnet(net, network, classes),
             Self::RepVit(network) => repvit::repvit(net, network, classes),
             Self::LcNetV2(network) => lcnet_v2::lcnet_v2(net, network, classes),
+            Self::VovNet(network) => vovnet::vovnet(net, network, classes),
             Self::MobileNet(network) => mobilenet::mobilenet(net, network, classes),
             Self::ShuffleNet(network) => shufflenet::shufflenet(net, network, classes),
         }

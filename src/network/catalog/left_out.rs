@@ -1,4 +1,4 @@
-//! timm's networks with SE blocks that the catalogue does not have, and why.
+//! timm's networks with SE blocks or the like that the catalogue does not have, and why.
 
 /// Networks that are known by name alone, for one reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,7 @@ pub const LEFT_OUT: &[LeftOut] = &[
     },
     LeftOut {
         names: &[
+            "ese_vovnet39b_evos",
             "regnetz_b16_evos",
             "regnetz_c16_evos",
             "regnetz_d8_evos",
@@ -47,12 +48,17 @@ pub const LEFT_OUT: &[LeftOut] = &[
         reason: "has activations that divide by the deviation in each image (EvoNorm)",
     },
     LeftOut {
+        names: &["eca_vovnet39b"],
+        reason: "has gates that a convolution along the channels makes of their means (ECA)",
+    },
+    LeftOut {
         names: &["haloregnetz_b", "sebotnet33ts_256", "sehalonet33ts"],
         reason: "has self-attention between pixels in some blocks",
     },
 ];
 
-/// Why the catalogue lacks the network of timm's of this name, if it is one with SE blocks.
+/// Why the catalogue lacks the network of timm's of this name, if it is one with SE blocks
+/// or the like.
 #[must_use]
 pub fn left_out(name: &str) -> Option<&'static str> {
     let of_name = LEFT_OUT.iter().find(|each| each.names.contains(&name));

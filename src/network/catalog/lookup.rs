@@ -538,7 +538,7 @@ mod tests {
         ] {
             let (bare, _) = split(name);
             let expected = format!(
-                "there is no `{bare}` here: of timm's networks with SE blocks it is one that {}",
+                "there is no `{bare}` here: of timm's networks with SE blocks or the like it is one that {}",
                 left_out(bare).unwrap()
             );
             assert_eq!(refusal(name), expected);

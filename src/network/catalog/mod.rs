@@ -21,6 +21,7 @@ mod rexnet;
 mod timm;
 mod tresnet;
 mod vgg;
+mod vovnet;
 
 use std::borrow::Cow;
 
@@ -92,6 +93,7 @@ pub const FAMILIES: &[Family] = &[
     family("GhostNet and RepGhost", ghostnet::NETWORKS),
     family("RepViT", repvit::NETWORKS),
     family("PP-LCNetV2", lcnet_v2::NETWORKS),
+    family("VoVNet", vovnet::NETWORKS),
 ];
 
 /// Every network, in the order that `senet models` lists them.
