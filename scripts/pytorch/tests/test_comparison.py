@@ -39,6 +39,13 @@ def test_an_error_without_ratio_is_infinite_unless_there_is_none() -> None:
     assert compare(report(None), {"layer1.0": 0.0})[0].ours == float("inf")
 
 
+def test_where_pytorch_itself_is_far_off_the_case_is_invalid() -> None:
+    assert compare(report(8e-4), {"layer1.0": 3e-4})[0].passed
+    for error in (3.1e-4, float("nan")):
+        with pytest.raises(ValueError, match=r"invalid case: .* in `output`"):
+            compare(report(0.0), {"layer1.0": 0.0, "output": error})
+
+
 def test_what_was_not_compared_is_an_error() -> None:
     with pytest.raises(ValueError, match="did not compare output"):
         compare(report(0.0), {"layer1.0": 0.0, "output": 0.0})
