@@ -271,6 +271,14 @@ mod tests {
         }
     }
 
+    /// torchvision's of another width has an epsilon that timm's of that width has not.
+    #[test]
+    fn no_network_of_another_epsilon_has_names_of_torchvisions_mobilenet_v3() {
+        let network = catalog::find("mobilenetv3_small_075").unwrap();
+        let tensors = names_and_shapes(TORCHVISION_MOBILENET_V3, network);
+        assert_eq!(recognised(&tensors)[0], "?");
+    }
+
     #[test]
     fn timms_own_spelling_of_vgg_is_recognised() {
         let network = catalog::find("vgg16_bn").unwrap();

@@ -3,7 +3,7 @@
 //! counts in a way of its own.
 
 use super::{Spelling, TORCH, block_path};
-use crate::network::convention::TORCHVISION;
+use crate::network::convention::{TENSORFLOW, TORCHVISION};
 use crate::network::{Layer, Layers, Operation};
 
 /// `EfficientNet` and V2: stages, blocks, elements.
@@ -20,9 +20,14 @@ pub(in crate::checkpoint) const TORCHVISION_EFFICIENTNET: Spelling = Spelling {
     ..MOBILE
 };
 
-/// `MobileNetV3`: blocks of all stages in a row, elements.
+/// `MobileNetV3`: blocks of all stages in a row, elements. Of any width it has TensorFlow's epsilon,
+/// which not all of timm's with the same shapes have.
 pub(in crate::checkpoint) const TORCHVISION_MOBILENET_V3: Spelling = Spelling {
     is_told_by: |name| name.starts_with("features.1.block."),
+    allows: |convention| {
+        let of_tensorflow = convention.epsilon.total_cmp(&TENSORFLOW.epsilon);
+        convention.padding == TORCHVISION.padding && of_tensorflow.is_eq()
+    },
     layer: |name, layers| {
         let in_block = |block: Block, place: Place| {
             if place.only {
