@@ -41,6 +41,8 @@ pub fn drawn_weights(layers: &Layers, dtype: DType, device: &Device) -> VarBuild
                 "gain" => (0.8, 0.2),
                 // A residual branch's.
                 _ if parameter.shape.is_empty() => (0.25, 0.1),
+                // As if a batch norm of a branch were folded into them.
+                _ if is_kernel && is_added(index) => (0., spread * 0.25),
                 _ => (0., spread),
             };
             let drawn = Drawn {
