@@ -364,6 +364,8 @@ impl Weights {
         let normalization = Normalization::of(&self.file, &self.found)?;
         Ok(Some(match normalization {
             Some(Normalization { mean, std }) => Preprocessing {
+                // What the layer is given.
+                divisor: 255.,
                 mean,
                 std,
                 ..published.clone()
@@ -384,6 +386,23 @@ impl Weights {
                     "was made under the convention `{}`; `{}` follows `{convention}`",
                     shown(found),
                     layers.name()
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a network that follows another convention than the one that the weights are said to be
+    /// of, whose tensors may be the same: timm's efficient networks, and those that it has from
+    /// TensorFlow.
+    fn check_network(&self, layers: &Layers) -> Result<()> {
+        let said = self.network.as_deref().map(catalog::find);
+        match (said, catalog::find(layers.name())) {
+            (Some(Ok(said)), Ok(asked)) if said.convention != asked.convention => {
+                Err(self.file.problem(format!(
+                    "is for `{}`; `{}` has the same tensors, but another padding or epsilon, and \
+                     computes something else\nhint: leave `--network` out",
+                    said.name, asked.name
                 )))
             }
             _ => Ok(()),
@@ -483,7 +502,7 @@ impl Weights {
 
     fn sources(&self, layers: &Layers) -> Result<Sources> {
         self.check_convention(layers)?;
-        resolve(layers, &self.found).map_err(|mismatch| {
+        let sources = resolve(layers, &self.found).map_err(|mismatch| {
             let hint = match (&self.network, self.classes) {
                 (Some(name), _) if name != layers.name() => {
                     format!("\nhint: the file says it is for `{}`", shown(name))
@@ -497,7 +516,9 @@ impl Weights {
                 "does not fit network `{}`:{mismatch}{hint}",
                 layers.name()
             ))
-        })
+        })?;
+        self.check_network(layers)?;
+        Ok(sources)
     }
 }
 

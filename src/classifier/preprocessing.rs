@@ -28,8 +28,8 @@ pub(crate) fn preprocessing(
     }
     let said = recommended(weights, for_tests, observe);
     let published = match said {
-        Some(_) => None,
-        None => weights.evaluation(network)?,
+        None if choices.preset.is_none() => weights.evaluation(network)?,
+        _ => None,
     };
     let chosen = match said.or(published.as_ref()) {
         Some(known) if choices.preset.is_none() => choices.over(known),
