@@ -386,7 +386,7 @@ pub(super) const NETWORKS: &[Network] = &[
         },
     )
     .sized(256)
-    .cropped(0.875, Interpolation::Bicubic)
+    .cropped(0.95, Interpolation::Bicubic)
     .on_hub(&["ra2_in1k", "gluon_in1k"]),
     timm(
         "resnet200d",
@@ -397,7 +397,7 @@ pub(super) const NETWORKS: &[Network] = &[
         },
     )
     .sized(256)
-    .cropped(0.875, Interpolation::Bicubic)
+    .cropped(0.95, Interpolation::Bicubic)
     .on_hub(&["ra2_in1k"]),
     timm(
         "resnetaa50d",
@@ -407,7 +407,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..ANTIALIASED
         },
     )
-    .cropped(0.875, Interpolation::Bicubic)
+    .cropped(0.95, Interpolation::Bicubic)
     .on_hub(&["sw_in12k_ft_in1k", "sw_in12k", "d_in12k"]),
     timm(
         "resnext50_32x4d",
@@ -441,7 +441,7 @@ pub(super) const NETWORKS: &[Network] = &[
             ..RESNET50
         },
     )
-    .cropped(0.875, Interpolation::Bicubic)
+    .cropped(0.875, Interpolation::Bilinear)
     .on_hub(&[
         "fb_ssl_yfcc100m_ft_in1k",
         "fb_swsl_ig1b_ft_in1k",
