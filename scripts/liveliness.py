@@ -57,7 +57,7 @@ BETA = (-0.2, 0.2)
 """Between what a batch norm's beta is drawn."""
 
 BETA_OF_SEQUENCES = (0.8, 1.2)
-"""The same where nothing leads around a network's layers undiminished: in VGG, Inception and SE-Inception-ResNet-v2.
+"""The same where nothing leads around a network's layers undiminished, as in VGG and Inception.
 
 Each of a batch norm and a ReLU that cuts half its values off makes a small
 difference a little larger (Yang et al., arXiv:1902.08129), and after 40 of them

@@ -184,7 +184,8 @@ def measure(arguments: argparse.Namespace, task: Task) -> Result:
     """One configuration.
 
     Raises:
-        ValueError: ours cannot run, or computes something else.
+        ValueError: ours cannot run, or computes something else; another ends, or takes more threads than it
+            was given, while turns are taken.
     """
     facts = json.loads((task.folder / "facts.json").read_text())
     allowed = max(FLOOR, FACTOR * facts["float32"][str(task.batch)])

@@ -30,7 +30,7 @@ ILL_CONDITIONED = 3e-4
 """PyTorch's own relative error in float32 above which a comparison shows nothing.
 
 Three times as much would pass, which is all but what a wrong epsilon makes of the value
-that it is found in: 1.2e-3, see `timm_cases`.
+that it is found in: 1.2e-3, as `timm_cases` prints at its end.
 """
 
 Doubles = npt.NDArray[np.float64]

@@ -6,7 +6,8 @@ parity`, once on each of its engines, which finds out by itself which network it
 is: from timm's config.json, else from the names and shapes of the tensors. The
 largest error of the logits,
 of every block and of every gate may be 1e-5 of the largest value, or three times
-PyTorch's own in float32. A row a network is printed, as Markdown. At last it is
+PyTorch's own in float32; where that is more than `ILL_CONDITIONED`, the case is invalid.
+A row a network is printed, as Markdown. At last it is
 seen that a wrong epsilon, weight or gate is found in the block it is in.
 
     python -m scripts.pytorch.timm_cases --senet target/release/senet --which some
