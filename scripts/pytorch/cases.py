@@ -19,7 +19,7 @@ class Case:
     batch: int = 2
     publisher: str = "timm"
     gates: float = 1.0
-    """What the gates are amplified by besides, where they would lie too close together to say much."""
+    """What gates are amplified by besides, where they would lie too close together to say much or too far apart."""
 
     def __str__(self) -> str:
         return f"{self.network} {self.batch}x{self.height}x{self.width}"
@@ -68,7 +68,8 @@ SOME = (
     Case("ghostnetv3_050_folded", 65, 96, 2, "folded"),
     Case("repghostnet_050", 97, 131),
     Case("repghostnet_050_folded", 97, 131, 2, "folded"),
-    Case("repvit_m1", 64, 96),
+    # Where most gates are all but shut or open, from one to the next a rounding error grows.
+    Case("repvit_m1", 64, 96, gates=0.7),
     Case("repvit_m0_9", 97, 131),
     Case("repvit_m0_9_folded", 97, 131, 2, "folded"),
     Case("lcnetv2_small", 97, 131),
