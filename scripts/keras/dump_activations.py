@@ -1,10 +1,15 @@
-"""Run a reference network on a weights file and write what it computes: the reference dump.
-
-The dump is a safetensors file with `input`, `output` and the outputs of layers,
-blocks (`layer1.0`) and stages (`layer1`) by canonical name, all NHWC; gates and
-pooled values are [N, 1, 1, C], logits [N, classes]. `senet parity` compares.
+"""Run a Keras model and write what it computes, layer by layer: the reference dump.
 
     python -m scripts.keras.dump_activations seresnet20.safetensors --output reference.safetensors
+    python -m scripts.keras.dump_activations trained.keras --import my_layers.py --output reference.safetensors
+
+The first runs a reference network on a weights file; the second any model that `export` takes, in the same words, whose
+values get the names that its file has for them. They are the framework's own: what is computed again are the calls that
+were traced of the model.
+
+The dump is a safetensors file with `input`, `output` and the outputs of layers, of a reference network also of blocks
+(`layer1.0`) and stages (`layer1`), all as Keras lays them out (NHWC); gates and pooled values are [N, 1, 1, C], logits
+[N, classes]. A flattened map is in the order of the file, channel by channel. `senet parity` compares.
 """
 
 from __future__ import annotations
@@ -18,8 +23,10 @@ import numpy as np
 from keras import KerasTensor
 
 from scripts.command_line import errors_in_one_line, parse_count, parse_size
-from scripts.keras import reference
-from scripts.keras.weights_file import load_weights, network_of, versions
+from scripts.keras import graph_dump, reference
+from scripts.keras.checked_export import export_checked
+from scripts.keras.model_source import KINDS, add_source_options, prepare, source_of
+from scripts.keras.weights_file import load_weights, metadata_of, versions
 from scripts.safetensors_file import write_safetensors
 from scripts.structured_images import Images, structured_images
 
@@ -89,39 +96,70 @@ def add_dump_options(parser: argparse.ArgumentParser, values: str) -> None:
     parser.add_argument("--store", choices=("float64", "float32"), help="to write values as; default: as computed")
 
 
+def dump_model(arguments: argparse.Namespace) -> None:
+    """The dump of a model that is no weights file of a reference network."""
+    if arguments.network:
+        raise ValueError(f"--network is for weights files, not for `{arguments.model}`")
+    prepared = prepare(source_of(arguments.model, arguments), precision=arguments.dtype)
+    if arguments.input:
+        x = read_input(arguments.input, prepared.shape[-1])
+        if x.shape[1:] != prepared.shape:
+            raise ValueError(f"`{arguments.input}` has images of {list(x.shape[1:])}, expected {list(prepared.shape)}")
+    else:
+        if arguments.input_size and arguments.input_size != prepared.shape[:2]:
+            raise ValueError(f"`{arguments.model}` takes {list(prepared.shape)}: another size is --input-shape")
+        x = prepared.draw(np.random.default_rng(arguments.seed), arguments.batch or 1)
+    checked = export_checked(prepared.model, x.astype(prepared.dtype))
+    values = graph_dump.computed(checked, x.astype(prepared.dtype), arguments.values)
+    graph_dump.write(arguments.output, checked.graph, x, values, arguments.store or arguments.dtype)
+
+
+def dump_reference(arguments: argparse.Namespace) -> None:
+    """The dump of a reference network with the weights of a file."""
+    file = Path(arguments.model)
+    metadata = metadata_of(file)
+    if "graph" in metadata:
+        raise ValueError(f"`{file}` describes a network of its own: say the MODEL that it was exported from")
+    stated = metadata.get("network")
+    name = arguments.network or stated
+    if name is None:
+        raise ValueError(f"`{file}` does not name its network: add --network")
+    if stated not in (None, name):
+        raise ValueError(f"`{file}` holds weights of {stated}, not of {name}")
+    if name not in reference.NETWORKS:
+        raise ValueError(f"`{file}` holds weights of `{name}`, which is no network of the catalogue")
+    reference.set_precision(arguments.dtype)
+    network = reference.NETWORKS[name]
+    if arguments.input:
+        x = read_input(arguments.input, network.channels)
+    else:
+        random = np.random.default_rng(arguments.seed)
+        size = arguments.input_size or network.input_size
+        x = structured_images(random, arguments.batch or 1, size, network.channels)
+    model = reference.build(name, x.shape[1:3])
+    load_weights(model, file)
+    write_dump(model, x, arguments.output, arguments.values, arguments.store or arguments.dtype)
+
+
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("weights", type=Path, metavar="WEIGHTS.safetensors")
+    parser.add_argument("model", metavar="MODEL", help=f"a weights file of a reference network, or {KINDS}")
     parser.add_argument("--output", type=Path, required=True, metavar="DUMP.safetensors")
     parser.add_argument("--network", choices=reference.NETWORKS, help="where the weights file does not say")
     parser.add_argument("--input", type=Path, metavar="X.npy", help="NHWC, as the network takes it; default: drawn")
     parser.add_argument("--input-size", type=parse_size, metavar="HxW", help="of a drawn input")
     parser.add_argument("--batch", type=parse_count, help="inputs to draw (1)")
+    add_source_options(parser)
     add_dump_options(parser, values="all")
     arguments = parser.parse_args(words)
     if arguments.input and (arguments.input_size or arguments.batch):
         parser.error("--input-size and --batch are of a drawn input, not of --input")
 
     with errors_in_one_line():
-        stated = network_of(arguments.weights)
-        name = arguments.network or stated
-        if name is None:
-            raise ValueError(f"`{arguments.weights}` does not name its network: add --network")
-        if stated not in (None, name):
-            raise ValueError(f"`{arguments.weights}` holds weights of {stated}, not of {name}")
-        if name not in reference.NETWORKS:
-            raise ValueError(f"`{arguments.weights}` holds weights of `{name}`, which is no network of the catalogue")
-        reference.set_precision(arguments.dtype)
-        network = reference.NETWORKS[name]
-        if arguments.input:
-            x = read_input(arguments.input, network.channels)
+        if Path(arguments.model).suffix == ".safetensors":
+            dump_reference(arguments)
         else:
-            random = np.random.default_rng(arguments.seed)
-            size = arguments.input_size or network.input_size
-            x = structured_images(random, arguments.batch or 1, size, network.channels)
-        model = reference.build(name, x.shape[1:3])
-        load_weights(model, arguments.weights)
-        write_dump(model, x, arguments.output, arguments.values, arguments.store or arguments.dtype)
+            dump_model(arguments)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,18 @@
-"""Export a reference model to safetensors: a trained one, or a catalogue network of random weights.
+"""Export a Keras model to safetensors: a trained one or one of random weights, anybody's or a reference network.
 
-A checkpoint of train_cifar10.py computes in mixed precision with batch norms of
-its own. Its weights are copied by name into the plain float32 network, which is
-the one that is exported and whose accuracy is measured. A recipe.json beside
-the checkpoint goes into the file's metadata.
+    python -m scripts.keras.export trained.keras --import my_layers.py --output my_net.safetensors
+    python -m scripts.keras.export my_net.py:build --weights trained.weights.h5 --output my_net.safetensors
+    python -m scripts.keras.export keras.applications.ResNet50 --output resnet50.safetensors
+
+MODEL is a .keras or .h5 file, a function of a module that makes the model, or a network of keras.applications. The file
+describes the network: a list of layers, each called as in the model. What it says is computed beside the model on a
+drawn input before it is written, and refused where any value differs; a model that does what the list has no operation
+for is refused with all of that in one line.
+
+A reference network's file holds its weights under its name alone, by the names of reference.py, as does that of a
+checkpoint of train_cifar10.py. That computes in mixed precision with batch norms of its own: its weights are copied by
+name into the plain float32 network, which is the one that is exported and whose accuracy is measured. A recipe.json
+beside the checkpoint goes into the file's metadata.
 
     python -m scripts.keras.export runs/seresnet20/checkpoint.keras --output seresnet20.safetensors \\
         --test ../shared/cifar10/test.tar
@@ -13,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import zipfile
 from pathlib import Path
 
 import keras
@@ -21,8 +29,10 @@ import numpy as np
 
 from scripts.command_line import errors_in_one_line
 from scripts.keras import cifar10, reference
-from scripts.keras.train_cifar10 import RECIPE, FusedBatchNormalization
-from scripts.keras.weights_file import add_spelling_option, save_weights
+from scripts.keras.checked_export import BATCH, export_checked
+from scripts.keras.model_source import KINDS, ModelSource, add_source_options, load, prepare, source_of
+from scripts.keras.train_cifar10 import RECIPE
+from scripts.keras.weights_file import SPELLINGS, add_spelling_option, save_weights, versions
 
 
 def plain(trained: keras.Model) -> keras.Model:
@@ -43,49 +53,93 @@ def plain(trained: keras.Model) -> keras.Model:
     return model
 
 
-def read(file: Path) -> keras.Model:
-    """The reference network that a .keras file holds.
+def as_reference(model: keras.Model) -> keras.Model | None:
+    """The plain reference network that a model is; None where it is another's."""
+    if model.name not in reference.NETWORKS or not isinstance(model, keras.Model) or not model.built:
+        return None
+    try:
+        return plain(model)
+    except (AttributeError, TypeError, ValueError):
+        # Of the same name, as keras.applications' `inception_v3` is, with other layers.
+        return None
 
-    Raises:
-        ValueError: it holds none.
-    """
-    try:
-        custom = {"senet>FusedBatchNormalization": FusedBatchNormalization}
-        trained = keras.models.load_model(file, custom_objects=custom, compile=False)
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"`{file}` is no Keras model: {error}") from error
-    if trained.name not in reference.NETWORKS:
-        raise ValueError(f"`{file}` holds `{trained.name}`, which is no network of the catalogue")
-    try:
-        return plain(trained)
-    except ValueError as error:
-        raise ValueError(f"`{file}`: {error}") from error
+
+def write_reference(model: keras.Model, arguments: argparse.Namespace) -> None:
+    """Write the weights of a reference network."""
+    if arguments.labels or arguments.preprocessing:
+        raise ValueError(f"{model.name} is a reference network: --labels and --preprocessing are for others")
+    more = {}
+    if arguments.model and (recipe := Path(arguments.model).parent / RECIPE).exists():
+        more["recipe"] = json.dumps(json.loads(recipe.read_text()))
+    if arguments.test:
+        if model.name not in cifar10.NETWORKS:
+            raise ValueError(f"--test measures networks for CIFAR-10, which {model.name} is not")
+        more["test_accuracy"] = f"{cifar10.accuracy(model, *cifar10.load(arguments.test)):.4f}"
+        print(f"{model.name}: test accuracy {more['test_accuracy']}")
+    save_weights(model, arguments.output, arguments.se_spelling, **more)
+
+
+def write_graph(source: ModelSource, model: keras.Model, arguments: argparse.Namespace) -> None:
+    """Write a model's layers and weights."""
+    if arguments.test or arguments.se_spelling != SPELLINGS[0]:
+        raise ValueError("--test and --se-spelling are for reference networks")
+    more = {"versions": json.dumps(versions())}
+    if arguments.labels:
+        more["labels"] = json.dumps(labels(arguments.labels))
+    if arguments.preprocessing:
+        more["preprocessing"] = json.dumps(json.loads(arguments.preprocessing.read_text()))
+    prepared = prepare(source, model)
+    x = prepared.draw(np.random.default_rng(arguments.seed), BATCH)
+    checked = export_checked(prepared.model, x)
+    if arguments.labels:
+        check_labels(json.loads(more["labels"]), checked.outputs)
+    checked.graph.write(arguments.output, **more)
+    graph = checked.graph
+    print(
+        f"{graph.name}: {len(graph.layers)} layers, {len(graph.tensors)} tensors; every layer computes what the model "
+        f"does, to {checked.error:.1e} of its largest value"
+    )
+
+
+def labels(file: Path) -> list[str]:
+    """The names of classes in a file, a line each or a JSON list."""
+    text = file.read_text()
+    names = json.loads(text) if text.lstrip().startswith("[") else text.splitlines()
+    if not names or not all(isinstance(name, str) and name.strip() for name in names):
+        raise ValueError(f"`{file}`: expected the name of a class in every line, or a JSON list of them")
+    return [name.strip() for name in names]
+
+
+def check_labels(names: list[str], outputs: list[tuple[int, ...]]) -> None:
+    if not any(shape[1:] == (len(names),) for shape in outputs):
+        found = ", ".join(str(list(shape)) for shape in outputs)
+        raise ValueError(f"--labels has {len(names)} names, for a model with outputs of shape {found}")
 
 
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("model", type=Path, nargs="?", metavar="MODEL.keras", help="a saved reference model")
-    source.add_argument("--network", choices=reference.NETWORKS, help="a new network of random weights")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("model", nargs="?", metavar="MODEL", help=KINDS)
+    what.add_argument("--network", choices=reference.NETWORKS, help="a new reference network of random weights")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.safetensors")
+    add_source_options(parser)
+    parser.add_argument("--graph", action="store_true", help="describe a reference network too, layer by layer")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="names of the classes, a line each or a JSON list")
+    parser.add_argument("--preprocessing", type=Path, metavar="FILE.json", help="how images are prepared")
     parser.add_argument("--test", type=Path, help="folder or tar file of CIFAR-10's test images to measure with")
     add_spelling_option(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the random weights")
+    parser.add_argument("--seed", type=int, default=0, help="of random weights, and of the input that is compared on")
     arguments = parser.parse_args(words)
 
     with errors_in_one_line():
         reference.set_precision("float32")
-        keras.utils.set_random_seed(arguments.seed)
-        model = reference.build(arguments.network) if arguments.network else read(arguments.model)
-        more = {}
-        if arguments.model and (recipe := arguments.model.parent / RECIPE).exists():
-            more["recipe"] = json.dumps(json.loads(recipe.read_text()))
-        if arguments.test:
-            if model.name not in cifar10.NETWORKS:
-                raise ValueError(f"--test measures networks for CIFAR-10, which {model.name} is not")
-            more["test_accuracy"] = f"{cifar10.accuracy(model, *cifar10.load(arguments.test)):.4f}"
-            print(f"{model.name}: test accuracy {more['test_accuracy']}")
-        save_weights(model, arguments.output, arguments.se_spelling, **more)
+        source = source_of(arguments.network or arguments.model, arguments)
+        model = load(source)
+        known = None if arguments.graph else as_reference(model)
+        if known is not None:
+            write_reference(known, arguments)
+        else:
+            write_graph(source, model, arguments)
 
 
 if __name__ == "__main__":

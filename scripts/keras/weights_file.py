@@ -66,15 +66,15 @@ def save_weights(model: keras.Model, file: Path, se_spelling: str = SPELLINGS[0]
     write_safetensors(file, tensors, metadata)
 
 
-def network_of(file: Path) -> str | None:
-    """The network that the metadata of a weights file names.
+def metadata_of(file: Path) -> dict[str, str]:
+    """The metadata of a weights file.
 
     Raises:
         ValueError: it is no safetensors file.
     """
     try:
         with safetensors.safe_open(file, framework="numpy") as content:
-            return (content.metadata() or {}).get("network")
+            return content.metadata() or {}
     except safetensors.SafetensorError as error:
         raise ValueError(f"`{file}` is no safetensors file: {error}") from error
 

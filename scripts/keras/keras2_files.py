@@ -1,0 +1,92 @@
+"""HDF5 files of whole models, those of Keras 2 with what Keras 3 reads otherwise.
+
+Keras 3 loads most of them as they are. It stumbles over an argument and over slashes in names, cannot read functions of
+TensorFlow in a graph, and takes `hard_sigmoid` for its own, another formula, without a word.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+from keras.src.legacy.saving import legacy_h5_format
+
+from scripts.keras.tracing.keras2_activation import hard_sigmoid_keras2
+
+WITHOUT_GROUPS = ("DepthwiseConv2D", "Conv2DTranspose", "SeparableConv2D")
+"""Layers that Keras 2 wrote an argument `groups` of, which those of Keras 3 refuse."""
+
+RENAMED = "senet>hard_sigmoid_keras2"
+
+
+def text_of(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def load_h5(file: Path, custom_objects: dict[str, Any]) -> keras.Model:
+    """The model in an HDF5 file.
+
+    Raises:
+        ValueError: it holds none, or one with functions of TensorFlow in its graph.
+    """
+    try:
+        # In memory, so that it can be mended and stays as it is.
+        content = h5py.File(file, "r+", driver="core", backing_store=False)
+    except OSError as error:
+        raise ValueError(f"`{file}` is no HDF5 file: {error}") from error
+    with content:
+        config = content.attrs.get("model_config")
+        if config is None:
+            raise ValueError(
+                f"`{file}` holds weights alone: say `module.py:factory --weights {file.name}`, of a function that "
+                "makes the model"
+            )
+        if text_of(content.attrs.get("keras_version", "2")).startswith("2"):
+            content.attrs["model_config"] = json.dumps(mended(json.loads(text_of(config)), file))
+            custom_objects = {**custom_objects, "hard_sigmoid_keras2": hard_sigmoid_keras2}
+        return legacy_h5_format.load_model_from_hdf5(content, custom_objects=custom_objects, compile=False)
+
+
+def every_object(value: Any) -> Iterator[dict[str, Any]]:
+    """All dictionaries in a configuration."""
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from every_object(each)
+
+
+def mended(config: Any, file: Path) -> Any:
+    """A configuration of Keras 2 as Keras 3 has to read it.
+
+    Raises:
+        ValueError: it has functions of TensorFlow in its graph.
+    """
+    layers = [each for each in every_object(config) if "class_name" in each and isinstance(each.get("config"), dict)]
+    if functions := [each for each in layers if each["class_name"] in ("TFOpLambda", "SlicingOpLambda")]:
+        names = ", ".join(f"`{each['config'].get('name', '?')}`" for each in functions[:3])
+        raise ValueError(
+            f"`{file}` has {len(functions)} functions of TensorFlow in its graph ({names}), which Keras 3 cannot read: "
+            "export the code that makes the model, as `module.py:factory --weights`"
+        )
+    for layer in layers:
+        if layer["class_name"] in WITHOUT_GROUPS:
+            layer["config"].pop("groups", None)
+    slashed = {name for layer in layers if "/" in (name := str(layer["config"].get("name", "")))}
+    return replaced(config, slashed)
+
+
+def replaced(value: Any, slashed: set[str], key: str = "") -> Any:
+    """A configuration with dots for slashes in the layers' names, and the activation by its own name."""
+    if isinstance(value, dict):
+        return {name: replaced(each, slashed, name) for name, each in value.items()}
+    if isinstance(value, list):
+        return [replaced(each, slashed, key) for each in value]
+    if value == "hard_sigmoid" and key in ("activation", "recurrent_activation"):
+        return {"module": "builtins", "class_name": "function", "config": RENAMED, "registered_name": RENAMED}
+    return value.replace("/", ".") if isinstance(value, str) and value in slashed else value

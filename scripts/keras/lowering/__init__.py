@@ -1,0 +1,1 @@
+"""A traced Keras model as the layers of a graph file."""
