@@ -100,6 +100,9 @@ def enliven(model: nn.Module, random: np.random.Generator, images: Images, gates
         norm.train()
     output = model(tensor_of(images))
     model.eval()
+    if not isinstance(output, torch.Tensor):
+        # Of several, there is no one classifier.
+        return
     # What all images have in common says nothing about any of them. The answer may be the mean of
     # two classifiers.
     for module in modules.values():
