@@ -28,6 +28,7 @@ import keras
 import numpy as np
 
 from scripts.command_line import errors_in_one_line
+from scripts.graph_metadata import add_metadata_options, metadata_of
 from scripts.keras import cifar10, reference
 from scripts.keras.checked_export import BATCH, export_checked
 from scripts.keras.model_source import KINDS, ModelSource, add_source_options, load, prepare, source_of
@@ -83,37 +84,16 @@ def write_graph(source: ModelSource, model: keras.Model, arguments: argparse.Nam
     """Write a model's layers and weights."""
     if arguments.test or arguments.se_spelling != SPELLINGS[0]:
         raise ValueError("--test and --se-spelling are for reference networks")
-    more = {"versions": json.dumps(versions())}
-    if arguments.labels:
-        more["labels"] = json.dumps(labels(arguments.labels))
-    if arguments.preprocessing:
-        more["preprocessing"] = json.dumps(json.loads(arguments.preprocessing.read_text()))
     prepared = prepare(source, model)
     x = prepared.draw(np.random.default_rng(arguments.seed), BATCH)
     checked = export_checked(prepared.model, x)
-    if arguments.labels:
-        check_labels(json.loads(more["labels"]), checked.outputs)
-    checked.graph.write(arguments.output, **more)
+    more = metadata_of(arguments, checked.outputs)
+    checked.graph.write(arguments.output, versions=json.dumps(versions()), **more)
     graph = checked.graph
     print(
         f"{graph.name}: {len(graph.layers)} layers, {len(graph.tensors)} tensors; every layer computes what the model "
         f"does, to {checked.error:.1e} of its largest value"
     )
-
-
-def labels(file: Path) -> list[str]:
-    """The names of classes in a file, a line each or a JSON list."""
-    text = file.read_text()
-    names = json.loads(text) if text.lstrip().startswith("[") else text.splitlines()
-    if not names or not all(isinstance(name, str) and name.strip() for name in names):
-        raise ValueError(f"`{file}`: expected the name of a class in every line, or a JSON list of them")
-    return [name.strip() for name in names]
-
-
-def check_labels(names: list[str], outputs: list[tuple[int, ...]]) -> None:
-    if not any(shape[1:] == (len(names),) for shape in outputs):
-        found = ", ".join(str(list(shape)) for shape in outputs)
-        raise ValueError(f"--labels has {len(names)} names, for a model with outputs of shape {found}")
 
 
 def main(words: list[str] | None = None) -> None:
@@ -124,8 +104,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.safetensors")
     add_source_options(parser)
     parser.add_argument("--graph", action="store_true", help="describe a reference network too, layer by layer")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="names of the classes, a line each or a JSON list")
-    parser.add_argument("--preprocessing", type=Path, metavar="FILE.json", help="how images are prepared")
+    add_metadata_options(parser)
     parser.add_argument("--test", type=Path, help="folder or tar file of CIFAR-10's test images to measure with")
     add_spelling_option(parser)
     parser.add_argument("--seed", type=int, default=0, help="of random weights, and of the input that is compared on")

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from scripts.command_line import errors_in_one_line
+from scripts.graph_metadata import add_metadata_options, metadata_of
 from scripts.pytorch.lowering.model import Lowered, lower
 from scripts.pytorch.models import Model, add_model_arguments, model_of
 from scripts.pytorch.replay import check_replay
@@ -32,29 +33,27 @@ def exported(model: Model) -> tuple[Traced, Lowered, float]:
     return traced, lowered, check_replay(traced, lowered)
 
 
-def write(lowered: Lowered, file: Path, labels: Path | None = None) -> None:
-    """Write the graph's file, with a class's name a line of `labels`.
+def write(lowered: Lowered, file: Path, **metadata: str) -> None:
+    """Write the graph's file.
 
     Raises:
         ValueError: the graph is not as it should be.
     """
-    more = {}
-    if labels:
-        more["labels"] = json.dumps(labels.read_text(encoding="utf-8").splitlines())
     file.parent.mkdir(parents=True, exist_ok=True)
-    lowered.graph.write(file, versions=json.dumps({"torch": version("torch")}), **more)
+    lowered.graph.write(file, versions=json.dumps({"torch": version("torch")}), **metadata)
 
 
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_model_arguments(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.safetensors", help="the file to write")
-    parser.add_argument("--labels", type=Path, metavar="FILE.txt", help="names of the classes, one a line")
+    add_metadata_options(parser)
     arguments = parser.parse_args(words)
     with errors_in_one_line():
         model = model_of(arguments)
-        _, lowered, error = exported(model)
-        write(lowered, arguments.output, arguments.labels)
+        traced, lowered, error = exported(model)
+        shapes = [list(node.meta["val"].shape) for node in traced.outputs]
+        write(lowered, arguments.output, **metadata_of(arguments, shapes))
     graph = lowered.graph
     print(
         f"{arguments.output}: {graph.name}, {len(graph.layers)} layers, {len(graph.tensors)} tensors; "

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from scripts.command_line import parse_size
+from scripts.pytorch.tracing import first_line
 
 WORDS = "timm:NAME, torchvision:NAME or file.py:FACTORY"
 
@@ -180,11 +181,6 @@ def of_file(file: Path, factory: str) -> nn.Module:
     if not isinstance(result, nn.Module):
         raise ValueError(f"`{file}:{factory}` is a {type(result).__name__}; expected a torch.nn.Module")
     return result
-
-
-def first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
 
 
 def read_weights(file: Path) -> dict[str, torch.Tensor]:

@@ -10,8 +10,7 @@ from torch import fx
 
 from scripts.pytorch.graph_interpreter import interpret
 from scripts.pytorch.lowering.model import Lowered, lower
-from scripts.pytorch.models import first_line
-from scripts.pytorch.tracing import BATCH, Traced, run_calls, run_model, with_tensors
+from scripts.pytorch.tracing import BATCH, Traced, first_line, run_calls, run_model, with_tensors
 from scripts.structured_images import Images, structured_images
 
 TOLERANCE = 1e-9

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.export.graph_signature import InputKind
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from scripts.structured_images import Images
@@ -74,6 +75,8 @@ class Traced:
     """What the model calls the tensor that a placeholder stands for."""
     learnt: frozenset[str]
     """Those that are parameters."""
+    owned: frozenset[str]
+    """Those and its buffers: what has a name in the model."""
     tensors: dict[str, torch.Tensor]
     """The model's tensors and what it holds besides, by those names."""
     input_node: fx.Node
@@ -141,8 +144,13 @@ def explained(error: Exception, path: str) -> str:
             f"{where}: what is computed depends on the numbers in the input (an `if` on a value, `.item()`, "
             f"`.numpy()`), which no graph can say"
         )
+    return f"{where}: {first_line(error)}"
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, or its type."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{where}: {lines[0] if lines else type(error).__name__}"
+    return lines[0] if lines else type(error).__name__
 
 
 def trace(model: nn.Module, input_shape: tuple[int, int, int]) -> Traced:
@@ -153,9 +161,8 @@ def trace(model: nn.Module, input_shape: tuple[int, int, int]) -> Traced:
             else than tensors.
     """
     check_signature(model)
-    model.eval()
-    like = next(iter(model.parameters()), torch.empty(0))
-    images = torch.zeros(BATCH, *input_shape, device=like.device, dtype=like.dtype)
+    model.eval().float()
+    images = torch.zeros(BATCH, *input_shape)
     with warnings.catch_warnings(), innermost_module(model) as where:
         warnings.simplefilter("ignore")
         try:
@@ -164,12 +171,14 @@ def trace(model: nn.Module, input_shape: tuple[int, int, int]) -> Traced:
             # A user's code may raise anything.
             raise ValueError(explained(error, where())) from error
     graph_module = program.graph_module
-    stored, learnt = {}, set()
+    stored, learnt, owned = {}, set(), set()
     for spec in program.graph_signature.input_specs:
         if spec.target is not None:
             stored[spec.arg.name] = spec.target
-            if spec.kind == torch.export.graph_signature.InputKind.PARAMETER:
+            if spec.kind == InputKind.PARAMETER:
                 learnt.add(spec.target)
+            if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
+                owned.add(spec.target)
     placeholders = [node for node in graph_module.graph.nodes if node.op == "placeholder"]
     inputs = [node for node in placeholders if node.name not in stored]
     tensors = {**program.state_dict, **program.constants, **dict(model.named_buffers())}
@@ -184,6 +193,7 @@ def trace(model: nn.Module, input_shape: tuple[int, int, int]) -> Traced:
         graph_module,
         stored,
         frozenset(learnt),
+        frozenset(owned),
         {name: tensor for name, tensor in tensors.items() if isinstance(tensor, torch.Tensor)},
         inputs[0],
         list(input_shape),
@@ -241,11 +251,26 @@ VIEWS = frozenset(
 )
 
 
-def base_of(node: fx.Node) -> fx.Node:
-    """The tensor whose memory the node's result is, as far as that is known."""
-    while node.op == "call_function" and word(node) in VIEWS and isinstance(node.args[0], fx.Node):
-        node = node.args[0]
-    return node
+PARTS = frozenset(("chunk", "split", "split_with_sizes", "unbind"))
+"""Views that are several, none of which has memory of another."""
+
+
+def is_view(node: fx.Node) -> bool:
+    return node.op == "call_function" and word(node) in VIEWS and isinstance(node.args[0], fx.Node)
+
+
+def readers_of_more(changed: fx.Node) -> Iterator[fx.Node]:
+    """All that reads a tensor of which this is a part, or another view of it that may have the same memory."""
+    part = changed
+    while is_view(part):
+        whole = part.args[0]
+        assert isinstance(whole, fx.Node)
+        if word(whole) not in PARTS:
+            for user in whole.users:
+                if user is not part:
+                    yield user
+                    yield from family(user) if is_view(user) else ()
+        part = whole
 
 
 def made_functional(graph: fx.Graph) -> dict[fx.Node, str]:
@@ -263,8 +288,7 @@ def made_functional(graph: fx.Graph) -> dict[fx.Node, str]:
         later = [user for user in changed.users if order[user] > order[node]]
         for user in later:
             user.replace_input_with(changed, node)
-        base = base_of(changed)
-        if base is not changed and any(order[user] > order[node] for user in family(base)):
+        if any(order[user] > order[node] for user in readers_of_more(changed)):
             overwritten[node] = "writes into a part of a tensor; `torch.cat` of new parts says the same"
     return overwritten
 
@@ -330,8 +354,12 @@ def run_calls(
 
 @torch.no_grad()
 def run_model(model: nn.Module, images: Images, dtype: torch.dtype) -> list[torch.Tensor]:
-    """The outputs of the model itself, of a copy in that precision."""
-    return tensors_in(copy.deepcopy(model).to(dtype)(torch.from_numpy(images).to(dtype)))
+    """The outputs of the model itself, in that precision; it is in float32 afterwards, as it was."""
+    # Not a copy: some modules cannot be copied.
+    try:
+        return tensors_in(model.to(dtype)(torch.from_numpy(images).to(dtype)))
+    finally:
+        model.float()
 
 
 def tensors_in(output: object) -> list[torch.Tensor]:

@@ -94,6 +94,10 @@ class Call:
         view = view or View.whole(self.batch, shape)
         used = {role: tensor for role, tensor in (tensors or {}).items() if tensor is not None}
         shows = view if (not part if shown is None else shown) else None
+        result = self.node.meta["val"]
+        if isinstance(result, torch.Tensor) and math.prod(view.sizes()) != result.numel():
+            # PyTorch has written out what broadcasts.
+            shows = None
         draft = Draft(op, [value.draft for value in inputs], self.node, self.scope, part, attributes, used, None, shows)
         self.drafts.append(draft)
         return Value(draft, view)

@@ -51,12 +51,7 @@ def conv2d(call: Call) -> Value:
     else:
         padding = both_sides(pair(call["padding"]))
     if call.scope.kind in SAME_BY_CLASS and padding == "valid":
-        # What was padded by zeros before is this convolution's own.
-        pad = value.draft
-        if pad.op == "zero_pad" and pad.scope.key == call.scope.key:
-            value = Value(pad.inputs[0], call_view(call, value, pad.attributes["padding"]))
-            call.drafts.remove(pad)
-        padding = "same"
+        value, padding = without_zeros(call, value), "same"
     return call.layer(
         "conv",
         [value],
@@ -72,9 +67,15 @@ def conv2d(call: Call) -> Value:
     )
 
 
-def call_view(call: Call, value: Value, padding: list[list[int]]) -> View:
+def without_zeros(call: Call, value: Value) -> Value:
+    """What the module was given before it put zeros around it, which are the window's own padding."""
+    pad = value.draft
+    if pad.op != "zero_pad" or pad.scope.key != call.scope.key:
+        return value
+    call.drafts.remove(pad)
+    rows, columns = pad.attributes["padding"]
     channels, height, width = value.shape
-    return View.whole(call.batch, (channels, height - sum(padding[0]), width - sum(padding[1])))
+    return Value(pad.inputs[0], View.whole(call.batch, (channels, height - sum(rows), width - sum(columns))))
 
 
 def same_as_pytorch(kernel: list[int], dilation: list[int]) -> str | list[list[int]]:
@@ -103,13 +104,8 @@ def blur_pool(call: Call, value: Value, weight: Constant, strides: list[int]) ->
     usual = call["groups"] == channels and pair(call["padding"]) == [0, 0] and strides == [stride, stride]
     if not (binomially and usual and value.border.pads == (pad,) * 4 and call["bias"] is None):
         raise UnsupportedError("a reflected border, but for a binomial filter's (blur pool)")
-    inside = as_map(Value(value.draft, View.whole(call.batch, unbordered(value))))
+    inside = as_map(Value(value.draft, value.view))
     return call.layer("blur_pool", [inside], call.sizes[1:], size=size, stride=stride)
-
-
-def unbordered(value: Value) -> tuple[int, ...]:
-    """The shape of a bordered value before its border: its view already is without."""
-    return value.shape
 
 
 @lowers("linear", "addmm", "matmul", "mm")

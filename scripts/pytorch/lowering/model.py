@@ -17,7 +17,7 @@ from scripts.pytorch.lowering.call import LOWERINGS, Call, Lowering, Unsupported
 from scripts.pytorch.lowering.channels import Part
 from scripts.pytorch.lowering.draft import Constant, Draft, Value, blocks_of, names_of
 from scripts.pytorch.lowering.spellings import respelled
-from scripts.pytorch.tracing import BATCH, IDENTITIES, Scope, Traced, in_double, word
+from scripts.pytorch.tracing import BATCH, IDENTITIES, Scope, Traced, first_line, in_double, word
 
 BY_THEME = (channels, convolutions, elementwise, pools, views)
 """Whose functions are registered by being imported."""
@@ -96,7 +96,8 @@ class Walk:
         for node in self.traced.graph_module.graph.nodes:
             if node.op == "placeholder" and node.name in self.traced.stored:
                 called = self.traced.stored[node.name]
-                self.known[node] = Constant(self.traced.tensors[called], called, called in self.traced.learnt)
+                name = called if called in self.traced.owned else None
+                self.known[node] = Constant(self.traced.tensors[called], name, called in self.traced.learnt)
             elif node.op == "get_attr":
                 self.known[node] = Constant(getattr(self.traced.graph_module, node.target))
             elif node.op == "call_function":
@@ -114,8 +115,12 @@ class Walk:
                 return self.computed(node)
             return self.lowered(node)
         except UnsupportedError as error:
-            self.refused.append((self.traced.scopes[node], str(error)))
-            return Unknown()
+            said = str(error)
+        except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError) as error:
+            # Arguments that nobody thought of.
+            said = f"`{word(node)}` with such arguments ({first_line(error)})"
+        self.refused.append((self.traced.scopes[node], said))
+        return Unknown()
 
     def computed(self, node: fx.Node) -> Any:
         """What depends on no input, computed in float64."""
@@ -133,7 +138,10 @@ class Walk:
 
         def tensor(each: fx.Node) -> Any:
             known = self.known[each]
-            return in_double(known.value) if isinstance(known, Constant) else known
+            if not isinstance(known, Constant):
+                return known
+            value = in_double(known.value)
+            return value.clone() if schema.is_mutable else value
 
         args, kwargs = fx.node.map_arg((node.args, node.kwargs), tensor)
         made = node.target(*args, **kwargs)

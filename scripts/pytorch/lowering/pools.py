@@ -9,7 +9,7 @@ from typing import Any
 from scripts.pytorch.lowering.axes import Axis, View
 from scripts.pytorch.lowering.call import Call, UnsupportedError, as_map, bordered, lowers, plain, whole_axis
 from scripts.pytorch.lowering.channels import over_channels
-from scripts.pytorch.lowering.convolutions import both_sides, pair, with_border
+from scripts.pytorch.lowering.convolutions import both_sides, pair, with_border, without_zeros
 from scripts.pytorch.lowering.draft import Value
 from scripts.pytorch.lowering.statistics import Statistic
 from scripts.pytorch.lowering.views import settled
@@ -43,9 +43,14 @@ def avg_pool2d(call: Call) -> Value:
     if call["divisor_override"] is not None:
         raise UnsupportedError("an average pool with a divisor of its own")
     padding, more = window(call)
+    value = call.map()
+    if call.scope.kind == "AvgPool2dSame" and padding == [0, 0]:
+        # timm's, computed in Python for any size; it counts the zeros that it puts around.
+        value = without_zeros(call, value)
+        return call.layer("average_pool", [value], call.sizes[1:], padding="same", padding_counts=True, **more)
     if padding != [0, 0]:
         more["padding_counts"] = bool(call["count_include_pad"])
-    return call.layer("average_pool", [call.map()], call.sizes[1:], padding=both_sides(padding), **more)
+    return call.layer("average_pool", [value], call.sizes[1:], padding=both_sides(padding), **more)
 
 
 @lowers("adaptive_avg_pool2d")

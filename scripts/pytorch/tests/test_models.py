@@ -89,6 +89,18 @@ def test_a_case_is_lively_and_the_same_each_time(tmp_path: Path, capsys: pytest.
         assert one == other
 
 
+def test_labels_are_written_if_they_are_as_many_as_the_classes(tmp_path: Path) -> None:
+    labels, file = tmp_path / "labels.txt", tmp_path / "own.safetensors"
+    labels.write_text("ant\nbee\ncat\ndog\neel\n")
+    words = [OWN, "--size", "24x24", "--labels", str(labels), "--output", str(file)]
+    export.main(words)
+    with safe_open(file, framework="pt") as content:
+        assert content.metadata()["labels"] == '["ant", "bee", "cat", "dog", "eel"]'
+    labels.write_text("ant\nbee\n")
+    with pytest.raises(SystemExit, match=r"--labels has 2 names, for a model with outputs of shape \[3, 5\]"):
+        export.main(words)
+
+
 def test_errors_cannot_hide_in_a_case(tmp_path: Path) -> None:
     file = tmp_path / "dull.py"
     file.write_text(

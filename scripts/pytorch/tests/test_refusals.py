@@ -73,6 +73,14 @@ def test_a_failure_names_the_module_it_is_in() -> None:
         trace(nn.Sequential(nn.ReLU(), nn.Sequential(nn.Conv2d(5, 5, 1))), SHAPE)
 
 
+def test_parts_that_share_no_memory_may_be_written_to() -> None:
+    def gated(x: torch.Tensor) -> torch.Tensor:
+        one, other = (x * 2.0).chunk(2, 1)
+        return one * other.sigmoid_()
+
+    assert [layer.op for layer in graph_of(Calls(gated)).layers] == ["multiply", "slice", "slice", "sigmoid", "product"]
+
+
 def test_several_inputs_are_refused() -> None:
     class Two(nn.Module):
         def forward(self, image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
