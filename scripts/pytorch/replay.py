@@ -69,20 +69,25 @@ def compared(traced: Traced, lowered: Lowered, images: Images) -> tuple[list[tor
         ValueError: a layer's is beyond the tolerance.
     """
     values = interpret(lowered.graph, lowered.exact, torch.from_numpy(images))
-    worst = 0.0
+    errors: list[float] = []
+
+    def hold(name: str, exact: torch.Tensor) -> None:
+        error = difference(values[name], exact)
+        if not error <= TOLERANCE:
+            raise ValueError(
+                f"the graph differs from the model first in `{name}`, by {error:.1e} of the largest value; "
+                f"expected at most {TOLERANCE:.0e}"
+            )
+        errors.append(error)
 
     def compare(node: fx.Node, exact: torch.Tensor) -> None:
-        nonlocal worst
         for name, view in lowered.shows.get(node, ()):
-            error = difference(values[name], view.to_whole(exact))
-            if not error <= TOLERANCE:
-                raise ValueError(
-                    f"the graph differs from the model first in `{name}`, by {error:.1e} of the largest value; "
-                    f"expected at most {TOLERANCE:.0e}"
-                )
-            worst = max(worst, error)
+            hold(name, view.to_whole(exact))
 
-    return run_calls(traced, images, compare), worst
+    outputs = run_calls(traced, images, compare)
+    for name, exact in zip(lowered.outputs, outputs, strict=True):
+        hold(name, exact)
+    return outputs, max(errors)
 
 
 def check_model(traced: Traced, calls: list[torch.Tensor], images: Images) -> None:

@@ -69,6 +69,22 @@ def prelu(call: Call) -> Value:
     return call.layer("add", [above, below], value.shape, view=value.view)
 
 
+@lowers("glu")
+def glu(call: Call) -> Value:
+    """The first half of the channels times the sigmoid of the second."""
+    value = as_map(call.value()) if len(call.value().shape) == 3 else call.value()
+    if call["dim"] % len(value.view.dims) != 1:
+        raise UnsupportedError("a GLU over another dimension than the channels")
+    channels = value.shape[0] // 2
+    shape = (channels, *value.shape[1:])
+
+    def half(first: int, part: str) -> Value:
+        return call.layer("slice", [value], shape, part=part, shown=False, first=first, channels=channels)
+
+    gate = call.layer("sigmoid", [half(channels, "second")], shape, part="gate", shown=False)
+    return call.layer("product", [half(0, "first"), gate], shape)
+
+
 @lowers("tanh")
 def tanh(call: Call) -> Value:
     """2 sigmoid(2 x) - 1."""

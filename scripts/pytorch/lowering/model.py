@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,17 +36,17 @@ class Unknown:
     said = "unknown"
 
 
+@dataclass
 class Lowered:
     """A graph, and what of the traced program its values are."""
 
-    def __init__(
-        self, graph: Graph, exact: dict[str, torch.Tensor], shows: dict[fx.Node, list[tuple[str, View]]]
-    ) -> None:
-        self.graph = graph
-        self.exact = exact
-        """The graph's tensors before they are rounded to the file's float32."""
-        self.shows = shows
-        """The layers whose values a node's result has, and how."""
+    graph: Graph
+    outputs: list[str]
+    """The layer of each tensor that the model returns; one that it returns twice is one output of the graph."""
+    exact: dict[str, torch.Tensor]
+    """The graph's tensors before they are rounded to the file's float32."""
+    shows: dict[fx.Node, list[tuple[str, View]]]
+    """The layers whose values a node's result has, and how."""
 
 
 @torch.no_grad()
@@ -243,7 +244,7 @@ def named(traced: Traced, name: str, image: Draft, drafts: list[Draft], outputs:
             shows.setdefault(draft.origin, []).append((names[draft], draft.view))
     graph.outputs = list(dict.fromkeys(names[draft] for draft in outputs))
     graph.blocks = blocks_of(drafts, names)
-    return Lowered(graph, exact, shows)
+    return Lowered(graph, [names[draft] for draft in outputs], exact, shows)
 
 
 def same_tensor(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -96,6 +96,7 @@ CASES: dict[str, tuple[Compute, tuple[Any, ...], list[str]]] = {
         ["relu", "relu6", "multiply", "relu6", "multiply"],
     ),
     "tanh": (torch.tanh, (), ["multiply", "sigmoid", "multiply", "affine"]),
+    "half a gate": (lambda x: F.glu(x, 1), (), ["slice", "sigmoid", "slice", "product"]),
     "slopes": (lambda x, m: m(x), (nn.PReLU(8),), ["multiply", "relu", "affine", "relu", "add"]),
     "one slope": (lambda x, m: m(x), (nn.PReLU(),), ["leaky_relu"]),
     "pools": (

@@ -136,3 +136,14 @@ def test_the_program_says_it_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"^error: no layer of a graph does this: the model's `forward`: `cumsum`$"):
         main([f"{file}:Net", "--output", str(tmp_path / "net.safetensors")])
     assert not (tmp_path / "net.safetensors").exists()
+
+
+def test_an_output_is_compared_though_no_layer_of_it_shows_a_tensor() -> None:
+    largest = Calls(lambda x: x.max(3)[0].max(2)[0])
+    traced = trace(largest, SHAPE)
+    lowered = lower(traced, "net")
+    assert lowered.outputs == ["max#2"]
+    check_replay(traced, lowered)
+    lowered.graph.layers[0].op = "average_pool"
+    with pytest.raises(ValueError, match="first in `max#2`"):
+        check_replay(traced, lowered)
