@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -17,14 +18,37 @@ Function = Callable[[Layer, list[torch.Tensor], Tensors], torch.Tensor]
 """A layer of its inputs' values and its tensors by role."""
 
 
-@torch.no_grad()
-def interpret(graph: Graph, tensors: Mapping[str, torch.Tensor], images: torch.Tensor) -> Tensors:
-    """Every layer's value for NCHW images."""
-    values: Tensors = {graph.input_name: images.double()}
-    for layer in graph.layers:
-        own = {role: tensors[name].double() for role, name in layer.tensors.items()}
-        values[layer.name] = FUNCTIONS[layer.op](layer, [values[name] for name in layer.inputs], own)
-    return values
+class Interpreter:
+    """A graph's layers, computed as far as their values are asked for, and kept no longer than they are needed."""
+
+    def __init__(
+        self, graph: Graph, tensors: Mapping[str, torch.Tensor], images: torch.Tensor, asked: Iterable[str]
+    ) -> None:
+        """For NCHW images; each name in `asked` is taken as often as it is there."""
+        self.tensors = tensors
+        self.left = Counter(asked)
+        self.left.update(name for layer in graph.layers for name in layer.inputs)
+        self.values: Tensors = {graph.input_name: images.double()}
+        self.layers = iter(graph.layers)
+
+    @torch.no_grad()
+    def take(self, name: str) -> torch.Tensor:
+        """A layer's value."""
+        while name not in self.values:
+            layer = next(self.layers)
+            own = {role: self.tensors[tensor].double() for role, tensor in layer.tensors.items()}
+            inputs = [self.values[each] for each in layer.inputs]
+            self.values[layer.name] = FUNCTIONS[layer.op](layer, inputs, own)
+            for each in layer.inputs:
+                self.used(each)
+        value = self.values[name]
+        self.used(name)
+        return value
+
+    def used(self, name: str) -> None:
+        self.left[name] -= 1
+        if self.left[name] == 0:
+            del self.values[name]
 
 
 def sides(x: torch.Tensor, layer: Layer) -> tuple[int, int, int, int]:

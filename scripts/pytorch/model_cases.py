@@ -155,7 +155,8 @@ def main(words: list[str] | None = None) -> None:
     arguments = parser.parse_args(words)
     with errors_in_one_line():
         for case in arguments.case:
-            name = re.sub(r"[^\w.-]+", "-", case.words)
+            origin, _, model = case.words.rpartition(":")
+            name = f"{Path(origin).stem}-{model}"
             try:
                 said = make_case(case, arguments.output / name, arguments.seed, arguments.images)
             except ValueError as error:
