@@ -16,6 +16,7 @@ pub(super) const PARITY: &str = "\
 Examples:
   senet parity -w weights.safetensors -r dump.safetensors
   senet parity -w weights.safetensors -r dump.safetensors --engine candle
+  senet parity -w weights.safetensors -r dump.safetensors --isolate
   senet parity -w weights.safetensors -r dump.safetensors --rtol 1e-4 -f json";
 
 pub(super) const BENCH: &str = "\

@@ -311,6 +311,12 @@ pub struct ParityArgs {
     /// Part of the tolerance that is relative to a value's largest magnitude [default: 1e-5]
     #[arg(long, value_name = "R", allow_hyphen_values = true, value_parser = tolerance)]
     pub rtol: Option<f64>,
+    /// List how every value of the dump compares when it is computed from the dump's values before it
+    #[arg(long)]
+    pub isolate: bool,
+    /// Values that differ when computed so, whose causes are looked for where parity fails
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub causes: usize,
     #[command(flatten)]
     #[expect(
         missing_docs,

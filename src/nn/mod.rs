@@ -14,5 +14,6 @@ pub use batch_norm::BatchNorm;
 pub use conv_norm::{Conv2d, ConvNorm};
 pub use memory::most_elements;
 pub use pool::{AdaptiveAveragePool2d, AveragePool2d, BlurPool2d, MaxPool2d};
+pub(crate) use senet::Leaf;
 pub use senet::SeNet;
 pub use squeeze_excitation::SqueezeExcitation;

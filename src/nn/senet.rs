@@ -39,7 +39,7 @@ pub struct SeNet {
 
 /// What computes a layer.
 #[derive(Debug, Clone)]
-enum Leaf {
+pub(crate) enum Leaf {
     Conv(Conv2d),
     BatchNorm(BatchNorm),
     Activation(Activation),
@@ -151,7 +151,8 @@ impl Module for SeNet {
 }
 
 impl Leaf {
-    fn load(layer: &Layer, vb: &VarBuilder) -> Result<Self> {
+    /// Loads what computes `layer`, whose name is the path of its tensors in `vb`.
+    pub(crate) fn load(layer: &Layer, vb: &VarBuilder) -> Result<Self> {
         let vb = vb.pp(&layer.name);
         Ok(match layer.operation {
             Operation::Conv(conv) => Self::Conv(Conv2d::new(&conv, vb)?),
@@ -194,7 +195,8 @@ impl Leaf {
         })
     }
 
-    fn forward(&self, inputs: &[&Tensor]) -> Result<Tensor> {
+    /// The layer's value of these inputs, as many as it takes.
+    pub(crate) fn forward(&self, inputs: &[&Tensor]) -> Result<Tensor> {
         let xs = inputs[0];
         match self {
             Self::Conv(conv) => conv.forward(xs),

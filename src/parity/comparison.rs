@@ -141,7 +141,7 @@ pub(super) fn compare_values(
 }
 
 /// The index along each dimension of the element at `flat` in row-major order.
-fn unravel(mut flat: usize, shape: &[usize]) -> Vec<usize> {
+pub(super) fn unravel(mut flat: usize, shape: &[usize]) -> Vec<usize> {
     let mut index: Vec<usize> = shape
         .iter()
         .rev()

@@ -1,7 +1,11 @@
 //! Does a network compute what another framework computed? Where do they first differ?
 
+pub mod causes;
 mod comparison;
+mod difference;
+mod isolation;
 mod reference;
+mod segment;
 
 use std::collections::HashMap;
 
@@ -13,6 +17,7 @@ use crate::model::Model;
 use comparison::compare_values;
 
 pub use comparison::{Comparison, Tolerance};
+pub use isolation::{Isolated, Isolation};
 pub use reference::Reference;
 
 /// What was compared, and what could not be.

@@ -112,6 +112,20 @@ impl Reference {
         }
     }
 
+    /// [`Reference::input`] in double precision: as the dump has it, where it has no pixels.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reference::input`].
+    pub fn exact_input(&self) -> Result<Tensor> {
+        let input = self.input()?;
+        if self.is_of_pixels()? {
+            Ok(input.to_dtype(DType::F64)?)
+        } else {
+            self.tensor("input")
+        }
+    }
+
     /// The shape of what went into the network.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod bench;
 mod classification;
 mod inspect;
+mod isolation;
 mod models;
 mod parity;
 mod plan;

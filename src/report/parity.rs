@@ -3,8 +3,10 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Report;
+use super::isolation;
 use super::table::{self, Align};
-use crate::parity::{Comparison, Coverage};
+use crate::parity::causes::Explanation;
+use crate::parity::{Comparison, Coverage, Isolated};
 use crate::text::shown;
 
 /// The answer of `senet parity`.
@@ -30,6 +32,14 @@ pub struct Parity {
     pub first_divergence: Option<String>,
     /// Every value compared, in the network's order.
     pub layers: Vec<Comparison>,
+    /// Where parity fails, or isolation was asked for: every value of the dump, computed from the
+    /// reference's values nearest before it.
+    pub isolated: Option<Vec<Isolated>>,
+    /// Why the first of those differ that do.
+    pub causes: Vec<Explanation>,
+    /// Whether text lists the values in isolation.
+    #[serde(skip)]
+    pub isolate: bool,
 }
 
 impl Report for Parity {
@@ -51,6 +61,10 @@ impl Report for Parity {
         }));
         let (left, right) = (Align::Left, Align::Right);
         table::write(out, &[left, left, right, right, right, left, left], &rows)?;
+        if let Some(isolated) = self.isolated.as_ref().filter(|_| self.isolate) {
+            writeln!(out)?;
+            isolation::write(out, isolated)?;
+        }
         let Coverage {
             layers,
             of_layers,
@@ -78,8 +92,15 @@ impl Report for Parity {
         }
         let tolerance = format!("atol {:e}, rtol {:e}", self.atol, self.rtol);
         match &self.first_divergence {
-            None => writeln!(out, "equal ({tolerance})"),
-            Some(name) => writeln!(out, "different, first at `{}` ({tolerance})", shown(name)),
+            None => writeln!(out, "equal ({tolerance})")?,
+            Some(name) => writeln!(out, "different, first at `{}` ({tolerance})", shown(name))?,
+        }
+        match &self.isolated {
+            Some(isolated) if !self.passed || isolated.iter().any(|value| !value.passed) => {
+                writeln!(out)?;
+                isolation::write_causes(out, isolated, &self.causes)
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -9,7 +9,7 @@ import pytest
 import safetensors.numpy
 
 from scripts import structured_images
-from scripts.keras import dump_activations, make_case, reference
+from scripts.keras import dump_activations, make_case, mistaken_dump, reference
 
 pytestmark = pytest.mark.usefixtures("precision")
 
@@ -50,6 +50,25 @@ def test_calibrated_batch_norms_have_the_statistics_of_their_inputs() -> None:
     seen = reference.run(model, {"conv": values["layer3.2.conv1"]}, images)["conv"]
     np.testing.assert_allclose(weights["layer3.2.bn1.moving_mean"], seen.mean(axis=(0, 1, 2)), rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(weights["layer3.2.bn1.moving_variance"], seen.var(axis=(0, 1, 2)), rtol=1e-6)
+
+
+def test_mistakes_change_their_layers_and_what_follows(tmp_path: Path) -> None:
+    fixtures = Path(__file__).resolve().parents[3] / "tests" / "fixtures"
+    words = [str(fixtures / "se_bottleneck" / f"{name}.safetensors") for name in ("weights", "reference")]
+    words += ["--output", str(tmp_path / "mistaken.safetensors")]
+    mistaken_dump.main([*words, "epsilon:bn1", "flipped:conv2", "no-bias:se.fc2"])
+    found = safetensors.numpy.load_file(tmp_path / "mistaken.safetensors")
+    kept = safetensors.numpy.load_file(fixtures / "mistaken_se_bottleneck" / "reference.safetensors")
+    right = safetensors.numpy.load_file(fixtures / "se_bottleneck" / "reference.safetensors")
+    assert set(found) == set(kept)
+    for name, value in kept.items():
+        # float64, rounded once: the last digit of float32 may differ by machine.
+        np.testing.assert_allclose(found[name], value, rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(found["conv1"], right["conv1"])
+    assert not np.allclose(found["bn1"], right["bn1"], atol=1e-5)
+    for wrong in ("epsilon:conv1", "flipped:bn1", "no-bias:bn1", "half:conv1"):
+        with pytest.raises(SystemExit, match="error: "):
+            mistaken_dump.main([*words, wrong])
 
 
 def test_a_dump_of_a_given_input_has_every_layer_block_and_stage(tmp_path: Path) -> None:

@@ -1,0 +1,154 @@
+//! What of `senet parity`'s answer is about values in isolation.
+
+use std::io::{self, Write};
+
+use super::table::{self, Align};
+use crate::parity::Isolated;
+use crate::parity::causes::{Element, Explanation, Hypothesis};
+use crate::text::{counted, escaped, shown, shown_list};
+
+/// Layers that a line names at most.
+const MOST_NAMED: usize = 3;
+
+/// A row for each value.
+pub(super) fn write(out: &mut dyn Write, isolated: &[Isolated]) -> io::Result<()> {
+    let header = [
+        "in isolation",
+        "from",
+        "layers",
+        "max abs",
+        "max rel",
+        "worst at",
+        "",
+    ];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    rows.extend(isolated.iter().map(|value| {
+        let worst = match (&value.worst, &value.reference_shape) {
+            (Some(worst), _) => format!("{worst:?}"),
+            (None, shape) => {
+                let [ours, theirs] = [&value.shape, shape].map(|shape| {
+                    shape
+                        .as_ref()
+                        .map_or("none".to_owned(), |s| format!("{s:?}"))
+                });
+                format!("shape {ours}, reference {theirs}")
+            }
+        };
+        vec![
+            shown(&value.name),
+            shown_list(&value.from, MOST_NAMED),
+            value.layers.len().to_string(),
+            format!("{:.1e}", value.max_abs),
+            format!("{:.1e}", value.max_rel),
+            worst,
+            if value.passed { "ok" } else { "DIFFERS" }.to_owned(),
+        ]
+    }));
+    let (left, right) = (Align::Left, Align::Right);
+    table::write(out, &[left, left, right, right, right, left, left], &rows)
+}
+
+/// A sentence for each value that differs in isolation, as far as they are explained.
+pub(super) fn write_causes(
+    out: &mut dyn Write,
+    isolated: &[Isolated],
+    causes: &[Explanation],
+) -> io::Result<()> {
+    let differing = isolated.iter().filter(|value| !value.passed).count();
+    if differing == 0 {
+        return writeln!(
+            out,
+            "in isolation every value is equal: what differs has grown from layer to layer"
+        );
+    }
+    for explanation in causes {
+        write_explanation(out, explanation)?;
+    }
+    match differing.saturating_sub(causes.len()) {
+        0 => Ok(()),
+        more => writeln!(
+            out,
+            "in isolation {} differ{}{} (`--isolate` lists all, `--causes N` explains N)",
+            counted(more, "value"),
+            if more == 1 { "s" } else { "" },
+            if causes.is_empty() { "" } else { " besides" },
+        ),
+    }
+}
+
+fn write_explanation(out: &mut dyn Write, explanation: &Explanation) -> io::Result<()> {
+    let name = shown(&explanation.name);
+    let before = if explanation.before.is_finite() {
+        format!("error {:.1e}", explanation.before)
+    } else {
+        "another shape".to_owned()
+    };
+    let found = &explanation.found;
+    if let (Some(explained_by), Some(after)) = (&found.explained_by, found.after) {
+        let place = place(&found.layers, &explanation.name);
+        writeln!(
+            out,
+            "`{name}`: explained by {}{place}: {before} before, {after:.1e} after",
+            escaped(explained_by)
+        )?;
+    } else {
+        let tried = explanation.tried;
+        write!(
+            out,
+            "`{name}`: {before}, which none of {tried} hypotheses explains"
+        )?;
+        match explanation.worst.first() {
+            Some(worst) => {
+                let Element {
+                    position,
+                    ours,
+                    theirs,
+                } = worst;
+                writeln!(out, "; at {position:?} {ours:e} here, {theirs:e} there")?;
+            }
+            None => writeln!(out)?,
+        }
+    }
+    if let Some(nearest) = &found.nearest {
+        write_other(
+            out,
+            "most of it is explained by",
+            nearest,
+            &explanation.name,
+        )?;
+    }
+    for other in &explanation.also {
+        write_other(out, "as well by", other, &explanation.name)?;
+    }
+    match explanation.not_tried {
+        0 => Ok(()),
+        not_tried => writeln!(
+            out,
+            "  not tried: {not_tried} that take too long; a dump of more layers makes them quicker"
+        ),
+    }
+}
+
+fn write_other(
+    out: &mut dyn Write,
+    how: &str,
+    hypothesis: &Hypothesis,
+    name: &str,
+) -> io::Result<()> {
+    let explained_by = escaped(&hypothesis.explained_by);
+    let place = place(&hypothesis.layers, name);
+    writeln!(
+        out,
+        "  {how} {explained_by}{place}: {:.1e} after",
+        hypothesis.after
+    )
+}
+
+/// Where a cause is, if not in the value's own layer.
+fn place(layers: &[String], name: &str) -> String {
+    match layers {
+        [] => String::new(),
+        [only] if only == name => String::new(),
+        layers => format!(" in {}", shown_list(layers, MOST_NAMED)),
+    }
+}
