@@ -9,7 +9,8 @@ were traced of the model.
 
 The dump is a safetensors file with `input`, `output` and the outputs of layers, of a reference network also of blocks
 (`layer1.0`) and stages (`layer1`), all as Keras lays them out (NHWC); gates and pooled values are [N, 1, 1, C], logits
-[N, classes]. A flattened map is in the order of the file, channel by channel. `senet parity` compares.
+[N, classes]. A flattened map is in the order of the file, channel by channel. What Keras computes within one layer, the
+first half of a separable convolution, is not there. `senet parity` compares.
 """
 
 from __future__ import annotations

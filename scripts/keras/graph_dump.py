@@ -42,7 +42,7 @@ def computed(checked: Checked, x: Any, which: str = "all") -> dict[str, Array]:
     graph, sources = checked.graph, checked.lowered.sources
     names = wanted(graph, which)
     dumped: dict[str, Array] = {}
-    of_call = layers_by_call(checked.trace, checked.lowered)
+    of_call = layers_by_call(checked.lowered)
 
     def watch(call: Call, values: dict[int, Any]) -> None:
         for source, name in of_call.get(id(call), []):
@@ -51,8 +51,7 @@ def computed(checked: Checked, x: Any, which: str = "all") -> dict[str, Array]:
 
     with convolving_uncompiled():
         outputs = replay(checked.trace, x, watch)
-    source = sources.get(graph.outputs[0], Source(0))
-    dumped_output = shaped(outputs[0], source, graph)
+    dumped_output = shaped(outputs[0], sources[graph.outputs[0]], graph)
     if "input" in dumped or ("output" in dumped and not np.array_equal(dumped["output"], dumped_output)):
         raise ValueError(f"`{graph.name}` has a layer called `input` or `output` that is not: a dump has these itself")
     return {**dumped, "output": dumped_output}

@@ -1,7 +1,8 @@
 """HDF5 files of whole models, those of Keras 2 with what Keras 3 reads otherwise.
 
 Keras 3 loads most of them as they are. It stumbles over an argument and over slashes in names, cannot read functions of
-TensorFlow in a graph, and takes `hard_sigmoid` for its own, another formula, without a word.
+TensorFlow in a graph, looks for models within models where they are not, and takes `hard_sigmoid` for its own, another
+formula, without a word.
 """
 
 from __future__ import annotations
@@ -77,8 +78,35 @@ def mended(config: Any, file: Path) -> Any:
     for layer in layers:
         if layer["class_name"] in WITHOUT_GROUPS:
             layer["config"].pop("groups", None)
+    for each in every_object(config):
+        if isinstance(each.get("layers"), list):
+            count_calls_of_models_from_zero(each["layers"])
     slashed = {name for layer in layers if "/" in (name := str(layer["config"].get("name", "")))}
     return replaced(config, slashed)
+
+
+def count_calls_of_models_from_zero(layers: list[dict[str, Any]]) -> None:
+    """Let the first call of a model within a model be its call 0, as in Keras 3: in Keras 2 that is how it was made."""
+    called = {
+        layer["config"]["name"]: len(layer.get("inbound_nodes", []))
+        for layer in layers
+        if isinstance(layer.get("config"), dict) and "layers" in layer["config"]
+    }
+    references = [each for layer in layers for each in every_reference(layer.get("inbound_nodes", []))]
+    from_one = {name for name, index, *_ in references if index >= called.get(name, index + 1)}
+    for reference in references:
+        if reference[0] in from_one:
+            reference[1] -= 1
+
+
+def every_reference(nodes: Any) -> Iterator[list[Any]]:
+    """The lists of a layer's name, its call and its output in what a layer is called on."""
+    if isinstance(nodes, list):
+        if len(nodes) >= 3 and isinstance(nodes[0], str) and isinstance(nodes[1], int):
+            yield nodes
+        else:
+            for each in nodes:
+                yield from every_reference(each)
 
 
 def replaced(value: Any, slashed: set[str], key: str = "") -> Any:

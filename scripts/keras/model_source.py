@@ -84,6 +84,8 @@ def load(source: ModelSource) -> keras.Model:
     Raises:
         ValueError: there is none, or it cannot be loaded.
     """
+    # Whatever was computed in before: the same seed draws other weights in another precision.
+    reference.set_precision("float32")
     keras.backend.clear_session()
     keras.utils.set_random_seed(source.seed)
     tf.get_logger().setLevel("ERROR")
@@ -288,6 +290,8 @@ def takes_pixels(model: keras.Model) -> bool:
 def prepare(source: ModelSource, model: keras.Model | None = None, precision: str = "float64") -> Prepared:
     """The model that is asked for, or was loaded already, in a precision with weights as float32 holds them.
 
+    It is float32 where the model cannot compute in float64.
+
     Raises:
         ValueError: it cannot be loaded or built, or has no one image as input.
     """
@@ -305,4 +309,11 @@ def prepare(source: ModelSource, model: keras.Model | None = None, precision: st
     inputs = model.inputs if isinstance(model, Functional | keras.Sequential) else None
     said = str(inputs[0].dtype) if inputs else "float32"
     to_precision(model, precision)
+    if precision == "float64":
+        # Constants of float32, of TensorFlow, can be added to nothing else.
+        try:
+            model(pack_input(model, np.zeros((batch_of(model, 1), *shape), said.replace("float32", precision))))
+        except (TypeError, ValueError, tf.errors.InvalidArgumentError):
+            precision = "float32"
+            to_precision(model, precision)
     return Prepared(model, shape, precision if "float" in said else said)

@@ -132,7 +132,9 @@ def multiply(network: Network, name: str, a: Operand, b: Operand, vectors_stretc
         if b.order:
             raise UnsupportedError("a product of a map and another, flattened map")
         shape = network.map_shape(b.shape[0], 1, 1, b.shape[1])
-        b = replace(made(network, f"{name}/unflatten", "unflatten", [b]), shape=shape)
+        vector, b = b, replace(made(network, f"{name}/unflatten", "unflatten", [b]), shape=shape)
+        if source := network.sources.get(vector.name):
+            network.pixel(source.tensor, b.name)
     if a.is_map and b.is_map and network.channels(a) == network.channels(b):
         if is_pixel(network, a) and (not is_pixel(network, b) or (is_gate(network, a) and not is_gate(network, b))):
             a, b = b, a

@@ -40,10 +40,12 @@ def lower(trace: Trace, model: keras.Model) -> Lowered:
     """
     network = Network.of(trace, model, channels_first(trace))
     for call in trace.calls:
+        network.call = id(call)
         try:
             lower_call(network, call)
         except UnsupportedError as error:
-            follows = any(id(tensor) in network.failed for tensor in call.tensors())
+            # What stands for a map or vector does as well as that; on the way between shapes it does not.
+            follows = any(id(each) in network.failed and len(each.shape) not in (2, 4) for each in call.tensors())
             if not follows or isinstance(error, UnknownOperationError):
                 network.problems.append((call.path, f"{kind(call)}: {error}"))
             for output in call.outputs:

@@ -67,6 +67,8 @@ class Source:
     """The symbolic tensor whose value a layer of the graph has, and how it gets the shape that it has there."""
 
     tensor: int
+    call: int
+    """The id of the call that made the layer, at which the tensor is there."""
     order: tuple[int, int, int] | None = None
     """Of a vector, as `Value`."""
     as_pixel: bool = False
@@ -91,6 +93,8 @@ class Network:
     constants: dict[int, Array] = field(default_factory=dict)
     """Symbolic tensors that depend on shapes alone."""
     sources: dict[str, Source] = field(default_factory=dict)
+    call: int = 0
+    """The id of the call that is being lowered."""
     problems: list[tuple[str, str]] = field(default_factory=list)
     """Paths and what is not supported there."""
     failed: set[int] = field(default_factory=set)
@@ -212,8 +216,12 @@ class Network:
         """Let a symbolic tensor be the value of the layer `name`."""
         value = Value(name, tuple(tensor.shape), order)
         self.values[id(tensor)] = value
-        self.sources[name] = Source(id(tensor), order)
+        self.sources[name] = Source(id(tensor), self.call, order)
         return value
+
+    def pixel(self, tensor: int, name: str) -> None:
+        """Let a layer have the value of a symbolic tensor that is a vector, as a map of one pixel."""
+        self.sources[name] = Source(tensor, self.call, as_pixel=True)
 
     def alias(self, tensor: KerasTensor, x: Value) -> None:
         """Let a symbolic tensor be what another is, in another shape perhaps."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from keras import KerasTensor
 
-from scripts.keras.lowering.network import Grouping, Network, Source, UnsupportedError, Value
+from scripts.keras.lowering.network import Grouping, Network, UnsupportedError, Value
 from scripts.keras.tracing.calls import Call
 
 
@@ -22,7 +22,7 @@ def global_pool(network: Network, call: Call, op: str, x: Value, keepdims: bool)
         network.bind(call.outputs[0], name)
         return
     pooled = Value(name, network.map_shape(x.shape[0], 1, 1, network.channels(x)))
-    network.sources[name] = Source(id(call.outputs[0]), as_pixel=True)
+    network.pixel(id(call.outputs[0]), name)
     network.add(call.path, "flatten", [pooled])
     network.bind(call.outputs[0], call.path)
 

@@ -8,10 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers, ops
 
 from scripts.graph_file import Graph
-from scripts.keras.checked_export import Checked, export_checked
+from scripts.keras.checked_export import TOLERANCE_FLOAT32, Checked, export_checked
 from scripts.keras.model_source import ModelSource, prepare
 from scripts.keras.tests import own_models
 
@@ -182,6 +183,14 @@ def test_slices_convolutions_and_a_concatenation_are_a_grouped_convolution(group
     grouped = attributes(graph, "grouped")
     assert (grouped["groups"], grouped["out_channels"]) == (groups, 3 * groups)
     assert graph.tensors["grouped.weight"].shape == (3 * groups, 8 // groups, 3, 3)
+
+
+def test_a_model_with_constants_of_float32_is_compared_in_float32() -> None:
+    image = keras.Input((6, 6, 3))
+    x = layers.Lambda(lambda z: z * tf.constant([1.0, 2.0, 3.0]) - tf.constant(0.1), name="prepare")(image)
+    checked = exported(keras.Model(image, layers.Conv2D(4, 3, name="conv")(x)))
+    assert ops_of(checked.graph) == {"prepare/multiply": "affine", "prepare": "affine", "conv": "conv"}
+    assert 1e-9 < checked.error < TOLERANCE_FLOAT32
 
 
 def unequal(change: Callable[[Any, int], Any]) -> keras.Model:

@@ -6,12 +6,13 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras.src.models.functional import Functional
 
 from scripts.keras import reference
 
 
 def is_float(variable: Any) -> bool:
-    """Whether a variable holds numbers that are computed with, not counts or states."""
+    """Whether a variable or tensor holds numbers that are computed with, not counts or states."""
     return "float" in str(variable.dtype)
 
 
@@ -23,6 +24,13 @@ def to_precision(model: keras.Model, dtype: str) -> None:
     reference.set_precision(dtype)
     for layer in model._flatten_layers(include_self=True, recursive=True):
         layer.dtype_policy = dtype
+        functional = getattr(layer, "_functional", layer)
+        if isinstance(functional, Functional):
+            # A functional model casts what it is given to what its inputs were declared as.
+            functional.dtype_policy = dtype
+            for tensor in functional._inputs:
+                if is_float(tensor):
+                    tensor._dtype = dtype
     for variable in model.variables:
         if is_float(variable):
             value = np.asarray(variable.value).astype(np.float32).astype(dtype)
