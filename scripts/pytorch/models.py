@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from scripts.command_line import parse_size
+from scripts.command_line import parse_count, parse_size
 from scripts.pytorch.tracing import first_line
 
 WORDS = "timm:NAME, torchvision:NAME or file.py:FACTORY"
@@ -55,7 +55,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=parse_size, metavar="HxW", help="of the images (what the library says, else 224x224)"
     )
-    parser.add_argument("--channels", type=int, metavar="N", help="of the images (what the library says, else 3)")
+    parser.add_argument("--channels", type=parse_count, metavar="N", help="of the images (the library's, else 3)")
     parser.add_argument("--seed", type=int, default=0, help="of weights where none are loaded (%(default)s)")
 
 

@@ -171,6 +171,7 @@ def trace(model: nn.Module, input_shape: tuple[int, int, int]) -> Traced:
             # A user's code may raise anything.
             raise ValueError(explained(error, where())) from error
     graph_module = program.graph_module
+    inline(graph_module)
     stored, learnt, owned = {}, set(), set()
     for spec in program.graph_signature.input_specs:
         if spec.target is not None:
@@ -201,6 +202,34 @@ def trace(model: nn.Module, input_shape: tuple[int, int, int]) -> Traced:
         scopes,
         overwritten,
     )
+
+
+WRAPPED = frozenset(("wrap_with_set_grad_enabled", "wrap_with_autocast"))
+"""What the export makes of `with torch.no_grad():` and `with torch.autocast(...):`, graphs of their own."""
+
+
+def inline(graph_module: fx.GraphModule) -> None:
+    """Put in the place of each such graph what it computes."""
+    graph = graph_module.graph
+    for node in list(graph.nodes):
+        if node.op != "call_function" or word(node) not in WRAPPED:
+            continue
+        place, attribute = next(
+            (index, each) for index, each in enumerate(node.args) if isinstance(each, fx.Node) and each.op == "get_attr"
+        )
+        inner = getattr(graph_module, str(attribute.target))
+        inline(inner)
+        given = (each for each in inner.graph.nodes if each.op == "placeholder")
+        known = dict(zip(given, node.args[place + 1 :], strict=True))
+        with graph.inserting_before(node):
+            results: Any = graph.graph_copy(inner.graph, known)
+        for user in list(node.users):
+            user.replace_all_uses_with(results[user.args[1]])
+            graph.erase_node(user)
+        graph.erase_node(node)
+        if not attribute.users:
+            graph.erase_node(attribute)
+    graph_module.recompile()
 
 
 def scopes_of(graph: fx.Graph) -> dict[fx.Node, Scope]:

@@ -225,6 +225,23 @@ def test_layers_are_not_called_as_what_else_a_dump_has() -> None:
     assert [layer.name for layer in graph_of(Output()).layers] == ["output#2"]
 
 
+def test_contexts_are_passed_through() -> None:
+    class Contexts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one = nn.Conv2d(8, 4, 1)
+            self.other = nn.BatchNorm2d(4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            with torch.no_grad():
+                x = F.relu(self.one(x))
+            with torch.autocast("cpu", enabled=False):
+                x = self.other(x.float())
+            return x
+
+    assert [layer.name for layer in graph_of(Contexts()).layers] == ["one", "relu", "other"]
+
+
 def test_several_outputs_keep_their_order() -> None:
     graph = graph_of(Calls(lambda x: {"b": x * 2.0, "a": (F.relu(x), None)}))
     assert [layer.op for layer in graph.layers if layer.name in graph.outputs] == ["multiply", "relu"]
