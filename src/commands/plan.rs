@@ -28,14 +28,15 @@ pub(super) fn report(layers: &Layers, trace: &Trace, runtime: &Runtime) -> Resul
         .flat_map(|step| step.layers.iter().map(String::as_str))
         .collect();
     let list = layers.as_slice();
-    // What has no step under its own name: a flattened map, the same numbers by another shape, and
-    // the squeeze of a gate that is known early, whose mean is taken before the convolution.
-    let flattened = |layer: &&Layer| matches!(layer.operation, Operation::Flatten { .. });
-    computed.extend(
-        list.iter()
-            .filter(flattened)
-            .map(|layer| layer.name.as_str()),
-    );
+    // What has no step under its own name: the same numbers by another shape, and the squeeze of a
+    // gate that is known early, whose mean is taken before the convolution.
+    let renamed = |layer: &&Layer| {
+        matches!(
+            layer.operation,
+            Operation::Flatten { .. } | Operation::Unflatten
+        )
+    };
+    computed.extend(list.iter().filter(renamed).map(|layer| layer.name.as_str()));
     for block in squeeze_excitation::find(layers) {
         let mut dense = block.excitation.iter().map(|dense| &list[dense.layer].name);
         if dense.all(|name| computed.contains(name.as_str())) {

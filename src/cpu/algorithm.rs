@@ -29,8 +29,12 @@ pub enum Algorithm {
     MeanOfSums,
     /// What is done to each element alone.
     Elementwise,
+    /// A normalization by the means and variances of the value itself.
+    Normalize,
+    /// The share of each channel in a pixel.
+    Softmax,
     /// The same elements at other places: channels shuffled, sliced or padded, pixels as channels,
-    /// pixels repeated.
+    /// pixels repeated, borders added or taken away.
     Rearrange,
     /// A concatenation whose members were stored where they belong.
     ConcatInPlace,
@@ -54,6 +58,8 @@ impl Algorithm {
             Self::Mean => "mean",
             Self::MeanOfSums => "mean of sums",
             Self::Elementwise => "pass",
+            Self::Normalize => "normalize",
+            Self::Softmax => "softmax",
             Self::Rearrange => "rearrange",
             Self::ConcatInPlace => "in place",
             Self::ConcatCopy => "copy",

@@ -12,7 +12,7 @@
 
 use super::epilogue::Epilogue;
 use crate::network::geometry::{Border, Window};
-use crate::network::operation::Conv;
+use crate::network::operation::{Conv, Normalization};
 use crate::network::squeeze_excitation::{self, SqueezeExcitation};
 use crate::network::{Layers, Operation, Value};
 
@@ -84,6 +84,10 @@ pub(super) enum Work {
         weights: Option<WeightSource>,
         product: Option<Id>,
     },
+    /// By means and variances, then what the layer at that index makes of each channel.
+    Normalize(usize, Statistics),
+    /// The share of each channel in a pixel.
+    Softmax,
     /// The same elements at other places.
     Rearrange(Rearrangement),
     /// Several tensors' channels, in order.
@@ -106,6 +110,15 @@ pub(super) enum PoolKind {
     },
 }
 
+/// What means and variances are taken of.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Statistics {
+    /// The channels of each pixel.
+    OfPixels(Normalization),
+    /// The maps of so many groups of channels.
+    OfGroups(usize, Normalization),
+}
+
 /// Where a tensor's elements come from.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Rearrangement {
@@ -117,6 +130,11 @@ pub(super) enum Rearrangement {
     SpaceToDepth { block: usize },
     /// The nearest pixels, at the output's size.
     Nearest,
+    /// The map with so many rows of zeros above and columns before it, and what the output has room
+    /// for after it.
+    ZeroPad { above: usize, before: usize },
+    /// The map from this row and column on.
+    Crop { above: usize, before: usize },
 }
 
 /// Where packed weights come from.
@@ -126,9 +144,10 @@ pub(super) enum WeightSource {
     Layer(LayerWeights),
     /// The product of a dense layer's and a convolution's.
     Composed { linear: usize, conv: LayerWeights },
-    /// A factor and a shift for each channel: a batch norm, or no change, then multiplied.
+    /// A factor and a shift for each channel: those of a layer that is such, or no change, then
+    /// multiplied.
     Channels {
-        norm: Option<BatchNorm>,
+        affine: Option<usize>,
         factor: Factor,
     },
 }
@@ -148,28 +167,21 @@ impl Factor {
     };
 }
 
-/// A layer's weights, its outputs scaled and shifted by a batch norm, then multiplied.
+/// A layer's weights, its outputs scaled and shifted, then multiplied.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct LayerWeights {
     pub(super) layer: usize,
-    pub(super) norm: Option<BatchNorm>,
+    /// The layer that scales and shifts: a batch norm, or what is affine in each channel.
+    pub(super) affine: Option<usize>,
     pub(super) factor: Factor,
-}
-
-/// A batch norm, and which layer it is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct BatchNorm {
-    pub(super) layer: usize,
-    pub(super) channels: usize,
-    pub(super) epsilon: f64,
-    pub(super) weight: bool,
 }
 
 /// What a chain of layers has been folded into so far.
 #[derive(Debug, Clone, Default)]
 struct Chain {
     layers: Vec<usize>,
-    norm: Option<BatchNorm>,
+    /// A layer that scales and shifts each channel.
+    affine: Option<usize>,
     factor: Option<Factor>,
     /// A tensor of the same shape that all is multiplied by.
     product: Option<Id>,
@@ -256,6 +268,7 @@ impl Fusing<'_> {
         };
         let work = match layer.operation {
             Operation::Conv(conv) => {
+                let conv = self.padded(index, first, conv, &mut chain);
                 self.follow(index, &mut chain);
                 self.gate_early(index, &conv, source, &mut chain);
                 let weights = chain.weights(index);
@@ -283,16 +296,36 @@ impl Fusing<'_> {
                     .map(|&value| self.tensor(value))
                     .collect(),
             },
+            Operation::Unflatten => {
+                self.name_anew(index, source);
+                return;
+            }
             Operation::Flatten { height, width }
                 if [height, width] == [1, 1] || self.only_dense_layers_read(index) =>
             {
-                self.graph.tensors[Value::of_layer(index).index()] = Origin::Value {
-                    same_as: Some(source),
-                };
+                self.name_anew(index, source);
                 return;
             }
             Operation::BlurPool { size, stride } => Work::Pool(PoolKind::Blur { size, stride }),
             Operation::Slice { first, .. } => Work::Rearrange(Rearrangement::Channels { first }),
+            Operation::ZeroPad(_) if self.only_convs_pad(index) => {
+                self.name_anew(index, source);
+                return;
+            }
+            Operation::ZeroPad([[above, _], [before, _]]) => {
+                Work::Rearrange(Rearrangement::ZeroPad { above, before })
+            }
+            Operation::Crop([[above, _], [before, _]]) => {
+                Work::Rearrange(Rearrangement::Crop { above, before })
+            }
+            Operation::LayerNorm(normalization) => {
+                Work::Normalize(index, Statistics::OfPixels(normalization))
+            }
+            Operation::GroupNorm {
+                groups,
+                normalization,
+            } => Work::Normalize(index, Statistics::OfGroups(groups, normalization)),
+            Operation::Softmax => Work::Softmax,
             // Whoever else reads a vector wants its channels in blocks.
             Operation::Flatten { .. } | Operation::PadChannels(_) => {
                 Work::Rearrange(Rearrangement::Channels { first: 0 })
@@ -303,8 +336,11 @@ impl Fusing<'_> {
             Operation::SpaceToDepth { block } => {
                 Work::Rearrange(Rearrangement::SpaceToDepth { block })
             }
-            Operation::UpsampleLike => Work::Rearrange(Rearrangement::Nearest),
+            Operation::Upsample(_) | Operation::UpsampleLike => {
+                Work::Rearrange(Rearrangement::Nearest)
+            }
             Operation::BatchNorm { .. }
+            | Operation::Affine { .. }
             | Operation::Activation(_)
             | Operation::Scale
             | Operation::Multiply { .. }
@@ -313,17 +349,8 @@ impl Fusing<'_> {
             | Operation::Add => {
                 let second = layer.inputs.get(1).map(|&value| self.tensor(value));
                 match layer.operation {
-                    Operation::BatchNorm {
-                        channels,
-                        epsilon,
-                        weight,
-                    } => {
-                        chain.norm = Some(BatchNorm {
-                            layer: index,
-                            channels,
-                            epsilon,
-                            weight,
-                        });
+                    Operation::BatchNorm { .. } | Operation::Affine { .. } => {
+                        chain.affine = Some(index);
                     }
                     Operation::Activation(activation) => {
                         chain.epilogue.activation = Some(activation);
@@ -336,15 +363,66 @@ impl Fusing<'_> {
                 }
                 self.follow(index, &mut chain);
                 let factor = chain.factor.unwrap_or(Factor::ONE);
-                let norm = chain.norm;
-                let changes = norm.is_some() || factor != Factor::ONE;
+                let affine = chain.affine;
+                let changes = affine.is_some() || factor != Factor::ONE;
                 Work::Elementwise {
-                    weights: changes.then_some(WeightSource::Channels { norm, factor }),
+                    weights: changes.then_some(WeightSource::Channels { affine, factor }),
                     product: chain.product,
                 }
             }
         };
         self.push(chain, source, work);
+    }
+
+    /// Has the value of the layer at `index` be another tensor, whose elements it has.
+    fn name_anew(&mut self, index: usize, tensor: Id) {
+        self.graph.tensors[Value::of_layer(index).index()] = Origin::Value {
+            same_as: Some(tensor),
+        };
+    }
+
+    /// Whether all that read the zero padding at `index` are convolutions that can pad so
+    /// themselves.
+    fn only_convs_pad(&self, index: usize) -> bool {
+        let list = self.layers.as_slice();
+        let Operation::ZeroPad(pads) = list[index].operation else {
+            return false;
+        };
+        let pads_itself = |reader: &Reader| match *reader {
+            Reader::Layer(reader) => match list[reader].operation {
+                Operation::Conv(conv) => conv.window.padding.after(pads).is_some(),
+                _ => false,
+            },
+            Reader::Caller => false,
+        };
+        let readers = &self.readers[Value::of_layer(index).index()];
+        readers.iter().all(pads_itself)
+    }
+
+    /// The convolution at `index`, which reads `value`, with the zeros that a layer before it pads
+    /// with, where the two are computed in one go.
+    fn padded(&self, index: usize, value: Value, conv: Conv, chain: &mut Chain) -> Conv {
+        let Some(before) = value.layer() else {
+            return conv;
+        };
+        let Operation::ZeroPad(pads) = self.layers.as_slice()[before].operation else {
+            return conv;
+        };
+        let padding = conv.window.padding.after(pads);
+        let Some(padding) = padding.filter(|_| self.only_convs_pad(before)) else {
+            return conv;
+        };
+        // The first that reads it has it among its layers.
+        if self.readers[value.index()].first() == Some(&Reader::Layer(index)) {
+            chain.layers.insert(0, before);
+        }
+        Conv {
+            window: Window {
+                padding,
+                ..conv.window
+            },
+            ..conv
+        }
     }
 
     /// Whether all that read the value of the layer at `index` are dense layers, which take a map as
@@ -395,22 +473,14 @@ impl Fusing<'_> {
                 break;
             }
             match layer.operation {
-                Operation::BatchNorm {
-                    channels,
-                    epsilon,
-                    weight,
-                } if chain.norm.is_none()
-                    && chain.product.is_none()
-                    && chain.factor.is_none()
-                    && gate.is_none()
-                    && residual.is_none() =>
+                Operation::BatchNorm { .. } | Operation::Affine { .. }
+                    if chain.affine.is_none()
+                        && chain.product.is_none()
+                        && chain.factor.is_none()
+                        && gate.is_none()
+                        && residual.is_none() =>
                 {
-                    chain.norm = Some(BatchNorm {
-                        layer: reader,
-                        channels,
-                        epsilon,
-                        weight,
-                    });
+                    chain.affine = Some(reader);
                 }
                 Operation::Multiply { factor } if residual.is_none() => chain.multiply(factor),
                 Operation::LearntFactor { .. }
@@ -507,7 +577,7 @@ impl Chain {
     fn layer_weights(&self, layer: usize) -> LayerWeights {
         LayerWeights {
             layer,
-            norm: self.norm,
+            affine: self.affine,
             factor: self.factor.unwrap_or(Factor::ONE),
         }
     }

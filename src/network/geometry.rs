@@ -19,6 +19,20 @@ impl Padding {
     /// No padding: a window lies inside the image wherever it stands, which TensorFlow calls VALID.
     pub const VALID: Self = Self::Symmetric([0, 0]);
 
+    /// This padding around an image that has been padded with so many zeros already; none where it
+    /// depends on the size.
+    #[must_use]
+    pub fn after(self, pads: [[usize; 2]; 2]) -> Option<Self> {
+        let [rows, columns] = [self.fixed(0)?, self.fixed(1)?];
+        let sum = |pads: [usize; 2], more: [usize; 2]| {
+            Some([pads[0].checked_add(more[0])?, pads[1].checked_add(more[1])?])
+        };
+        Some(Self::Explicit([
+            sum(pads[0], rows)?,
+            sum(pads[1], columns)?,
+        ]))
+    }
+
     /// Rows or columns before and after along one axis, where they do not depend on the size.
     fn fixed(self, axis: usize) -> Option<[usize; 2]> {
         match self {

@@ -11,7 +11,8 @@ use super::{Layers, Operation, Value};
 /// ```
 ///
 /// A dense layer may be spelt as a 1x1 convolution and have a batch norm after it, one of the two may
-/// be missing, and so may the activation between them. Nothing else reads a value inside the block.
+/// be missing, and so may the activation between them. The means may become a vector, and the gate a
+/// map of one pixel again. Nothing else reads a value inside the block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqueezeExcitation {
     /// The squeeze: each channel's mean.
@@ -79,12 +80,39 @@ impl Search<'_> {
         self.layers.as_slice()[layer].operation
     }
 
-    /// The layer that alone reads another's output.
+    /// The layer that alone reads another's output, or the same numbers as a vector or a pixel.
     fn only_reader(&self, layer: usize) -> Option<usize> {
-        match self.readers[layer][..] {
-            [reader] => Some(reader),
-            _ => None,
+        let mut last = layer;
+        loop {
+            let &[reader] = self.readers[last].as_slice() else {
+                return None;
+            };
+            if !self.only_names_anew(reader) {
+                return Some(reader);
+            }
+            last = reader;
         }
+    }
+
+    /// Whether a layer makes a vector of a pixel, or the reverse.
+    fn only_names_anew(&self, layer: usize) -> bool {
+        matches!(
+            self.operation(layer),
+            Operation::Unflatten
+                | Operation::Flatten {
+                    height: 1,
+                    width: 1
+                }
+        )
+    }
+
+    /// The layer that made what `value` has, whatever shape that is called by.
+    fn maker(&self, value: Value) -> Option<usize> {
+        let mut maker = value.layer()?;
+        while self.only_names_anew(maker) {
+            maker = self.layers.as_slice()[maker].inputs.first()?.layer()?;
+        }
+        Some(maker)
     }
 
     /// The block that begins with this squeeze.
@@ -100,9 +128,13 @@ impl Search<'_> {
         let scale = self.only_reader(last)?;
         let gate = excitation.last()?.activation?;
         let squeezed = *self.layers.as_slice()[squeeze].inputs.first()?;
+        let &[scaled, by] = self.layers.as_slice()[scale].inputs.as_slice() else {
+            return None;
+        };
         let is_block = matches!(self.operation(gate), Operation::Activation(function) if function.is_gate())
             && matches!(self.operation(scale), Operation::Scale)
-            && self.layers.as_slice()[scale].inputs == [squeezed, Value::of_layer(gate)];
+            && scaled == squeezed
+            && self.maker(by) == Some(gate);
         is_block.then_some(SqueezeExcitation {
             squeeze,
             excitation,

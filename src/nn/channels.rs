@@ -21,11 +21,11 @@ pub(super) fn space_to_depth(xs: &Tensor, block: usize) -> Result<Tensor> {
         .reshape((batch, channels * block * block, rows, columns))
 }
 
-/// `xs` at the height and width of `like`, by the nearest pixels.
-pub(super) fn upsampled_like(xs: &Tensor, like: &Tensor) -> Result<Tensor> {
+/// `xs` at another height and width, by the nearest pixels.
+pub(super) fn upsampled(xs: &Tensor, size: [usize; 2]) -> Result<Tensor> {
     let mut resized = xs.clone();
-    for dim in [2, 3] {
-        let places = nearest(xs.dim(dim)?, like.dim(dim)?).map_err(Error::wrap)?;
+    for (dim, size) in [2, 3].into_iter().zip(size) {
+        let places = nearest(xs.dim(dim)?, size).map_err(Error::wrap)?;
         let places: Option<Vec<u32>> = places
             .into_iter()
             .map(|place| u32::try_from(place).ok())
@@ -37,6 +37,22 @@ pub(super) fn upsampled_like(xs: &Tensor, like: &Tensor) -> Result<Tensor> {
         resized = resized.index_select(&places, dim)?;
     }
     Ok(resized)
+}
+
+/// Rows of zeros above and below, columns before and after.
+pub(super) fn zero_padded(xs: &Tensor, [rows, columns]: [[usize; 2]; 2]) -> Result<Tensor> {
+    xs.pad_with_zeros(2, rows[0], rows[1])?
+        .pad_with_zeros(3, columns[0], columns[1])
+}
+
+/// Without so many rows above and below, columns before and after.
+pub(super) fn cropped(xs: &Tensor, crops: [[usize; 2]; 2]) -> Result<Tensor> {
+    let mut cropped = xs.clone();
+    for (dim, [before, after]) in [2, 3].into_iter().zip(crops) {
+        let left = xs.dim(dim)?.saturating_sub(before.saturating_add(after));
+        cropped = cropped.narrow(dim, before, left)?;
+    }
+    cropped.contiguous()
 }
 
 #[cfg(test)]
@@ -73,11 +89,25 @@ mod tests {
         assert_eq!(values(&ys), expected);
     }
 
+    // Of [[0, 1], [2, 3]], by eye.
+    #[test]
+    fn borders_are_added_and_taken_away() {
+        let xs = counting((1, 1, 2, 2));
+        let ys = zero_padded(&xs, [[1, 0], [0, 2]]).unwrap();
+        let expected = [0., 0., 0., 0., 0., 1., 0., 0., 2., 3., 0., 0.];
+        assert_eq!(
+            (ys.dims(), values(&ys)),
+            (&[1, 1, 3, 4][..], expected.into())
+        );
+        let ys = cropped(&ys, [[1, 0], [0, 2]]).unwrap();
+        assert_eq!((ys.dims(), values(&ys)), (xs.dims(), values(&xs)));
+        assert_eq!(values(&cropped(&xs, [[0, 1], [1, 0]]).unwrap()), [1.]);
+    }
+
     // torch.nn.functional.interpolate(torch.arange(4.).reshape(1, 1, 2, 2), size=(3, 4))
     #[test]
     fn pixels_are_repeated() {
-        let like = counting((1, 1, 3, 4));
-        let ys = upsampled_like(&counting((1, 1, 2, 2)), &like).unwrap();
+        let ys = upsampled(&counting((1, 1, 2, 2)), [3, 4]).unwrap();
         let expected = [0., 0., 1., 1., 0., 0., 1., 1., 2., 2., 3., 3.];
         assert_eq!(values(&ys), expected);
     }

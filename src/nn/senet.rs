@@ -1,11 +1,14 @@
 use candle_core::{DType, Device, Error, Result, Tensor};
+use candle_nn::ops::softmax;
 use candle_nn::{Linear, Module, VarBuilder, linear, linear_no_bias};
 
 use super::activation::activate;
-use super::channels::{shuffled, space_to_depth, upsampled_like};
+use super::channels::{cropped, shuffled, space_to_depth, upsampled, zero_padded};
 use super::pool::global_average;
 use super::squeeze_excitation::{dense, scale};
-use super::{AdaptiveAveragePool2d, AveragePool2d, BatchNorm, BlurPool2d, Conv2d, MaxPool2d};
+use super::{
+    AdaptiveAveragePool2d, Affine, AveragePool2d, BatchNorm, BlurPool2d, Conv2d, MaxPool2d, Norm,
+};
 use crate::network::{Activation, Layer, Layers, Operation, Value};
 
 /// A network as a candle module.
@@ -42,13 +45,18 @@ pub struct SeNet {
 pub(crate) enum Leaf {
     Conv(Conv2d),
     BatchNorm(BatchNorm),
+    /// A layer norm or a group norm.
+    Norm(Norm),
+    Affine(Affine),
     Activation(Activation),
+    Softmax,
     MaxPool(MaxPool2d),
     AveragePool(AveragePool2d),
     AdaptiveAveragePool(AdaptiveAveragePool2d),
     BlurPool(BlurPool2d),
     GlobalAveragePool,
     Flatten,
+    Unflatten,
     Linear(Linear),
     Scale,
     Multiply(f64),
@@ -68,6 +76,9 @@ pub(crate) enum Leaf {
     SpaceToDepth {
         block: usize,
     },
+    ZeroPad([[usize; 2]; 2]),
+    Crop([[usize; 2]; 2]),
+    Upsample([usize; 2]),
     UpsampleLike,
 }
 
@@ -161,7 +172,18 @@ impl Leaf {
                 epsilon,
                 weight,
             } => Self::BatchNorm(BatchNorm::new(channels, epsilon, weight, vb)?),
+            Operation::LayerNorm(norm) => Self::Norm(Norm::new(&norm, None, &vb)?),
+            Operation::GroupNorm {
+                groups,
+                normalization,
+            } => Self::Norm(Norm::new(&normalization, Some(groups), &vb)?),
+            Operation::Affine {
+                channels,
+                weight,
+                bias,
+            } => Self::Affine(Affine::new(channels, weight, bias, &vb)?),
             Operation::Activation(activation) => Self::Activation(activation),
+            Operation::Softmax => Self::Softmax,
             Operation::MaxPool(window) => Self::MaxPool(MaxPool2d::new(window)),
             Operation::AveragePool { window, border } => {
                 Self::AveragePool(AveragePool2d::new(window, border))
@@ -172,6 +194,7 @@ impl Leaf {
             Operation::BlurPool { size, stride } => Self::BlurPool(BlurPool2d::new(size, stride)),
             Operation::GlobalAveragePool => Self::GlobalAveragePool,
             Operation::Flatten { .. } => Self::Flatten,
+            Operation::Unflatten => Self::Unflatten,
             Operation::Linear {
                 inputs,
                 outputs,
@@ -191,6 +214,9 @@ impl Leaf {
             Operation::PadChannels(count) => Self::PadChannels(count),
             Operation::ShuffleChannels { groups } => Self::ShuffleChannels { groups },
             Operation::SpaceToDepth { block } => Self::SpaceToDepth { block },
+            Operation::ZeroPad(pads) => Self::ZeroPad(pads),
+            Operation::Crop(crops) => Self::Crop(crops),
+            Operation::Upsample(factors) => Self::Upsample(factors),
             Operation::UpsampleLike => Self::UpsampleLike,
         })
     }
@@ -201,13 +227,17 @@ impl Leaf {
         match self {
             Self::Conv(conv) => conv.forward(xs),
             Self::BatchNorm(norm) => norm.forward(xs),
+            Self::Norm(norm) => norm.forward(xs),
+            Self::Affine(affine) => affine.forward(xs),
             Self::Activation(activation) => activate(*activation, xs),
+            Self::Softmax => softmax(xs, 1),
             Self::MaxPool(pool) => pool.forward(xs),
             Self::AveragePool(pool) => pool.forward(xs),
             Self::AdaptiveAveragePool(pool) => pool.forward(xs),
             Self::BlurPool(pool) => pool.forward(xs),
             Self::GlobalAveragePool => global_average(xs),
             Self::Flatten => xs.flatten_from(1),
+            Self::Unflatten => xs.unsqueeze(2)?.unsqueeze(3),
             Self::Linear(linear) => dense(linear, xs),
             Self::Scale => scale(xs, inputs[1]),
             Self::Multiply(factor) => xs * *factor,
@@ -219,7 +249,19 @@ impl Leaf {
             Self::PadChannels(count) => xs.pad_with_zeros(1, 0, *count),
             Self::ShuffleChannels { groups } => shuffled(xs, *groups),
             Self::SpaceToDepth { block } => space_to_depth(xs, *block),
-            Self::UpsampleLike => upsampled_like(xs, inputs[1]),
+            Self::ZeroPad(pads) => zero_padded(xs, *pads),
+            Self::Crop(crops) => cropped(xs, *crops),
+            Self::Upsample([down, across]) => {
+                let (_, _, height, width) = xs.dims4()?;
+                upsampled(
+                    xs,
+                    [height.saturating_mul(*down), width.saturating_mul(*across)],
+                )
+            }
+            Self::UpsampleLike => {
+                let (_, _, height, width) = inputs[1].dims4()?;
+                upsampled(xs, [height, width])
+            }
         }
     }
 }

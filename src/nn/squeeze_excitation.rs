@@ -72,5 +72,8 @@ pub(super) fn dense(linear: &Linear, xs: &Tensor) -> Result<Tensor> {
 
 /// Each channel of `[N, C, H, W]` times its gate, `[N, C, 1, 1]`.
 pub(super) fn scale(xs: &Tensor, gate: &Tensor) -> Result<Tensor> {
-    xs.broadcast_mul(gate)
+    match *gate.dims() {
+        [images, channels] => xs.broadcast_mul(&gate.reshape((images, channels, 1, 1))?),
+        _ => xs.broadcast_mul(gate),
+    }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 mod convolution;
 mod expand;
+mod normalize;
 mod rearrange;
 mod winograd;
 
@@ -11,6 +12,7 @@ pub(super) use self::convolution::{
     ConvLoop, DepthwiseJob, GateWeightsJob, GemmJob, LoopOrder, PanelWeights, SmallGroupJob,
 };
 pub(super) use self::expand::{DepthwiseOfRows, ExpandDepthwiseJob, ExpandToRows, RowBuffer};
+pub(super) use self::normalize::{NormalizeGroupsJob, NormalizePixelsJob, SoftmaxJob};
 pub(super) use self::rearrange::{RearrangeJob, Run};
 pub(super) use self::winograd::{InputTransformJob, OutputTransformJob, TileStrip};
 use super::epilogue::Epilogue;
@@ -51,6 +53,9 @@ pub(super) enum Job {
     Pool(PoolJob),
     Mean(MeanJob),
     Elementwise(ElementwiseJob),
+    NormalizePixels(NormalizePixelsJob),
+    NormalizeGroups(NormalizeGroupsJob),
+    Softmax(SoftmaxJob),
     CopyChannels(CopyChannelsJob),
     Rearrange(RearrangeJob),
 }
@@ -187,6 +192,9 @@ impl Phase {
             Job::Pool(job) => job.run(items, context),
             Job::Mean(job) => job.run(items, context),
             Job::Elementwise(job) => job.run(items, context),
+            Job::NormalizePixels(job) => job.run(items, context),
+            Job::NormalizeGroups(job) => job.run(items, context),
+            Job::Softmax(job) => job.run(items, context),
             Job::CopyChannels(job) => job.run(items, context),
             Job::Rearrange(job) => job.run(items, context),
         }

@@ -14,9 +14,9 @@ pub(in crate::cpu) struct RearrangeJob {
     /// For each block of the output, where its channels come from.
     pub(in crate::cpu) runs: Vec<Vec<Run>>,
     /// For each row of the output, where in a channel of the source its own begins, and for each
-    /// column where in that row.
-    pub(in crate::cpu) rows: Vec<usize>,
-    pub(in crate::cpu) columns: Vec<usize>,
+    /// column where in that row; zeros where that is nowhere.
+    pub(in crate::cpu) rows: Vec<Option<usize>>,
+    pub(in crate::cpu) columns: Vec<Option<usize>>,
 }
 
 /// Channels of a block that come from where they lie together.
@@ -33,10 +33,14 @@ impl RearrangeJob {
         let memory = &context.memory;
         for index in rows {
             let [image, block, row] = row_of(&self.output, index);
-            let source = self.source.at(image, 0) + self.rows[row];
+            let source = self.rows[row].map(|row| self.source.at(image, 0) + row);
             let output = self.output.at(image, block) + row * self.output.row_stride;
             for (pixel, column) in self.columns.iter().enumerate() {
                 let mut to = output + pixel * BLOCK;
+                let (Some(source), Some(column)) = (source, column) else {
+                    memory.zero(to, BLOCK);
+                    continue;
+                };
                 for run in &self.runs[block] {
                     match run.source {
                         Some(channel) => memory.copy(source + column + channel, to, run.channels),

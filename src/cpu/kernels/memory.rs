@@ -2,6 +2,8 @@
 
 use std::marker::PhantomData;
 
+use super::BLOCK;
+
 /// Elements in single precision that several threads read and write, each its own. Offsets and
 /// counts are of those.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +76,13 @@ impl<'a> Memory<'a> {
         self.check(offset, count);
         // SAFETY: inside, and nobody else's, as `new` was promised; zero bits are 0.
         unsafe { self.base.add(offset).write_bytes(0, count) }
+    }
+
+    /// A block of channels.
+    pub(in crate::cpu) fn block(&self, offset: usize) -> [f32; BLOCK] {
+        self.check(offset, BLOCK);
+        // SAFETY: inside, and not being written, as `new` was promised; elements are aligned.
+        unsafe { self.base.add(offset).cast::<[f32; BLOCK]>().read() }
     }
 
     /// Copies what another place has.

@@ -3,8 +3,8 @@
 use candle_core::{DType, Device, Result, Storage, Tensor};
 use candle_nn::{Init, VarBuilder};
 
-use crate::cpu::fuse::{BatchNorm, Factor, LayerWeights, WeightSource};
-use crate::network::operation::Standardization;
+use crate::cpu::fuse::{Factor, LayerWeights, WeightSource};
+use crate::network::operation::{Normalization, Standardization};
 use crate::network::{Layers, Operation};
 
 /// Reads weights from wherever a builder of variables finds them.
@@ -77,7 +77,7 @@ impl WeightReader<'_> {
             WeightSource::Composed { linear, conv } => {
                 let (outer, outer_bias) = self.double(&LayerWeights {
                     layer: *linear,
-                    norm: None,
+                    affine: None,
                     factor: Factor::ONE,
                 })?;
                 let (inner, bias) = self.double(conv)?;
@@ -91,10 +91,10 @@ impl WeightReader<'_> {
                 });
                 Ok(())
             }
-            WeightSource::Channels { norm, factor } => {
+            WeightSource::Channels { affine, factor } => {
                 let factor = self.factor(*factor)?;
-                let [factors, shifts] = match norm {
-                    Some(norm) => self.norm(norm)?,
+                let [factors, shifts] = match *affine {
+                    Some(layer) => self.channels(layer)?,
                     None => [vec![1.; outputs], vec![0.; outputs]],
                 };
                 pack(&Matrix {
@@ -157,7 +157,7 @@ impl WeightReader<'_> {
     fn affine(&self, folded: &LayerWeights) -> Result<[Vec<f64>; 2]> {
         let LayerWeights {
             layer,
-            norm,
+            affine,
             factor,
         } = *folded;
         let parameters = self.layers.as_slice()[layer].operation.parameters();
@@ -169,13 +169,13 @@ impl WeightReader<'_> {
         };
         let factor = self.factor(factor)?;
         let mut factors = vec![factor; outputs];
-        if let Some(norm) = norm {
-            let [of_norm, shift] = self.norm(&norm)?;
-            for (bias, (of_norm, shift)) in bias.iter_mut().zip(of_norm.iter().zip(shift)) {
-                *bias = *bias * of_norm + shift;
+        if let Some(affine) = affine {
+            let [times, shift] = self.channels(affine)?;
+            for (bias, (times, shift)) in bias.iter_mut().zip(times.iter().zip(shift)) {
+                *bias = *bias * times + shift;
             }
-            for (factors, of_norm) in factors.iter_mut().zip(of_norm) {
-                *factors *= of_norm;
+            for (factors, times) in factors.iter_mut().zip(times) {
+                *factors *= times;
             }
         }
         Ok([factors, times(&bias, factor)])
@@ -194,14 +194,56 @@ impl WeightReader<'_> {
         }
     }
 
-    /// A batch norm as a factor and a shift for each channel.
-    fn norm(&self, norm: &BatchNorm) -> Result<[Vec<f64>; 2]> {
-        let BatchNorm {
-            layer,
-            channels,
-            epsilon,
-            weight,
-        } = *norm;
+    /// A factor and a shift for each channel: a batch norm, or what a layer does to each channel
+    /// once that is normalized.
+    fn channels(&self, layer: usize) -> Result<[Vec<f64>; 2]> {
+        match self.layers.as_slice()[layer].operation {
+            Operation::BatchNorm {
+                channels,
+                epsilon,
+                weight,
+            } => self.batch_norm(layer, channels, epsilon, weight),
+            Operation::LayerNorm(Normalization {
+                channels,
+                weight,
+                bias,
+                ..
+            })
+            | Operation::GroupNorm {
+                normalization:
+                    Normalization {
+                        channels,
+                        weight,
+                        bias,
+                        ..
+                    },
+                ..
+            }
+            | Operation::Affine {
+                channels,
+                weight,
+                bias,
+            } => {
+                let read = |name, there, otherwise| {
+                    if there {
+                        self.read(layer, name, &[channels])
+                    } else {
+                        Ok(vec![otherwise; channels])
+                    }
+                };
+                Ok([read("weight", weight, 1.)?, read("bias", bias, 0.)?])
+            }
+            _ => candle_core::bail!("a layer that does nothing to each channel"),
+        }
+    }
+
+    fn batch_norm(
+        &self,
+        layer: usize,
+        channels: usize,
+        epsilon: f64,
+        weight: bool,
+    ) -> Result<[Vec<f64>; 2]> {
         let mean = self.read(layer, "running_mean", &[channels])?;
         let variance = self.read(layer, "running_var", &[channels])?;
         let bias = self.read(layer, "bias", &[channels])?;

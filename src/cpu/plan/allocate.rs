@@ -221,6 +221,8 @@ impl<'a> Sharing<'a> {
                 | Choice::Winograd(..)
                 | Choice::Pool(_)
                 | Choice::Mean(_)
+                | Choice::Normalize(..)
+                | Choice::Softmax
                 | Choice::Rearrange(_)
                 | Choice::Expand => {}
             }
@@ -295,7 +297,12 @@ impl<'a> Sharing<'a> {
                 }
                 Some(parts)
             }
-            Choice::Mean(_) | Choice::Rearrange(_) | Choice::GateWeights | Choice::Expand => None,
+            Choice::Mean(_)
+            | Choice::Normalize(..)
+            | Choice::Softmax
+            | Choice::Rearrange(_)
+            | Choice::GateWeights
+            | Choice::Expand => None,
             Choice::Gemm(_)
             | Choice::SmallGroup(_)
             | Choice::Depthwise(_)
@@ -328,6 +335,8 @@ impl<'a> Sharing<'a> {
             | Choice::Pool(_)
             | Choice::Mean(_)
             | Choice::Elementwise(..)
+            | Choice::Normalize(..)
+            | Choice::Softmax
             | Choice::Rearrange(_)
             | Choice::GateWeights
             | Choice::Expand

@@ -7,7 +7,9 @@ use super::strips::Strips;
 use super::windows::PoolWindows;
 use crate::cpu::element::VALUES;
 use crate::cpu::epilogue::Epilogue;
-use crate::cpu::fuse::{Graph, Id, Node, Origin, PoolKind, Rearrangement, WeightSource, Work};
+use crate::cpu::fuse::{
+    Factor, Graph, Id, Node, Origin, PoolKind, Rearrangement, Statistics, WeightSource, Work,
+};
 use crate::cpu::kernels::{BLOCK, WinogradTile};
 use crate::cpu::options::Target;
 use crate::cpu::pack::ConvShape;
@@ -64,6 +66,9 @@ pub(super) enum Choice {
     /// With what each channel is multiplied by and shifted, and the tensor that it is multiplied by,
     /// where they are.
     Elementwise(Option<WeightSource>, Option<Id>),
+    /// By means and variances, then what a layer makes of each channel.
+    Normalize(WeightSource, Statistics),
+    Softmax,
     Rearrange(Rearrangement),
     /// Nothing: the convolution that reads it has its weights multiplied by the gate instead.
     GateWeights,
@@ -197,6 +202,14 @@ impl Choices {
                 Choice::GateWeights
             }
             Work::Elementwise { weights, product } => Choice::Elementwise(*weights, *product),
+            Work::Normalize(layer, statistics) => {
+                let weights = WeightSource::Channels {
+                    affine: Some(*layer),
+                    factor: Factor::ONE,
+                };
+                Choice::Normalize(weights, *statistics)
+            }
+            Work::Softmax => Choice::Softmax,
             Work::Rearrange(rearrangement) => Choice::Rearrange(*rearrangement),
             Work::Concat { members } => Choice::Concat(members.clone()),
         })

@@ -101,7 +101,7 @@ impl Emission<'_> {
         }
     }
 
-    fn tensor(&self, id: Id) -> TensorView {
+    pub(super) fn tensor(&self, id: Id) -> TensorView {
         TensorView {
             view: self.view(id),
             channels: self.choices.tensors[id].channels,
@@ -178,6 +178,8 @@ impl Emission<'_> {
             },
             Choice::GateWeights | Choice::Expand => return None,
             Choice::Elementwise(weights, product) => self.elementwise(index, *weights, *product),
+            Choice::Normalize(weights, statistics) => self.normalize(node, *weights, *statistics),
+            Choice::Softmax => self.softmax(node),
             Choice::Rearrange(rearrangement) => self.rearrange(node, *rearrangement),
             Choice::Concat(members) => self.concat(node, members),
         })

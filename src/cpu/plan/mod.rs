@@ -18,6 +18,7 @@ mod choose;
 mod convolution;
 mod emit;
 mod expand;
+mod normalize;
 mod pool;
 mod rearrange;
 mod strips;

@@ -1,5 +1,5 @@
 //! Where elements lie that are only moved: channels shuffled, sliced or padded, pixels as channels,
-//! pixels repeated.
+//! pixels repeated, borders added or taken away.
 
 use super::emit::{Computed, Emission};
 use crate::cpu::algorithm::Algorithm;
@@ -18,7 +18,10 @@ impl Emission<'_> {
             Rearrangement::Channels { .. } | Rearrangement::Shuffle { .. } => {
                 [to.height, to.width] != [from.height, from.width]
             }
-            Rearrangement::SpaceToDepth { .. } | Rearrangement::Nearest => false,
+            Rearrangement::SpaceToDepth { .. }
+            | Rearrangement::Nearest
+            | Rearrangement::ZeroPad { .. }
+            | Rearrangement::Crop { .. } => false,
         };
         let pixels = if flattened {
             from.height * from.width
@@ -48,33 +51,60 @@ impl Emission<'_> {
                     let pixel = row * source.row_stride + column * source.pixel_stride;
                     Some(channel(of_output % from.channels)? + pixel)
                 }
-                Rearrangement::Nearest => channel(of_output),
+                Rearrangement::Nearest
+                | Rearrangement::ZeroPad { .. }
+                | Rearrangement::Crop { .. } => channel(of_output),
             }
         });
         let channels: Vec<Option<usize>> = channels.collect();
-        let places = |size: usize, of_output: usize| match rearrangement {
-            Rearrangement::SpaceToDepth { block } => {
-                (0..of_output).map(|place| place * block).collect()
-            }
-            // Sizes that could not be scaled are none that a plan is made for.
-            Rearrangement::Nearest => nearest(size, of_output).unwrap_or_default(),
-            Rearrangement::Channels { .. } | Rearrangement::Shuffle { .. } => {
-                (0..of_output).collect::<Vec<_>>()
-            }
-        };
-        let times = |places: Vec<usize>, stride: usize| {
-            places.into_iter().map(|place| place * stride).collect()
-        };
+        let axes = [
+            (source.height, output.height, source.row_stride),
+            (source.width, output.width, source.pixel_stride),
+        ];
+        let [rows, columns] = [0, 1].map(|axis| {
+            let (size, of_output, stride) = axes[axis];
+            let places = places(rearrangement, axis, size, of_output);
+            let offset = |place: Option<usize>| place.map(|place| place * stride);
+            places.into_iter().map(offset).collect()
+        });
         let job = Job::Rearrange(RearrangeJob {
             source,
             output,
             runs: channels.chunks_exact(BLOCK).map(runs).collect(),
-            rows: times(places(source.height, output.height), source.row_stride),
-            columns: times(places(source.width, output.width), source.pixel_stride),
+            rows,
+            columns,
         });
         let rows = output.images * output.blocks * output.height;
         let grid = ChunkGrid::of_rows(rows, self.target.threads);
         Computed::one(Algorithm::Rearrange, job, grid)
+    }
+}
+
+/// For each row of the output the row of `size` that it comes from, or for each column the column:
+/// none of zeros.
+fn places(
+    rearrangement: Rearrangement,
+    axis: usize,
+    size: usize,
+    of_output: usize,
+) -> Vec<Option<usize>> {
+    let all = 0..of_output;
+    match rearrangement {
+        Rearrangement::SpaceToDepth { block } => all.map(|place| Some(place * block)).collect(),
+        // Sizes that could not be scaled are none that a plan is made for.
+        Rearrangement::Nearest => {
+            let places = nearest(size, of_output).unwrap_or_default();
+            places.into_iter().map(Some).collect()
+        }
+        Rearrangement::ZeroPad { above, before } => {
+            let inside = |place: usize| place.checked_sub([above, before][axis]);
+            let inside = |place| inside(place).filter(|&place| place < size);
+            all.map(inside).collect()
+        }
+        Rearrangement::Crop { above, before } => all
+            .map(|place| Some(place + [above, before][axis]))
+            .collect(),
+        Rearrangement::Channels { .. } | Rearrangement::Shuffle { .. } => all.map(Some).collect(),
     }
 }
 

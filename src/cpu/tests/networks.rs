@@ -2,7 +2,7 @@
 
 use super::{Case, Random, Wiring};
 use crate::network::geometry::{Border, Padding, Rounding, Window};
-use crate::network::operation::Conv;
+use crate::network::operation::{Conv, Normalization};
 use crate::network::{Activation, Layers, Operation, Shape, Value};
 
 /// Channels that fill blocks and some that do not.
@@ -82,7 +82,9 @@ pub(super) fn pointwise(inputs: usize, outputs: usize) -> Operation {
 /// Channels sliced, padded or shuffled, or pixels as channels.
 fn rearrangement(shape: Shape, random: &mut Random) -> Operation {
     let channels = shape.channels;
-    match random.within(0, 4) {
+    let mut border = || [0; 2].map(|_| [0; 2].map(|_| random.within(0, 2)));
+    let borders = [border(), border()];
+    match random.within(0, 7) {
         0 | 1 => {
             let first = random.within(0, channels - 1);
             Operation::Slice {
@@ -98,9 +100,40 @@ fn rearrangement(shape: Shape, random: &mut Random) -> Operation {
                 groups: random.of(&groups),
             }
         }
+        4 => Operation::ZeroPad(borders[0]),
+        5 => Operation::Crop(borders[1]),
+        6 => Operation::Upsample([random.within(1, 2), random.within(1, 3)]),
         _ => Operation::SpaceToDepth {
             block: random.within(1, 3),
         },
+    }
+}
+
+/// What needs all channels of a pixel or a whole map, or is affine in each channel.
+fn normalization(channels: usize, random: &mut Random) -> Operation {
+    let [weight, bias] = [0; 2].map(|_| random.of(&[true, true, false]));
+    let normalization = Normalization {
+        channels,
+        epsilon: 1e-2,
+        weight,
+        bias,
+    };
+    match random.within(0, 4) {
+        0 | 1 => Operation::LayerNorm(normalization),
+        2 => {
+            let divides = |groups: &usize| channels.is_multiple_of(*groups);
+            let groups: Vec<usize> = (1..=channels).filter(divides).collect();
+            Operation::GroupNorm {
+                groups: random.of(&groups),
+                normalization,
+            }
+        }
+        3 => Operation::Affine {
+            channels,
+            weight,
+            bias,
+        },
+        _ => Operation::Softmax,
     }
 }
 
@@ -239,7 +272,7 @@ impl Growing {
             _ => *self.unread.last().unwrap_or(&Value::INPUT),
         };
         let shape = self.shape(x);
-        match random.within(0, 16) {
+        match random.within(0, 18) {
             0..=3 => {
                 let conv = convolution(shape.channels, random);
                 let Some(mut y) = self.add(conv, &[x]) else {
@@ -296,7 +329,17 @@ impl Growing {
             }
             12 => {
                 let rearrangement = rearrangement(shape, random);
-                self.add(rearrangement, &[x]);
+                let is_padding = matches!(rearrangement, Operation::ZeroPad(_));
+                let Some(y) = self.add(rearrangement, &[x]) else {
+                    return;
+                };
+                // By as many convolutions as read it, mostly one.
+                if is_padding && random.of(&[true, true, false]) {
+                    for _ in 0..random.within(1, 2) {
+                        let conv = convolution(shape.channels, random);
+                        self.add(conv, &[y]);
+                    }
+                }
             }
             13 => {
                 // By itself, another value, or a map of another size brought to this one's.
@@ -317,6 +360,10 @@ impl Growing {
                     Operation::LearntFactor { tensor: "gain" },
                 ]);
                 self.add(factor, &[x]);
+            }
+            15 | 16 => {
+                let normalization = normalization(shape.channels, random);
+                self.add(normalization, &[x]);
             }
             _ => {
                 let norm = batch_norm(shape.channels, random);

@@ -1,84 +1,12 @@
 //! What a layer computes: its output's shape, its parameters, its cost.
 
-use serde::Serialize;
+mod output;
+mod shape;
 
 use super::activation::Activation;
-use super::geometry::{Border, Extent, Window, blur};
-use crate::error::{Error, Result};
+use super::geometry::{Border, Extent, Window};
 
-/// The shape of a value: a feature map, or a vector an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Shape {
-    /// How many images there are.
-    pub batch: usize,
-    /// Channels of a feature map, or length of a vector.
-    pub channels: usize,
-    /// Height and width of a feature map.
-    pub spatial: Option<[usize; 2]>,
-}
-
-impl Shape {
-    /// The shape of a batch of feature maps: images, channels, height and width.
-    #[must_use]
-    pub fn of_maps((batch, channels, height, width): (usize, usize, usize, usize)) -> Self {
-        Self {
-            batch,
-            channels,
-            spatial: Some([height, width]),
-        }
-    }
-
-    /// Its dimensions, `[N, C, H, W]` or `[N, H, W, C]`; `[N, C]` of a vector an image.
-    #[must_use]
-    pub fn dims(&self, layout: Layout) -> Vec<usize> {
-        let Self {
-            batch, channels, ..
-        } = *self;
-        match (self.spatial, layout) {
-            (Some([height, width]), Layout::Nchw) => vec![batch, channels, height, width],
-            (Some([height, width]), Layout::Nhwc) => vec![batch, height, width, channels],
-            (None, _) => vec![batch, channels],
-        }
-    }
-
-    /// Numbers in it; `None` where they exceed a `usize`.
-    #[must_use]
-    pub fn elements(&self) -> Option<usize> {
-        let dims = self.dims(Layout::Nchw);
-        dims.iter()
-            .try_fold(1_usize, |product, &size| product.checked_mul(size))
-    }
-
-    fn map(self, name: &str) -> Result<[usize; 2]> {
-        self.spatial.ok_or_else(|| {
-            Error::Geometry(format!(
-                "{name} needs a feature map, found {:?}",
-                self.dims(Layout::Nchw)
-            ))
-        })
-    }
-}
-
-/// The order of a shape's dimensions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Layout {
-    /// `TensorFlow`'s: batch, height, width, channels.
-    Nhwc,
-    /// `PyTorch`'s and candle's: batch, channels, height, width.
-    Nchw,
-}
-
-impl Layout {
-    /// `nhwc` or `nchw`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Nhwc => "nhwc",
-            Self::Nchw => "nchw",
-        }
-    }
-}
+pub use shape::{Layout, Shape};
 
 /// What one layer computes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,8 +22,31 @@ pub enum Operation {
         /// Whether there is a weight; without one it is 1.
         weight: bool,
     },
+    /// A normalization by the mean and variance of each pixel's channels, or of a vector's: Ba et
+    /// al., arXiv:1607.06450, as `ConvNeXt` has it.
+    LayerNorm(Normalization),
+    /// A normalization by the mean and variance of each group of channels over the whole map: Wu
+    /// and He, arXiv:1803.08494.
+    GroupNorm {
+        /// Groups that the channels are split into.
+        groups: usize,
+        /// What is normalized, and what is done then.
+        normalization: Normalization,
+    },
+    /// Every channel times a number of its own, plus another: pixels that are rescaled inside a
+    /// network, or `ConvNeXt`'s layer scale (Touvron et al., arXiv:2103.17239).
+    Affine {
+        /// Channels.
+        channels: usize,
+        /// Whether each is multiplied.
+        weight: bool,
+        /// Whether something is added to each.
+        bias: bool,
+    },
     /// A function of each element alone.
     Activation(Activation),
+    /// exp(x) over the sum of all channels' exp(x): shares that sum up to 1.
+    Softmax,
     /// The largest value under each position of a window; padding never wins.
     MaxPool(Window),
     /// The mean under each position of a window.
@@ -125,6 +76,8 @@ pub enum Operation {
         /// Width of the feature map.
         width: usize,
     },
+    /// `[N, C]` to `[N, C, 1, 1]`: each number becomes a channel of one pixel.
+    Unflatten,
     /// A dense layer over channels, on `[N, C]` or `[N, C, 1, 1]`.
     Linear {
         /// Channels of the input.
@@ -134,7 +87,7 @@ pub enum Operation {
         /// Whether a bias is added.
         bias: bool,
     },
-    /// First input times the second, a gate `[N, C, 1, 1]`.
+    /// First input times the second, a gate `[N, C, 1, 1]` or `[N, C]`.
     Scale,
     /// Every value times a constant.
     Multiply {
@@ -173,6 +126,12 @@ pub enum Operation {
         /// Rows and columns of a block.
         block: usize,
     },
+    /// So many rows of zeros above and below, and so many columns before and after.
+    ZeroPad([[usize; 2]; 2]),
+    /// Without so many rows above and below, and so many columns before and after.
+    Crop([[usize; 2]; 2]),
+    /// Each pixel repeated, so many times down and so many across.
+    Upsample([usize; 2]),
     /// The first input at the second's height and width, each pixel that of the source at the
     /// same share of the way: `PyTorch`'s `interpolate` with the mode `nearest`.
     UpsampleLike,
@@ -206,6 +165,20 @@ pub struct Standardization {
     pub scale: f64,
     /// Whether each output channel has a learnt factor besides, in a tensor `gain`.
     pub gain: bool,
+}
+
+/// What a layer norm and a group norm have in common: (x - mean) / sqrt(variance + epsilon) * weight
+/// + bias, with the mean and variance of the value itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Normalization {
+    /// Channels, each with a weight and a bias.
+    pub channels: usize,
+    /// Added to the variance.
+    pub epsilon: f64,
+    /// Whether there is a weight; without one it is 1.
+    pub weight: bool,
+    /// Whether there is a bias.
+    pub bias: bool,
 }
 
 /// A tensor that a layer reads from a weights file.
@@ -252,13 +225,18 @@ impl Operation {
         match self {
             Self::Conv(_) => "conv",
             Self::BatchNorm { .. } => "batch norm",
+            Self::LayerNorm(_) => "layer norm",
+            Self::GroupNorm { .. } => "group norm",
+            Self::Affine { .. } => "affine",
             Self::Activation(activation) => activation.name(),
+            Self::Softmax => "softmax",
             Self::MaxPool(_) => "max pool",
             Self::GlobalAveragePool => "global average pool",
             Self::BlurPool { .. } => "blur pool",
             Self::AveragePool { .. } => "average pool",
             Self::AdaptiveAveragePool(_) => "adaptive average pool",
             Self::Flatten { .. } => "flatten",
+            Self::Unflatten => "unflatten",
             Self::Linear { .. } => "linear",
             Self::Scale => "scale",
             Self::Multiply { .. } => "multiply",
@@ -270,7 +248,9 @@ impl Operation {
             Self::PadChannels(_) => "pad channels",
             Self::ShuffleChannels { .. } => "shuffle channels",
             Self::SpaceToDepth { .. } => "space to depth",
-            Self::UpsampleLike => "upsample",
+            Self::ZeroPad(_) => "zero pad",
+            Self::Crop(_) => "crop",
+            Self::Upsample(_) | Self::UpsampleLike => "upsample",
         }
     }
 
@@ -286,6 +266,11 @@ impl Operation {
             name,
             shape: vec![channels],
             trainable: false,
+        };
+        let per_channel = |channels, weight: bool, bias: bool| {
+            let names = [("weight", weight), ("bias", bias)].into_iter();
+            let names = names.filter_map(|(name, there)| there.then_some(name));
+            names.map(|name| learnt(name, vec![channels])).collect()
         };
         match *self {
             Self::Conv(conv) => {
@@ -324,14 +309,30 @@ impl Operation {
                 }
                 parameters
             }
+            Self::LayerNorm(normalization) | Self::GroupNorm { normalization, .. } => {
+                let Normalization {
+                    channels,
+                    weight,
+                    bias,
+                    ..
+                } = normalization;
+                per_channel(channels, weight, bias)
+            }
+            Self::Affine {
+                channels,
+                weight,
+                bias,
+            } => per_channel(channels, weight, bias),
             Self::LearntFactor { tensor } => vec![learnt(tensor, Vec::new())],
             Self::Activation(_)
+            | Self::Softmax
             | Self::MaxPool(_)
             | Self::AveragePool { .. }
             | Self::AdaptiveAveragePool(_)
             | Self::BlurPool { .. }
             | Self::GlobalAveragePool
             | Self::Flatten { .. }
+            | Self::Unflatten
             | Self::Scale
             | Self::Multiply { .. }
             | Self::Add
@@ -341,6 +342,9 @@ impl Operation {
             | Self::PadChannels(_)
             | Self::ShuffleChannels { .. }
             | Self::SpaceToDepth { .. }
+            | Self::ZeroPad(_)
+            | Self::Crop(_)
+            | Self::Upsample(_)
             | Self::UpsampleLike => Vec::new(),
         }
     }
@@ -354,14 +358,22 @@ impl Operation {
             }
             Self::BatchNorm { weight, .. } => 3 + usize::from(weight),
             Self::Linear { bias, .. } => 1 + usize::from(bias),
+            Self::LayerNorm(Normalization { weight, bias, .. })
+            | Self::GroupNorm {
+                normalization: Normalization { weight, bias, .. },
+                ..
+            }
+            | Self::Affine { weight, bias, .. } => usize::from(weight) + usize::from(bias),
             Self::LearntFactor { .. } => 1,
             Self::Activation(_)
+            | Self::Softmax
             | Self::MaxPool(_)
             | Self::AveragePool { .. }
             | Self::AdaptiveAveragePool(_)
             | Self::BlurPool { .. }
             | Self::GlobalAveragePool
             | Self::Flatten { .. }
+            | Self::Unflatten
             | Self::Scale
             | Self::Multiply { .. }
             | Self::Add
@@ -371,6 +383,9 @@ impl Operation {
             | Self::PadChannels(_)
             | Self::ShuffleChannels { .. }
             | Self::SpaceToDepth { .. }
+            | Self::ZeroPad(_)
+            | Self::Crop(_)
+            | Self::Upsample(_)
             | Self::UpsampleLike => 0,
         }
     }
@@ -378,7 +393,12 @@ impl Operation {
     /// Whether its constants are finite numbers.
     pub(super) fn is_finite(&self) -> bool {
         match *self {
-            Self::BatchNorm { epsilon, .. } => epsilon.is_finite(),
+            Self::BatchNorm { epsilon, .. }
+            | Self::LayerNorm(Normalization { epsilon, .. })
+            | Self::GroupNorm {
+                normalization: Normalization { epsilon, .. },
+                ..
+            } => epsilon.is_finite(),
             Self::Multiply { factor } => factor.is_finite(),
             Self::Activation(activation) => activation.is_finite(),
             Self::Conv(conv) => conv
@@ -386,190 +406,6 @@ impl Operation {
                 .is_none_or(|each| each.epsilon.is_finite() && each.scale.is_finite()),
             _ => true,
         }
-    }
-
-    /// Channels of the output, given those of the inputs.
-    ///
-    /// # Errors
-    ///
-    /// Another count of inputs, or of their channels, than the operation takes.
-    pub fn channels(&self, inputs: &[usize]) -> Result<usize> {
-        let kind = self.kind();
-        let refused = |problem: String| Err(Error::Geometry(format!("{kind} {problem}")));
-        let (first, second) = match (self, inputs) {
-            (_, []) => return refused("needs an input".to_owned()),
-            (Self::Add | Self::Product | Self::Scale | Self::UpsampleLike, &[first, second]) => {
-                (first, second)
-            }
-            (Self::Add | Self::Product | Self::Scale | Self::UpsampleLike, _) => {
-                return refused(format!("takes 2 inputs, found {}", inputs.len()));
-            }
-            (Self::Concat, &[first, ..]) | (_, &[first]) => (first, first),
-            _ => return refused(format!("takes 1 input, found {}", inputs.len())),
-        };
-        let expected = match *self {
-            Self::Conv(conv) => conv.in_channels,
-            Self::BatchNorm { channels, .. } => channels,
-            Self::Linear { inputs, .. } => inputs,
-            _ => first,
-        };
-        if first != expected {
-            return refused(format!("expects {expected} channels, found {first}"));
-        }
-        if first != second && *self != Self::UpsampleLike {
-            return refused(format!(
-                "needs as many channels of both its inputs, found {first} and {second}"
-            ));
-        }
-        Ok(match *self {
-            Self::Conv(Conv {
-                groups,
-                out_channels,
-                ..
-            }) => {
-                if groups == 0 || first % groups != 0 || out_channels % groups != 0 {
-                    return refused(format!(
-                        "cannot split {first} and {out_channels} channels into {groups} groups"
-                    ));
-                }
-                out_channels
-            }
-            Self::Linear { outputs, .. } => outputs,
-            Self::Flatten { height, width } => first.saturating_mul(height.saturating_mul(width)),
-            Self::Concat => inputs.iter().copied().fold(0, usize::saturating_add),
-            Self::Slice {
-                first: begin,
-                channels,
-            } => {
-                if channels == 0 || begin.checked_add(channels).is_none_or(|end| end > first) {
-                    return refused(format!(
-                        "cannot take {channels} channels from number {begin} on of {first}"
-                    ));
-                }
-                channels
-            }
-            Self::PadChannels(count) => first.saturating_add(count),
-            Self::ShuffleChannels { groups } => {
-                if groups == 0 || first % groups != 0 {
-                    return refused(format!(
-                        "cannot shuffle {first} channels in {groups} groups"
-                    ));
-                }
-                first
-            }
-            Self::SpaceToDepth { block } => first.saturating_mul(block.saturating_mul(block)),
-            Self::BatchNorm { .. }
-            | Self::Activation(_)
-            | Self::MaxPool(_)
-            | Self::AveragePool { .. }
-            | Self::AdaptiveAveragePool(_)
-            | Self::BlurPool { .. }
-            | Self::GlobalAveragePool
-            | Self::Scale
-            | Self::Multiply { .. }
-            | Self::LearntFactor { .. }
-            | Self::Add
-            | Self::Product
-            | Self::UpsampleLike => first,
-        })
-    }
-
-    /// The output's shape.
-    ///
-    /// # Errors
-    ///
-    /// Inputs of a shape that the operation cannot take.
-    pub fn output(&self, inputs: &[Shape]) -> Result<Shape> {
-        let channels: Vec<usize> = inputs.iter().map(|input| input.channels).collect();
-        let channels = self.channels(&channels)?;
-        // There is one, or its channels would be refused.
-        let (first, rest) = (&inputs[0], &inputs[1..]);
-        let spatial = match *self {
-            Self::Conv(Conv { window, .. })
-            | Self::MaxPool(window)
-            | Self::AveragePool { window, .. } => {
-                if window.dilation != [1, 1] && !matches!(self, Self::Conv(_)) {
-                    let kind = self.kind();
-                    return Err(Error::Geometry(format!("{kind} takes no dilation")));
-                }
-                let extents = window.extents(first.map(self.kind())?)?;
-                Some(extents.map(|extent| extent.output))
-            }
-            Self::BlurPool { size, stride } => {
-                let extents = blur(size, stride, first.map(self.kind())?)?;
-                Some(extents.map(|extent| extent.output))
-            }
-            Self::SpaceToDepth { block } => {
-                let [rows, columns] = first.map(self.kind())?;
-                if block == 0 || rows % block != 0 || columns % block != 0 {
-                    return Err(Error::Geometry(format!(
-                        "space to depth needs a height and width that are multiples of {block}, \
-                         found {rows}x{columns}"
-                    )));
-                }
-                Some([rows / block, columns / block])
-            }
-            Self::UpsampleLike => {
-                let [from, to] = [first, &rest[0]].map(|shape| shape.map(self.kind()));
-                if from?.contains(&0) {
-                    return Err(Error::Geometry(
-                        "upsample needs pixels, found none".to_owned(),
-                    ));
-                }
-                Some(to?)
-            }
-            Self::GlobalAveragePool => first.map(self.kind()).map(|_| Some([1, 1]))?,
-            Self::AdaptiveAveragePool(size) => first.map(self.kind()).map(|_| Some(size))?,
-            Self::Flatten { height, width } => {
-                let [rows, columns] = first.map(self.kind())?;
-                if [rows, columns] != [height, width] {
-                    return Err(Error::Geometry(format!(
-                        "flatten expects {height}x{width} pixels, found {rows}x{columns}"
-                    )));
-                }
-                None
-            }
-            Self::Linear { .. } if first.spatial.is_some_and(|size| size != [1, 1]) => {
-                return Err(Error::Geometry(
-                    "linear needs a vector an image, or 1x1 pixels".to_owned(),
-                ));
-            }
-            Self::Scale if rest.iter().any(|gate| gate.spatial != Some([1, 1])) => {
-                return Err(Error::Geometry(
-                    "scale needs a gate of 1x1 pixels".to_owned(),
-                ));
-            }
-            Self::Scale => first.map(self.kind()).map(Some)?,
-            Self::Add | Self::Product if rest != [*first] => {
-                return Err(Error::Geometry(format!(
-                    "{} needs two values of one shape: at this input size the branches differ",
-                    self.kind()
-                )));
-            }
-            Self::Concat if rest.iter().any(|other| other.spatial != first.spatial) => {
-                return Err(Error::Geometry(
-                    "concat needs values of one height and width: at this input size the branches \
-                     differ"
-                        .to_owned(),
-                ));
-            }
-            Self::BatchNorm { .. }
-            | Self::Activation(_)
-            | Self::Linear { .. }
-            | Self::Multiply { .. }
-            | Self::LearntFactor { .. }
-            | Self::Add
-            | Self::Product
-            | Self::Concat
-            | Self::Slice { .. }
-            | Self::PadChannels(_)
-            | Self::ShuffleChannels { .. } => first.spatial,
-        };
-        Ok(Shape {
-            batch: first.batch,
-            channels,
-            spatial,
-        })
     }
 
     /// Multiplications of convolutions and linear layers (batch norms, gates and

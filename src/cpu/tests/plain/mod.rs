@@ -14,11 +14,13 @@
 //! `scripts.pytorch.timm_cases` on networks that blur (`seresnetaa50d`), repeat pixels
 //! (`ghostnetv2_100`) and pool to a given size (`vgg16_bn`).
 
+mod normalization;
+
 use candle_core::cpu::erf::erf_f64 as erf;
 
 use super::Case;
 use crate::network::geometry::{Window, adaptive, blur, blur_factors, nearest, reflected};
-use crate::network::operation::{Conv, Standardization};
+use crate::network::operation::{Conv, Normalization, Standardization};
 use crate::network::{Activation, Layer, Operation};
 
 /// Through many layers that bound grows beyond all use, while roundings mostly cancel: whole
@@ -121,6 +123,12 @@ fn apply(case: &Case, layer: &Layer, inputs: &[&Numbers]) -> Numbers {
     let [images, channels, height, width] = xs.shape;
     let size = [height, width];
     let parameter = |name: &str| case.tensors[&format!("{}.{name}", layer.name)].as_slice();
+    let normalized = |xs, norm: &Normalization, groups| {
+        let there = |name, there: bool| there.then(|| parameter(name));
+        let [weight, bias] = [there("weight", norm.weight), there("bias", norm.bias)];
+        let normalized = normalization::normalize(xs, norm, groups);
+        normalization::affine(&normalized, weight, bias)
+    };
     match layer.operation {
         Operation::Conv(conv) => {
             let bias = if conv.bias { parameter("bias") } else { &[] };
@@ -165,6 +173,16 @@ fn apply(case: &Case, layer: &Layer, inputs: &[&Numbers]) -> Numbers {
                 ]
             })
         }
+        Operation::Affine { weight, bias, .. } => {
+            let there = |name, there: bool| there.then(|| parameter(name));
+            normalization::affine(xs, there("weight", weight), there("bias", bias))
+        }
+        Operation::LayerNorm(norm) => normalized(xs, &norm, None),
+        Operation::GroupNorm {
+            groups,
+            normalization,
+        } => normalized(xs, &normalization, Some(groups)),
+        Operation::Softmax => normalization::softmax(xs),
         Operation::Activation(function) => activation(xs, function),
         // The constant is rounded, too.
         Operation::Multiply { factor } => xs.each(2, |_, [value, magnitude]| {
@@ -202,6 +220,7 @@ fn apply(case: &Case, layer: &Layer, inputs: &[&Numbers]) -> Numbers {
             shape: [images, channels * height * width, 1, 1],
             ..xs.clone()
         },
+        Operation::Unflatten => xs.clone(),
         Operation::Scale => {
             let gate = inputs[1];
             Numbers::of(xs.shape, xs.roundings + gate.roundings + 1, |place| {
@@ -274,6 +293,38 @@ fn apply(case: &Case, layer: &Layer, inputs: &[&Numbers]) -> Numbers {
                 let pixel = channel / channels;
                 let (y, x) = (row * block + pixel / block, column * block + pixel % block);
                 xs.at([image, channel % channels, y, x])
+            })
+        }
+        Operation::ZeroPad([[above, below], [before, after]]) => {
+            let shape = [
+                images,
+                channels,
+                above + height + below,
+                before + width + after,
+            ];
+            Numbers::of(shape, xs.roundings, |[image, channel, row, column]| {
+                let inside = row.checked_sub(above).zip(column.checked_sub(before));
+                match inside.filter(|&(row, column)| row < height && column < width) {
+                    Some((row, column)) => xs.at([image, channel, row, column]),
+                    None => [0.; 2],
+                }
+            })
+        }
+        Operation::Crop([[above, below], [before, after]]) => {
+            let shape = [
+                images,
+                channels,
+                height - above - below,
+                width - before - after,
+            ];
+            Numbers::of(shape, xs.roundings, |[image, channel, row, column]| {
+                xs.at([image, channel, above + row, before + column])
+            })
+        }
+        Operation::Upsample([down, across]) => {
+            let shape = [images, channels, height * down, width * across];
+            Numbers::of(shape, xs.roundings, |[image, channel, row, column]| {
+                xs.at([image, channel, row / down, column / across])
             })
         }
         Operation::UpsampleLike => {
