@@ -179,6 +179,46 @@ pub(super) fn resolve(layers: &Layers, found: &Found) -> Result<Sources, Mismatc
     }
 }
 
+/// Finds every parameter of `layers`, whose tensors' names a graph has settled, among those of a
+/// file, which lie there as they do here.
+pub(super) fn resolve_graph(layers: &Layers, shapes: &Shapes) -> Result<Sources, Mismatch> {
+    let mut sources = Sources::new();
+    let mut mismatch = Mismatch::default();
+    for layer in layers.as_slice() {
+        for parameter in layer.operation.parameters() {
+            let canonical = format!("{}.{}", layer.name, parameter.name);
+            let named = layers.tensor_name(&layer.name, parameter.name);
+            let name = named.unwrap_or_else(|| canonical.clone());
+            let expected = parameter.shape;
+            match shapes.get(&name) {
+                None => mismatch
+                    .missing
+                    .push(format!("`{}` of shape {expected:?}", shown(&name))),
+                Some(found) if *found != expected => mismatch.misshapen.push(format!(
+                    "`{}`: expected shape {expected:?}, found {}",
+                    shown(&name),
+                    shown(&format!("{found:?}"))
+                )),
+                Some(_) => {
+                    let source = TensorSource {
+                        name,
+                        arrangement: Arrangement::as_ours(&expected),
+                        shape: expected,
+                    };
+                    sources.insert(canonical, source);
+                }
+            }
+        }
+    }
+    let unknown = shapes.keys().filter(|name| !layers.knows_tensor(name));
+    mismatch.unexpected = unknown.map(|name| format!("`{}`", shown(name))).collect();
+    if mismatch.is_empty() {
+        Ok(sources)
+    } else {
+        Err(mismatch)
+    }
+}
+
 /// A parameter as a file of some spelling should have it.
 struct Expected {
     canonical: String,

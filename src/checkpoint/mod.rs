@@ -5,6 +5,7 @@ mod builtin;
 mod drawn;
 mod file;
 mod folder;
+mod graph;
 mod header;
 #[cfg(feature = "hub")]
 mod hub;
@@ -24,6 +25,7 @@ pub use builtin::Builtin;
 pub use drawn::drawn_weights;
 pub use file::{NonFinite, TensorFile};
 pub(crate) use folder::MOST_BYTES;
+pub use graph::open_graph;
 pub use imagenet::imagenet_labels;
 pub use keys::Mismatch;
 pub use recognition::Recognition;

@@ -8,7 +8,8 @@ use super::backend::{Flaws, ForeignFile};
 use super::builtin::Builtin;
 use super::file::{NonFinite, TensorFile};
 use super::folder::{self, Files};
-use super::keys::{Found, Mismatch, Sources, resolve};
+use super::graph;
+use super::keys::{Found, Mismatch, Sources, resolve, resolve_graph};
 use super::labels;
 use super::normalization::Normalization;
 use super::recognition::{Recognition, foreign, recognise, with_classes_of};
@@ -18,7 +19,7 @@ use super::wrapping::{Copies, Shapes, Wrapping};
 use crate::error::{Error, Result};
 use crate::image::Preprocessing;
 use crate::network::trace::Trace;
-use crate::network::{Layers, Network, Operation, catalog};
+use crate::network::{Graph, Layers, Network, Operation, catalog};
 use crate::text::{escaped, shown, shown_path};
 
 /// A network's weights, and what is said of them: by the metadata of their file, or by timm's
@@ -32,8 +33,10 @@ pub struct Weights {
     found: Found,
     /// The files that they were read from; none where they are part of the program.
     paths: Vec<PathBuf>,
-    /// The network that they are for.
+    /// The network that they are for, where the catalogue has it.
     pub network: Option<String>,
+    /// The network that they are for, where their file describes it.
+    pub graph: Option<Graph>,
     /// How many classes they tell apart, where that may differ from the network's usual number.
     pub classes: Option<usize>,
     /// The classes' names.
@@ -159,6 +162,7 @@ impl Weights {
         let (network, note) = named.transpose()?.unzip();
         Ok(Self {
             network,
+            graph: graph::of_file(&file)?,
             note: note.flatten(),
             labels,
             preprocessing,
@@ -172,6 +176,7 @@ impl Weights {
         Self {
             paths: Vec::new(),
             network: None,
+            graph: None,
             classes: None,
             labels: None,
             preprocessing: None,
@@ -260,7 +265,7 @@ impl Weights {
     #[must_use]
     pub fn prefix(&self) -> Option<&str> {
         let prefix = self.wrapping().prefix.as_str();
-        (!prefix.is_empty()).then_some(prefix)
+        (!prefix.is_empty() && self.graph.is_none()).then_some(prefix)
     }
 
     /// What should be known of how the file was understood, a sentence each.
@@ -268,7 +273,9 @@ impl Weights {
     pub fn notes(&self) -> Vec<String> {
         let file = self.file.shown_name();
         let named = self.note.as_ref().map(|note| format!("`{file}`: {note}"));
-        let wrapped = self.copies.note(self.is_averaged);
+        // A graph says all names itself.
+        let is_graph = self.graph.is_some();
+        let wrapped = self.copies.note(self.is_averaged).filter(|_| !is_graph);
         let wrapped = wrapped.map(|note| format!("`{file}` {note}"));
         named.into_iter().chain(wrapped).collect()
     }
@@ -293,6 +300,9 @@ impl Weights {
     /// A name that the catalogue lacks; without a name, tensors that fit no network, or several
     /// that compute differently: none of them is guessed.
     pub fn network(&self) -> Result<Network> {
+        if let Some(graph) = &self.graph {
+            return self.network_of_graph(graph);
+        }
         if let Some(name) = &self.network {
             let network = catalog::find(name).map_err(|error| match error {
                 Error::UnknownNetwork { name, hint } => self.file.problem(format!(
@@ -332,6 +342,11 @@ impl Weights {
             ))),
             Recognition::Foreign => Err(self.file.problem(foreign(&self.found))),
         }
+    }
+
+    fn network_of_graph(&self, graph: &Graph) -> Result<Network> {
+        let network = Network::of_graph(graph, None);
+        network.map_err(|error| self.file.problem(format!("cannot be run: {error}")))
     }
 
     /// What the names and shapes of the tensors alone say.
@@ -396,6 +411,10 @@ impl Weights {
     /// of, whose tensors may be the same: timm's efficient networks, and those that it has from
     /// TensorFlow.
     fn check_network(&self, layers: &Layers) -> Result<()> {
+        // It says itself how it pads.
+        if layers.is_graph() {
+            return Ok(());
+        }
         let said = self.network.as_deref().map(catalog::find);
         match (said, catalog::find(layers.name())) {
             (Some(Ok(said)), Ok(asked)) if said.convention != asked.convention => {
@@ -417,7 +436,7 @@ impl Weights {
     ///
     /// A trace of such an input.
     pub fn check_input(&self, layers: &Layers, trace: &Trace) -> Result<()> {
-        if !self.found.spelling.slides_dense_layers {
+        if layers.is_graph() || !self.found.spelling.slides_dense_layers {
             return Ok(());
         }
         for layer in layers.as_slice() {
@@ -443,7 +462,15 @@ impl Weights {
     /// How the tensors differ from those that `layers` read; `None` where they do not.
     #[must_use]
     pub fn mismatch(&self, layers: &Layers) -> Option<Mismatch> {
-        resolve(layers, &self.found).err()
+        self.resolve(layers).err()
+    }
+
+    fn resolve(&self, layers: &Layers) -> Result<Sources, Mismatch> {
+        if layers.is_graph() {
+            resolve_graph(layers, &shapes(&self.file))
+        } else {
+            resolve(layers, &self.found)
+        }
     }
 
     /// The code base whose names the tensors have, in words.
@@ -502,7 +529,7 @@ impl Weights {
 
     fn sources(&self, layers: &Layers) -> Result<Sources> {
         self.check_convention(layers)?;
-        let sources = resolve(layers, &self.found).map_err(|mismatch| {
+        let sources = self.resolve(layers).map_err(|mismatch| {
             let hint = match (&self.network, self.classes) {
                 (Some(name), _) if name != layers.name() => {
                     format!("\nhint: the file says it is for `{}`", shown(name))

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::network::{Layers, Operation};
 
 /// How likely each class is for an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,19 +21,63 @@ pub struct Class {
     pub class: usize,
     /// The name of the class, or its number where no names are known.
     pub label: String,
-    /// Softmax of the logits.
+    /// Softmax of the logits; the output itself where the network ends with a softmax or a sigmoid.
     pub probability: f32,
     /// The network's output for the class.
     pub logit: f32,
 }
 
+/// What a network's outputs are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outputs {
+    /// What a softmax makes probabilities of.
+    Logits,
+    /// Probabilities that sum up to 1: the network ends with a softmax.
+    Probabilities,
+    /// Probabilities of classes that do not exclude each other: the network ends with a sigmoid.
+    Independent,
+}
+
+impl Outputs {
+    /// Those of a network, by its last layer.
+    pub(super) fn of(layers: &Layers) -> Self {
+        match layers.as_slice().last().map(|last| last.operation) {
+            Some(Operation::Softmax) => Self::Probabilities,
+            Some(Operation::Activation(last)) if last.is_gate() => Self::Independent,
+            _ => Self::Logits,
+        }
+    }
+
+    /// The probabilities of classes, of two where there is one output alone: that is of class 1.
+    fn probabilities(self, outputs: &[f32]) -> Vec<f32> {
+        match (self, outputs) {
+            (Self::Logits, _) => softmax(outputs),
+            (Self::Independent, &[second]) => vec![1. - second, second],
+            (Self::Probabilities | Self::Independent, _) => outputs.to_vec(),
+        }
+    }
+}
+
+fn softmax(logits: &[f32]) -> Vec<f32> {
+    // The softmax of 0 and a number is its sigmoid; of one number alone it is 1.
+    let logits = match *logits {
+        [logit] => &[0., logit],
+        _ => logits,
+    };
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+    let sum: f32 = exponentials.iter().sum();
+    exponentials.iter().map(|each| each / sum).collect()
+}
+
 impl Classes {
-    /// Takes a network's output for one image. One output alone is the logit of class 1 of two.
+    /// Takes a network's output for one image. One output alone is that of class 1 of two.
     ///
     /// # Errors
     ///
     /// [`Error::NotFinite`] of NaN or infinities.
     pub(super) fn new(
+        outputs: Outputs,
         output: &[f32],
         labels: Option<Arc<[String]>>,
         damage: Option<String>,
@@ -40,17 +85,14 @@ impl Classes {
         if !output.iter().all(|logit| logit.is_finite()) {
             return Err(Error::NotFinite);
         }
-        // The softmax of 0 and a number is its sigmoid; of one number alone it is 1.
-        let logits = match *output {
-            [logit] => vec![0., logit],
-            _ => output.to_vec(),
-        };
-        let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
-        let sum: f32 = exponentials.iter().sum();
+        let probabilities = outputs.probabilities(output);
         Ok(Self {
-            probabilities: exponentials.iter().map(|each| each / sum).collect(),
-            logits,
+            logits: match (outputs, output) {
+                (Outputs::Logits, &[logit]) => vec![0., logit],
+                (Outputs::Independent, &[_]) => probabilities.clone(),
+                _ => output.to_vec(),
+            },
+            probabilities,
             labels,
             damage,
         })

@@ -14,6 +14,7 @@ mod times;
 
 use std::sync::Arc;
 
+use self::classes::Outputs;
 use self::loader::{Loaded, Loader};
 use self::times::Stopwatch;
 use crate::checkpoint::Weights;
@@ -22,7 +23,7 @@ use crate::image::{Budget, Choices, DEFAULT_MEMORY, Damage};
 use crate::model::{Model, Runtime, memory};
 use crate::network::trace::trace;
 use crate::network::{Network, Shape};
-use crate::text::shown_bytes;
+use crate::text::{shown, shown_bytes};
 
 pub use batches::{Batches, Row};
 pub use classes::{Class, Classes};
@@ -40,6 +41,7 @@ pub struct Classifier {
     loader: Arc<Loader>,
     labels: Option<Arc<[String]>>,
     classes: usize,
+    outputs: Outputs,
     batch_size: usize,
 }
 
@@ -150,8 +152,17 @@ impl Classifier {
             options.batch_size,
             memory::MOST,
         )?;
+        if let Some(size) = one.output().spatial {
+            return Err(Error::Usage(format!(
+                "`{}` makes a map of {}x{} pixels of an image, and no vector of classes",
+                shown(&network.name),
+                size[0],
+                size[1]
+            )));
+        }
+        let outputs = Outputs::of(&layers);
         let classes = match layers.outputs() {
-            1 => {
+            1 if outputs == Outputs::Logits => {
                 observe(Notice::Note(format!(
                     "`{}` has one output: its sigmoid is taken as the probability of class 1 of \
                      two, which it is not where the network was trained for another number",
@@ -159,6 +170,7 @@ impl Classifier {
                 )));
                 2
             }
+            1 if outputs == Outputs::Independent => 2,
             outputs => outputs,
         };
         let labels = labels::of_classes(options.labels.as_ref(), weights, &network.name, classes)?;
@@ -183,6 +195,7 @@ impl Classifier {
             }),
             labels: labels.map(Arc::from),
             classes,
+            outputs,
             batch_size: batch_size.max(1),
         })
     }
@@ -281,7 +294,12 @@ impl Classifier {
         let classes = images.into_iter().filter_map(|image| match image {
             Ok(Loaded { damage, .. }) => {
                 let output = outputs.next()?;
-                Some(Classes::new(output, self.labels.clone(), damage))
+                Some(Classes::new(
+                    self.outputs,
+                    output,
+                    self.labels.clone(),
+                    damage,
+                ))
             }
             Err(error) => Some(Err(error)),
         });

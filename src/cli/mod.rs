@@ -169,9 +169,16 @@ pub struct ClassifyArgs {
     /// Where the file has both, use the running average of the weights (EMA), not the plain ones
     #[arg(long, requires = "weights")]
     pub ema: bool,
-    /// The network that the weights are for [default: what their file says]
+    /// The network that the weights are for, by name or by a graph.json [default: what their file
+    /// says]
     #[arg(short, long, value_name = "NAME")]
     pub network: Option<String>,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub head: HeadArgs,
     /// Class names, one a line [default: what the weights' file says]
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
@@ -225,12 +232,19 @@ pub struct ClassifyArgs {
 /// `senet trace`.
 #[derive(Debug, Args)]
 pub struct TraceArgs {
-    /// The network to trace, by name or by its weights [default: that of the weights]
+    /// The network to trace, by name, by its graph.json or by its weights [default: that of the
+    /// weights]
     #[arg(value_name = "NETWORK", value_parser = OrList(OsStringValueParser::new()))]
     pub subject: Option<OsString>,
-    /// The network by name, where NETWORK does not say
+    /// The network by name or by its graph, where NETWORK does not say
     #[arg(short, long, value_name = "NAME")]
     pub network: Option<String>,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub head: HeadArgs,
     #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_TO_TRACE, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,
@@ -296,9 +310,16 @@ pub struct ParityArgs {
     /// Dump of what the other framework computed
     #[arg(short, long, value_name = "FILE")]
     pub reference: PathBuf,
-    /// The network that the weights are for [default: what their file says]
+    /// The network that the weights are for, by name or by a graph.json [default: what their file
+    /// says]
     #[arg(short, long, value_name = "NAME")]
     pub network: Option<String>,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub head: HeadArgs,
     #[command(flatten)]
     #[expect(
         missing_docs,
@@ -337,12 +358,19 @@ pub struct ParityArgs {
 /// `senet bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// The network to run, by name or by its weights [default: that of the weights]
+    /// The network to run, by name, by its graph.json or by its weights [default: that of the
+    /// weights]
     #[arg(value_name = "NETWORK", value_parser = OrList(OsStringValueParser::new()), required_unless_present_any = ["network", "weights"])]
     pub subject: Option<OsString>,
-    /// The network by name, where NETWORK does not say
+    /// The network by name or by its graph, where NETWORK does not say
     #[arg(short, long, value_name = "NAME")]
     pub network: Option<String>,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub head: HeadArgs,
     #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_OR_DRAWN, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,
@@ -387,6 +415,12 @@ pub struct InspectArgs {
     /// Compare with this network [default: what the file says, else the one its tensors fit]
     #[arg(short, long, value_name = "NAME")]
     pub network: Option<String>,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub head: HeadArgs,
     /// Text for people or JSON for programs
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -398,9 +432,21 @@ pub struct ModelsArgs {
     /// Only networks whose name has TEXT in it, in upper or lower case
     #[arg(value_name = "TEXT")]
     pub filter: Option<String>,
-    /// Text for people, a table for a page, or JSON for programs
+    /// Only this network, by its whole name
+    #[arg(short, long, value_name = "NAME", conflicts_with = "filter")]
+    pub network: Option<String>,
+    /// Text for people, a table for a page, JSON for programs, or of one network the graph: the JSON
+    /// that `--network graph.json` reads
     #[arg(short, long, value_enum, default_value_t = ListFormat::Table)]
     pub format: ListFormat,
+}
+
+/// Which network of several.
+#[derive(Debug, Clone, Args)]
+pub struct HeadArgs {
+    /// Of a graph with several outputs the one to compute [default: the only vector]
+    #[arg(long, value_name = "OUTPUT")]
+    pub head: Option<String>,
 }
 
 /// Widths of `se_block`.

@@ -31,7 +31,12 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
         channels: None,
         squeeze: None,
     };
-    let network = super::network(subject.network.as_deref(), weights.as_ref(), no_widths)?;
+    let network = super::network(
+        subject.network.as_deref(),
+        weights.as_ref(),
+        no_widths,
+        &arguments.head,
+    )?;
     let own = network.input.shape(arguments.batch_size);
     let asked = arguments.size.map(|size| [size.height, size.width]);
     let shape = Shape {

@@ -96,7 +96,12 @@ fn prepare(arguments: &ClassifyArgs, runtime: Runtime) -> Result<(Weights, Class
         channels: None,
         squeeze: None,
     };
-    let network = super::network(arguments.network.as_deref(), Some(&weights), no_widths)?;
+    let network = super::network(
+        arguments.network.as_deref(),
+        Some(&weights),
+        no_widths,
+        &arguments.head,
+    )?;
     // Of a network that takes no images that is said first.
     if arguments.weights.is_none()
         && network.input.channels == 3

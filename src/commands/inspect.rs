@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::Outcome;
 use crate::checkpoint::{Recognition, Source, Weights};
-use crate::cli::InspectArgs;
+use crate::cli::{HeadArgs, InspectArgs};
 use crate::error::Result;
 use crate::network::{Network, catalog};
 use crate::report::{Differences, InspectedTensor, Inspection};
@@ -21,7 +21,11 @@ pub(super) fn run(arguments: &InspectArgs) -> anyhow::Result<Outcome> {
         },
         (Err(error), _) => return Err(error.into()),
     };
-    let report = inspect(&weights, arguments.network.as_deref(), problem)?;
+    let report = inspect(
+        &weights,
+        (arguments.network.as_deref(), &arguments.head),
+        problem,
+    )?;
     super::print(&report, arguments.format)?;
     Ok(if report.is_sound() {
         Outcome::Yes
@@ -36,7 +40,11 @@ fn undescribed(path: &Path, ema: bool) -> Result<Weights> {
     if ema { weights.averaged() } else { Ok(weights) }
 }
 
-fn inspect(weights: &Weights, asked: Option<&str>, problem: Option<String>) -> Result<Inspection> {
+fn inspect(
+    weights: &Weights,
+    (asked, head): (Option<&str>, &HeadArgs),
+    problem: Option<String>,
+) -> Result<Inspection> {
     let file = weights.file();
     let mut tensors = Vec::new();
     for (name, info) in file.tensors() {
@@ -52,14 +60,21 @@ fn inspect(weights: &Weights, asked: Option<&str>, problem: Option<String>) -> R
         });
     }
     let numbers = |tensor: &InspectedTensor| tensor.shape.iter().product::<usize>() as u64;
-    let asked = asked.map(super::named).transpose()?;
-    let stated = asked.map(|network| network.name.to_string());
+    let asked = asked.map(|name| super::named(name, head)).transpose()?;
+    // What a graph describes it is for, whatever else the file says.
+    let asked = match (&weights.graph, asked) {
+        (Some(graph), None) => Some(super::of_graph(graph, head, |error| {
+            weights.file().problem(format!("cannot be run: {error}"))
+        })?),
+        (_, asked) => asked,
+    };
+    let stated = asked.as_ref().map(|network| network.name.to_string());
     let stated = stated.or_else(|| weights.network.clone());
     let Fit {
         networks,
         differences,
         problem,
-    } = match (asked, &stated) {
+    } = match (&asked, &stated) {
         // Of what was asked for, unlike of what the file says, the user can make sense.
         (Some(asked), _) => compare(weights, &weights.with_classes(asked), problem),
         (None, Some(stated)) => match catalog::find(stated) {

@@ -16,19 +16,20 @@ mod threads;
 mod trace;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use candle_core::{DType, Device};
 
 use self::progress::Downloads;
-use crate::checkpoint::{Builtin, Source, Weights};
+use crate::checkpoint::{Builtin, Source, Weights, open_graph};
 use crate::classifier::Notice;
-use crate::cli::{Cli, Command, DeviceArgs, DeviceName, Precision, WidthArgs};
+use crate::cli::{Cli, Command, DeviceArgs, DeviceName, HeadArgs, Precision, WidthArgs};
 use crate::error::{Error, Result};
 use crate::image::silence_decoders;
 use crate::network::catalog::Named;
-use crate::network::{Architecture, Network, SqueezeWidth, catalog};
+use crate::network::{Architecture, Graph, Network, SqueezeWidth, catalog};
 use crate::report::{Format, Report};
 use crate::text;
 
@@ -143,23 +144,79 @@ fn named_weights(source: Option<&Source>, ema: bool) -> Result<Option<Weights>> 
     }
 }
 
-/// The network of this name; says how the name was understood where it is not the catalogue's own.
-fn named(name: &str) -> Result<&'static Network> {
+/// The network of this name, or that a file of this name describes; says how the name was
+/// understood where it is not the catalogue's own.
+fn named(name: &str, head: &HeadArgs) -> Result<Network> {
+    if subject::is_graph(Path::new(name)) {
+        let graph = open_graph(Path::new(name))?;
+        return of_graph(&graph, head, |error| Error::Checkpoint {
+            file: text::shown_path(Path::new(name)),
+            problem: format!("cannot be run: {error}"),
+        });
+    }
+    if let Some(head) = &head.head {
+        return Err(Error::Usage(format!(
+            "`--head {}` chooses among the outputs of a graph; `{}` has one output",
+            text::shown(head),
+            text::shown(name)
+        )));
+    }
     let Named { network, note } = catalog::understand(name)?;
     if let Some(note) = note {
         complain("note", &note);
+    }
+    Ok(network.clone())
+}
+
+/// The network that a graph describes; says which output it is of where there are several.
+fn of_graph(
+    graph: &Graph,
+    head: &HeadArgs,
+    explained: impl FnOnce(Error) -> Error,
+) -> Result<Network> {
+    let network = Network::of_graph(graph, head.head.as_deref()).map_err(explained)?;
+    let outputs: Vec<&str> = graph.outputs().collect();
+    if outputs.len() > 1
+        && let Architecture::Graph(layers) = &network.architecture
+        && let Some(last) = layers.as_slice().last()
+    {
+        complain(
+            "note",
+            &format!(
+                "`{}` has the outputs {}; what follows is of `{}`",
+                text::shown(graph.name()),
+                text::shown_list(&outputs, 8),
+                text::shown(&last.name)
+            ),
+        );
     }
     Ok(network)
 }
 
 /// The network asked for by name, else that of the weights, else the small one with gates that is
 /// inside the program.
-fn network(name: Option<&str>, weights: Option<&Weights>, widths: WidthArgs) -> Result<Network> {
+fn network(
+    name: Option<&str>,
+    weights: Option<&Weights>,
+    widths: WidthArgs,
+    head: &HeadArgs,
+) -> Result<Network> {
     let network = match (name, weights) {
-        (Some(name), Some(weights)) => weights.with_classes(named(name)?),
-        (Some(name), None) => named(name)?.clone(),
-        (None, Some(weights)) => weights.network()?,
-        (None, None) => named(Builtin::SeResNet20.network())?.clone(),
+        (Some(name), Some(weights)) => weights.with_classes(&named(name, head)?),
+        (Some(name), None) => named(name, head)?,
+        (None, Some(weights)) => match (&weights.graph, &head.head) {
+            (Some(graph), _) => of_graph(graph, head, |error| {
+                weights.file().problem(format!("cannot be run: {error}"))
+            })?,
+            (None, Some(head)) => {
+                return Err(weights.file().problem(format!(
+                    "has no graph, of whose outputs `--head {}` could be one",
+                    text::shown(head)
+                )));
+            }
+            (None, None) => weights.network()?,
+        },
+        (None, None) => named(Builtin::SeResNet20.network(), head)?,
     };
     let WidthArgs { channels, squeeze } = widths;
     match network.architecture {

@@ -4,14 +4,33 @@ use anyhow::anyhow;
 
 use super::Outcome;
 use crate::checkpoint::Builtin;
-use crate::cli::ModelsArgs;
+use crate::cli::{HeadArgs, ModelsArgs};
 use crate::error::{Error, Result};
-use crate::network::{Network, catalog, trace};
+use crate::network::catalog::Named;
+use crate::network::{Graph, Network, catalog, trace};
 use crate::report::{Format, LeftOut, ListFormat, Model, Models};
 use crate::text::shown;
 
 pub(super) fn run(arguments: &ModelsArgs) -> anyhow::Result<Outcome> {
-    let (chosen, left_out) = chosen(arguments.filter.as_deref())?;
+    let words = (&arguments.network, &arguments.filter);
+    if arguments.format == ListFormat::Graph {
+        let ((Some(name), _) | (None, Some(name))) = words else {
+            return Err(Error::Usage(
+                "a graph is of one network, and none is named\nhint: `senet models --network NAME \
+                 --format graph`"
+                    .to_owned(),
+            )
+            .into());
+        };
+        let network = super::named(name, &HeadArgs { head: None })?;
+        let graph = Graph::of(&network.layers()).to_json();
+        super::to_stdout(|out| out.write_all(graph.as_bytes()))?;
+        return Ok(Outcome::Yes);
+    }
+    let (chosen, left_out) = match words {
+        (Some(name), _) => only(name)?,
+        (None, filter) => chosen(filter.as_deref())?,
+    };
     let models = chosen
         .into_iter()
         .map(|(family, network)| model(family, network))
@@ -21,12 +40,27 @@ pub(super) fn run(arguments: &ModelsArgs) -> anyhow::Result<Outcome> {
         ListFormat::Table => super::to_stdout(|out| models.write_within(width(), out))?,
         ListFormat::Json => super::print(&models, Format::Json)?,
         ListFormat::Markdown => super::to_stdout(|out| models.write_markdown(out))?,
+        ListFormat::Graph => {}
     }
     Ok(Outcome::Yes)
 }
 
 /// Networks with their family's name, and what is left out.
 type Chosen = (Vec<(&'static str, &'static Network)>, Vec<LeftOut>);
+
+/// The network that goes by this name.
+fn only(name: &str) -> Result<Chosen> {
+    let Named { network, note } = catalog::understand(name)?;
+    if let Some(note) = note {
+        super::complain("note", &note);
+    }
+    let families = catalog::FAMILIES.iter();
+    let family = families.filter(|family| family.networks.iter().any(|each| each == network));
+    Ok((
+        family.map(|family| (family.name, network)).collect(),
+        Vec::new(),
+    ))
+}
 
 /// The networks whose names have `text` in them, or follow it as a pattern, or the one that goes
 /// by that name.

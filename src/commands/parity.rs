@@ -18,6 +18,7 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
         arguments.network.as_deref(),
         Some(&weights),
         arguments.widths,
+        &arguments.head,
     )?;
     let mut reference = Reference::open(&arguments.reference)?;
     if reference.is_of_pixels()? {

@@ -37,7 +37,12 @@ impl Subject {
         };
         match name(word)? {
             Some(name) => {
-                let same = |other| Ok::<_, Error>(catalog::find(name)? == catalog::find(other)?);
+                let same = |other: &String| {
+                    if is_graph(Path::new(name)) || is_graph(Path::new(other)) {
+                        return Ok::<_, Error>(name == other);
+                    }
+                    Ok(catalog::find(name)? == catalog::find(other)?)
+                };
                 match network {
                     Some(other) if !same(other)? => {
                         return Err(Error::Usage(format!(
@@ -81,6 +86,7 @@ fn name(word: &OsStr) -> Result<Option<&str>> {
         return Ok(None);
     };
     match catalog::find(name) {
+        _ if is_graph(path) => Ok(Some(name)),
         Ok(network) if network.name == name => Ok(Some(name)),
         // A file goes before another spelling of a name, and one that is not there is a better
         // answer to a path than a network's name.
@@ -88,6 +94,12 @@ fn name(word: &OsStr) -> Result<Option<&str>> {
         Ok(_) => Ok(Some(name)),
         Err(error) => Err(error),
     }
+}
+
+/// Whether a path is that of a graph, whether or not it is there: no network's name ends so.
+pub(super) fn is_graph(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
 }
 
 fn is_safetensors(path: &Path) -> bool {

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::image;
 use crate::model::Model;
 use crate::model::memory::{self, Together};
+use crate::network::layers::SEPARATORS;
 use crate::network::trace::{LayerCost, Trace, trace};
 use crate::network::{Layers, Layout, Network, Shape};
 use crate::report::{TraceReport, TraceRow, Values};
@@ -54,6 +55,7 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         subject.network.as_deref(),
         weights.as_ref(),
         arguments.widths,
+        &arguments.head,
     )?;
     let layers = network.layers();
     let weights = match weights {
@@ -237,7 +239,7 @@ const GROUP: &str = "group";
 
 /// The name and kind of a layer's row where rows go no deeper than `depth`.
 fn fold<'a>(name: &'a str, kind: &'static str, depth: Option<usize>) -> (&'a str, &'static str) {
-    let end = depth.and_then(|depth| name.match_indices('.').nth(depth - 1));
+    let end = depth.and_then(|depth| name.match_indices(SEPARATORS).nth(depth - 1));
     match end {
         Some((end, _)) => (&name[..end], GROUP),
         None => (name, kind),
@@ -274,5 +276,6 @@ mod tests {
             ("layer1.0.bn1", "batch norm")
         );
         assert_eq!(fold("fc", "linear", Some(1)), ("fc", "linear"));
+        assert_eq!(fold("a/b.c/d", "add", Some(2)), ("a/b", GROUP));
     }
 }

@@ -70,6 +70,12 @@ pub const KERAS: Convention = Convention {
     conv_bias: false,
 };
 
+/// A graph's: it says of every layer itself what it does, and nothing here is asked.
+pub const GRAPH: Convention = Convention {
+    name: "graph",
+    ..KERAS
+};
+
 /// keras.applications' mobile networks, whose files name layers in a way of their own. At stride 2
 /// they pad by hand as TensorFlow's SAME does; a model that was made without a size of its input
 /// cannot tell odd maps from even ones, and pads all as even.

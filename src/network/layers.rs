@@ -1,10 +1,14 @@
 //! What a network is once it is wired: a list of named layers, whoever made it.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use super::{Input, Network, Operation};
 use crate::error::{Error, Result};
+
+/// What a group's name ends with in those of its layers.
+pub const SEPARATORS: [char; 2] = ['.', '/'];
 
 /// A value of the network: its input, or a layer's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +61,34 @@ pub struct Layers {
     /// Channels of each value.
     channels: Vec<usize>,
     blocks: Vec<String>,
+    /// Of a graph; nothing where files of any spelling are read.
+    tensors: Option<Arc<TensorNames>>,
+}
+
+/// What a graph settles of the names of tensors.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct TensorNames {
+    /// Those that are not called by their layer and parameter, by what would be those.
+    pub(super) renamed: BTreeMap<String, String>,
+    /// All that the graph reads, whatever output it is asked for.
+    pub(super) all: BTreeSet<String>,
+}
+
+impl TensorNames {
+    fn of(&self, layer: &str, parameter: &str) -> String {
+        let usual = format!("{layer}.{parameter}");
+        self.renamed.get(&usual).cloned().unwrap_or(usual)
+    }
+
+    /// With all that these layers read.
+    pub(super) fn with_all(mut self, layers: &[Layer]) -> Self {
+        for layer in layers {
+            for parameter in layer.operation.parameters() {
+                self.all.insert(self.of(&layer.name, parameter.name));
+            }
+        }
+        self
+    }
 }
 
 impl Layers {
@@ -116,7 +148,18 @@ impl Layers {
             list,
             channels,
             blocks: Vec::new(),
+            tensors: None,
         })
+    }
+
+    /// The same layers as those of a graph: what tensors are called is settled, and which groups
+    /// are blocks.
+    pub(super) fn of_graph(self, tensors: Arc<TensorNames>, blocks: Vec<String>) -> Self {
+        Self {
+            blocks,
+            tensors: Some(tensors),
+            ..self
+        }
     }
 
     /// The layers of a network of the catalogue, as its builder wired them.
@@ -133,6 +176,7 @@ impl Layers {
             list,
             channels,
             blocks,
+            tensors: None,
         }
     }
 
@@ -147,6 +191,32 @@ impl Layers {
     #[must_use]
     pub fn convention(&self) -> Option<&'static str> {
         self.convention
+    }
+
+    /// What a file calls a layer's parameter, where a graph has settled that; nothing where files
+    /// of any spelling are read. Several layers may read one tensor.
+    #[must_use]
+    pub fn tensor_name(&self, layer: &str, parameter: &str) -> Option<String> {
+        let tensors = self.tensors.as_ref()?;
+        Some(tensors.of(layer, parameter))
+    }
+
+    /// Whether a graph has settled what tensors are called, and one of this name is among them, be it
+    /// for another output.
+    #[must_use]
+    pub fn knows_tensor(&self, name: &str) -> bool {
+        let tensors = self.tensors.as_ref();
+        tensors.is_some_and(|tensors| tensors.all.contains(name))
+    }
+
+    /// Whether a graph has settled what tensors are called.
+    #[must_use]
+    pub fn is_graph(&self) -> bool {
+        self.tensors.is_some()
+    }
+
+    pub(super) fn tensors(&self) -> Option<&TensorNames> {
+        self.tensors.as_deref()
     }
 
     /// The input that the network is made for.
@@ -196,16 +266,17 @@ impl Layers {
         self.channels.last().copied().unwrap_or_default()
     }
 
-    /// Index of the layer called `name`, or of the last one of the group `name`
-    /// (`layer1.0`, `layer1`), whose output is the group's.
+    /// Index of the layer called `name`; else of the last one of the group `name` (`layer1.0`,
+    /// `layer1`), whose output is the group's. Groups end at a dot or a slash.
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.list.iter().rposition(|layer| {
-            layer
-                .name
-                .strip_prefix(name)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        })
+        let is_named = |layer: &Layer| layer.name == name;
+        let is_inside = |layer: &Layer| {
+            let rest = layer.name.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(SEPARATORS))
+        };
+        let named = self.list.iter().position(is_named);
+        named.or_else(|| self.list.iter().rposition(is_inside))
     }
 }
 

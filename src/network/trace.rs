@@ -1,6 +1,8 @@
 //! A fold over the layers: shapes, parameters, MACs, for any input, without weights.
 
-use super::operation::{Layout, Shape};
+use std::collections::HashSet;
+
+use super::operation::{Layout, Parameter, Shape};
 use super::{Layer, Layers, Value};
 use crate::error::{Error, Result};
 
@@ -58,8 +60,14 @@ pub fn trace(layers: &Layers, input: Shape) -> Result<Trace> {
     let mut shapes = vec![input];
     let mut costs = Vec::with_capacity(layers.as_slice().len());
     let (mut parameters, mut buffers, mut macs) = (0_u64, 0_u64, 0_u64);
+    let mut counted = HashSet::new();
     for layer in layers.as_slice() {
-        let cost = cost(layer, &shapes).map_err(|error| {
+        // A tensor that several layers read counts where it is read first.
+        let is_new = |parameter: &Parameter| {
+            let tensor = layers.tensor_name(&layer.name, parameter.name);
+            tensor.is_none_or(|tensor| counted.insert(tensor))
+        };
+        let cost = cost(layer, &shapes, is_new).map_err(|error| {
             let size = input.spatial.unwrap_or_default();
             Error::Geometry(format!("at an input of {}x{}, {error}", size[0], size[1]))
         })?;
@@ -79,7 +87,11 @@ pub fn trace(layers: &Layers, input: Shape) -> Result<Trace> {
     })
 }
 
-fn cost(layer: &Layer, shapes: &[Shape]) -> Result<LayerCost> {
+fn cost(
+    layer: &Layer,
+    shapes: &[Shape],
+    is_new: impl FnMut(&Parameter) -> bool,
+) -> Result<LayerCost> {
     let inputs: Vec<Shape> = layer
         .inputs
         .iter()
@@ -97,7 +109,7 @@ fn cost(layer: &Layer, shapes: &[Shape]) -> Result<LayerCost> {
         ))
     })?;
     let (mut parameters, mut buffers) = (0_u64, 0_u64);
-    for parameter in layer.operation.parameters() {
+    for parameter in layer.operation.parameters().into_iter().filter(is_new) {
         let count = parameter
             .shape
             .iter()

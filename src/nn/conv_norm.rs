@@ -202,8 +202,11 @@ fn depthwise_weight(weight: &Tensor) -> Result<Tensor> {
 /// `[A, B, H', W']` for each.
 fn seen(padded: &Tensor, window: Window, size: [usize; 2]) -> Result<Vec<Tensor>> {
     let [rows, columns] = window.kernel;
-    let ([down, across], [row_step, column_step]) = (window.stride, window.dilation);
-    let phases = phases(padded, window.stride)?;
+    let [row_step, column_step] = window.dilation;
+    // A window that goes further than the image is high has one position, whatever its stride.
+    let down = window.stride[0].min(padded.dim(2)?);
+    let across = window.stride[1].min(padded.dim(3)?);
+    let phases = phases(padded, [down, across])?;
     let mut seen = Vec::with_capacity(rows * columns);
     for row in (0..rows).map(|row| row * row_step) {
         for column in (0..columns).map(|column| column * column_step) {

@@ -1,15 +1,18 @@
 //! What candle takes for the values of a network.
 
+use crate::network::geometry::{Extent, Window};
+use crate::network::operation::Conv;
 use crate::network::trace::Trace;
-use crate::network::{Layers, Operation, Value};
+use crate::network::{Layers, Operation, Shape, Value};
 
 /// Elements that candle on the CPU has in memory at one time at most, weights aside: values that
 /// are still to be read, and what a layer needs besides them while it is computed. `None` where
 /// they exceed a `u64`.
 ///
 /// A bound, not a count: a layer's inputs and output count three times, as candle pads and turns
-/// the one into another order, and makes a batch norm's output in several steps. A convolution in
-/// groups has its windows side by side, and again in another order.
+/// the one into another order, and makes a batch norm's output in several steps. What is padded
+/// beyond that counts twice. A convolution in groups has its windows side by side, and again in
+/// another order.
 #[must_use]
 pub fn most_elements(layers: &Layers, trace: &Trace) -> Option<u64> {
     let list = layers.as_slice();
@@ -24,6 +27,11 @@ pub fn most_elements(layers: &Layers, trace: &Trace) -> Option<u64> {
             touched = touched.checked_add(elements(value)?)?;
         }
         let mut beside = touched.checked_mul(2)?;
+        let first = layer.inputs.first().and_then(|&value| trace.shape(value));
+        if let (Some(window), Some(input)) = (window(&layer.operation), first) {
+            let padded = padded(&window, input)?;
+            beside = beside.checked_add(padded.checked_mul(2)?)?;
+        }
         if let Operation::Conv(conv) = layer.operation
             && conv.groups > 1
         {
@@ -40,6 +48,34 @@ pub fn most_elements(layers: &Layers, trace: &Trace) -> Option<u64> {
         }
     }
     Some(most)
+}
+
+/// The window that slides over a layer's input, if one does.
+fn window(operation: &Operation) -> Option<Window> {
+    match *operation {
+        Operation::Conv(Conv { window, .. })
+        | Operation::MaxPool(window)
+        | Operation::AveragePool { window, .. } => Some(window),
+        _ => None,
+    }
+}
+
+/// Elements of an input's border. `None` where they exceed a `u64`.
+fn padded(window: &Window, input: Shape) -> Option<u64> {
+    let size = input.spatial?;
+    let Ok(extents) = window.extents(size) else {
+        return Some(0);
+    };
+    let count = |sides: [usize; 2]| {
+        let shape = [input.batch, input.channels, sides[0], sides[1]];
+        let mut shape = shape.into_iter().map(|size| size as u64);
+        shape.try_fold(1_u64, u64::checked_mul)
+    };
+    let sides = [0, 1].map(|axis| {
+        let Extent { before, after, .. } = extents[axis];
+        size[axis].saturating_add(before).saturating_add(after)
+    });
+    count(sides)?.checked_sub(count(size)?)
 }
 
 #[cfg(test)]

@@ -78,6 +78,8 @@ pub enum ListFormat {
     Markdown,
     /// For programs.
     Json,
+    /// One network's layers.
+    Graph,
 }
 
 /// Something a command answers: text for people, JSON for programs, the same facts in both.

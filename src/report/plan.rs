@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Report;
 use super::table::{self, Align, thousands};
 use crate::cpu::PlanSummary;
+use crate::network::layers::SEPARATORS;
 use crate::text::counted;
 
 /// The answer of `senet trace --plan`.
@@ -92,7 +93,8 @@ impl Report for PlanReport {
 /// The names of a step's layers on one line, what they have in common said once.
 fn together(layers: &[String]) -> String {
     let groups = |name: &String| -> Vec<String> {
-        let mut parts: Vec<String> = name.split('.').map(str::to_owned).collect();
+        let parts = name.split_inclusive(SEPARATORS).map(str::to_owned);
+        let mut parts: Vec<String> = parts.collect();
         parts.pop();
         parts
     };
@@ -105,12 +107,10 @@ fn together(layers: &[String]) -> String {
     if common.is_empty() || layers.len() == 1 {
         return layers.join(" + ");
     }
-    let prefix = common.join(".");
-    let own: Vec<&str> = layers
-        .iter()
-        .map(|name| name[prefix.len()..].trim_start_matches('.'))
-        .collect();
-    format!("{prefix}: {}", own.join(" + "))
+    let prefix = common.concat();
+    let own: Vec<&str> = layers.iter().map(|name| &name[prefix.len()..]).collect();
+    let group = prefix.strip_suffix(SEPARATORS).unwrap_or(&prefix);
+    format!("{group}: {}", own.join(" + "))
 }
 
 #[cfg(test)]
@@ -136,6 +136,7 @@ mod tests {
                 &["layer1.0.conv3", "layer1.0.se.scale", "layer1.0.relu"],
                 "layer1.0: conv3 + se.scale + relu",
             ),
+            (&["a/b.c", "a/b.d/e"], "a/b: c + d/e"),
             (&[], ""),
         ] {
             assert_eq!(together(&names(layers)), expected);

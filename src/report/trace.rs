@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Report;
 use super::table::{self, Align, thousands};
 use crate::network::Layout;
+use crate::network::layers::SEPARATORS;
 
 /// The answer of `senet trace`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -121,7 +122,7 @@ impl Report for TraceReport {
         ]);
         let mut open: Vec<&str> = Vec::new();
         for row in &self.layers {
-            let parts: Vec<&str> = row.name.split('.').collect();
+            let parts: Vec<&str> = row.name.split(SEPARATORS).collect();
             let (last, groups) = parts.split_last().unwrap_or((&"", &[]));
             let shared = open.iter().zip(groups).take_while(|(a, b)| a == b).count();
             open.truncate(shared);

@@ -89,6 +89,22 @@ pub(super) struct Arrangement {
     pub(super) permutation: &'static [usize],
 }
 
+impl Arrangement {
+    /// That of a tensor which lies as ours of this shape does.
+    pub(super) fn as_ours(shape: &[usize]) -> Self {
+        Self {
+            shape: shape.to_vec(),
+            view: shape.to_vec(),
+            permutation: match shape.len() {
+                0 => &[],
+                1 => &[0],
+                2 => &[0, 1],
+                _ => &[0, 1, 2, 3],
+            },
+        }
+    }
+}
+
 /// The path of the block that a layer or block called `name` is in, as timm's mobile networks have
 /// it: `blocks.1.0`.
 fn block_path(name: &str) -> Option<&str> {

@@ -16,16 +16,7 @@ pub(in crate::checkpoint) const TORCH: Spelling = Spelling {
 };
 
 fn arrangements(shape: &[usize], [height, width]: [usize; 2]) -> Vec<Arrangement> {
-    let as_ours = Arrangement {
-        shape: shape.to_vec(),
-        view: shape.to_vec(),
-        permutation: match shape.len() {
-            0 => &[],
-            1 => &[0],
-            2 => &[0, 1],
-            _ => &[0, 1, 2, 3],
-        },
-    };
+    let as_ours = Arrangement::as_ours(shape);
     let &[outputs, inputs] = shape else {
         return vec![as_ours];
     };

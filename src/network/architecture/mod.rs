@@ -47,8 +47,10 @@ pub use tresnet::TResNet;
 pub use vgg::Vgg;
 pub use vovnet::{OsaStage, VovNet};
 
+use std::sync::Arc;
+
 use super::builder::{Builder, SeSpec};
-use super::layers::Value;
+use super::layers::{Layers, Value};
 
 /// The shape of the wiring.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,6 +102,8 @@ pub enum Architecture {
     MobileNet(MobileNet),
     /// Stem, units whose channels are shuffled, classifier.
     ShuffleNet(ShuffleNet),
+    /// Whatever a graph says, layer by layer.
+    Graph(Arc<Layers>),
 }
 
 impl Architecture {
@@ -136,6 +140,8 @@ impl Architecture {
             Self::VovNet(network) => vovnet::vovnet(net, network, classes),
             Self::MobileNet(network) => mobilenet::mobilenet(net, network, classes),
             Self::ShuffleNet(network) => shufflenet::shufflenet(net, network, classes),
+            // It has been wired by whoever wrote it.
+            Self::Graph(_) => {}
         }
     }
 }
