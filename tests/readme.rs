@@ -96,8 +96,8 @@ fn the_documentation_shows_what_the_program_prints() {
         }
     }
     assert_eq!(
-        run, 11,
-        "the documentation shows eleven runs of the program"
+        run, 13,
+        "the documentation shows thirteen runs of the program"
     );
 }
 
