@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import json
 import sys
+import warnings
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,6 +90,8 @@ def load(source: ModelSource) -> keras.Model:
     keras.backend.clear_session()
     keras.utils.set_random_seed(source.seed)
     tf.get_logger().setLevel("ERROR")
+    # Of a model in a file, whose one input is in a list or not, and is taken either way.
+    warnings.filterwarnings("ignore", "The structure of `inputs` doesn't match")
     word = source.model
     if source.weights and not source.weights.exists():
         raise ValueError(f"`{source.weights}` is no file")

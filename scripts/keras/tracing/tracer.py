@@ -6,6 +6,7 @@ functional models, subclassed ones and TensorFlow's own functions thus becomes o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -125,7 +126,7 @@ def function_name(function: Any) -> str:
 
 def first_line(error: BaseException) -> str:
     """The first line that says something of what went wrong; Keras's own first line often does not."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
     return next((line for line in lines if not line.startswith("Exception encountered when")), type(error).__name__)
 
 
