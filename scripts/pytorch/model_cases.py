@@ -78,7 +78,10 @@ def gates_of(lowered: Lowered) -> dict[str, list[str]]:
     for layer in lowered.graph.layers:
         if layer.op != "scale" or layer.inputs[1] not in layers:
             continue
-        gate = at = layers[layer.inputs[1]]
+        gate = layers[layer.inputs[1]]
+        while gate.op == "unflatten":
+            gate = layers[gate.inputs[0]]
+        at = gate
         dense = []
         while at.op not in ("global_average_pool", "scale", "add") and at.inputs[0] in layers:
             if at.op in ("conv", "linear"):

@@ -15,8 +15,10 @@ from torch import nn
 
 from scripts.graph_file import read_graph
 from scripts.pytorch import dump_activations, export, model_cases
+from scripts.pytorch.lowering.model import lower
 from scripts.pytorch.models import load, load_weights
 from scripts.pytorch.tests.own_network import TinyAttentionNet
+from scripts.pytorch.tracing import trace
 
 OWN = f"{Path(__file__).with_name('own_network.py')}:TinyAttentionNet"
 
@@ -87,6 +89,14 @@ def test_a_case_is_lively_and_the_same_each_time(tmp_path: Path, capsys: pytest.
     for name in ("weights.safetensors", "reference.safetensors"):
         one, other = (next((tmp_path / folder).glob(f"*/{name}")).read_bytes() for folder in ("one", "other"))
         assert one == other
+
+
+def test_a_gate_is_known_through_views_with_the_dense_layers_before_it() -> None:
+    lowered = lower(trace(TinyAttentionNet(), (3, 32, 32)), "net")
+    first = "units.0.attention"
+    found = model_cases.gates_of(lowered)
+    assert found[f"{first}/sigmoid"] == [f"{first}.up.weight", f"{first}.down.weight"]
+    assert list(found) == [f"{first}/sigmoid", "units.1.attention/div", "units.2.attention/sigmoid"]
 
 
 def test_labels_are_written_if_they_are_as_many_as_the_classes(tmp_path: Path) -> None:
