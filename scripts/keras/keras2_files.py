@@ -28,8 +28,8 @@ def text_of(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def load_h5(file: Path, custom_objects: dict[str, Any]) -> keras.Model:
-    """The model in an HDF5 file.
+def load_h5(file: Path, custom_objects: dict[str, Any], unsafe: bool) -> keras.Model:
+    """The model in an HDF5 file; `unsafe` lets code run that it holds.
 
     Raises:
         ValueError: it holds none, or one with functions of TensorFlow in its graph.
@@ -49,7 +49,9 @@ def load_h5(file: Path, custom_objects: dict[str, Any]) -> keras.Model:
         if text_of(content.attrs.get("keras_version", "2")).startswith("2"):
             content.attrs["model_config"] = json.dumps(mended(json.loads(text_of(config)), file))
             custom_objects = {**custom_objects, "hard_sigmoid_keras2": hard_sigmoid_keras2}
-        return legacy_h5_format.load_model_from_hdf5(content, custom_objects=custom_objects, compile=False)
+        return legacy_h5_format.load_model_from_hdf5(
+            content, custom_objects=custom_objects, compile=False, safe_mode=not unsafe
+        )
 
 
 def every_object(value: Any) -> Iterator[dict[str, Any]]:

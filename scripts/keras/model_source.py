@@ -63,7 +63,7 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input-shape", type=parse_shape, metavar="HxWxC", help="of one image, where the model does not say"
     )
-    parser.add_argument("--unsafe", action="store_true", help="run the code of Lambda layers that a .keras file holds")
+    parser.add_argument("--unsafe", action="store_true", help="run the code of Lambda layers that a file holds")
 
 
 def source_of(model: str, arguments: argparse.Namespace) -> ModelSource:
@@ -186,16 +186,14 @@ def from_file(source: ModelSource, file: Path, read: Any) -> keras.Model:
         module = imported(each)
         custom |= {name: value for name, value in vars(module).items() if callable(value) and name[:1] != "_"}
     try:
-        if read is load_keras:
-            return load_keras(file, custom, source.unsafe)
-        return read(file, custom)
+        return read(file, custom, source.unsafe)
     except ValueError as error:
         raise ValueError(explained(file, str(error))) from error
     except Exception as error:
         raise ValueError(explained(file, f"{type(error).__name__}: {error}")) from error
 
 
-def load_keras(file: Path, custom_objects: dict[str, Any], unsafe: bool = False) -> keras.Model:
+def load_keras(file: Path, custom_objects: dict[str, Any], unsafe: bool) -> keras.Model:
     try:
         with zipfile.ZipFile(file) as archive:
             written_by = str(json.loads(archive.read("metadata.json")).get("keras_version", "3"))

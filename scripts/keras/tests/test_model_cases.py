@@ -102,6 +102,18 @@ def test_a_keras_file_of_classes_needs_the_module_that_has_them(tmp_path: Path) 
     assert "act" in {layer.name for layer in read_graph(graph).layers}
 
 
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_code_in_a_file_is_run_only_where_that_is_asked_for(suffix: str, tmp_path: Path) -> None:
+    file, graph = tmp_path / f"own.{suffix}", tmp_path / "graph.safetensors"
+    image = keras.Input((6, 6, 4))
+    keras.Model(image, keras.layers.Lambda(lambda x: x * 2.0 + 1.0, name="twice")(image)).save(file)
+    words = [str(file), "--output", str(graph)]
+    with pytest.raises(SystemExit, match=r"cannot be loaded: .*it holds code: with --unsafe that is run"):
+        export.main(words)
+    export.main([*words, "--unsafe"])
+    assert [layer.name for layer in read_graph(graph).layers] == ["twice/multiply", "twice"]
+
+
 def test_labels_and_preprocessing_are_kept(tmp_path: Path) -> None:
     graph, names, prepared = tmp_path / "graph.safetensors", tmp_path / "labels.txt", tmp_path / "prepared.json"
     names.write_text("cat\ndog\nbird\nfish\n")
