@@ -259,6 +259,7 @@ fn seresnet20_computes_what_tensorflow_computes_and_every_block_is_compared() {
             values,
             coverage,
             folded,
+            ..
         } = compare(model, &reference, Tolerance::default()).unwrap();
         assert!(values.iter().all(|value| value.passed), "{values:#?}");
         assert_eq!((coverage.blocks, coverage.of_blocks), (9, 9));
@@ -490,12 +491,14 @@ fn parity_names_the_first_layer_that_differs_and_ends_with_1() {
             .output()
             .unwrap()
     };
-    // The engine has the value of the rectifier that its convolution ends with; candle has both.
-    for (engine, first) in [("cpu", "relu2"), ("candle", "conv2")] {
+    // The engine has the value of the rectifier that its convolution ends with, and has candle look
+    // inside.
+    let inside = ", as candle finds inside the step that ends with `relu2`";
+    for (engine, kept, found) in [("cpu", "relu2", inside), ("candle", "conv2", "")] {
         let table = parity(file, &["--engine", engine]);
         assert_eq!(table.status.code(), Some(1));
         let stdout = String::from_utf8(table.stdout).unwrap();
-        let expected = format!("different, first at `{first}` (atol 1e-7, rtol 1e-5)");
+        let expected = format!("different, first at `conv2`{found} (atol 1e-7, rtol 1e-5)");
         assert!(stdout.contains(&expected), "{stdout}");
 
         let json = parity(file, &["--engine", engine, "--format", "json"]);
@@ -503,8 +506,23 @@ fn parity_names_the_first_layer_that_differs_and_ends_with_1() {
         let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
         assert_eq!(report["passed"], false);
         assert_eq!(report["engine"], engine);
-        assert_eq!(report["first_divergence"], first);
-        for (layer, passed) in [("relu1", true), (first, false)] {
+        assert_eq!(report["first_divergence"], "conv2");
+        let inside = &report["inside"];
+        assert_eq!(inside.is_null(), engine == "candle", "{inside}");
+        if engine == "cpu" {
+            assert_eq!(
+                (&inside["step"], &inside["engine"]),
+                (&"relu2".into(), &"candle".into())
+            );
+            let layers = inside["layers"].as_array().unwrap().iter();
+            let layers: Vec<_> = layers
+                .map(|layer| (&layer["name"], &layer["passed"]))
+                .collect();
+            for (found, expected) in layers.iter().zip(["conv2", "bn2", "relu2"]) {
+                assert_eq!(*found, (&expected.into(), &false.into()), "{layers:?}");
+            }
+        }
+        for (layer, passed) in [("relu1", true), (kept, false)] {
             let layers = report["layers"].as_array().unwrap();
             let found = layers.iter().find(|found| found["name"] == layer).unwrap();
             assert_eq!(found["passed"], passed, "{layer}");

@@ -37,7 +37,7 @@ fn examples(page: &str) -> Vec<Example> {
 }
 
 /// Rounding errors, written like 3.6e-7, depend on the processor's order of summation, and with
-/// them where they are worst: such a line is compared but for what lies between.
+/// them where they are worst and how long their bars are: such a line is compared but for these.
 fn without_rounding(line: &str) -> String {
     let is_error = |word: &&str| word.contains('e') && word.parse::<f64>().is_ok();
     match line.split_whitespace().find(is_error) {
@@ -45,6 +45,7 @@ fn without_rounding(line: &str) -> String {
         Some(error) => {
             let before = line.split(error).next().unwrap_or_default().trim_end();
             let after = line.rsplit(']').next().unwrap_or_default().trim();
+            let after = after.trim_end_matches(['=', '#', '|', ' ']);
             format!("{before} … {after}")
         }
     }

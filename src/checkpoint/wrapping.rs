@@ -47,7 +47,7 @@ pub(super) struct Copies {
 const FIRST_OUTPUT: &str = ":0";
 
 /// Prefixes in one another; wrappers of wrappers go no further.
-const MOST_PREFIXES: usize = 8;
+pub(super) const MOST_PREFIXES: usize = 8;
 
 impl Wrapping {
     /// A tensor's name without it; nothing where the tensor is not of this copy.
@@ -189,7 +189,7 @@ fn best(names: &[&str], shapes: &Shapes, other: Option<String>) -> Wrapping {
 }
 
 /// What all of them begin with, up to a dot or a slash.
-fn common_prefix<'a>(names: &[&'a str]) -> &'a str {
+pub(super) fn common_prefix<'a>(names: &[&'a str]) -> &'a str {
     let Some((first, others)) = names.split_first() else {
         return "";
     };

@@ -15,9 +15,8 @@ Examples:
 pub(super) const PARITY: &str = "\
 Examples:
   senet parity -w weights.safetensors -r dump.safetensors
-  senet parity -w weights.safetensors -r dump.safetensors --engine candle
   senet parity -w weights.safetensors -r dump.safetensors --isolate
-  senet parity -w weights.safetensors -r dump.safetensors --rtol 1e-4 -f json";
+  senet parity --ours mine.safetensors -r dump.safetensors -f html";
 
 pub(super) const BENCH: &str = "\
 Examples:

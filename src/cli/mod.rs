@@ -20,7 +20,8 @@ use self::values::{at_least_one, memory, tolerance};
 use crate::checkpoint::{Builtin, Source};
 use crate::image::Damage;
 use crate::network::Layout;
-use crate::report::{Format, ListFormat, RowFormat};
+use crate::parity::Extra;
+use crate::report::{Format, ListFormat, ParityFormat, RowFormat};
 
 /// Run, inspect and check Squeeze-and-Excitation networks.
 #[derive(Debug, Parser)]
@@ -301,17 +302,20 @@ pub struct TraceArgs {
 /// `senet parity`.
 #[derive(Debug, Args)]
 pub struct ParityArgs {
-    #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_TO_NAME, long_help = WEIGHTS_IN_FULL)]
+    #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_TO_NAME, long_help = WEIGHTS_IN_FULL, required_unless_present_any = ["ours", "names"])]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
-    pub weights: Source,
+    pub weights: Option<Source>,
     /// Where the file has both, use the running average of the weights (EMA), not the plain ones
     #[arg(long)]
     pub ema: bool,
+    /// A second dump, to compare with the reference instead of running weights
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["weights", "ema", "names", "extra", "isolate", "causes", "engine", "winograd", "exact", "threads", "device", "dtype"])]
+    pub ours: Option<PathBuf>,
     /// Dump of what the other framework computed
     #[arg(short, long, value_name = "FILE")]
     pub reference: PathBuf,
-    /// The network that the weights are for, by name or by a graph.json [default: what their file
-    /// says]
+    /// The network that the weights are for, by name or by a graph.json, or in whose order two dumps
+    /// are compared [default: what the weights' file says]
     #[arg(short, long, value_name = "NAME")]
     pub network: Option<String>,
     #[command(flatten)]
@@ -326,6 +330,16 @@ pub struct ParityArgs {
         reason = "clap would show it as the help of the whole group"
     )]
     pub widths: WidthArgs,
+    /// Names of the reference's values, a line each: the layer's, or that in --ours, then the
+    /// reference's
+    #[arg(long, value_name = "FILE")]
+    pub alias: Option<PathBuf>,
+    /// What becomes of values of the reference that the network has no layer for
+    #[arg(long, value_enum, default_value_t = Extra::Error)]
+    pub extra: Extra,
+    /// Show which layer each name of the reference means, and compare nothing
+    #[arg(long)]
+    pub names: bool,
     /// Absolute part of the tolerance [default: 1e-7]
     #[arg(long, value_name = "A", allow_hyphen_values = true, value_parser = tolerance)]
     pub atol: Option<f64>,
@@ -350,9 +364,9 @@ pub struct ParityArgs {
         reason = "clap would show it as the help of the whole group"
     )]
     pub engine: EngineArgs,
-    /// Text for people or JSON for programs
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    /// Text for people, JSON for programs, or a page with a plot for a browser
+    #[arg(short, long, value_enum, default_value_t = ParityFormat::Table)]
+    pub format: ParityFormat,
 }
 
 /// `senet bench`.

@@ -91,6 +91,15 @@ fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Re
     }
 }
 
+/// Columns that there are for a table: as many as `COLUMNS` says, else as the terminal has; no
+/// bound where the output is no terminal.
+fn width() -> Option<usize> {
+    let said = std::env::var("COLUMNS").ok();
+    let said = said.and_then(|columns| columns.parse().ok());
+    let of_terminal = || Some(terminal_size::terminal_size_of(io::stdout())?.0.0.into());
+    said.filter(|&columns| columns > 0).or_else(of_terminal)
+}
+
 /// Prints the help or version that was asked for.
 ///
 /// # Errors

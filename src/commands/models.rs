@@ -1,5 +1,3 @@
-use std::io;
-
 use anyhow::anyhow;
 
 use super::Outcome;
@@ -37,7 +35,7 @@ pub(super) fn run(arguments: &ModelsArgs) -> anyhow::Result<Outcome> {
         .collect::<Result<_>>()?;
     let models = Models { models, left_out };
     match arguments.format {
-        ListFormat::Table => super::to_stdout(|out| models.write_within(width(), out))?,
+        ListFormat::Table => super::to_stdout(|out| models.write_within(super::width(), out))?,
         ListFormat::Json => super::print(&models, Format::Json)?,
         ListFormat::Markdown => super::to_stdout(|out| models.write_markdown(out))?,
         ListFormat::Graph => {}
@@ -119,15 +117,6 @@ fn is_meant(text: &str, name: &str) -> bool {
         }
     }
     name.ends_with(end)
-}
-
-/// Columns that there are for a table: as many as `COLUMNS` says, else as the terminal has; no
-/// bound where the output is no terminal.
-fn width() -> Option<usize> {
-    let said = std::env::var("COLUMNS").ok();
-    let said = said.and_then(|columns| columns.parse().ok());
-    let of_terminal = || Some(terminal_size::terminal_size_of(io::stdout())?.0.0.into());
-    said.filter(|&columns| columns > 0).or_else(of_terminal)
 }
 
 fn model(family: &'static str, network: &Network) -> Result<Model> {

@@ -1,26 +1,79 @@
+mod dumps;
 mod isolation;
+mod names;
+
+use std::io::{self, Write};
+
+use candle_core::{DType, Device};
 
 use super::Outcome;
+use crate::checkpoint::Source;
 use crate::classifier::preprocessing;
 use crate::cli::{EngineName, ParityArgs};
 use crate::error::{Error, Result};
 use crate::image::Choices;
 use crate::model::memory::{self, Together};
+use crate::model::{Model, Runtime};
 use crate::network::trace::trace;
-use crate::parity::{Compared, Reference, Tolerance, compare};
-use crate::report::Parity;
+use crate::parity::{Aliases, Compared, Inside, Reference, Tolerance, compare, look_inside};
+use crate::report::{Format, Parity, ParityFormat, Report};
 use crate::text::{escaped, shown_path};
 
 pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
+    if arguments.names {
+        return names::run(arguments);
+    }
+    match (&arguments.weights, &arguments.ours) {
+        (Some(weights), _) => with_weights(arguments, weights),
+        (None, Some(ours)) => dumps::run(arguments, ours),
+        // The parser asks for one of them.
+        (None, None) => Err(Error::Usage("`--weights` or `--ours` is needed".to_owned()).into()),
+    }
+}
+
+/// The tolerance that the flags ask for, where they do.
+fn tolerance(arguments: &ParityArgs, default: Tolerance) -> Tolerance {
+    Tolerance {
+        absolute: arguments.atol.unwrap_or(default.absolute),
+        relative: arguments.rtol.unwrap_or(default.relative),
+    }
+}
+
+/// Writes what was found in the form that was asked for.
+fn print<R: Report>(
+    report: &R,
+    format: ParityFormat,
+    write_page: impl FnOnce(&R, &mut dyn Write) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    match format {
+        ParityFormat::Table => super::print(report, Format::Table),
+        ParityFormat::Json => super::print(report, Format::Json),
+        ParityFormat::Html => super::to_stdout(|out| {
+            write_page(report, out)?;
+            out.flush()
+        }),
+    }
+}
+
+/// The dump to compare with, as the flags say that it is to be read.
+fn reference(arguments: &ParityArgs) -> Result<Reference> {
+    let reference = Reference::open(&arguments.reference)?.with_extra(arguments.extra);
+    Ok(match &arguments.alias {
+        Some(alias) => reference.with_aliases(Aliases::open(alias)?),
+        None => reference,
+    })
+}
+
+fn with_weights(arguments: &ParityArgs, weights: &Source) -> anyhow::Result<Outcome> {
     let runtime = super::model::runtime(arguments.engine, arguments.device, EngineName::Cpu)?;
-    let weights = super::weights(&arguments.weights, arguments.ema)?;
+    let weights = super::weights(weights, arguments.ema)?;
     let network = super::network(
         arguments.network.as_deref(),
         Some(&weights),
         arguments.widths,
         &arguments.head,
     )?;
-    let mut reference = Reference::open(&arguments.reference)?;
+    let mut reference = reference(arguments)?;
     if reference.is_of_pixels()? {
         let choices = Choices::default();
         let prepared = preprocessing(&network, &weights, choices, false, &mut super::tell)?;
@@ -34,22 +87,14 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
     let model = runtime.load(&layers, &weights, input)?;
     super::warn_of_nonfinite(&weights);
 
-    let default = Tolerance::of(runtime.dtype());
-    let tolerance = Tolerance {
-        absolute: arguments.atol.unwrap_or(default.absolute),
-        relative: arguments.rtol.unwrap_or(default.relative),
-    };
+    let tolerance = tolerance(arguments, Tolerance::of(runtime.dtype()));
     let why = || isolation::why(arguments, &layers, &weights, &reference, &trace);
-    let Compared {
-        values,
-        coverage,
-        folded,
-    } = match compare(&*model, &reference, tolerance) {
+    let compared = match compare(&*model, &reference, tolerance) {
         // Where shapes differ, what makes them differ is worth more than that they do.
         Err(error @ Error::Geometry(_)) => return Err(explained(error, why()).into()),
         compared => compared?,
     };
-    if values.is_empty() {
+    if compared.values.is_empty() {
         return Err(Error::Usage(format!(
             "nothing was compared: the engine {} folds every value that `{}` holds into others\n\
              hint: `--engine candle` has the value of every layer",
@@ -58,15 +103,29 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
         ))
         .into());
     }
-    let first_divergence = values.iter().find(|value| !value.passed);
-    let why = if first_divergence.is_some() || arguments.isolate {
+    let inside = match runtime {
+        Runtime::Cpu(_) => inside(&compared, &reference, tolerance, || {
+            memory::check(&layers, &trace, &BY_LAYERS, Together::Batch, memory::MOST)?;
+            BY_LAYERS.load(&layers, &weights, input)
+        })?,
+        Runtime::Candle { .. } => None,
+    };
+    let Compared {
+        values,
+        coverage,
+        folded,
+        extra,
+    } = compared;
+    let first = values.iter().find(|value| !value.passed);
+    let very = inside.as_ref().and_then(Inside::first_divergence).or(first);
+    let why = if first.is_some() || arguments.isolate {
         Some(why()?)
     } else {
         None
     };
     let (isolated, causes) = why.unzip();
     let report = Parity {
-        passed: first_divergence.is_none(),
+        passed: first.is_none(),
         network: layers.name().to_owned(),
         engine: runtime.name(),
         framework: reference.framework().map(str::to_owned),
@@ -74,13 +133,16 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
         rtol: tolerance.relative,
         coverage,
         folded,
-        first_divergence: first_divergence.map(|value| value.name.clone()),
+        extra,
+        first_divergence: very.map(|value| value.name.clone()),
+        inside,
         layers: values,
+        width: super::width(),
         isolated,
         causes: causes.unwrap_or_default(),
         isolate: arguments.isolate,
     };
-    super::print(&report, arguments.format)?;
+    print(&report, arguments.format, Parity::write_page)?;
     Ok(if report.passed {
         Outcome::Yes
     } else {
@@ -104,4 +166,23 @@ fn explained(error: Error, why: Result<isolation::Why>) -> Error {
             escaped(&explained_by)
         )),
     }
+}
+
+/// What has the value of every layer.
+const BY_LAYERS: Runtime = Runtime::Candle {
+    device: Device::Cpu,
+    dtype: DType::F32,
+};
+
+/// What candle says of the layers inside the first step that differs, where there is memory for it.
+fn inside(
+    compared: &Compared,
+    reference: &Reference,
+    tolerance: Tolerance,
+    candle: impl FnOnce() -> Result<Box<dyn Model>>,
+) -> Result<Option<Inside>> {
+    if compared.folded.is_empty() || compared.values.iter().all(|value| value.passed) {
+        return Ok(None);
+    }
+    look_inside(compared, &*candle()?, reference, tolerance)
 }

@@ -1,9 +1,13 @@
 //! Does a network compute what another framework computed? Where do they first differ?
 
+mod aliases;
 pub mod causes;
 mod comparison;
 mod difference;
+mod dumps;
+mod inside;
 mod isolation;
+mod naming;
 mod reference;
 mod segment;
 
@@ -16,8 +20,12 @@ use crate::model::Model;
 
 use comparison::compare_values;
 
+pub use aliases::Aliases;
 pub use comparison::{Comparison, Tolerance};
+pub use dumps::{ComparedDumps, Dump, DumpSummary, compare_dumps};
+pub use inside::{Inside, look_inside};
 pub use isolation::{Isolated, Isolation};
+pub use naming::{Extra, NamedValue, NamedValues};
 pub use reference::Reference;
 
 /// What was compared, and what could not be.
@@ -29,6 +37,8 @@ pub struct Compared {
     pub coverage: Coverage,
     /// Values of the dump that the model never has, since it folds them into others.
     pub folded: Vec<String>,
+    /// Values of the dump that mean no layer of the network, and were left out.
+    pub extra: Vec<String>,
 }
 
 /// How much of a network was compared.
@@ -52,7 +62,10 @@ pub struct Coverage {
 /// A reference that does not belong to this network, or an input it cannot take.
 pub fn compare(model: &dyn Model, reference: &Reference, tolerance: Tolerance) -> Result<Compared> {
     let layers = model.layers();
-    let wanted = reference.values(layers)?;
+    let NamedValues {
+        values: wanted,
+        extra,
+    } = reference.to_compare(layers)?;
     let input = reference.input()?;
     let expected = layers.input().channels;
     if input.dim(1)? != expected {
@@ -65,14 +78,14 @@ pub fn compare(model: &dyn Model, reference: &Reference, tolerance: Tolerance) -
 
     let list = layers.as_slice();
     let mut wanted_of: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (index, (_, position)) in wanted.iter().enumerate() {
-        let layer = list[*position].name.as_str();
+    for (index, value) in wanted.iter().enumerate() {
+        let layer = list[value.position].name.as_str();
         wanted_of.entry(layer).or_default().push(index);
     }
     let mut compared: Vec<Option<Comparison>> = vec![None; wanted.len()];
     model.run_observed(&input, &mut |layer, value| {
         for &index in wanted_of.get(layer.name.as_str()).into_iter().flatten() {
-            let (name, _) = &wanted[index];
+            let name = wanted[index].name.as_str();
             let theirs = reference.tensor(name)?;
             compared[index] = Some(compare_values(name, value, &theirs, tolerance)?);
         }
@@ -81,11 +94,11 @@ pub fn compare(model: &dyn Model, reference: &Reference, tolerance: Tolerance) -
 
     let mut covered = vec![false; list.len()];
     let mut folded = Vec::new();
-    for ((name, position), comparison) in wanted.into_iter().zip(&compared) {
+    for (value, comparison) in wanted.into_iter().zip(&compared) {
         if comparison.is_some() {
-            covered[position] = true;
+            covered[value.position] = true;
         } else {
-            folded.push(name);
+            folded.push(value.name);
         }
     }
     let blocks = layers.blocks();
@@ -99,5 +112,6 @@ pub fn compare(model: &dyn Model, reference: &Reference, tolerance: Tolerance) -
             of_blocks: blocks.len(),
         },
         folded,
+        extra,
     })
 }

@@ -2,19 +2,23 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::checkpoint::TensorFile;
-use crate::error::Result;
+use super::aliases::Aliases;
+use super::naming::{Extra, NamedValue, NamedValues};
+use crate::checkpoint::{How, LayerNames, TensorFile};
+use crate::error::{Error, Result};
 use crate::network::{Layers, Layout, Shape};
 use crate::preprocessing::Preprocessing;
-use crate::text::shown;
+use crate::text::{counted, shown, shown_list};
 
 /// A dump of what another framework computed: `input`, `output` and any number of layers
-/// or groups by canonical name.
+/// or groups, by the names that they have here or in their code base.
 #[derive(Debug)]
 pub struct Reference {
     file: TensorFile,
     layout: Layout,
     preprocessing: Option<Preprocessing>,
+    aliases: Aliases,
+    extra: Extra,
 }
 
 impl Reference {
@@ -46,6 +50,8 @@ impl Reference {
             file,
             layout,
             preprocessing: None,
+            aliases: Aliases::default(),
+            extra: Extra::Error,
         })
     }
 
@@ -81,6 +87,18 @@ impl Reference {
             preprocessing: Some(preprocessing),
             ..self
         }
+    }
+
+    /// The same dump, some of whose names stand for others.
+    #[must_use]
+    pub fn with_aliases(self, aliases: Aliases) -> Self {
+        Self { aliases, ..self }
+    }
+
+    /// The same dump, of which values that the network has no layer for are an error or ignored.
+    #[must_use]
+    pub fn with_extra(self, extra: Extra) -> Self {
+        Self { extra, ..self }
     }
 
     /// What goes into the network, `[N, C, H, W]`.
@@ -139,8 +157,19 @@ impl Reference {
     ///
     /// # Errors
     ///
-    /// A name that the network lacks, a dump made of another network, or nothing to compare.
+    /// Those of [`Reference::named`]; nothing to compare.
     pub fn values(&self, layers: &Layers) -> Result<Vec<(String, usize)>> {
+        let values = self.to_compare(layers)?.values.into_iter();
+        Ok(values.map(|value| (value.name, value.position)).collect())
+    }
+
+    /// What each name of the dump means in the network, in its order.
+    ///
+    /// # Errors
+    ///
+    /// Names that mean no layer, unless these are ignored; an alias of what the dump or the network
+    /// lacks; a dump made of another network.
+    pub fn named(&self, layers: &Layers) -> Result<NamedValues> {
         if let Some(found) = self.file.metadata("network")
             && found != layers.name()
         {
@@ -150,37 +179,75 @@ impl Reference {
                 layers.name()
             )));
         }
-        let mut values = Vec::new();
-        for name in self
-            .file
-            .tensors()
-            .into_keys()
-            .filter(|name| name != "input")
-        {
-            let position = match name.as_str() {
-                "output" => layers.as_slice().len().checked_sub(1),
-                name => layers.position(name),
+        let tensors = self.file.tensors();
+        let names = tensors.keys().map(String::as_str);
+        let names: Vec<&str> = names.filter(|&name| name != "input").collect();
+        self.aliases
+            .check_reference(|name| names.contains(&name), &self.file)?;
+        let own = |name: &&str| *name != "output" && self.aliases.of(name).is_none();
+        let own: Vec<&str> = names.iter().copied().filter(own).collect();
+        let meanings = LayerNames::of(&own, layers);
+        let mut found = NamedValues::default();
+        for name in names {
+            let meaning = match (self.aliases.of(name), name) {
+                (Some(alias), _) => {
+                    let position = self.aliases.layer(alias, layers)?;
+                    Some((position, How::Alias, None))
+                }
+                (None, "output") => {
+                    let last = layers.as_slice().len().checked_sub(1);
+                    last.map(|last| (last, How::Output, None))
+                }
+                (None, name) => {
+                    let meaning = meanings.find(name);
+                    meaning.map(|meaning| (meaning.position, meaning.how, meaning.code_base))
+                }
             };
-            let position = position.ok_or_else(|| {
-                self.file.problem(format!(
-                    "names `{}`, which network `{}` lacks\nhint: `senet trace --network {}` \
-                     lists its layers and groups",
-                    shown(&name),
-                    layers.name(),
-                    layers.name()
-                ))
-            })?;
-            values.push((name, position));
+            let Some((position, how, code_base)) = meaning else {
+                found.extra.push(name.to_owned());
+                continue;
+            };
+            found.values.push(NamedValue {
+                name: name.to_owned(),
+                layer: layers.as_slice()[position].name.clone(),
+                how,
+                code_base,
+                position,
+            });
         }
-        if values.is_empty() {
+        if self.extra == Extra::Error && !found.extra.is_empty() {
+            return Err(self.lacking(&found.extra, layers));
+        }
+        // A layer before the groups that end with it, inner groups before outer ones.
+        found.values.sort_by_key(|value| {
+            let name = value.name.len();
+            (value.position, value.name == "output", usize::MAX - name)
+        });
+        Ok(found)
+    }
+
+    /// [`Reference::named`], of which there has to be something.
+    pub(super) fn to_compare(&self, layers: &Layers) -> Result<NamedValues> {
+        let found = self.named(layers)?;
+        if found.values.is_empty() {
             return Err(self
                 .file
                 .problem("holds nothing to compare: neither `output` nor any layer".to_owned()));
         }
-        // A layer before the groups that end with it, inner groups before outer ones.
-        values
-            .sort_by_key(|(name, position)| (*position, name == "output", usize::MAX - name.len()));
-        Ok(values)
+        Ok(found)
+    }
+
+    /// Refuses names that mean nothing.
+    fn lacking(&self, names: &[String], layers: &Layers) -> Error {
+        /// Enough to see whose names they are.
+        const SHOWN: usize = 4;
+        let values = counted(names.len(), "value");
+        let network = layers.name();
+        self.file.problem(format!(
+            "names {values} that network `{network}` lacks: {}\nhint: `--extra ignore` leaves such \
+             values out, `--names` shows what each name means",
+            shown_list(names, SHOWN),
+        ))
     }
 
     /// A value in double precision, `[N, C, H, W]` or `[N, C]`.
@@ -189,16 +256,21 @@ impl Reference {
     ///
     /// A name the dump lacks.
     pub fn tensor(&self, name: &str) -> Result<Tensor> {
-        let tensor = self.file.tensor(name)?.to_dtype(DType::F64)?;
-        match self.layout {
-            Layout::Nhwc if tensor.rank() == 4 => Ok(tensor.permute((0, 3, 1, 2))?.contiguous()?),
-            _ => Ok(tensor),
-        }
+        in_nchw(&self.file.tensor(name)?, self.layout)
+    }
+}
+
+/// A value of a dump of this layout in double precision, `[N, C, H, W]` or `[N, C]`.
+pub(super) fn in_nchw(tensor: &Tensor, layout: Layout) -> Result<Tensor> {
+    let tensor = tensor.to_dtype(DType::F64)?;
+    match layout {
+        Layout::Nhwc if tensor.rank() == 4 => Ok(tensor.permute((0, 3, 1, 2))?.contiguous()?),
+        _ => Ok(tensor),
     }
 }
 
 /// Whether a file of tensors has some that are called as weights are, and no input.
-fn has_weights(file: &TensorFile) -> bool {
+pub(super) fn has_weights(file: &TensorFile) -> bool {
     const WEIGHTS: [&str; 5] = ["weight", "bias", "kernel", "running_mean", "moving_mean"];
     let is_weight = |name: &String| {
         let last = name.rsplit(['.', '/']).next().unwrap_or_default();

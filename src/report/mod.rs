@@ -19,7 +19,7 @@ use clap::ValueEnum;
 pub use classification::{Classification, RowWriter};
 pub use inspect::{Differences, InspectedTensor, Inspection};
 pub use models::{LeftOut, Model, Models};
-pub use parity::Parity;
+pub use parity::{DumpNames, DumpParity, Parity};
 pub use plan::PlanReport;
 pub use timings::Timings;
 pub use trace::{TraceReport, TraceRow, Values};
@@ -67,6 +67,17 @@ impl RowFormat {
             Self::Table | Self::Csv | Self::Ndjson => "",
         }
     }
+}
+
+/// The form of what was compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ParityFormat {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+    /// A page that stands alone: error against depth, and the table.
+    Html,
 }
 
 /// The form of the list of networks.

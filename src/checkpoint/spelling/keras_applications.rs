@@ -10,6 +10,7 @@ use crate::network::{Convention, Layers};
 pub(in crate::checkpoint) const KERAS_EFFICIENTNET: Spelling = Spelling {
     is_told_by: |name| canonical_separators(name).starts_with("block1a_dwconv."),
     layer: |name, layers| efficientnet(name, layers, "dwconv"),
+    activates: has_activation,
     ..APPLICATIONS
 };
 
@@ -17,6 +18,7 @@ pub(in crate::checkpoint) const KERAS_EFFICIENTNET: Spelling = Spelling {
 pub(in crate::checkpoint) const KERAS_EFFICIENTNET_V2: Spelling = Spelling {
     is_told_by: |name| canonical_separators(name).ends_with("_dwconv2.kernel"),
     layer: |name, layers| efficientnet(name, layers, "dwconv2"),
+    activates: has_activation,
     ..APPLICATIONS
 };
 
@@ -51,6 +53,13 @@ enum Part {
     Excite,
     Project,
     ProjectNorm,
+    ExpandActivation,
+    DepthwiseActivation,
+    ProjectActivation,
+    Squeeze,
+    ReduceActivation,
+    Scale,
+    Add,
 }
 
 /// The variable of Keras's layer `Normalization` that a tensor is: `mean`, `variance` or `count`. It
@@ -84,9 +93,21 @@ fn part(block: &str, layer: &str, layers: &Layers) -> Option<Part> {
         "se.conv_reduce" => Some(Part::Reduce),
         "se.conv_expand" => Some(Part::Excite),
         "conv" | "conv_pw" | "conv_pwl" => Some(Part::Project),
+        "se.squeeze" => Some(Part::Squeeze),
+        "se.act1" => Some(Part::ReduceActivation),
+        "se.scale" => Some(Part::Scale),
+        "add" => Some(Part::Add),
         _ => {
-            let number: usize = layer.strip_prefix("bn")?.parse().ok()?;
-            norms.get(number.checked_sub(1)?).copied()
+            let numbered = layer.strip_prefix("bn")?;
+            let number = numbered.strip_suffix(".act").unwrap_or(numbered);
+            let number: usize = number.parse().ok()?;
+            let norm = norms.get(number.checked_sub(1)?).copied()?;
+            Some(match norm {
+                norm if number.to_string() == numbered => norm,
+                Part::ExpandNorm => Part::ExpandActivation,
+                Part::DepthwiseNorm => Part::DepthwiseActivation,
+                _ => Part::ProjectActivation,
+            })
         }
     }
 }
@@ -97,10 +118,18 @@ fn efficientnet(name: &str, layers: &Layers, depthwise: &str) -> String {
         "bn1" => "stem_bn",
         "conv_head" => "top_conv",
         "bn2" => "top_bn",
+        "bn1.act" => "stem_activation",
+        "bn2.act" => "top_activation",
+        "global_pool.pool" => "avg_pool",
         "classifier" => "predictions",
         _ => return in_stages(name, layers, depthwise).unwrap_or_else(|| name.to_owned()),
     };
     outside.to_owned()
+}
+
+/// Keras's convolutions of a gate are given their activation.
+fn has_activation(name: &str) -> bool {
+    name.ends_with(".se.conv_reduce") || name.ends_with(".se.conv_expand")
 }
 
 fn in_stages(name: &str, layers: &Layers, depthwise: &str) -> Option<String> {
@@ -115,6 +144,14 @@ fn in_stages(name: &str, layers: &Layers, depthwise: &str) -> Option<String> {
         Part::Excite => "se_expand",
         Part::Project => "project_conv",
         Part::ProjectNorm => "project_bn",
+        Part::ExpandActivation => "expand_activation",
+        Part::DepthwiseActivation => "activation",
+        Part::ProjectActivation => "project_activation",
+        Part::Squeeze => "se_squeeze",
+        Part::Scale => "se_excite",
+        Part::Add => "add",
+        // It is within the convolution before it.
+        Part::ReduceActivation => return None,
     };
     let (stage, index) = block.strip_prefix("blocks.")?.split_once('.')?;
     let stage = stage.parse::<usize>().ok()?.checked_add(1)?;
@@ -151,6 +188,14 @@ fn in_a_row(name: &str, layers: &Layers) -> Option<String> {
         (_, Part::Excite) => "squeeze_excite_conv_1",
         (_, Part::Project) => "project",
         (_, Part::ProjectNorm) => "project_bn",
+        (_, Part::Squeeze) => "squeeze_excite_avg_pool",
+        (_, Part::ReduceActivation) => "squeeze_excite_relu",
+        (_, Part::Scale) => "squeeze_excite_mul",
+        (_, Part::Add) => "add",
+        // Keras numbers them through the whole model, or the whole program.
+        (_, Part::ExpandActivation | Part::DepthwiseActivation | Part::ProjectActivation) => {
+            return None;
+        }
     };
     Some(match number {
         0 => format!("expanded_conv_{called}"),

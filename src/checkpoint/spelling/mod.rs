@@ -4,6 +4,7 @@
 mod cadene;
 mod keras;
 mod keras_applications;
+mod timm_resnet;
 mod timm_vgg;
 mod torch;
 mod torchvision_mobile;
@@ -14,8 +15,9 @@ pub(super) use self::keras::{KERAS, canonical_separators};
 pub(super) use self::keras_applications::{
     KERAS_EFFICIENTNET, KERAS_EFFICIENTNET_V2, KERAS_MOBILENET_V3, variable_of_normalization,
 };
+use self::timm_resnet::TIMM_RESNET;
 pub(super) use self::timm_vgg::TIMM_VGG;
-pub(super) use self::torch::{TORCH, counts_batches, is_not_read};
+pub(super) use self::torch::{TORCH, counts_batches, is_not_read, norm_of_part, pool_of_part};
 pub(super) use self::torchvision_mobile::{
     TORCHVISION_EFFICIENTNET, TORCHVISION_MNASNET, TORCHVISION_MOBILENET_V2,
     TORCHVISION_MOBILENET_V3,
@@ -41,6 +43,9 @@ pub(super) struct Spelling {
     pub(super) slides_dense_layers: bool,
     /// What a layer is called.
     pub(super) layer: fn(&str, &Layers) -> String,
+    /// Whether a layer there has the activation that follows it within: what comes out of it is
+    /// the activation's value.
+    pub(super) activates: fn(&str) -> bool,
     /// What a layer's parameter is called.
     pub(super) parameter: fn(&Operation, &'static str) -> &'static str,
     /// The ways in which a parameter of our shape may be laid out, the usual one first. A dense
@@ -56,22 +61,29 @@ impl PartialEq for Spelling {
 }
 
 impl Spelling {
+    /// All but [`TORCH`], whose names are those of this program.
+    pub(super) const FOREIGN: [Self; 11] = [
+        KERAS_EFFICIENTNET,
+        KERAS_EFFICIENTNET_V2,
+        KERAS_MOBILENET_V3,
+        KERAS,
+        CADENE,
+        TIMM_VGG,
+        TORCHVISION_REGNET,
+        TORCHVISION_EFFICIENTNET,
+        TORCHVISION_MNASNET,
+        TORCHVISION_MOBILENET_V2,
+        TORCHVISION_MOBILENET_V3,
+    ];
+
+    /// All that may call the values of a dump otherwise than this program.
+    pub(super) fn of_dumps() -> impl Iterator<Item = Self> {
+        Self::FOREIGN.into_iter().chain([TIMM_RESNET])
+    }
+
     /// The spelling that the names of a file's tensors tell.
     pub(super) fn of<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Self {
-        let told = [
-            KERAS_EFFICIENTNET,
-            KERAS_EFFICIENTNET_V2,
-            KERAS_MOBILENET_V3,
-            KERAS,
-            CADENE,
-            TIMM_VGG,
-            TORCHVISION_REGNET,
-            TORCHVISION_EFFICIENTNET,
-            TORCHVISION_MNASNET,
-            TORCHVISION_MOBILENET_V2,
-            TORCHVISION_MOBILENET_V3,
-        ];
-        let mut told = told.into_iter();
+        let mut told = Self::FOREIGN.into_iter();
         told.find(|spelling| names.clone().any(spelling.is_told_by))
             .unwrap_or(TORCH)
     }

@@ -11,6 +11,7 @@ pub(in crate::checkpoint) const TORCH: Spelling = Spelling {
     allows: |_| true,
     slides_dense_layers: false,
     layer: |name, _| name.to_owned(),
+    activates: |_| false,
     parameter: |_, name| name,
     arrangements,
 };
@@ -38,4 +39,20 @@ pub(in crate::checkpoint) fn counts_batches(name: &str) -> bool {
 /// that helped its training.
 pub(in crate::checkpoint) fn is_not_read(name: &str) -> bool {
     counts_batches(name) || name.ends_with("n_averaged") || name.starts_with("AuxLogits.")
+}
+
+/// The batch norm that a part of timm's `BatchNormAct2d` belongs to, by the part's name: its
+/// dropout, or an activation that is no layer since it does nothing.
+pub(in crate::checkpoint) fn norm_of_part(name: &str) -> Option<&str> {
+    name.strip_suffix(".drop")
+        .or_else(|| name.strip_suffix(".act"))
+}
+
+/// The global pool that a part of timm's `SelectAdaptivePool2d` belongs to, by the part's name: it
+/// pools, then flattens, which changes no number.
+pub(in crate::checkpoint) fn pool_of_part(name: &str) -> Option<&str> {
+    let pool = name
+        .strip_suffix(".pool")
+        .or_else(|| name.strip_suffix(".flatten"))?;
+    pool.ends_with("global_pool").then_some(pool)
 }

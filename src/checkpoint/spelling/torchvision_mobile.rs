@@ -38,6 +38,7 @@ pub(in crate::checkpoint) const TORCHVISION_MOBILENET_V3: Spelling = Spelling {
         };
         match name {
             "conv_head" => "classifier.0".to_owned(),
+            "act2" => "classifier.1".to_owned(),
             _ => spelt(name, layers, in_block, ["", "classifier.3"]),
         }
     },
@@ -50,7 +51,7 @@ pub(in crate::checkpoint) const TORCHVISION_MOBILENET_V2: Spelling = Spelling {
     layer: |name, layers| {
         let in_block = |block: Block, place: Place| {
             let place = if place.last {
-                (place.element + usize::from(place.layer == "1")).to_string()
+                (place.element + place.within()).to_string()
             } else {
                 place.nested()
             };
@@ -68,7 +69,7 @@ pub(in crate::checkpoint) const TORCHVISION_MNASNET: Spelling = Spelling {
     layer: |name, layers| {
         let in_block = |block: Block, place: Place| {
             // Convolution, batch norm, activation.
-            let layer = 3 * place.element + usize::from(place.layer == "1");
+            let layer = 3 * place.element + place.within();
             match block.stage {
                 0 => format!("layers.{}", 3 + layer),
                 stage => format!("layers.{}.{}.layers.{layer}", 7 + stage, block.index),
@@ -77,6 +78,8 @@ pub(in crate::checkpoint) const TORCHVISION_MNASNET: Spelling = Spelling {
         match name {
             "conv_stem" => "layers.0".to_owned(),
             "bn1" => "layers.1".to_owned(),
+            "bn1.act" => "layers.2".to_owned(),
+            "bn2.act" => "layers.16".to_owned(),
             "conv_head" => "layers.14".to_owned(),
             "bn2" => "layers.15".to_owned(),
             _ => spelt(name, layers, in_block, ["", "classifier.1"]),
@@ -115,6 +118,11 @@ impl Place {
     fn nested(&self) -> String {
         format!("{}.{}", self.element, self.layer)
     }
+
+    /// Its number within a convolution, its batch norm and activation.
+    fn within(&self) -> usize {
+        self.layer.parse().unwrap_or(0)
+    }
 }
 
 /// The layer `name` of the stem, of a block, of the convolution called `head`, or the `classifier`.
@@ -127,8 +135,10 @@ fn spelt(
     match name {
         "conv_stem" => "features.0.0".to_owned(),
         "bn1" => "features.0.1".to_owned(),
+        "bn1.act" => "features.0.2".to_owned(),
         "conv_head" => format!("{head}.0"),
         "bn2" => format!("{head}.1"),
+        "bn2.act" => format!("{head}.2"),
         "classifier" => classifier.to_owned(),
         _ => match (block(name, layers), place(name, layers)) {
             (Some(block), Some(place)) => in_block(block, place),
@@ -168,9 +178,13 @@ fn place(name: &str, layers: &Layers) -> Option<Place> {
             Operation::BatchNorm { .. } => "1",
             Operation::Linear { .. } if layer.name.ends_with(".conv_reduce") => "fc1",
             Operation::Linear { .. } => "fc2",
+            Operation::GlobalAveragePool => "avgpool",
+            Operation::Activation(_) if layer.name.ends_with(".se.act1") => "activation",
+            Operation::Activation(_) if layer.name.ends_with(".se.gate") => "scale_activation",
+            Operation::Activation(_) if layer.name.ends_with(".act") => "2",
             _ => continue,
         };
-        elements += usize::from(matches!(called, "0" | "fc1"));
+        elements += usize::from(matches!(called, "0" | "avgpool"));
         if layer.name == name {
             of_name = Some((elements.checked_sub(1)?, called));
         }

@@ -17,6 +17,8 @@ fn layer(name: &str, _: &Layers) -> String {
     match name {
         "stem.conv" => return "stem.0".to_owned(),
         "stem.bn" => return "stem.1".to_owned(),
+        "stem.bn.act" => return "stem.2".to_owned(),
+        "head.global_pool" => return "avgpool".to_owned(),
         "head.fc" => return "fc".to_owned(),
         _ => {}
     }
@@ -34,6 +36,12 @@ fn in_block(name: &str) -> Option<String> {
         "conv1.bn" => "f.a.1",
         "conv2.conv" => "f.b.0",
         "conv2.bn" => "f.b.1",
+        "conv1.bn.act" => "f.a.2",
+        "conv2.bn.act" => "f.b.2",
+        "se.squeeze" => "f.se.avgpool",
+        "se.act" => "f.se.activation",
+        "se.gate" => "f.se.scale_activation",
+        "act3" => "activation",
         "se.fc1" => "f.se.fc1",
         "se.fc2" => "f.se.fc2",
         "conv3.conv" => "f.c.0",
