@@ -139,6 +139,9 @@ impl<'a> LayerNames<'a> {
 
     /// A layer or a group that is called so here.
     fn exactly(&self, name: &str) -> Option<Meaning> {
+        if (self.spelling.spelling.means_another)(name) {
+            return None;
+        }
         let position = self.layers.position(name)?;
         let is_layer = self.layers.as_slice()[position].name == name;
         let how = if is_layer { How::Layer } else { How::Group };
@@ -454,6 +457,14 @@ mod tests {
                 ("block2b_drop", "-"),
             ],
         );
+    }
+
+    #[test]
+    fn a_layer_of_keras_that_is_called_as_another_here_is_not_taken_for_it() {
+        let theirs = [("logits", "classifier"), ("flatten", "-")];
+        assert_meant("keras_mobilenetv3_small", &theirs);
+        let ours = [("classifier", "classifier"), ("flatten", "flatten")];
+        assert_meant("keras_mobilenetv3_small", &ours);
     }
 
     #[test]

@@ -371,23 +371,25 @@ fn axes(from: &[usize], to: &[usize]) -> Option<Vec<usize>> {
     if from.len() != to.len() || from.len() > MOST {
         return None;
     }
-    fn extend(from: &[usize], to: &[usize], axes: &mut Vec<usize>) -> bool {
-        let Some(&size) = to.get(axes.len()) else {
-            return true;
-        };
-        for axis in 0..from.len() {
-            if from[axis] == size && !axes.contains(&axis) {
-                axes.push(axis);
-                if extend(from, to, axes) {
-                    return true;
-                }
-                axes.pop();
-            }
-        }
-        false
-    }
     let mut axes = Vec::new();
     extend(from, to, &mut axes).then_some(axes)
+}
+
+/// Adds to `axes` until they are an order in which `from` is `to`, if there is one.
+fn extend(from: &[usize], to: &[usize], axes: &mut Vec<usize>) -> bool {
+    let Some(&size) = to.get(axes.len()) else {
+        return true;
+    };
+    for axis in 0..from.len() {
+        if from[axis] == size && !axes.contains(&axis) {
+            axes.push(axis);
+            if extend(from, to, axes) {
+                return true;
+            }
+            axes.pop();
+        }
+    }
+    false
 }
 
 /// What was found about a dump, for a report.

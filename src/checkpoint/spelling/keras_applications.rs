@@ -26,6 +26,8 @@ pub(in crate::checkpoint) const KERAS_EFFICIENTNET_V2: Spelling = Spelling {
 pub(in crate::checkpoint) const KERAS_MOBILENET_V3: Spelling = Spelling {
     is_told_by: |name| canonical_separators(name).starts_with("expanded_conv_depthwise."),
     layer: mobilenet_v3,
+    // It flattens the logits.
+    means_another: |name| name == "flatten",
     ..APPLICATIONS
 };
 

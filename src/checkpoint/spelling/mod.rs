@@ -46,6 +46,8 @@ pub(super) struct Spelling {
     /// Whether a layer there has the activation that follows it within: what comes out of it is
     /// the activation's value.
     pub(super) activates: fn(&str) -> bool,
+    /// Whether a layer there that is called as one here is another.
+    pub(super) means_another: fn(&str) -> bool,
     /// What a layer's parameter is called.
     pub(super) parameter: fn(&Operation, &'static str) -> &'static str,
     /// The ways in which a parameter of our shape may be laid out, the usual one first. A dense

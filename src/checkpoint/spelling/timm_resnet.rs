@@ -19,13 +19,11 @@ fn layer(name: &str, layers: &Layers) -> String {
         block.is_some_and(|block| layers.position(&format!("{block}.{layer}")).is_some())
     };
     let called = match (last, block) {
-        ("relu", None) => "act1",
+        ("relu", None) | ("relu1", _) => "act1",
         ("avgpool", None) => "global_pool",
         ("relu", _) if has("fc1") => "act",
         ("relu", _) if has("conv3") => "act3",
-        ("relu", _) => "act2",
-        ("relu1", _) => "act1",
-        ("relu2", _) => "act2",
+        ("relu" | "relu2", _) => "act2",
         ("sigmoid", _) => "gate",
         _ => return name.to_owned(),
     };

@@ -12,6 +12,7 @@ pub(in crate::checkpoint) const TORCH: Spelling = Spelling {
     slides_dense_layers: false,
     layer: |name, _| name.to_owned(),
     activates: |_| false,
+    means_another: |_| false,
     parameter: |_, name| name,
     arrangements,
 };

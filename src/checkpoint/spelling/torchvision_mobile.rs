@@ -181,7 +181,7 @@ fn place(name: &str, layers: &Layers) -> Option<Place> {
             Operation::GlobalAveragePool => "avgpool",
             Operation::Activation(_) if layer.name.ends_with(".se.act1") => "activation",
             Operation::Activation(_) if layer.name.ends_with(".se.gate") => "scale_activation",
-            Operation::Activation(_) if layer.name.ends_with(".act") => "2",
+            Operation::Activation(_) if layer.name.rsplit('.').next() == Some("act") => "2",
             _ => continue,
         };
         elements += usize::from(matches!(called, "0" | "avgpool"));

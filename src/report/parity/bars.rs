@@ -57,8 +57,9 @@ impl Bars {
 /// The column that an error reaches, of so many; none of one that is below the scale. One that is no
 /// number is beyond all.
 fn column_of(error: f64, columns: usize) -> Option<usize> {
-    let share = share(error);
-    (share > 0.).then(|| ((share * columns as f64).ceil() as usize).clamp(1, columns) - 1)
+    let reached = share(error) * columns as f64;
+    let begun = |&column: &usize| (column as f64) < reached;
+    (0..columns).rev().find(begun)
 }
 
 /// Where an error is on the scale, from 0 to 1.
