@@ -476,6 +476,9 @@ impl Weights {
     /// The code base whose names the tensors have, in words.
     #[must_use]
     pub fn origin(&self) -> &'static str {
+        if self.graph.is_some() {
+            return "its graph";
+        }
         self.found.spelling.words
     }
 

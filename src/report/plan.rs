@@ -90,11 +90,11 @@ impl Report for PlanReport {
     }
 }
 
-/// The names of a step's layers on one line, what they have in common said once.
+/// The names of a step's layers on one line, what they have in common said once. A group is the same
+/// whether a dot or a slash ends it.
 fn together(layers: &[String]) -> String {
     let groups = |name: &String| -> Vec<String> {
-        let parts = name.split_inclusive(SEPARATORS).map(str::to_owned);
-        let mut parts: Vec<String> = parts.collect();
+        let mut parts: Vec<String> = name.split(SEPARATORS).map(str::to_owned).collect();
         parts.pop();
         parts
     };
@@ -104,13 +104,14 @@ fn together(layers: &[String]) -> String {
         common.into_iter().take(count).collect()
     });
     let common = common.unwrap_or_default();
-    if common.is_empty() || layers.len() == 1 {
-        return layers.join(" + ");
-    }
-    let prefix = common.concat();
-    let own: Vec<&str> = layers.iter().map(|name| &name[prefix.len()..]).collect();
-    let group = prefix.strip_suffix(SEPARATORS).unwrap_or(&prefix);
-    format!("{group}: {}", own.join(" + "))
+    let first = match layers {
+        [first, _, ..] if !common.is_empty() => first,
+        _ => return layers.join(" + "),
+    };
+    // A separator is one byte.
+    let prefix: usize = common.iter().map(|group| group.len() + 1).sum();
+    let own: Vec<&str> = layers.iter().map(|name| &name[prefix..]).collect();
+    format!("{}: {}", &first[..prefix - 1], own.join(" + "))
 }
 
 #[cfg(test)]
@@ -136,7 +137,7 @@ mod tests {
                 &["layer1.0.conv3", "layer1.0.se.scale", "layer1.0.relu"],
                 "layer1.0: conv3 + se.scale + relu",
             ),
-            (&["a/b.c", "a/b.d/e"], "a/b: c + d/e"),
+            (&["a/b.c", "a/b/d/e"], "a/b: c + d/e"),
             (&[], ""),
         ] {
             assert_eq!(together(&names(layers)), expected);
