@@ -17,7 +17,7 @@ use senet::checkpoint::Weights;
 use senet::cpu::{Engine, Options};
 use senet::model::Model;
 use senet::network::convention::PaddingRule;
-use senet::network::{Convention, Layout, Network, Operation, Shape, catalog};
+use senet::network::{Convention, Layer, Layers, Layout, Network, Operation, Shape, catalog};
 use senet::nn::{ConvNorm, SeNet, SqueezeExcitation};
 use senet::parity::{Compared, Reference, Tolerance, compare};
 
@@ -548,4 +548,57 @@ fn parity_names_the_first_layer_that_differs_and_ends_with_1() {
         (Some(0), &true.into())
     );
     assert!(report["first_divergence"].is_null());
+}
+
+/// A stride on the 1x1 convolution of a block, as in Caffe, for that on the 3x3: what lies between has
+/// another shape.
+#[test]
+fn shapes_that_differ_are_refused_with_what_explains_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = catalog::find("keras_seresnet50").unwrap();
+    let tensors = drawn_parameters(network);
+    let weights = folder.path().join("weights.safetensors");
+    let metadata = HashMap::from([("network".to_owned(), network.name.to_string())]);
+    let of_keras = |(name, tensor): (&String, &Tensor)| (name.clone(), tensor.clone());
+    let tensors_of_file: Tensors = tensors.iter().map(of_keras).collect();
+    safetensors::serialize_to_file(tensors_of_file, Some(metadata), &weights).unwrap();
+    let layers = network.layers();
+    let list: Vec<Layer> = layers.as_slice().to_vec();
+    let moved = list.into_iter().map(|mut layer| {
+        if let Operation::Conv(conv) = &mut layer.operation {
+            match layer.name.as_str() {
+                "layer2.0.conv1" => conv.window.stride = [2, 2],
+                "layer2.0.conv2" => conv.window.stride = [1, 1],
+                _ => {}
+            }
+        }
+        layer
+    });
+    let moved = Layers::new(network.name.clone(), network.input, moved.collect()).unwrap();
+    let vb = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
+    let theirs = SeNet::new(moved, vb).unwrap();
+    let pixels: Vec<f32> = (0..3 * 32 * 32).map(|i| (i as f32 * 0.37).sin()).collect();
+    let input = Tensor::from_vec(pixels, (1, 3, 32, 32), &Device::Cpu).unwrap();
+    let mut values = vec![("input".to_owned(), input.clone())];
+    theirs
+        .forward_with(&input, &mut |layer, value| {
+            values.push((layer.name.clone(), value.clone()));
+            Ok(())
+        })
+        .unwrap();
+    let path = folder.path().join("dump.safetensors");
+    let metadata = HashMap::from([("layout".to_owned(), "nchw".to_owned())]);
+    safetensors::serialize_to_file(values, Some(metadata), &path).unwrap();
+    let mut senet = Command::cargo_bin("senet").unwrap();
+    senet
+        .args(["parity", "--engine", "candle", "--reference"])
+        .arg(&path);
+    let refused = senet.arg("--weights").arg(&weights).assert().code(2);
+    let message = String::from_utf8(refused.get_output().stderr.clone()).unwrap();
+    assert!(
+        message.contains("`layer2.0.conv1`: this network computes [1, 128, 8, 8]"),
+        "{message}"
+    );
+    let hint = "hint: at `layer2.0.conv1` stride 2 in place of 1 explains the difference";
+    assert!(message.contains(hint), "{message}");
 }

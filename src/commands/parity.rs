@@ -91,7 +91,9 @@ fn with_weights(arguments: &ParityArgs, weights: &Source) -> anyhow::Result<Outc
     let why = || isolation::why(arguments, &layers, &weights, &reference, &trace);
     let compared = match compare(&*model, &reference, tolerance) {
         // Where shapes differ, what makes them differ is worth more than that they do.
-        Err(error @ Error::Geometry(_)) => return Err(explained(error, why()).into()),
+        Err(error @ (Error::Geometry(_) | Error::Candle(_))) => {
+            return Err(explained(error, why()).into());
+        }
         compared => compared?,
     };
     if compared.values.is_empty() {
@@ -118,10 +120,15 @@ fn with_weights(arguments: &ParityArgs, weights: &Source) -> anyhow::Result<Outc
     } = compared;
     let first = values.iter().find(|value| !value.passed);
     let very = inside.as_ref().and_then(Inside::first_divergence).or(first);
-    let why = if first.is_some() || arguments.isolate {
-        Some(why()?)
-    } else {
-        None
+    let why = match (arguments.isolate, first) {
+        (true, _) => Some(why()?),
+        (false, None) => None,
+        // That something differs is an answer, whatever keeps the cause from being found.
+        (false, Some(_)) => why()
+            .inspect_err(|error| {
+                super::complain("note", &format!("causes are not looked for: {error}"));
+            })
+            .ok(),
     };
     let (isolated, causes) = why.unzip();
     let report = Parity {

@@ -152,3 +152,110 @@ fn place(layers: &[String], name: &str) -> String {
         layers => format!(" in {}", shown_list(layers, MOST_NAMED)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parity::causes::{Cause, Found};
+
+    fn isolated(name: &str, passed: bool) -> Isolated {
+        Isolated {
+            name: name.to_owned(),
+            from: vec!["input".to_owned()],
+            layers: vec![name.to_owned()],
+            shape: Some(vec![1, 2]),
+            reference_shape: None,
+            max_abs: 0.5,
+            max_rel: 0.25,
+            worst: Some(vec![0, 1]),
+            passed,
+        }
+    }
+
+    fn hypothesis(explained_by: &str, layers: &[&str]) -> Hypothesis {
+        Hypothesis {
+            cause: Cause::NormMissing,
+            explained_by: explained_by.to_owned(),
+            layers: layers.iter().map(|&layer| layer.to_owned()).collect(),
+            after: 1e-9,
+        }
+    }
+
+    fn unexplained(before: f64) -> Explanation {
+        Explanation {
+            name: "block".to_owned(),
+            before,
+            found: Found {
+                cause: None,
+                explained_by: None,
+                layers: Vec::new(),
+                after: None,
+                nearest: None,
+            },
+            also: Vec::new(),
+            tried: 12,
+            not_tried: 0,
+            worst: Vec::new(),
+        }
+    }
+
+    fn text(isolated: &[Isolated], causes: &[Explanation]) -> String {
+        let mut out = Vec::new();
+        write_causes(&mut out, isolated, causes).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_explained_is_shown_and_so_is_what_was_not_tried() {
+        let mut explanation = unexplained(0.5);
+        explanation.worst = vec![Element {
+            position: vec![0, 1],
+            ours: 0.25,
+            theirs: -0.25,
+        }];
+        explanation.not_tried = 3;
+        explanation.found.nearest = Some(hypothesis("no batch norm", &["a", "b", "c", "d"]));
+        let values = [isolated("block", false), isolated("more", false)];
+        assert_eq!(
+            text(&values, &[explanation]),
+            "`block`: error 5.0e-1, which none of 12 hypotheses explains; at [0, 1] 2.5e-1 here, \
+             -2.5e-1 there\n  \
+             most of it is explained by no batch norm in `a`, `b`, `c`, 1 more: 1.0e-9 after\n  \
+             not tried: 3 that take too long; a dump of more layers makes them quicker\n\
+             in isolation 1 value differs besides (`--isolate` lists all, `--causes N` explains N)\n"
+        );
+    }
+
+    #[test]
+    fn shapes_have_no_error_and_hostile_names_no_lines_of_their_own() {
+        let mut explanation = unexplained(f64::INFINITY);
+        explanation.found.explained_by = Some("`a\nb` read in place of `c`".to_owned());
+        explanation.found.after = Some(0.);
+        explanation.found.layers = vec!["block".to_owned()];
+        explanation.also = vec![hypothesis("no batch norm", &["block"])];
+        assert_eq!(
+            text(&[isolated("block", false)], &[explanation]),
+            "`block`: explained by `a\\nb` read in place of `c`: another shape before, 0.0e0 after\n  \
+             as well by no batch norm: 1.0e-9 after\n"
+        );
+        let mut of_shapes = isolated("block", false);
+        of_shapes.worst = None;
+        of_shapes.reference_shape = Some(vec![1, 3]);
+        let mut out = Vec::new();
+        write(&mut out, &[of_shapes]).unwrap();
+        let table = String::from_utf8(out).unwrap();
+        assert!(
+            table.contains("shape [1, 2], reference [1, 3]  DIFFERS"),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn that_no_layer_differs_in_isolation_is_said() {
+        let said = text(&[isolated("block", true)], &[]);
+        assert!(
+            said.starts_with("in isolation every value is equal"),
+            "{said}"
+        );
+    }
+}

@@ -5,19 +5,11 @@ use candle_core::{DType, Device};
 use crate::checkpoint::Weights;
 use crate::cli::ParityArgs;
 use crate::error::Result;
-use crate::model::Runtime;
 use crate::model::memory::{self, Together};
 use crate::network::Layers;
 use crate::network::trace::Trace;
 use crate::parity::causes::{Explanation, explain};
 use crate::parity::{Isolated, Isolation, Reference, Tolerance};
-
-/// What computes a layer at a time; whether in single or double precision is not its memory's to
-/// know.
-const BY_LAYERS: Runtime = Runtime::Candle {
-    device: Device::Cpu,
-    dtype: DType::F32,
-};
 
 /// How the reference's values compare in isolation, and what explains the first that differ.
 pub(super) type Why = (Vec<Isolated>, Vec<Explanation>);
@@ -35,15 +27,11 @@ pub(super) fn why(
     memory::check(
         layers,
         of_input,
-        &BY_LAYERS,
+        &super::BY_LAYERS,
         Together::Batch,
         memory::MOST / 2,
     )?;
-    let default = Tolerance::default();
-    let tolerance = Tolerance {
-        absolute: arguments.atol.unwrap_or(default.absolute),
-        relative: arguments.rtol.unwrap_or(default.relative),
-    };
+    let tolerance = super::tolerance(arguments, Tolerance::default());
     let vb = weights.var_builder(layers, DType::F64, &Device::Cpu)?;
     let named = reference.values(layers)?;
     let isolation = Isolation::new(layers, vb, reference, &named, tolerance)?;

@@ -67,15 +67,9 @@ pub(super) fn dense_after_flatten(subject: &Subject) -> Vec<Attempt> {
     both.into_iter().filter_map(attempt).collect()
 }
 
-/// Whether the layer makes probabilities.
-fn is_softmax(operation: Operation) -> bool {
-    // By name: an operation without attributes.
-    operation.kind() == "softmax"
-}
-
 pub(super) fn softmax_applied(subject: &Subject) -> Vec<Attempt> {
-    let has_probabilities =
-        is_softmax(subject.operation()) || subject.activation().is_some_and(Activation::is_gate);
+    let has_probabilities = subject.operation() == Operation::Softmax
+        || subject.activation().is_some_and(Activation::is_gate);
     if !subject.is_output() || has_probabilities {
         return Vec::new();
     }
@@ -95,7 +89,7 @@ pub(super) fn softmax_applied(subject: &Subject) -> Vec<Attempt> {
 }
 
 pub(super) fn softmax_missing(subject: &Subject) -> Vec<Attempt> {
-    if !is_softmax(subject.operation()) {
+    if subject.operation() != Operation::Softmax {
         return Vec::new();
     }
     let edit = subject.instead(Work::nothing());

@@ -48,6 +48,7 @@ const OF_LAYERS: &[Rule] = &[
     padding::symmetric,
     padding::odd_pixel,
     padding::valid,
+    padding::of_zeros,
     stride::another,
     pool::rounding,
     pool::border,

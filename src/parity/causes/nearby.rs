@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 
+use super::search::Limits;
 use crate::error::Result;
 use crate::network::Value;
 use crate::nn::Leaf;
@@ -15,6 +16,10 @@ const NEARBY: usize = 16;
 /// The same, before and after the layers whose values a segment reads, which a shortcut's may be far
 /// from it.
 const NEAR_INPUT: usize = 3;
+
+/// How often a segment is computed as a whole, where hypotheses are of its first layers: some of the
+/// hundreds that there are on a block.
+const OFTEN: u64 = 200;
 
 impl Known<'_> {
     /// Adds values to a segment that it may read in truth: those of the reference of layers nearby,
@@ -62,27 +67,34 @@ impl Known<'_> {
         Ok(())
     }
 
-    /// So many images of a batch that a segment's values fit into memory: all, or one that differs.
+    /// So many images of a batch that a segment's values fit into memory, and that it can be computed
+    /// often: all, or one that differs.
     pub(super) fn images_that_fit(
         &self,
         segment: &Segment,
-        most: u64,
+        limits: Limits,
         worst: Option<usize>,
     ) -> Option<Images> {
         let elements = |value: Value| {
             let elements = self.shape(value).and_then(|shape| shape.elements());
             elements.unwrap_or(0) as u64
         };
-        let made = segment
-            .nodes
-            .iter()
-            .map(|node| elements(Value::of_layer(node.layer)));
+        let list = self.layers.as_slice();
+        let nodes = segment.nodes.iter().map(|node| node.layer);
+        let made = nodes.clone().map(|layer| elements(Value::of_layer(layer)));
         let read = segment.reads().into_iter().map(elements);
         let all = made.chain(read).fold(0, u64::saturating_add);
+        let work = nodes
+            .map(|layer| {
+                let shape = self.shape(Value::of_layer(layer));
+                let macs = shape.and_then(|shape| list[layer].operation.macs(shape));
+                macs.unwrap_or(0)
+            })
+            .fold(0, u64::saturating_add);
         let batch = self.shape(Value::INPUT)?.batch;
-        if all <= most {
+        if all <= limits.elements && work.saturating_mul(OFTEN) <= limits.work {
             Some(Images::All)
-        } else if all / (batch as u64).max(1) <= most {
+        } else if all / (batch as u64).max(1) <= limits.elements {
             Some(Images::One {
                 image: worst.unwrap_or(0),
                 batch,
@@ -94,7 +106,7 @@ impl Known<'_> {
 }
 
 /// Images of a batch.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Images {
     All,
     One { image: usize, batch: usize },

@@ -1,10 +1,11 @@
-//! What a batch norm may do otherwise.
+//! What a norm may do otherwise.
 
 use candle_core::{Result, Tensor};
 
 use super::Cause;
 use super::subject::{Attempt, Subject, attempts};
 use crate::network::Operation;
+use crate::network::operation::Normalization;
 use crate::parity::segment::{Tensors, Work, first};
 
 /// Those of `PyTorch`, Keras, `TensorFlow`'s `EfficientNet`, Caffe, `MXNet` and timm's variants, cuDNN's
@@ -13,10 +14,13 @@ const EPSILONS: [f64; 12] = [
     1e-5, 1e-3, 1e-4, 2e-5, 1.001e-5, 1e-6, 1e-7, 1e-8, 1e-12, 2e-3, 1e-2, 0.,
 ];
 
-/// The subject's epsilon, where it is a batch norm.
+/// The subject's epsilon, where it is a norm.
 fn own_epsilon(subject: &Subject) -> Option<f64> {
     match subject.operation() {
         Operation::BatchNorm { epsilon, .. } => Some(epsilon),
+        Operation::LayerNorm(normalization) | Operation::GroupNorm { normalization, .. } => {
+            Some(normalization.epsilon)
+        }
         _ => None,
     }
 }
@@ -29,6 +33,20 @@ fn with_epsilon(operation: Operation, epsilon: f64) -> Operation {
             channels,
             epsilon,
             weight,
+        },
+        Operation::LayerNorm(normalization) => Operation::LayerNorm(Normalization {
+            epsilon,
+            ..normalization
+        }),
+        Operation::GroupNorm {
+            groups,
+            normalization,
+        } => Operation::GroupNorm {
+            groups,
+            normalization: Normalization {
+                epsilon,
+                ..normalization
+            },
         },
         other => other,
     }
@@ -53,7 +71,7 @@ pub(super) fn epsilon(subject: &Subject) -> Vec<Attempt> {
 }
 
 pub(super) fn batch_statistics(subject: &Subject) -> Vec<Attempt> {
-    let Some(epsilon) = own_epsilon(subject) else {
+    let Operation::BatchNorm { epsilon, .. } = subject.operation() else {
         return Vec::new();
     };
     let tensors = subject.tensors();
@@ -175,7 +193,7 @@ pub(super) fn missing(subject: &Subject) -> Vec<Attempt> {
     }
     vec![Attempt::new(
         Cause::NormMissing,
-        "no batch norm",
+        format!("no {}", subject.operation().kind()),
         subject.instead(Work::nothing()),
     )]
 }

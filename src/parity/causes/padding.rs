@@ -100,6 +100,34 @@ pub(super) fn odd_pixel(subject: &Subject) -> Vec<Attempt> {
     padded(subject, Cause::PaddingOddPixel, Padding::Explicit(turned))
 }
 
+/// Zeros around a map in a layer of their own, otherwise.
+pub(super) fn of_zeros(subject: &Subject) -> Vec<Attempt> {
+    let Operation::ZeroPad(own) = subject.operation() else {
+        return Vec::new();
+    };
+    let turned = own.map(|[before, after]| [after, before]);
+    let evened = own.map(|[before, after]| [usize::midpoint(before, after); 2]);
+    let attempt = |(cause, pads): (Cause, [[usize; 2]; 2])| {
+        Attempt::new(
+            cause,
+            format!(
+                "padding {} in place of {}",
+                name(Padding::Explicit(pads)),
+                name(Padding::Explicit(own))
+            ),
+            subject.operation_instead(Operation::ZeroPad(pads)),
+        )
+    };
+    [
+        (Cause::PaddingOddPixel, turned),
+        (Cause::PaddingSymmetric, evened),
+    ]
+    .into_iter()
+    .filter(|(_, pads)| *pads != own)
+    .map(attempt)
+    .collect()
+}
+
 pub(super) fn valid(subject: &Subject) -> Vec<Attempt> {
     padded(subject, Cause::PaddingValid, Padding::VALID)
 }

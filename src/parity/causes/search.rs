@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::Tensor;
 
 use super::explanation::{Element, Explanation, Found, Hypothesis};
+use super::nearby::Images;
 use super::precision::Precision;
 use super::subject::{Attempt, Subject};
 use super::{Cause, OF_LAYERS, OF_SEGMENTS};
@@ -33,7 +34,7 @@ const MOST_SHOWN: usize = 3;
 /// How much the hypotheses on one value may take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// Multiplications and additions: with these, some 10 s on a core.
+    /// Multiplications and additions: with these, some 15 s on a core.
     pub(super) work: u64,
     /// Elements of a segment's values that are in memory at one time: 8 bytes each.
     pub(super) elements: u64,
@@ -41,7 +42,7 @@ pub(super) struct Limits {
 
 impl Limits {
     pub(super) const USUAL: Self = Self {
-        work: 20_000_000_000,
+        work: 60_000_000_000,
         elements: 100_000_000,
     };
 }
@@ -94,7 +95,7 @@ fn explain_value(
         .worst
         .as_ref()
         .and_then(|worst| worst.first().copied());
-    let Some(images) = known.images_that_fit(&segment, limits.elements, worst_image) else {
+    let Some(images) = known.images_that_fit(&segment, limits, worst_image) else {
         return Ok(Explanation::untried(isolated));
     };
     segment.load(vb)?;
@@ -103,7 +104,7 @@ fn explain_value(
     }
     known.add_nearby(&mut segment, vb, images)?;
     let theirs = images.of(&known.reference.tensor(&isolated.name)?)?;
-    let search = Search::new(&segment, &theirs, isolation.tolerance, limits)?;
+    let search = Search::new(&segment, &theirs, images, isolation.tolerance, limits)?;
     search.explanation(isolated)
 }
 
@@ -115,6 +116,8 @@ struct Search<'a> {
     /// Of the reference's value, as far as they tell shapes apart.
     dims: Vec<usize>,
     tolerance: Tolerance,
+    /// Which of the batch are looked at.
+    images: Images,
     limits: Limits,
     /// What the reference has computed in, where that shows.
     precision: Option<Precision>,
@@ -131,6 +134,7 @@ impl<'a> Search<'a> {
     fn new(
         segment: &'a Segment,
         theirs: &Tensor,
+        images: Images,
         tolerance: Tolerance,
         limits: Limits,
     ) -> Result<Self> {
@@ -144,6 +148,7 @@ impl<'a> Search<'a> {
             theirs,
             dims,
             tolerance,
+            images,
             limits,
             before: Difference::OF_SHAPES,
         };
@@ -221,7 +226,10 @@ impl<'a> Search<'a> {
                 continue;
             };
             let needed = self.work(&edited);
-            if work.saturating_add(needed) > self.limits.work {
+            // What one image does not show is not tried either.
+            let is_of_batch = attempt.cause == Cause::NormBatchStatistics;
+            let lacks_images = is_of_batch && self.images != Images::All;
+            if lacks_images || work.saturating_add(needed) > self.limits.work {
                 not_tried += 1;
                 continue;
             }

@@ -129,7 +129,10 @@ fn cause(subject: &Subject, slot: usize, own: Source, other: Source) -> Cause {
             Cause::SqueezeOfAnother
         }
         Operation::Scale
-            if slot == 0 && (is_activation_of(ours, theirs) || is_activation_of(theirs, ours)) =>
+            if slot == 0
+                && (is_activation_of(ours, theirs)
+                    || is_activation_of(theirs, ours)
+                    || is_activation_of(theirs, Some(layer))) =>
         {
             Cause::GateMoved
         }
@@ -212,9 +215,13 @@ pub(super) fn shuffle_order(subject: &Subject) -> Vec<Attempt> {
 /// A layer that is not there; norms, activations and gates say so themselves.
 pub(super) fn layer_missing(subject: &Subject) -> Vec<Attempt> {
     match subject.operation() {
-        Operation::BatchNorm { .. } | Operation::Activation(_) | Operation::Scale => Vec::new(),
+        Operation::BatchNorm { .. }
+        | Operation::LayerNorm(_)
+        | Operation::GroupNorm { .. }
+        | Operation::Activation(_)
+        | Operation::Softmax
+        | Operation::Scale => Vec::new(),
         Operation::Add => (0..2).map(|slot| alone(subject, slot)).collect(),
-        operation if operation.kind() == "softmax" => Vec::new(),
         operation => vec![Attempt::new(
             Cause::LayerMissing,
             format!("no {}", operation.kind()),

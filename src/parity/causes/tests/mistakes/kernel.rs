@@ -1,11 +1,11 @@
 //! Mistakes in kernels and biases.
 
 use super::super::networks::{Case, Named, computed};
-use super::{Mistake, conv, last, mistake, permuted, without_bias};
+use super::{Mistake, conv, interleaved, last, mistake, permuted, without_bias};
 use crate::network::Operation;
 use crate::network::operation::Conv;
 use crate::parity::causes::Cause;
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 fn has_square_kernel(layer: &Named) -> bool {
     conv(layer).is_some_and(|conv| {
@@ -22,16 +22,6 @@ fn with_kernel(
     let kernel = case.tensor(&name, "weight");
     case.set(&name, "weight", change(&kernel));
     Some(name)
-}
-
-/// The places of outputs or inputs in the order that counts channels of a group first.
-fn interleaved(channels: usize, groups: usize) -> Tensor {
-    let of_group = channels / groups;
-    let order = (0..channels).map(|place| {
-        let (within, group) = (place / groups, place % groups);
-        u32::try_from(group * of_group + within).unwrap()
-    });
-    Tensor::from_vec(order.collect::<Vec<u32>>(), channels, &Device::Cpu).unwrap()
 }
 
 fn is_grouped(layer: &Named) -> bool {

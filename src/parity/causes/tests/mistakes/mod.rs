@@ -12,7 +12,7 @@ use super::networks::{Case, Named};
 use crate::network::Operation;
 use crate::network::operation::Conv;
 use crate::parity::causes::Cause;
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 /// Something that a person who ports a network gets wrong.
 pub(super) struct Mistake {
@@ -81,4 +81,14 @@ fn without_bias(case: &mut Case, name: &str) {
 /// The layer whose value is the network's.
 fn last(case: &Case) -> String {
     case.list.last().unwrap().name.clone()
+}
+
+/// The places of outputs or inputs in the order that counts channels of a group first.
+fn interleaved(channels: usize, groups: usize) -> Tensor {
+    let of_group = channels / groups;
+    let order = (0..channels).map(|place| {
+        let (within, group) = (place / groups, place % groups);
+        u32::try_from(group * of_group + within).unwrap()
+    });
+    Tensor::from_vec(order.collect::<Vec<u32>>(), channels, &Device::Cpu).unwrap()
 }

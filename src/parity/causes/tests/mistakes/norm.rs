@@ -3,6 +3,7 @@
 use super::super::networks::Case;
 use super::{Mistake, is_norm, mistake};
 use crate::network::Operation;
+use crate::network::operation::Normalization;
 use crate::parity::causes::Cause;
 use candle_core::{Device, Tensor};
 
@@ -74,6 +75,21 @@ fn batch_norm_in_training(case: &mut Case, name: &str) {
     });
 }
 
+/// A layer norm of 1e-6 in place of some batch norm.
+fn normed_by_layer(case: &mut Case) -> Option<()> {
+    let name = case.some(is_norm)?;
+    let channels = case.tensor(&name, "bias").elem_count();
+    let ones = case.tensor(&name, "bias").ones_like().unwrap();
+    case.set(&name, "weight", ones);
+    case.at(&name).operation = Operation::LayerNorm(Normalization {
+        channels,
+        epsilon: 1e-6,
+        weight: true,
+        bias: true,
+    });
+    Some(())
+}
+
 pub(super) const MISTAKES: &[Mistake] = &[
     mistake(
         "epsilon 1e-5 for 1e-3, or 1e-3",
@@ -92,6 +108,18 @@ pub(super) const MISTAKES: &[Mistake] = &[
             Some(())
         },
         make: |case| with_epsilon(case, |_| 1e-12),
+    },
+    Mistake {
+        name: "epsilon of a layer norm",
+        cause: Cause::NormEpsilon,
+        prepare: normed_by_layer,
+        make: |case| {
+            let name = case.some(|layer| matches!(layer.operation, Operation::LayerNorm(_)))?;
+            if let Operation::LayerNorm(normalization) = &mut case.at(&name).operation {
+                normalization.epsilon = 1e-3;
+            }
+            Some(name)
+        },
     },
     mistake(
         "statistics of the batch",

@@ -118,6 +118,35 @@ pub(super) const MISTAKES: &[Mistake] = &[
             })
         },
     ),
+    Mistake {
+        name: "zeros on the other side, in a layer of their own",
+        cause: Cause::PaddingOddPixel,
+        // As Keras's MobileNets pad before a convolution of stride 2.
+        prepare: |case| {
+            let name = case.some(|layer| {
+                conv(layer).is_some_and(|conv| {
+                    (conv.window.stride, conv.window.kernel) == ([2, 2], [3, 3])
+                })
+            })?;
+            set_window(case, &name, |window| Window {
+                padding: Padding::VALID,
+                ..window
+            });
+            let place = case.place(&name);
+            let read = std::mem::replace(&mut case.at(&name).inputs[0], "pad".to_owned());
+            let pad = Named {
+                name: "pad".to_owned(),
+                operation: Operation::ZeroPad([[0, 1], [0, 1]]),
+                inputs: vec![read],
+            };
+            case.list.insert(place, pad);
+            Some(())
+        },
+        make: |case| {
+            case.at("pad").operation = Operation::ZeroPad([[1, 0], [1, 0]]);
+            Some("pad".to_owned())
+        },
+    },
     mistake("no padding (VALID)", Cause::PaddingValid, |case| {
         let padded = |layer: &Named| {
             conv(layer).is_some_and(|conv| {

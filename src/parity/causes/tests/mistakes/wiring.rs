@@ -1,7 +1,7 @@
 //! Mistakes in what is read and in which order, and at the end.
 
 use super::super::networks::{Case, Named};
-use super::{Mistake, last, mistake, permuted};
+use super::{Mistake, interleaved, last, mistake, permuted};
 use crate::network::{Activation, Operation};
 use crate::parity::causes::Cause;
 
@@ -73,6 +73,55 @@ pub(super) const MISTAKES: &[Mistake] = &[
         case.at(&name).inputs.reverse();
         Some(name)
     }),
+    Mistake {
+        name: "shuffle with groups for channels",
+        cause: Cause::ShuffleOrder,
+        // The channels of some norm shuffled, before what reads them.
+        prepare: |case| {
+            let is_wide = |layer: &Named| matches!(layer.operation, Operation::BatchNorm { channels, .. } if channels % 2 == 0 && channels > 4);
+            let name = case.some(is_wide)?;
+            for reader in case.readers(&name) {
+                for input in &mut case.at(&reader).inputs {
+                    if *input == name {
+                        "shuffle".clone_into(input);
+                    }
+                }
+            }
+            let place = case.place(&name);
+            let shuffle = Named {
+                name: "shuffle".to_owned(),
+                operation: Operation::ShuffleChannels { groups: 2 },
+                inputs: vec![name],
+            };
+            case.list.insert(place + 1, shuffle);
+            Some(())
+        },
+        make: |case| {
+            case.hook("shuffle", |inputs| {
+                let channels = inputs[0].dim(1).unwrap();
+                let order = interleaved(channels, channels / 2);
+                inputs[0].index_select(&order, 1).unwrap()
+            });
+            Some("shuffle".to_owned())
+        },
+    },
+    Mistake {
+        name: "softmax missing",
+        cause: Cause::SoftmaxMissing,
+        prepare: |case| {
+            let read = last(case);
+            case.list.push(Named {
+                name: "softmax".to_owned(),
+                operation: Operation::Softmax,
+                inputs: vec![read],
+            });
+            Some(())
+        },
+        make: |case| {
+            case.hook("softmax", |inputs| inputs[0].clone());
+            Some("softmax".to_owned())
+        },
+    },
     mistake("softmax applied", Cause::SoftmaxApplied, |case| {
         let name = last(case);
         let weight = case.tensor(&name, "weight");
