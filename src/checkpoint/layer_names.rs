@@ -227,7 +227,9 @@ impl Names {
             if !layer.operation.parameters().is_empty() {
                 with_parameters.push((position, name.clone()));
             }
-            names.layers.insert(name, position);
+            if !(spelling.means_another)(&name) {
+                names.layers.insert(name, position);
+            }
         }
         let canonical = with_parameters
             .iter()
@@ -407,8 +409,7 @@ mod tests {
         assert_meant(
             "efficientnet_b0",
             &[
-                // The module of a batch norm has its activation within.
-                ("blocks.1.0.bn1", "blocks.1.0.bn1.act"),
+                ("blocks.1.0.bn1", "blocks.1.0.bn1"),
                 ("blocks.1.0.bn1.act", "blocks.1.0.bn1.act"),
                 ("blocks.1.0.bn1.drop", "blocks.1.0.bn1"),
                 ("blocks.1.0.bn3", "blocks.1.0.bn3"),

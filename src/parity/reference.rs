@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
+use safetensors::tensor::TensorInfo;
 
 use super::aliases::Aliases;
 use super::naming::{Extra, NamedValue, NamedValues};
@@ -218,12 +220,45 @@ impl Reference {
         if self.extra == Extra::Error && !found.extra.is_empty() {
             return Err(self.lacking(&found.extra, layers));
         }
+        for value in &mut found.values {
+            if let Some(activation) = self.activation_within(value, layers, &tensors)? {
+                value.layer.clone_from(&layers.as_slice()[activation].name);
+                (value.position, value.how) = (activation, How::WithActivation);
+            }
+        }
         // A layer before the groups that end with it, inner groups before outer ones.
         found.values.sort_by_key(|value| {
             let name = value.name.len();
             (value.position, value.name == "output", usize::MAX - name)
         });
         Ok(found)
+    }
+
+    /// The activation that a layer's module has within, where the dump has both and they are one value:
+    /// timm's `bn1` and `bn1.act`, of which the first ends with the second. Others' `bn1` ends before.
+    fn activation_within(
+        &self,
+        value: &NamedValue,
+        layers: &Layers,
+        tensors: &BTreeMap<String, &TensorInfo>,
+    ) -> Result<Option<usize>> {
+        const ACTIVATION: &str = ".act";
+        let of_module = value.name.clone() + ACTIVATION;
+        let of_layer = value.layer.clone() + ACTIVATION;
+        let shape = |name: &String| tensors.get(name).map(|info| &info.shape);
+        let ends_alike = shape(&of_module).is_some() && shape(&of_module) == shape(&value.name);
+        if value.how != How::Layer || !ends_alike {
+            return Ok(None);
+        }
+        let Some(position) = layers.position(&of_layer) else {
+            return Ok(None);
+        };
+        if layers.as_slice()[position].name != of_layer {
+            return Ok(None);
+        }
+        let flat =
+            |name: &str| -> Result<Vec<f64>> { Ok(self.tensor(name)?.flatten_all()?.to_vec1()?) };
+        Ok((flat(&value.name)? == flat(&of_module)?).then_some(position))
     }
 
     /// [`Reference::named`], of which there has to be something.
