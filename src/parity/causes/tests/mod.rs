@@ -289,7 +289,9 @@ fn what_takes_too_long_is_not_tried_and_counted() {
         ..Limits::USUAL
     };
     let found = explained_within(&ours, &reference, 1, work).1.remove(0);
-    assert!(found.not_tried > 0 && found.tried > 0, "{found:?}");
+    // More than what one image cannot show.
+    assert!(found.not_tried > usual.tried / 2, "{found:?}");
+    assert!(found.tried > 0, "{found:?}");
     assert_eq!(found.not_tried + found.tried, usual.tried);
     let elements = Limits {
         elements: 1000,
