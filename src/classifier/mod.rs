@@ -152,12 +152,10 @@ impl Classifier {
             options.batch_size,
             memory::MOST,
         )?;
-        if let Some(size) = one.output().spatial {
+        if let Some([rows, columns]) = one.output().spatial {
             return Err(Error::Usage(format!(
-                "`{}` makes a map of {}x{} pixels of an image, and no vector of classes",
-                shown(&network.name),
-                size[0],
-                size[1]
+                "`{}` makes a map of {rows}x{columns} pixels of an image, and no vector of classes",
+                shown(&network.name)
             )));
         }
         let outputs = Outputs::of(&layers);

@@ -137,6 +137,23 @@ pub(super) enum Rearrangement {
     Crop { above: usize, before: usize },
 }
 
+impl Rearrangement {
+    /// That of an operation which only moves elements.
+    fn of(operation: &Operation) -> Self {
+        match *operation {
+            Operation::Slice { first, .. } => Self::Channels { first },
+            Operation::ShuffleChannels { groups } => Self::Shuffle { groups },
+            Operation::SpaceToDepth { block } => Self::SpaceToDepth { block },
+            Operation::Upsample(_) | Operation::UpsampleLike => Self::Nearest,
+            Operation::ZeroPad([[above, _], [before, _]]) => Self::ZeroPad { above, before },
+            Operation::Crop([[above, _], [before, _]]) => Self::Crop { above, before },
+            // Zeros after the channels; or a flattened map, of which whoever reads a vector wants the
+            // channels in blocks.
+            _ => Self::Channels { first: 0 },
+        }
+    }
+}
+
 /// Where packed weights come from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum WeightSource {
@@ -262,6 +279,12 @@ impl Fusing<'_> {
             return;
         };
         let source = self.tensor(first);
+        if self.is_named_anew(index) {
+            self.graph.tensors[Value::of_layer(index).index()] = Origin::Value {
+                same_as: Some(source),
+            };
+            return;
+        }
         let mut chain = Chain {
             layers: vec![index],
             ..Chain::default()
@@ -296,28 +319,7 @@ impl Fusing<'_> {
                     .map(|&value| self.tensor(value))
                     .collect(),
             },
-            Operation::Unflatten => {
-                self.name_anew(index, source);
-                return;
-            }
-            Operation::Flatten { height, width }
-                if [height, width] == [1, 1] || self.only_dense_layers_read(index) =>
-            {
-                self.name_anew(index, source);
-                return;
-            }
             Operation::BlurPool { size, stride } => Work::Pool(PoolKind::Blur { size, stride }),
-            Operation::Slice { first, .. } => Work::Rearrange(Rearrangement::Channels { first }),
-            Operation::ZeroPad(_) if self.only_convs_pad(index) => {
-                self.name_anew(index, source);
-                return;
-            }
-            Operation::ZeroPad([[above, _], [before, _]]) => {
-                Work::Rearrange(Rearrangement::ZeroPad { above, before })
-            }
-            Operation::Crop([[above, _], [before, _]]) => {
-                Work::Rearrange(Rearrangement::Crop { above, before })
-            }
             Operation::LayerNorm(normalization) => {
                 Work::Normalize(index, Statistics::OfPixels(normalization))
             }
@@ -326,19 +328,16 @@ impl Fusing<'_> {
                 normalization,
             } => Work::Normalize(index, Statistics::OfGroups(groups, normalization)),
             Operation::Softmax => Work::Softmax,
-            // Whoever else reads a vector wants its channels in blocks.
-            Operation::Flatten { .. } | Operation::PadChannels(_) => {
-                Work::Rearrange(Rearrangement::Channels { first: 0 })
-            }
-            Operation::ShuffleChannels { groups } => {
-                Work::Rearrange(Rearrangement::Shuffle { groups })
-            }
-            Operation::SpaceToDepth { block } => {
-                Work::Rearrange(Rearrangement::SpaceToDepth { block })
-            }
-            Operation::Upsample(_) | Operation::UpsampleLike => {
-                Work::Rearrange(Rearrangement::Nearest)
-            }
+            Operation::Flatten { .. }
+            | Operation::Unflatten
+            | Operation::Slice { .. }
+            | Operation::PadChannels(_)
+            | Operation::ShuffleChannels { .. }
+            | Operation::SpaceToDepth { .. }
+            | Operation::ZeroPad(_)
+            | Operation::Crop(_)
+            | Operation::Upsample(_)
+            | Operation::UpsampleLike => Work::Rearrange(Rearrangement::of(&layer.operation)),
             Operation::BatchNorm { .. }
             | Operation::Affine { .. }
             | Operation::Activation(_)
@@ -374,11 +373,17 @@ impl Fusing<'_> {
         self.push(chain, source, work);
     }
 
-    /// Has the value of the layer at `index` be another tensor, whose elements it has.
-    fn name_anew(&mut self, index: usize, tensor: Id) {
-        self.graph.tensors[Value::of_layer(index).index()] = Origin::Value {
-            same_as: Some(tensor),
-        };
+    /// Whether the value of the layer at `index` is that of its input by another shape, or with a border
+    /// that whoever reads it adds.
+    fn is_named_anew(&self, index: usize) -> bool {
+        match self.layers.as_slice()[index].operation {
+            Operation::Unflatten => true,
+            Operation::Flatten { height, width } => {
+                [height, width] == [1, 1] || self.only_dense_layers_read(index)
+            }
+            Operation::ZeroPad(_) => self.only_convs_pad(index),
+            _ => false,
+        }
     }
 
     /// Whether all that read the zero padding at `index` are convolutions that can pad so

@@ -212,6 +212,10 @@ fn one() -> usize {
     1
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over references"
+)]
 fn is_one(count: &usize) -> bool {
     *count == 1
 }

@@ -216,6 +216,7 @@ impl Described {
     ///
     /// No input, a flattened vector, or an average pool that does not say whether its padding
     /// counts. All else is the operation's own to refuse.
+    #[expect(clippy::too_many_lines, reason = "a line or a few for each operation")]
     pub(super) fn operation(&self, inputs: &[Shape]) -> Result<Operation> {
         let refused = |problem: &str| Err(Error::Geometry(problem.to_owned()));
         let Some(&first) = inputs.first() else {

@@ -238,7 +238,7 @@ impl Graph {
     /// The graph that stands for `layers`.
     #[must_use]
     pub fn of(layers: &Layers) -> Self {
-        let mut names = layers.tensors().cloned().unwrap_or_default();
+        let mut tensors = layers.tensors().cloned().unwrap_or_default();
         let list: Vec<Layer> = layers.as_slice().to_vec();
         let list = list.into_iter().map(|layer| {
             let operation = match layer.operation {
@@ -246,8 +246,8 @@ impl Graph {
                 Operation::LearntFactor { tensor } => {
                     let usual = format!("{}.{FACTOR}", layer.name);
                     if tensor != FACTOR {
-                        let named = format!("{}.{tensor}", layer.name);
-                        names.renamed.insert(usual, named);
+                        let name = format!("{}.{tensor}", layer.name);
+                        tensors.renamed.insert(usual, name);
                     }
                     Operation::LearntFactor { tensor: FACTOR }
                 }
@@ -262,7 +262,7 @@ impl Graph {
             input_name: "image".to_owned(),
             outputs: list.len().checked_sub(1).into_iter().collect(),
             shapes: Vec::new(),
-            tensors: Arc::new(names.with_all(&list)),
+            tensors: Arc::new(tensors.with_all(&list)),
             list,
             blocks: layers.blocks().to_vec(),
         }
@@ -301,21 +301,21 @@ impl Graph {
             }
         }
         let mut moved = vec![Value::INPUT; self.list.len() + 1];
-        let mut list = Vec::new();
+        let mut kept = Vec::new();
         for (index, layer) in self
             .list
             .iter()
             .enumerate()
             .filter(|&(index, _)| needed[index])
         {
-            moved[Value::of_layer(index).index()] = Value::of_layer(list.len());
+            moved[Value::of_layer(index).index()] = Value::of_layer(kept.len());
             let inputs = layer.inputs.iter().map(|value| moved[value.index()]);
-            list.push(Layer {
+            kept.push(Layer {
                 inputs: inputs.collect(),
                 ..layer.clone()
             });
         }
-        self.made_of(list)
+        self.made_of(kept)
     }
 
     /// Every layer, whatever output needs it; the last one's value is what is computed.

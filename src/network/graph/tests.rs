@@ -221,6 +221,7 @@ fn a_group_ends_at_a_dot_or_a_slash() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_makes_no_sense_is_refused_by_the_layers_name() {
     let conv = |more: Json| {
         let mut layer = json!({"name": "a", "op": "conv", "inputs": ["image"], "out_channels": 4,

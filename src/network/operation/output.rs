@@ -109,6 +109,7 @@ impl Operation {
     /// # Errors
     ///
     /// Inputs of a shape that the operation cannot take.
+    #[expect(clippy::too_many_lines, reason = "a few lines for each operation")]
     pub fn output(&self, inputs: &[Shape]) -> Result<Shape> {
         let channels: Vec<usize> = inputs.iter().map(|input| input.channels).collect();
         let channels = self.channels(&channels)?;
@@ -212,7 +213,7 @@ impl Operation {
                     "scale needs a gate of 1x1 pixels, or a vector an image".to_owned(),
                 ));
             }
-            Self::Scale => first.map(self.kind()).map(Some)?,
+            Self::Scale | Self::GroupNorm { .. } => first.map(self.kind()).map(Some)?,
             Self::Add | Self::Product if rest != [*first] => {
                 return Err(Error::Geometry(format!(
                     "{} needs two values of one shape: at this input size the branches differ",
@@ -226,7 +227,6 @@ impl Operation {
                         .to_owned(),
                 ));
             }
-            Self::GroupNorm { .. } => first.map(self.kind()).map(Some)?,
             Self::BatchNorm { .. }
             | Self::LayerNorm(_)
             | Self::Affine { .. }
