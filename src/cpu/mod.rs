@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! layers ──> graph ──────> plan ───────────────> run
-//!            fuse.rs       plan/                 engine.rs, team.rs
+//!            fuse/         plan/                 engine.rs, team.rs
 //!            what folds    for one input shape:  phase by phase,
 //!            into what     algorithms, memory    job/ over kernels/
 //! ```
