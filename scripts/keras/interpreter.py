@@ -186,7 +186,7 @@ def adaptive_average_pool(layer: Reader, x: Array) -> Array:
 
 
 def pad_channels(layer: Reader, x: Array) -> Array:
-    return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, layer["channels"] - x.shape[-1])])
+    return np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, layer["channels"])])
 
 
 def shuffle_channels(layer: Reader, x: Array) -> Array:

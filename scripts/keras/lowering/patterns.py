@@ -142,8 +142,11 @@ def channels_of(view: View, name: str) -> int | None:
     while layer := view.layers.get(name):
         if layer.op in ("conv", "linear"):
             return int(layer.attributes["out_channels"])
-        if layer.op in ("slice", "pad_channels"):
+        if layer.op == "slice":
             return int(layer.attributes["channels"])
+        if layer.op == "pad_channels":
+            before = channels_of(view, layer.inputs[0])
+            return None if before is None else before + int(layer.attributes["channels"])
         if layer.op == "concat":
             parts = [channels_of(view, each) for each in layer.inputs]
             return None if None in parts else sum(each for each in parts if each is not None)

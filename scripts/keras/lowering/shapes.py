@@ -159,7 +159,7 @@ def pad_all_axes(network: Network, call: Call, x: Value, widths: Any, mode: Any,
     elif not pairs[axis][1]:
         pad(network, call, x, sides)
     elif sides == [[0, 0], [0, 0]]:
-        network.layer(call, "pad_channels", [x], channels=tuple(call.outputs[0].shape)[axis])
+        network.layer(call, "pad_channels", [x], channels=pairs[axis][1])
     else:
         raise UnsupportedError(f"padding {pairs} of pixels and channels at once")
 

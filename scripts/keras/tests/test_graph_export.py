@@ -213,6 +213,32 @@ def test_what_looks_like_a_grouped_convolution_stays_as_it_is(change: Callable[[
     assert ops_of(graph_of(unequal(change)))["all"] == "concat"
 
 
+class PadAndConvolve(layers.Layer):
+    """Channels of zeros behind the others, as a shortcut without weights has them, and a convolution in slices."""
+
+    def build(self, input_shape: Any) -> None:
+        self.kernels = [self.add_weight(shape=(1, 1, 4, 2), name=f"kernel_{at}") for at in range(2)]
+
+    def call(self, x: Any) -> Any:
+        wide = tf.pad(x, [[0, 0], [0, 0], [0, 0], [0, 5]], name="wide")
+        parts = [
+            tf.nn.conv2d(wide[..., 4 * at : 4 * at + 4], kernel, 1, "SAME") for at, kernel in enumerate(self.kernels)
+        ]
+        return tf.concat(parts, -1)
+
+
+def test_padded_channels_are_told_by_how_many_are_added() -> None:
+    graph = graph_of(keras.Model(image := keras.Input((6, 6, 3)), PadAndConvolve(name="layer")(image)))
+    assert ops_of(graph) == {"layer/pad": "pad_channels", "layer": "conv"}
+    assert attributes(graph, "layer/pad") == {
+        "name": "layer/pad",
+        "op": "pad_channels",
+        "inputs": ["input"],
+        "channels": 5,
+    }
+    assert attributes(graph, "layer")["groups"] == 2
+
+
 def test_channels_first_networks_are_exported_as_such() -> None:
     image = keras.Input((4, 6, 5))
     first = {"data_format": "channels_first"}
