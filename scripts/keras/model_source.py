@@ -313,8 +313,9 @@ def prepare(source: ModelSource, model: keras.Model | None = None, precision: st
     if precision == "float64":
         # Constants of float32, of TensorFlow, can be added to nothing else.
         try:
-            model(pack_input(model, np.zeros((batch_of(model, 1), *shape), said.replace("float32", precision))))
-        except (TypeError, ValueError, tf.errors.InvalidArgumentError):
+            x = np.zeros((batch_of(model, 1), *shape), said.replace("float32", precision))
+            model(pack_input(model, x), training=False)
+        except (TypeError, ValueError, tf.errors.OpError):
             precision = "float32"
             to_precision(model, precision)
     return Prepared(model, shape, precision if "float" in said else said)

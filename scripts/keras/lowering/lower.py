@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras.src.backend.common.variables import Variable
+from keras.src.models.functional import Functional
 
 from scripts.graph_file import Graph
 from scripts.keras.lowering.layers import LAYERS, activation
@@ -39,6 +41,7 @@ def lower(trace: Trace, model: keras.Model) -> Lowered:
         ValueError: it does what graph files have no operation for: all that is so, in one line.
     """
     network = Network.of(trace, model, channels_first(trace))
+    network.problems = recorded_training(model)
     for call in trace.calls:
         network.call = id(call)
         try:
@@ -66,6 +69,22 @@ def lower(trace: Trace, model: keras.Model) -> Lowered:
     graph.blocks = blocks(graph, trace.parents)
     layers = {layer.name for layer in graph.layers}
     return Lowered(graph, {name: source for name, source in network.sources.items() if name in layers})
+
+
+def recorded_training(model: keras.Model) -> list[tuple[str, str]]:
+    """What functional models call as in training: a model that is itself called as outside of it does not show that."""
+    every = [getattr(each, "_functional", each) for each in model._flatten_layers(include_self=True, recursive=True)]
+    functional = [each for each in every if isinstance(each, Functional)]
+    nodes = [node for each in functional for depth in each._nodes_by_depth.values() for node in depth]
+    called = dict.fromkeys(node.operation for node in nodes if node.arguments.kwargs.get("training"))
+    # Of augmentations that is the default, and recorded as if it were said.
+    said = [each for each in called if not trains_by_default(each)]
+    return [(each.name, f"{type(each).__name__}: called with training=True") for each in said]
+
+
+def trains_by_default(operation: keras.Operation) -> bool:
+    parameter = inspect.signature(operation.call).parameters.get("training")
+    return parameter is not None and parameter.default is True
 
 
 def channels_first(trace: Trace) -> bool:

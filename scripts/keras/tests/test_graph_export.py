@@ -216,7 +216,8 @@ def test_what_looks_like_a_grouped_convolution_stays_as_it_is(change: Callable[[
 class PadAndConvolve(layers.Layer):
     """Channels of zeros behind the others, as a shortcut without weights has them, and a convolution in slices."""
 
-    def build(self, input_shape: Any) -> None:
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
         self.kernels = [self.add_weight(shape=(1, 1, 4, 2), name=f"kernel_{at}") for at in range(2)]
 
     def call(self, x: Any) -> Any:

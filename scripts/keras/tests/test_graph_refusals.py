@@ -101,6 +101,27 @@ def test_what_a_subclass_does_that_no_graph_can_is_refused(model: keras.Model, m
     refused(model, message, (8, 8, 4))
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.BatchNormalization(name="layer"),
+        layers.Dropout(0.5, name="layer"),
+        layers.GaussianNoise(0.1, name="layer"),
+        keras.Sequential([layers.BatchNormalization()], name="layer"),
+    ],
+    ids=["norm", "dropout", "noise", "model"],
+)
+def test_training_recorded_in_a_functional_model_is_refused_and_changes_nothing(layer: layers.Layer) -> None:
+    image = keras.Input((8, 8, 4))
+    inner = keras.Model(image, layers.Conv2D(4, 3)(layer(image, training=True)), name="inner")
+    before = [np.asarray(variable.value) for variable in inner.variables if "seed" not in variable.name]
+    refused(inner, rf"`layer` \({type(layer).__name__}: called with training=True")
+    after = [np.asarray(variable.value) for variable in inner.variables if "seed" not in variable.name]
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one, other)
+    refused(around(keras.Sequential([inner], name="outer")), r"`layer` .*called with training=True")
+
+
 def random_factor(x: Any) -> Any:
     return x * keras.random.uniform((1,))
 
