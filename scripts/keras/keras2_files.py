@@ -2,7 +2,7 @@
 
 Keras 3 loads most of them as they are. It stumbles over an argument and over slashes in names, cannot read functions of
 TensorFlow in a graph, looks for models within models where they are not, and takes `hard_sigmoid` for its own, another
-formula, without a word.
+formula, without a word, in weights for code too.
 """
 
 from __future__ import annotations
@@ -16,16 +16,30 @@ import h5py
 import keras
 from keras.src.legacy.saving import legacy_h5_format
 
-from scripts.keras.tracing.keras2_activation import hard_sigmoid_keras2
+from scripts.keras.tracing.keras2_activation import let_hard_sigmoid_be
 
 WITHOUT_GROUPS = ("DepthwiseConv2D", "Conv2DTranspose", "SeparableConv2D")
 """Layers that Keras 2 wrote an argument `groups` of, which those of Keras 3 refuse."""
 
-RENAMED = "senet>hard_sigmoid_keras2"
-
 
 def text_of(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def is_of_keras2(content: h5py.File) -> bool:
+    """Whether Keras 2 wrote a file, of a model or of weights alone: Keras 3 reads its old format, not its new one."""
+    old_format = "layer_names" in content.attrs or "model_weights" in content
+    return old_format and not text_of(content.attrs.get("keras_version", "2")).startswith("3")
+
+
+def weights_of_keras2(file: Path) -> bool:
+    """Whether a file holds weights that Keras 2 wrote."""
+    try:
+        with h5py.File(file) as content:
+            return is_of_keras2(content)
+    except OSError:
+        # None that Keras 3 loads.
+        return False
 
 
 def load_h5(file: Path, custom_objects: dict[str, Any], unsafe: bool) -> keras.Model:
@@ -46,9 +60,9 @@ def load_h5(file: Path, custom_objects: dict[str, Any], unsafe: bool) -> keras.M
                 f"`{file}` holds weights alone: say `module.py:factory --weights {file.name}`, of a function that "
                 "makes the model"
             )
-        if text_of(content.attrs.get("keras_version", "2")).startswith("2"):
+        if is_of_keras2(content):
+            let_hard_sigmoid_be(of_keras2=True)
             content.attrs["model_config"] = json.dumps(mended(json.loads(text_of(config)), file))
-            custom_objects = {**custom_objects, "hard_sigmoid_keras2": hard_sigmoid_keras2}
         return legacy_h5_format.load_model_from_hdf5(
             content, custom_objects=custom_objects, compile=False, safe_mode=not unsafe
         )
@@ -111,12 +125,10 @@ def every_reference(nodes: Any) -> Iterator[list[Any]]:
                 yield from every_reference(each)
 
 
-def replaced(value: Any, slashed: set[str], key: str = "") -> Any:
-    """A configuration with dots for slashes in the layers' names, and the activation by its own name."""
+def replaced(value: Any, slashed: set[str]) -> Any:
+    """A configuration with dots for slashes in the layers' names."""
     if isinstance(value, dict):
-        return {name: replaced(each, slashed, name) for name, each in value.items()}
+        return {name: replaced(each, slashed) for name, each in value.items()}
     if isinstance(value, list):
-        return [replaced(each, slashed, key) for each in value]
-    if value == "hard_sigmoid" and key in ("activation", "recurrent_activation"):
-        return {"module": "builtins", "class_name": "function", "config": RENAMED, "registered_name": RENAMED}
+        return [replaced(each, slashed) for each in value]
     return value.replace("/", ".") if isinstance(value, str) and value in slashed else value

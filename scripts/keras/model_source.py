@@ -20,7 +20,8 @@ import tensorflow as tf
 from keras.src.models.functional import Functional
 
 from scripts.keras import reference
-from scripts.keras.keras2_files import load_h5
+from scripts.keras.keras2_files import load_h5, weights_of_keras2
+from scripts.keras.tracing.keras2_activation import let_hard_sigmoid_be
 from scripts.keras.tracing.precision import to_precision
 from scripts.keras.tracing.tracer import first_line, pack_input
 from scripts.structured_images import Images, structured_images
@@ -95,6 +96,7 @@ def load(source: ModelSource) -> keras.Model:
     word = source.model
     if source.weights and not source.weights.exists():
         raise ValueError(f"`{source.weights}` is no file")
+    let_hard_sigmoid_be(of_keras2=source.weights is not None and weights_of_keras2(source.weights))
     if word in reference.NETWORKS:
         height, width = source.input_shape[:2] if source.input_shape else reference.NETWORKS[word].input_size
         return reference.build(word, (height, width))

@@ -13,6 +13,7 @@ from scripts.keras.lowering.layers import linear, relu, softmax, window
 from scripts.keras.lowering.network import Network, UnsupportedError, Value, Weight
 from scripts.keras.lowering.shapes import max_pool_input
 from scripts.keras.tracing.calls import Call
+from scripts.keras.tracing.keras2_activation import is_of_keras2
 from scripts.keras.tracing.tracer import function_name
 
 Arguments = dict[str, Any]
@@ -126,6 +127,15 @@ def concatenate(network: Network, call: Call, arguments: Arguments) -> None:
 def softmax_rule(network: Network, call: Call, arguments: Arguments) -> None:
     axis = -1 if arguments["axis"] is None else arguments["axis"]
     softmax(network, call, tensor(network, arguments), axis)
+
+
+def hard_sigmoid(network: Network, call: Call, arguments: Arguments) -> None:
+    if is_of_keras2():
+        raise UnsupportedError(
+            "hard_sigmoid of Keras 3 with weights of Keras 2, where it was 0.2 x + 0.5: keras.activations.hard_sigmoid "
+            "is taken for that of the weights"
+        )
+    network.layer(call, "hard_sigmoid", [tensor(network, arguments)])
 
 
 def gelu(network: Network, call: Call, arguments: Arguments) -> None:
@@ -292,7 +302,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("Sigmoid", "tf.math.sigmoid", "tf.nn.sigmoid"), same("sigmoid")),
     **dict.fromkeys(("Silu", "tf.nn.silu"), same("silu")),
     "HardSilu": same("hard_swish"),
-    "HardSigmoid": same("hard_sigmoid"),
+    "HardSigmoid": hard_sigmoid,
+    "HardSigmoidKeras2": same("hard_sigmoid_keras2"),
     **dict.fromkeys(("Gelu", "tf.nn.gelu"), gelu),
     **dict.fromkeys(("LeakyRelu", "tf.nn.leaky_relu"), leaky_relu),
     "ReLU": relu_with_limits,
