@@ -8,6 +8,7 @@ them out; whoever exports transposes. Here the document is made, checked and wri
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -195,6 +196,8 @@ class Graph:
             raise ValueError(f"tensor `{surplus[0]}` is read by no layer")
         if not self.outputs:
             raise ValueError("the graph has no output")
+        if double := [each for each, times in Counter(self.outputs).items() if times > 1]:
+            raise ValueError(f"output `{double[0]}` is there twice")
         for output in self.outputs:
             if output not in known - {self.input_name}:
                 raise ValueError(f"output `{output}` is no layer")

@@ -10,7 +10,7 @@ import numpy as np
 from keras import KerasTensor
 from keras.src.backend.common.variables import Variable
 
-from scripts.keras.lowering.network import Array, Network, UnsupportedError, Value, Weight
+from scripts.keras.lowering.network import ANOTHER_ORDER, Array, Network, UnsupportedError, Value, Weight
 from scripts.keras.tracing.calls import Call
 
 
@@ -80,11 +80,17 @@ def add(network: Network, name: str, a: Operand, b: Operand) -> Value:
         return made(network, name, "affine", [a], weights={"bias": channel_weight(network, a, b)}, weight=False)
     if a.shape == b.shape and a.order == b.order:
         return made(network, name, "add", [a, b])
+    check_order(a, b, "sum")
     if is_pixel(network, a):
         a, b = b, a
     if a.is_map and is_pixel(network, b) and network.channels(a) == network.channels(b):
         return made(network, name, "add", [a, made_like(network, f"{name}/like", b, a)])
     raise UnsupportedError(f"a sum of tensors of shapes {list(a.shape)} and {list(b.shape)}")
+
+
+def check_order(a: Value, b: Value, what: str) -> None:
+    if a.shape == b.shape and a.order != b.order:
+        raise UnsupportedError(f"a {what} of a flattened map and a vector, which are {ANOTHER_ORDER}")
 
 
 def made_like(network: Network, name: str, pixel: Value, like: Value) -> Value:
@@ -142,6 +148,7 @@ def multiply(network: Network, name: str, a: Operand, b: Operand, vectors_stretc
             return made(network, name, "scale", [a, b])
     if a.shape == b.shape and a.order == b.order:
         return made(network, name, "product", [a, b])
+    check_order(a, b, "product")
     shapes = f"{list(a.shape)} and {list(b.shape)}"
     if {len(a.shape), len(b.shape)} == {2, 4}:
         raise UnsupportedError(f"a product of shapes {shapes}, which stretches a vector over columns, not channels")
@@ -184,7 +191,7 @@ def concatenate(network: Network, call: Call, inputs: Sequence[Any], axis: Any) 
     if rank not in (2, 4) or not network.is_channel_axis(axis, rank):
         raise UnsupportedError(f"concatenation along axis {axis} of tensors of shape {list(values[0].shape)}")
     if any(value.order for value in values):
-        raise UnsupportedError("concatenation of flattened maps")
+        raise UnsupportedError(f"concatenation of flattened maps, which are {ANOTHER_ORDER}")
     if len(values) == 1:
         network.alias(call.outputs[0], values[0])
         return

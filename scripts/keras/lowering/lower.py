@@ -14,7 +14,14 @@ from keras.src.models.functional import Functional
 
 from scripts.graph_file import Graph
 from scripts.keras.lowering.layers import LAYERS, activation
-from scripts.keras.lowering.network import Network, Source, UnknownOperationError, UnsupportedError, Value
+from scripts.keras.lowering.network import (
+    ANOTHER_ORDER,
+    Network,
+    Source,
+    UnknownOperationError,
+    UnsupportedError,
+    Value,
+)
 from scripts.keras.lowering.operations import RULES, arguments_of
 from scripts.keras.lowering.patterns import recognise
 from scripts.keras.lowering.shapes import any_value
@@ -59,12 +66,15 @@ def lower(trace: Trace, model: keras.Model) -> Lowered:
         value = network.values.get(id(tensor))
         if value is None or value.grouping or value.name == network.graph.input_name:
             network.problems.append((trace.name, "an output that no layer computes"))
+        elif value.order:
+            network.problems.append((value.name, f"an output that is a flattened map, {ANOTHER_ORDER}"))
         else:
             outputs.append(value.name)
     if network.problems:
         raise ValueError(refusal(trace.name, network.problems))
     graph = network.graph
-    graph.outputs = outputs
+    # A model may return one value twice, after a dropout once.
+    graph.outputs = list(dict.fromkeys(outputs))
     recognise(graph)
     graph.blocks = blocks(graph, trace.parents)
     layers = {layer.name for layer in graph.layers}

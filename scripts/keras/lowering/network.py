@@ -19,6 +19,9 @@ from scripts.keras.tracing.calls import Call, Trace
 Array = npt.NDArray[Any]
 
 
+ANOTHER_ORDER = "in another order: pixel by pixel in Keras, channel by channel in a graph file"
+
+
 class UnsupportedError(ValueError):
     """What a call does is none of the operations of graph files."""
 

@@ -52,8 +52,8 @@ def flatten(network: Network, call: Call, x: Value, by_pixel: bool) -> None:
         return
     network.check_map(x)
     height, width = network.size(x)
-    one = height == width == 1
-    order = (height, width, network.channels(x)) if by_pixel and not one else None
+    same = height == width == 1 or network.channels(x) == 1
+    order = (height, width, network.channels(x)) if by_pixel and not same else None
     network.add(call.path, "flatten", [x])
     network.bind(call.outputs[0], call.path, order)
 

@@ -240,6 +240,21 @@ def test_padded_channels_are_told_by_how_many_are_added() -> None:
     assert attributes(graph, "layer")["groups"] == 2
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 5), (4, 3, 1)])
+def test_a_flattened_map_of_one_pixel_or_channel_is_an_output(shape: tuple[int, int, int]) -> None:
+    image = keras.Input(shape)
+    graph = graph_of(keras.Model(image, layers.Flatten(name="flat")(layers.ReLU(name="relu")(image))))
+    assert (ops_of(graph), graph.outputs) == ({"relu": "relu", "flat": "flatten"}, ["flat"])
+
+
+def test_what_a_model_returns_twice_is_one_output() -> None:
+    image = keras.Input((6, 6, 3))
+    x = layers.ReLU(name="relu")(image)
+    y = layers.Conv2D(2, 1, name="conv")(x)
+    graph = graph_of(keras.Model(image, [y, x, layers.Dropout(0.5)(y)]))
+    assert graph.outputs == ["conv", "relu"]
+
+
 def test_channels_first_networks_are_exported_as_such() -> None:
     image = keras.Input((4, 6, 5))
     first = {"data_format": "channels_first"}

@@ -70,6 +70,7 @@ def test_what_is_by_default_is_left_out(graph: Graph) -> None:
         (lambda g: g.tensors.update(y=np.ones(1)), "`y` is read by no layer"),
         (lambda g: g.outputs.clear(), "no output"),
         (lambda g: g.outputs.append("y"), "output `y` is no layer"),
+        (lambda g: g.outputs.append("fc"), "output `fc` is there twice"),
         (lambda g: g.blocks.append("con"), "block `con` has no layer"),
     ],
 )

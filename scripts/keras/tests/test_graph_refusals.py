@@ -141,6 +141,13 @@ def random_factor(x: Any) -> Any:
         (layers.Resizing(4, 4, name="smaller"), "`smaller` .*no operation of graph files"),
         (layers.ReLU(max_value=2.0, name="two"), "max_value=2.0"),
         (layers.Identity(), "an output that no layer computes"),
+        (layers.Flatten(name="flat"), "an output that is a flattened map, in another order"),
+        (
+            lambda x: layers.Multiply(name="gate")([layers.Dense(256)(y := layers.Flatten()(x)), y]),
+            "`gate` .* which are in",
+        ),
+        (lambda x: layers.Add(name="sum")([layers.Dense(256)(y := layers.Flatten()(x)), y]), "`sum` .* which are in"),
+        (lambda x: layers.ReLU(name="last")(layers.Flatten()(x)), "an output that is a flattened map"),
     ],
 )
 def test_what_cannot_be_said_is_refused(layer: Callable[[Any], Any], message: str) -> None:
