@@ -30,10 +30,15 @@ import numpy as np
 from scripts.command_line import errors_in_one_line
 from scripts.graph_metadata import add_metadata_options, metadata_of
 from scripts.keras import cifar10, reference
-from scripts.keras.checked_export import BATCH, export_checked
+from scripts.keras.checked_export import BATCH, export_checked, outputs_of, share
 from scripts.keras.model_source import KINDS, ModelSource, add_source_options, load, prepare, source_of
+from scripts.keras.tracing.precision import to_precision
 from scripts.keras.train_cifar10 import RECIPE
 from scripts.keras.weights_file import SPELLINGS, add_spelling_option, save_weights, versions
+
+SAME_NETWORK = 1e-6
+"""How far the outputs of a model and of the reference network with its weights may be apart, as a share of the largest:
+in float64 they differ by rounding, 1e-13 after a hundred layers, and by another order of sums, no more."""
 
 
 def plain(trained: keras.Model) -> keras.Model:
@@ -43,7 +48,12 @@ def plain(trained: keras.Model) -> keras.Model:
         ValueError: it is no network of the catalogue.
     """
     classes = trained.output.shape[-1] if len(trained.output.shape) == 2 else None
-    model = reference.build(trained.name, reference.NETWORKS[trained.name].input_size, classes)
+    # Of its own size, so that both can be run on one input.
+    height, width = (
+        size or default
+        for size, default in zip(trained.input_shape[1:3], reference.NETWORKS[trained.name].input_size, strict=True)
+    )
+    model = reference.build(trained.name, (height, width), classes)
     source, target = reference.named_weights(trained), reference.named_weights(model)
     if {name: tuple(variable.shape) for name, variable in source.items()} != {
         name: tuple(variable.shape) for name, variable in target.items()
@@ -54,15 +64,48 @@ def plain(trained: keras.Model) -> keras.Model:
     return model
 
 
-def as_reference(model: keras.Model) -> keras.Model | None:
-    """The plain reference network that a model is; None where it is another's."""
+def distance(trained: keras.Model, model: keras.Model, seed: int) -> float:
+    """How far the output of the plain network is from that of the model that it has its weights of.
+
+    Both compute in float64: a checkpoint in mixed precision, of bfloat16, would be off by as much as a mistake.
+    """
+    source = ModelSource(model.name)
+    try:
+        prepared = prepare(source, trained)
+        x = prepared.draw(np.random.default_rng(seed), 1)
+        (expected,) = outputs_of(prepared.model, x)
+        (found,) = outputs_of(prepare(source, model, prepared.dtype).model, x)
+    finally:
+        for each in (trained, model):
+            to_precision(each, "float32")
+    return share(found, expected) if found.shape == expected.shape else np.inf
+
+
+def as_reference(model: keras.Model, arguments: argparse.Namespace) -> keras.Model | None:
+    """The plain reference network that a model is; None where it is another's.
+
+    Raises:
+        ValueError: a checkpoint of train_cifar10.py computes something else.
+    """
     if model.name not in reference.NETWORKS or not isinstance(model, keras.Model) or not model.built:
         return None
     try:
-        return plain(model)
+        known = plain(model)
     except (AttributeError, TypeError, ValueError):
         # Of the same name, as keras.applications' `inception_v3` is, with other layers.
         return None
+    if arguments.network or distance(model, known, arguments.seed) <= SAME_NETWORK:
+        return known
+    if arguments.model and recipe_of(arguments).exists():
+        raise ValueError(
+            f"{model.name} in `{arguments.model}` computes something else than that of reference.py with its weights"
+        )
+    return None
+
+
+def recipe_of(arguments: argparse.Namespace) -> Path:
+    """Where the recipe of a checkpoint would be."""
+    return Path(arguments.model or "").parent / RECIPE
 
 
 def write_reference(model: keras.Model, arguments: argparse.Namespace) -> None:
@@ -70,7 +113,7 @@ def write_reference(model: keras.Model, arguments: argparse.Namespace) -> None:
     if arguments.labels or arguments.preprocessing:
         raise ValueError(f"{model.name} is a reference network: --labels and --preprocessing are for others")
     more = {}
-    if arguments.model and (recipe := Path(arguments.model).parent / RECIPE).exists():
+    if arguments.model and (recipe := recipe_of(arguments)).exists():
         more["recipe"] = json.dumps(json.loads(recipe.read_text()))
     if arguments.test:
         if model.name not in cifar10.NETWORKS:
@@ -114,7 +157,7 @@ def main(words: list[str] | None = None) -> None:
         reference.set_precision("float32")
         source = source_of(arguments.network or arguments.model, arguments)
         model = load(source)
-        known = None if arguments.graph else as_reference(model)
+        known = None if arguments.graph else as_reference(model, arguments)
         if known is not None:
             write_reference(known, arguments)
         else:

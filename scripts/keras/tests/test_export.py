@@ -111,3 +111,44 @@ def test_what_is_no_keras_model_is_refused(tmp_path: Path) -> None:
     file.write_text("no model")
     with pytest.raises(SystemExit, match="error: "):
         export.main([str(file), "--output", str(tmp_path / "weights.safetensors")])
+
+
+def changed(model: keras.Model, **more: float) -> keras.Model:
+    """A model with the same layers and weights, some of whose settings are others."""
+
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        return type(layer).from_config({**config, **{key: value for key, value in more.items() if key in config}})
+
+    copy: keras.Model = keras.models.clone_model(model, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def metadata_of_export(model: keras.Model, folder: Path) -> dict[str, str]:
+    file, output = folder / "model.keras", folder / "exported.safetensors"
+    model.save(file)
+    export.main([str(file), "--output", str(output)])
+    with safetensors.safe_open(output, framework="numpy") as content:
+        metadata: dict[str, str] = content.metadata()
+    return metadata
+
+
+@pytest.mark.usefixtures("precision")
+def test_what_computes_otherwise_than_the_reference_network_of_its_name_is_a_graph(tiny: str, tmp_path: Path) -> None:
+    model = reference.build(tiny, cifar10.SIZE)
+    assert metadata_of_export(changed(model), tmp_path)["network"] == tiny
+    # Keras's own default beside that of PyTorch: seen in float64, whatever the weights.
+    metadata = metadata_of_export(changed(model, epsilon=1.1e-3), tmp_path)
+    assert "network" not in metadata
+    graph = json.loads(metadata["graph"])
+    assert {layer["epsilon"] for layer in graph["layers"] if layer["op"] == "batch_norm"} == {1.1e-3}
+
+
+@pytest.mark.usefixtures("precision")
+def test_a_checkpoint_that_computes_otherwise_is_refused(tiny: str, tmp_path: Path) -> None:
+    (tmp_path / train_cifar10.RECIPE).write_text("{}")
+    model = reference.build(tiny, cifar10.SIZE)
+    assert metadata_of_export(changed(model), tmp_path)["network"] == tiny
+    with pytest.raises(SystemExit, match=f"{tiny} .* computes something else"):
+        metadata_of_export(changed(model, epsilon=0.1), tmp_path)
