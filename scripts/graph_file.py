@@ -79,6 +79,7 @@ OPERATIONS: dict[str, Operation] = {
     "average_pool": Operation(("kernel",), {**POOL, "padding_counts": None}),
     "adaptive_average_pool": Operation(("size",)),
     "global_average_pool": Operation(),
+    "global_max_pool": Operation(),
     "blur_pool": Operation(("size", "stride")),
     "flatten": Operation(),
     "unflatten": Operation(),

@@ -237,6 +237,7 @@ OPERATIONS: dict[str, Operation] = {
     "average_pool": average_pool,
     "adaptive_average_pool": adaptive_average_pool,
     "global_average_pool": lambda _, x: x.mean(axis=(1, 2), keepdims=True),
+    "global_max_pool": lambda _, x: x.max(axis=(1, 2), keepdims=True),
     "flatten": lambda _, x: x.transpose(0, 3, 1, 2).reshape(len(x), -1),
     "unflatten": lambda _, x: x[:, None, None, :],
     "scale": lambda _, x, gate: x * gate,

@@ -241,6 +241,7 @@ FUNCTIONS: dict[str, Function] = {
     "average_pool": average_pool,
     "adaptive_average_pool": said(lambda x, layer: F.adaptive_avg_pool2d(x, layer["size"])),
     "global_average_pool": each(lambda x: x.mean((2, 3), keepdim=True)),
+    "global_max_pool": each(lambda x: x.amax((2, 3), keepdim=True)),
     "blur_pool": blur_pool,
     "flatten": each(lambda x: x.flatten(1)),
     "unflatten": each(lambda x: x[:, :, None, None]),

@@ -355,7 +355,7 @@ LAYERS: dict[type, Handler] = {
     layers.MaxPooling2D: pool("max_pool"),
     layers.AveragePooling2D: pool("average_pool"),
     layers.GlobalAveragePooling2D: global_pool_layer("global_average_pool"),
-    layers.GlobalMaxPooling2D: global_pool_layer("max_pool"),
+    layers.GlobalMaxPooling2D: global_pool_layer("global_max_pool"),
     layers.AdaptiveAveragePooling2D: adaptive_pool,
     layers.Flatten: flatten_layer,
     layers.Reshape: reshape_layer,

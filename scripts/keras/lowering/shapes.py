@@ -16,8 +16,7 @@ def global_pool(network: Network, call: Call, op: str, x: Value, keepdims: bool)
     """A pool over all pixels, and the vector of it as a layer of its own where the map's axes are dropped."""
     network.check_map(x)
     name = call.path if keepdims else f"{call.path}/pool"
-    attributes: dict[str, Any] = {} if op == "global_average_pool" else {"kernel": list(network.size(x))}
-    network.add(name, op, [x], **attributes)
+    network.add(name, op, [x])
     if keepdims:
         network.bind(call.outputs[0], name)
         return
@@ -38,7 +37,7 @@ def maximum_over(network: Network, call: Call, x: Value, axis: Any, keepdims: An
     axes = None if axis is None else sorted(each % len(x.shape) for each in network.wholes(axis_list(axis)))
     if not x.is_map or axes != network.spatial_axes():
         raise UnsupportedError(f"maximum over axes {axis} of a tensor of shape {list(x.shape)}")
-    global_pool(network, call, "max_pool", x, bool(keepdims))
+    global_pool(network, call, "global_max_pool", x, bool(keepdims))
 
 
 def axis_list(axis: Any) -> Any:

@@ -131,7 +131,7 @@ def test_a_sequence_with_what_vanishes_and_what_splits() -> None:
         "separable/pre": "conv",
         "separable": "relu6",
         "mean": "average_pool",
-        "most/pool": "max_pool",
+        "most/pool": "global_max_pool",
         "most": "flatten",
         "fc": "linear",
     }
@@ -245,6 +245,13 @@ def test_a_flattened_map_of_one_pixel_or_channel_is_an_output(shape: tuple[int, 
     image = keras.Input(shape)
     graph = graph_of(keras.Model(image, layers.Flatten(name="flat")(layers.ReLU(name="relu")(image))))
     assert (ops_of(graph), graph.outputs) == ({"relu": "relu", "flat": "flatten"}, ["flat"])
+
+
+@pytest.mark.parametrize("function", [lambda x: ops.max(x, (1, 2), True), lambda x: tf.reduce_max(x, [1, 2], True)])
+def test_the_largest_of_all_pixels_is_of_any_size(function: Callable[[Any], Any]) -> None:
+    image = keras.Input((6, 7, 3))
+    graph = graph_of(keras.Model(image, layers.Lambda(function, name="most")(layers.ReLU(name="relu")(image))))
+    assert attributes(graph, "most") == {"name": "most", "op": "global_max_pool", "inputs": ["relu"]}
 
 
 def test_what_a_model_returns_twice_is_one_output() -> None:

@@ -67,7 +67,7 @@ def adaptive_max_pool2d(call: Call) -> list[Any]:
     value = call.map()
     if pair(call["output_size"]) != [1, 1]:
         raise UnsupportedError("an adaptive max pool to more than one pixel")
-    return [call.layer("max_pool", [value], (value.shape[0], 1, 1), kernel=list(value.shape[1:])), None]
+    return [call.layer("global_max_pool", [value], (value.shape[0], 1, 1)), None]
 
 
 def reduced(value: Value, dims: Sequence[int] | None) -> list[int]:
@@ -93,7 +93,7 @@ def over_pixels(call: Call, value: Value, dims: Sequence[int], kernel: list[int]
     left = [() if index in dims else dim for index, dim in enumerate(value.view.dims)]
     kept = bool(call["keepdim"])
     view = View(shape, tuple(left if kept else [dim for index, dim in enumerate(left) if index not in dims]))
-    more: dict[str, Any] = {} if op == "global_average_pool" else {"kernel": kernel}
+    more: dict[str, Any] = {} if op.startswith("global") else {"kernel": kernel}
     flat = shape[1:] == (1, 1) and len(view.dims) == 2
     made = call.layer(
         op, [value], shape, view=view, part="pool" if flat or factor != 1.0 else "", shown=factor == 1.0, **more
@@ -113,7 +113,7 @@ def reduction(call: Call) -> Any:
     if kernel:
         whole = kernel == list(value.shape[1:])
         if call.word == "amax":
-            return over_pixels(call, value, dims, kernel, "max_pool", 1.0)
+            return over_pixels(call, value, dims, kernel, "global_max_pool" if whole else "max_pool", 1.0)
         factor = float(math.prod(kernel)) if call.word == "sum" else 1.0
         return over_pixels(call, value, dims, kernel, "global_average_pool" if whole else "average_pool", factor)
     return over_channels(call, value, dims)

@@ -109,9 +109,9 @@ CASES: dict[str, tuple[Compute, tuple[Any, ...], list[str]]] = {
     "adaptive pools": (
         lambda x: F.adaptive_avg_pool2d(x, (2, 3)) + F.adaptive_max_pool2d(x, 1),
         (),
-        ["adaptive_average_pool", "max_pool", "upsample_like", "add"],
+        ["adaptive_average_pool", "global_max_pool", "upsample_like", "add"],
     ),
-    "max of pixels": (lambda x: x.amax((2, 3)), (), ["max_pool", "flatten"]),
+    "max of pixels": (lambda x: x.amax((2, 3)), (), ["global_max_pool", "flatten"]),
     "sum of pixels": (lambda x: x.sum((2, 3)), (), ["global_average_pool", "multiply", "flatten"]),
     "mean of rows": (lambda x: x.mean(2, keepdim=True), (), ["average_pool"]),
     "padding": (lambda x: F.pad(x, (0, 1, -1, 2)), (), ["crop", "zero_pad"]),
