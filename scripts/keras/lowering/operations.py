@@ -56,10 +56,10 @@ def same(op: str, **attributes: Any) -> Rule:
 
 def vanishing(network: Network, call: Call, arguments: Arguments) -> None:
     """What hands on its input: a change of precision, a name."""
-    kind = str(call.outputs[0].dtype)
-    if "float" not in kind:
-        raise UnsupportedError(f"a cast to {kind}")
     given = only(arguments, INPUT)
+    kind = str(call.outputs[0].dtype)
+    if "float" not in kind and kind != str(getattr(given, "dtype", None)):
+        raise UnsupportedError(f"a cast to {kind}")
     if network.constant(given) is not None:
         raise UnsupportedError("of a constant")
     network.alias(call.outputs[0], network.value(given))

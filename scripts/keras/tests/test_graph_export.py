@@ -262,6 +262,19 @@ def test_what_a_model_returns_twice_is_one_output() -> None:
     assert graph.outputs == ["conv", "relu"]
 
 
+def test_an_input_of_whole_numbers_is_cast_to_what_it_is() -> None:
+    image = keras.Input((6, 6, 3), dtype="uint8")
+    x = layers.Rescaling(1 / 255, name="rescale")(image)
+    graph = graph_of(keras.Model(image, layers.Conv2D(4, 3, name="conv")(x)))
+    assert ops_of(graph) == {"rescale": "multiply", "conv": "conv"}
+
+
+def test_what_no_cpu_convolves_in_float64_is_computed_in_float32() -> None:
+    image = keras.Input((4, 6, 5))
+    x = layers.Conv2D(3, 2, data_format="channels_first", name="conv")(image)
+    assert prepare(ModelSource("model"), keras.Model(image, x)).dtype == "float32"
+
+
 def test_channels_first_networks_are_exported_as_such() -> None:
     image = keras.Input((4, 6, 5))
     first = {"data_format": "channels_first"}

@@ -141,6 +141,7 @@ def random_factor(x: Any) -> Any:
         (layers.Resizing(4, 4, name="smaller"), "`smaller` .*no operation of graph files"),
         (layers.ReLU(max_value=2.0, name="two"), "max_value=2.0"),
         (layers.Identity(), "an output that no layer computes"),
+        (lambda x: ops.cast(ops.cast(x, "uint8"), "float32"), r"`cast` .*a cast to uint8"),
         (layers.Flatten(name="flat"), "an output that is a flattened map, in another order"),
         (
             lambda x: layers.Multiply(name="gate")([layers.Dense(256)(y := layers.Flatten()(x)), y]),
