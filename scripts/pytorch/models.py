@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from scripts.command_line import parse_count, parse_size
-from scripts.pytorch.tracing import first_line
+from scripts.pytorch.failures import first_line
 
 WORDS = "timm:NAME, torchvision:NAME or file.py:FACTORY"
 

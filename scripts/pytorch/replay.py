@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import fx
 
+from scripts.pytorch.failures import first_line
 from scripts.pytorch.graph_interpreter import Interpreter
 from scripts.pytorch.lowering.model import Lowered, lower
-from scripts.pytorch.tracing import BATCH, Traced, first_line, run_calls, run_model, with_tensors
+from scripts.pytorch.tracing import BATCH, Traced, run_calls, run_model, with_tensors
 from scripts.structured_images import Images, structured_images
 
 TOLERANCE = 1e-9

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import copy
 import inspect
-import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.export.graph_signature import InputKind
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
+from scripts.pytorch.failures import explained, failing_quietly, innermost_module
 from scripts.structured_images import Images
 
 BATCH = 3
@@ -112,47 +110,6 @@ def check_signature(model: nn.Module) -> None:
         raise ValueError("the model has no input; expected one")
 
 
-@contextmanager
-def innermost_module(model: nn.Module) -> Iterator[Callable[[], str]]:
-    """Tells, where a run ended with an exception, which module it was in."""
-    names = {id(module): name for name, module in model.named_modules()}
-    running: list[str] = []
-
-    def enter(module: nn.Module, _inputs: object) -> None:
-        running.append(names.get(id(module), type(module).__name__))
-
-    def leave(_module: nn.Module, _inputs: object, _output: object) -> None:
-        running.pop()
-
-    hooks = [register_module_forward_pre_hook(enter), register_module_forward_hook(leave)]
-    try:
-        yield lambda: running[-1] if running else ""
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-DEPENDS = re.compile(r"data-dependent|GuardOnDataDependent|unbacked|\.item\(\)|numpy\(\)|DataDependent", re.IGNORECASE)
-
-
-def explained(error: Exception, path: str) -> str:
-    """Why a model cannot be traced, in one line."""
-    where = f"`{path}`" if path else "the model's `forward`"
-    text = f"{type(error).__name__}: {error}"
-    if DEPENDS.search(text):
-        return (
-            f"{where}: what is computed depends on the numbers in the input (an `if` on a value, `.item()`, "
-            f"`.numpy()`), which no graph can say"
-        )
-    return f"{where}: {first_line(error)}"
-
-
-def first_line(error: BaseException) -> str:
-    """What an exception says, or its type."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
-
-
 def trace(model: nn.Module, input_shape: tuple[int, int, int]) -> Traced:
     """Record what the model computes in inference, of images of that many channels, rows and columns.
 
@@ -166,7 +123,8 @@ def trace(model: nn.Module, input_shape: tuple[int, int, int]) -> Traced:
     with warnings.catch_warnings(), innermost_module(model) as where:
         warnings.simplefilter("ignore")
         try:
-            program = torch.export.export(model, (images,), strict=False)
+            with failing_quietly():
+                program = torch.export.export(model, (images,), strict=False)
         except Exception as error:
             # A user's code may raise anything.
             raise ValueError(explained(error, where())) from error

@@ -12,13 +12,14 @@ import torch
 from torch import fx
 
 from scripts.graph_file import Graph
+from scripts.pytorch.failures import first_line
 from scripts.pytorch.lowering import channels, convolutions, elementwise, pools, views
 from scripts.pytorch.lowering.axes import View
 from scripts.pytorch.lowering.call import LOWERINGS, Call, Lowering, UnsupportedError, describe, shown
 from scripts.pytorch.lowering.channels import Part
 from scripts.pytorch.lowering.draft import Constant, Draft, Value, blocks_of, names_of
 from scripts.pytorch.lowering.spellings import respelled
-from scripts.pytorch.tracing import BATCH, IDENTITIES, Scope, Traced, first_line, in_double, word
+from scripts.pytorch.tracing import BATCH, IDENTITIES, Scope, Traced, in_double, word
 
 BY_THEME = (channels, convolutions, elementwise, pools, views)
 """Whose functions are registered by being imported."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +138,33 @@ def test_the_program_says_it_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"^error: no layer of a graph does this: the model's `forward`: `cumsum`$"):
         main([f"{file}:Net", "--output", str(tmp_path / "net.safetensors")])
     assert not (tmp_path / "net.safetensors").exists()
+
+
+def test_nothing_else_is_said_of_what_depends_on_numbers(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text(
+        "import sys, torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        print('its own', file=sys.stderr)\n"
+        "        return x * 2 if x.mean() > 0 else x\n"
+        "class Fine(torch.nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        print('its own', file=sys.stderr)\n"
+        "        return x * 2\n"
+    )
+
+    def said(name: str) -> tuple[int, list[str]]:
+        words = [sys.executable, "-m", "scripts.pytorch.export", f"{file}:{name}", "--size", "8x8"]
+        ended = subprocess.run([*words, "--output", str(tmp_path / "net.safetensors")], capture_output=True, text=True)
+        return ended.returncode, ended.stderr.splitlines()
+
+    status, lines = said("Net")
+    assert status == 1
+    assert [line for line in lines if line != "its own"] == [lines[-1]]
+    assert lines[-1].startswith("error: the model's `forward`: what is computed depends on the numbers")
+    status, lines = said("Fine")
+    assert (status, set(lines)) == (0, {"its own"})
 
 
 def test_an_output_is_compared_though_no_layer_of_it_shows_a_tensor() -> None:
