@@ -54,6 +54,7 @@ OPERATIONS: dict[str, Operation] = {
             "dilation": [1, 1],
             "groups": 1,
             "padding": "valid",
+            "rounding": "floor",
             "bias": True,
             "standardization": None,
         },
@@ -282,7 +283,8 @@ def read_graph(file: Path) -> Graph:
         layer = Layer(each["name"], each["op"], each["inputs"], kept)
         layer.tensors = {role: f"{layer.name}.{role}" for role in layer.roles()} | each.get("tensors", {})
         layers.append(layer)
-    graph = Graph(document["name"], said["name"], said["shape"], said["layout"], layers, document["outputs"], tensors)
+    name, layout = document.get("name", "graph"), said.get("layout", "chw")
+    graph = Graph(name, said["name"], said["shape"], layout, layers, document["outputs"], tensors)
     graph.blocks = document.get("blocks", [])
     graph.check()
     return graph

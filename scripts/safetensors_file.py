@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 
 def write_safetensors(file: Path, tensors: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, str]) -> None:
-    """Write tensors of floating-point numbers in their order.
+    """Write tensors of floating-point numbers in their order, in a folder that is made where it is not there.
 
     The safetensors library writes metadata in an order that changes from run to
     run.
@@ -28,6 +28,7 @@ def write_safetensors(file: Path, tensors: Mapping[str, npt.NDArray[Any]], metad
         header[name] = {"dtype": kind, "shape": tensor.shape, "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
+    file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as output:
         output.write(struct.pack("<Q", len(text)) + text)
         for tensor in tensors.values():

@@ -47,6 +47,8 @@ def same_padding(size: int, kernel: int, stride: int, dilation: int = 1) -> tupl
 
 def sides(layer: Reader, x: Array, dilation: tuple[int, int] = (1, 1)) -> list[tuple[int, int]]:
     """What is padded above and below, left and right."""
+    if layer["rounding"] != "floor":
+        raise ValueError(f"layer `{layer.layer.name}` rounds up, which no model of Keras does")
     padding = layer["padding"]
     if padding == "valid":
         return [(0, 0), (0, 0)]
@@ -147,8 +149,6 @@ def gelu_tanh(_layer: Reader, x: Array) -> Array:
 
 def windows(layer: Reader, x: Array, outside: float) -> tuple[list[Array], Array]:
     """Every place of a pool's window over all its positions, and how many pixels of the image each window has."""
-    if layer["rounding"] != "floor":
-        raise ValueError(f"layer `{layer.layer.name}` rounds up, which no model of Keras does")
     pads = sides(layer, x)
     inside = padded(np.ones_like(x[:1, :, :, :1]), pads)
     x = padded(x, pads, outside)

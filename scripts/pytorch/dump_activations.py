@@ -60,7 +60,6 @@ def write_dump(file: Path, lowered: Lowered, images: Images, values: Values) -> 
         "framework": f"pytorch {torch.__version__} float64",
         "network": graph.name,
     }
-    file.parent.mkdir(parents=True, exist_ok=True)
     write_safetensors(file, {name: np.ascontiguousarray(value) for name, value in named}, metadata)
 
 

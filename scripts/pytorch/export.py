@@ -39,7 +39,6 @@ def write(lowered: Lowered, file: Path, **metadata: str) -> None:
     Raises:
         ValueError: the graph is not as it should be.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
     lowered.graph.write(file, versions=json.dumps({"torch": version("torch")}), **metadata)
 
 

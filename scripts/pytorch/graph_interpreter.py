@@ -69,6 +69,8 @@ def sides(x: torch.Tensor, layer: Layer) -> tuple[int, int, int, int]:
 
 
 def conv(layer: Layer, inputs: list[torch.Tensor], own: Tensors) -> torch.Tensor:
+    if layer.attribute("rounding") != "floor":
+        raise ValueError(f"`{layer.name}`, a convolution, rounds up, which none of PyTorch does")
     x = F.pad(inputs[0], sides(inputs[0], layer))
     groups = layer.attribute("groups")
     return F.conv2d(

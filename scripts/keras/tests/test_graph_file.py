@@ -12,6 +12,7 @@ import pytest
 import safetensors
 
 from scripts.graph_file import Graph, read_graph
+from scripts.keras.interpreter import Interpreter
 from scripts.safetensors_file import write_safetensors
 
 
@@ -41,6 +42,22 @@ def test_what_is_written_comes_back(graph: Graph, tmp_path: Path) -> None:
     for name, tensor in graph.tensors.items():
         np.testing.assert_array_equal(read.tensors[name], tensor)
         assert read.tensors[name].dtype == np.float32
+
+
+def test_what_another_program_left_out_is_as_it_is_by_default(graph: Graph, tmp_path: Path) -> None:
+    file = tmp_path / "a folder" / "that is not there" / "graph.safetensors"
+    document = graph.document()
+    del document["name"]
+    document["input"] = {"name": "image", "shape": [4, 8, 8]}
+    layers: Any = document["layers"]
+    layers[0]["rounding"] = "ceil"
+    write_safetensors(file, graph.tensors, {"graph": json.dumps(document)})
+    read = read_graph(file)
+    assert (read.name, read.layout) == ("graph", "chw")
+    assert [layer.attribute("rounding") for layer in read.layers[:2]] == ["ceil", "floor"]
+    x = np.zeros((1, 4, 8, 8))
+    with pytest.raises(ValueError, match="`conv` rounds up, which no model of Keras does"):
+        Interpreter(read, x).step(read.layers[0])
 
 
 def test_what_is_by_default_is_left_out(graph: Graph) -> None:
