@@ -8,6 +8,8 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from scripts.keras.tracing.keras2_activation import hard_sigmoid_keras2
+
 
 class SqueezeExcitationLayer(tf.keras.Model):
     """The published layer, mended: both Denses are made once, in `build` the second, whose width is the input's."""
@@ -177,3 +179,50 @@ def sliced_groups(groups: int = 4) -> keras.Model:
         parts.append(layers.Conv2D(3, 3, strides=2, padding="same", use_bias=False, name=f"part_{group}")(part))
     x = layers.Concatenate(name="grouped")(parts)
     return keras.Model(image, layers.ReLU(name="relu")(x), name="own_groups")
+
+
+class Factor(layers.Layer):
+    """Everything times one learnt number."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.factor = self.add_weight(shape=(1,), initializer="ones", name="factor")
+
+    def call(self, x: Any) -> Any:
+        return x * self.factor
+
+
+def varied() -> keras.Model:
+    """The operations of graph files that networks of keras.applications have not."""
+    image = keras.Input((20, 19, 3), name="image")
+    x = layers.Normalization(mean=[0.1, 0.2, 0.3], variance=[0.8, 1.0, 1.2], name="prepare")(image)
+    x = layers.ZeroPadding2D(((1, 0), (0, 2)), name="border")(x)
+    x = layers.Conv2D(12, 3, strides=2, name="stem")(x)
+    x = layers.LayerNormalization(name="norm_of_pixels")(x)
+    x = layers.Activation("gelu", name="exact")(x)
+    y = layers.Conv2D(12, 3, padding="same", groups=3, name="grouped")(x)
+    y = layers.GroupNormalization(4, name="norm_of_groups")(y)
+    x = layers.Add(name="sum")([x, ops.gelu(y, approximate=True)])
+    # A shortcut of half the size and with more channels, without weights.
+    short = ops.pad(x[:, ::2, ::2, :], [[0, 0], [0, 0], [0, 0], [0, 4]])
+    y = layers.DepthwiseConv2D(3, padding="same", dilation_rate=2, name="dilated")(x)
+    y = layers.LeakyReLU(0.1, name="leaky")(y)
+    y = layers.AveragePooling2D(3, 2, padding="same", name="halved")(y)
+    y = layers.Conv2D(16, 1, name="wider")(y)
+    x = layers.Add(name="longer")([y, short])
+    x = Shuffle(name="shuffle")(x)
+    left, right = ops.split(x, 2, axis=-1)
+    gate = layers.GlobalAveragePooling2D(name="squeeze")(right)
+    new = layers.Dense(8, activation="hard_sigmoid", name="excite")(gate)
+    old = layers.Dense(8, activation=hard_sigmoid_keras2, name="excite_more")(gate)
+    right = layers.Multiply(name="gated")([right, new])
+    left = layers.Multiply(name="gated_more")([left, old])
+    x = layers.Concatenate(name="swapped")([right, Factor(name="factor")(left)])
+    x = x * x / 2.0 + x
+    x = layers.Cropping2D(((1, 0), (0, 1)), name="cropped")(x)
+    x = layers.UpSampling2D((2, 1), name="higher")(x)
+    x = x + layers.GlobalMaxPooling2D(keepdims=True, name="most")(x)
+    x = layers.MaxPooling2D(2, padding="same", name="pooled")(x)
+    x = layers.AdaptiveAveragePooling2D((2, 3), name="parts")(x)
+    x = layers.Dense(5, name="classes")(layers.Flatten(name="flat")(x))
+    return keras.Model(image, layers.Softmax(name="shares")(x), name="own_varied")

@@ -176,6 +176,16 @@ def test_functions_and_operations_are_named_by_what_they_are_in() -> None:
     }
 
 
+def test_what_networks_of_keras_applications_lack_is_there_all_the_same() -> None:
+    ops = set(ops_of(graph_of(own_models.varied())).values())
+    assert ops == {
+        *("affine", "zero_pad", "conv", "layer_norm", "gelu", "group_norm", "gelu_tanh", "add", "max_pool"),
+        *("pad_channels", "leaky_relu", "average_pool", "shuffle_channels", "slice", "global_average_pool", "flatten"),
+        *("linear", "hard_sigmoid", "hard_sigmoid_keras2", "unflatten", "scale", "learnt_factor", "concat", "product"),
+        *("multiply", "crop", "upsample", "upsample_like", "global_max_pool", "adaptive_average_pool", "softmax"),
+    }
+
+
 @pytest.mark.parametrize("groups", [2, 4])
 def test_slices_convolutions_and_a_concatenation_are_a_grouped_convolution(groups: int) -> None:
     graph = graph_of(own_models.sliced_groups(groups))
