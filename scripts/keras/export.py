@@ -7,12 +7,14 @@
 MODEL is a .keras or .h5 file, a function of a module that makes the model, or a network of keras.applications. The file
 describes the network: a list of layers, each called as in the model. What it says is computed beside the model on a
 drawn input before it is written, and refused where any value differs; a model that does what the list has no operation
-for is refused with all of that in one line.
+for is refused with all of that in one line. Where a file or the weights for a model of code are of Keras 2,
+`hard_sigmoid` is what it was there.
 
 A reference network's file holds its weights under its name alone, by the names of reference.py, as does that of a
-checkpoint of train_cifar10.py. That computes in mixed precision with batch norms of its own: its weights are copied by
-name into the plain float32 network, which is the one that is exported and whose accuracy is measured. A recipe.json
-beside the checkpoint goes into the file's metadata.
+checkpoint of train_cifar10.py. A model of its name and with its variables is one where its output is the same too. A
+checkpoint computes in mixed precision with batch norms of its own: its weights are copied by name into the plain
+float32 network, which is the one that is exported and whose accuracy is measured. A recipe.json beside the checkpoint
+goes into the file's metadata.
 
     python -m scripts.keras.export runs/seresnet20/checkpoint.keras --output seresnet20.safetensors \\
         --test ../shared/cifar10/test.tar
