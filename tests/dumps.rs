@@ -250,6 +250,48 @@ fn names_that_differ_are_matched_by_aliases_or_by_a_networks_layers() {
 }
 
 #[test]
+fn dumps_are_not_equal_for_having_the_same_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let dump = |file: &str, names: &[&'static str]| {
+        let value = |&name| (name, &[1, 4][..], numbers(4));
+        let values: Vec<Named> = names.iter().map(value).collect();
+        write(folder.path(), file, &json!({}), &values)
+    };
+    let ours = dump("ours", &["input", "a", "b.c", "output"]);
+    let reference = dump("reference", &["input", "d", "e"]);
+    let message = refused(&ours, &reference, &[]);
+    assert!(
+        message.contains("has no value but `input` in common with"),
+        "{message}"
+    );
+    let answer = |reference: &Path| {
+        let words = [
+            "parity",
+            "--ours",
+            path(&ours),
+            "--reference",
+            path(reference),
+        ];
+        let output = senet(&words);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let shown = String::from_utf8(output.stdout).unwrap();
+        shown.lines().next_back().unwrap().to_owned()
+    };
+    let tolerance = "(atol 1e-7, rtol 1e-5)";
+    let little = dump("little", &["input", "x", "y", "output"]);
+    let expected = format!("equal in 1 value; 4 in one of the two alone {tolerance}");
+    assert_eq!(answer(&little), expected);
+    let half = dump("half", &["a", "output"]);
+    assert_eq!(answer(&half), format!("equal {tolerance}"));
+    // One prefix and other separators change no name.
+    let spelt = dump("spelt", &["input", "module.a", "module.b/c", "output"]);
+    let (report, code) = compared(&ours, &spelt, &[]);
+    let all = vec!["input", "module.a", "module.b/c", "output"];
+    assert_eq!((names(&report), code), (all, 0));
+    assert_eq!(report["aliases"]["module.b/c"], "b.c");
+}
+
+#[test]
 fn an_odd_dump_is_compared_or_refused_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

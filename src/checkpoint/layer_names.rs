@@ -73,12 +73,7 @@ impl Meaning {
 impl<'a> LayerNames<'a> {
     /// Understands `names` by the prefix and the code base under which most of them mean a layer.
     pub(crate) fn of<'n>(names: &[&'n str], layers: &'a Layers) -> Self {
-        let common = common_prefix(names);
-        let ends = common.match_indices(['.', '/']).map(|(at, _)| at + 1);
-        let prefixes: Vec<usize> = std::iter::once(0)
-            .chain(ends)
-            .take(1 + MOST_PREFIXES)
-            .collect();
+        let prefixes = prefixes_of_all(names);
         let mut understood = Self {
             layers,
             prefix: String::new(),
@@ -96,9 +91,9 @@ impl<'a> LayerNames<'a> {
         let spellings: Vec<Names> = spellings
             .map(|spelling| Names::of(layers, spelling))
             .collect();
-        let mut most: Option<(usize, usize, usize)> = None;
-        for end in prefixes {
-            let without = |name: &&'n str| name.get(end..);
+        let mut most: Option<(usize, &str, usize)> = None;
+        for prefix in prefixes {
+            let without = |name: &&'n str| name.strip_prefix(prefix);
             let unknown = names.iter().filter_map(without);
             let unknown: Vec<String> = unknown
                 .filter(|name| understood.in_our_words(name).is_none())
@@ -107,12 +102,12 @@ impl<'a> LayerNames<'a> {
             for (index, spelling) in spellings.iter().enumerate() {
                 let unknown = unknown.iter().filter(|name| !spelling.has(name)).count();
                 if most.is_none_or(|(least, ..)| unknown < least) {
-                    most = Some((unknown, end, index));
+                    most = Some((unknown, prefix, index));
                 }
             }
         }
-        if let Some((_, end, index)) = most {
-            common[..end].clone_into(&mut understood.prefix);
+        if let Some((_, prefix, index)) = most {
+            prefix.clone_into(&mut understood.prefix);
             understood.spelling = spellings.into_iter().nth(index).unwrap_or_default();
         }
         understood
@@ -277,6 +272,19 @@ fn members_of_groups<'n>(
         }
     }
     groups
+}
+
+/// What all of `names` begin with, up to a separator: nothing, then more and more.
+pub(crate) fn prefixes_of_all<'n>(names: &[&'n str]) -> Vec<&'n str> {
+    let common = common_prefix(names);
+    let ends = common.match_indices(['.', '/']).map(|(at, _)| at + 1);
+    let ends = std::iter::once(0).chain(ends).take(1 + MOST_PREFIXES);
+    ends.map(|end| &common[..end]).collect()
+}
+
+/// A name whose parts dots separate, whichever separated them.
+pub(crate) fn with_dots(name: &str) -> String {
+    canonical_separators(name)
 }
 
 /// The groups that something of this name is in, the outermost first.

@@ -30,7 +30,7 @@ pub use graph::open_graph;
 pub use imagenet::imagenet_labels;
 pub use keys::Mismatch;
 pub use layer_names::How;
-pub(crate) use layer_names::LayerNames;
+pub(crate) use layer_names::{LayerNames, prefixes_of_all, with_dots};
 pub use recognition::Recognition;
 pub use source::{Download, Repository, Source};
 pub use weights::Weights;

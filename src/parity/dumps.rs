@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::comparison::compare_values;
 use super::reference::{has_weights, in_nchw};
+use super::spelling::spelt_otherwise;
 use super::{Aliases, Comparison, Tolerance};
 use crate::checkpoint::{LayerNames, TensorFile};
 use crate::error::{Error, Result};
@@ -134,12 +135,13 @@ fn order(file: &TensorFile) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Compares every value that both dumps have: those of one name, those that `aliases` says are one,
-/// and, where there is a network, those that mean one of its layers.
+/// Compares every value that both dumps have: those of one name, whatever separates its parts and
+/// comes before all names of a dump, those that `aliases` says are one, and, where there is a
+/// network, those that mean one of its layers.
 ///
 /// # Errors
 ///
-/// Dumps that have nothing in common, an alias of what a dump lacks, a value whose shapes do not
+/// Dumps that have nothing in common but `input`, which nothing computed, an alias of what a dump lacks, a value whose shapes do not
 /// fit, or a file that can no longer be read.
 pub fn compare_dumps(
     ours: &Dump,
@@ -157,7 +159,7 @@ pub fn compare_dumps(
         [by_name(&ours.names), by_name(&reference.names)]
     });
     let pairs = pairs(ours, reference, aliases, positions.as_ref());
-    if pairs.is_empty() {
+    if pairs.iter().all(|pair| pair.names().contains(&INPUT)) {
         return Err(nothing_in_common(ours, reference));
     }
     let layouts = layouts(&pairs, ours, reference)?;
@@ -189,6 +191,9 @@ pub fn compare_dumps(
         only_reference: only(reference, 1),
     })
 }
+
+/// What went into a network, which tells nothing of it.
+const INPUT: &str = "input";
 
 /// The positions of the layers that names mean: the input's before all.
 fn positions(names: &[String], layers: &Layers) -> HashMap<String, usize> {
@@ -224,6 +229,7 @@ fn pairs<'a>(
             }
         }
     }
+    let spelt = spelt_otherwise(&ours.names, &reference.names);
     let mut pairs: Vec<Pair> = reference
         .names
         .iter()
@@ -233,7 +239,9 @@ fn pairs<'a>(
                 let [_, of_reference] = positions?;
                 by_position.get(of_reference.get(name)?).copied()
             };
-            let ours = aliases.of(name).or(by_name).or_else(by_layer)?;
+            let by_spelling = || spelt.get(name.as_str()).copied();
+            let ours = aliases.of(name).or(by_name).or_else(by_layer);
+            let ours = ours.or_else(by_spelling)?;
             Some(Pair {
                 ours,
                 reference: name,
@@ -262,8 +270,14 @@ fn nothing_in_common(ours: &Dump, reference: &Dump) -> Error {
         [] => "nothing".to_owned(),
         names => shown_list(names, SHOWN),
     };
+    let both = [ours, reference].map(|dump| dump.names.iter().any(|name| name == INPUT));
+    let but = if both == [true; 2] {
+        " but `input`"
+    } else {
+        ""
+    };
     ours.file.problem(format!(
-        "has no value in common with `{}`: one has {}, the other {}\nhint: `--alias` takes a file \
+        "has no value{but} in common with `{}`: one has {}, the other {}\nhint: `--alias` takes a file \
          that says which is which, `--network` a network whose layers both name",
         reference.shown_name(),
         list(&ours.names),

@@ -10,6 +10,7 @@ mod isolation;
 mod naming;
 mod reference;
 mod segment;
+mod spelling;
 
 use std::collections::HashMap;
 

@@ -157,7 +157,7 @@ impl Parity {
 fn difference(first: Option<&str>, found: &str, absolute: f64, relative: f64) -> String {
     let tolerance = format!("atol {absolute:e}, rtol {relative:e}");
     match first {
-        None => format!("equal ({tolerance})"),
+        None => format!("equal{found} ({tolerance})"),
         Some(name) => format!("different, first at `{}`{found} ({tolerance})", shown(name)),
     }
 }

@@ -102,8 +102,27 @@ impl DumpParity {
             }
         }
         let first = self.first_divergence.as_deref();
-        facts.push(difference(first, "", self.atol, self.rtol));
+        let found = match first {
+            None => self.of_how_much(),
+            Some(_) => String::new(),
+        };
+        facts.push(difference(first, &found, self.atol, self.rtol));
         facts
+    }
+
+    /// In how much the dumps are equal, where it is less than half of what they have: the input
+    /// counts for nothing, as nothing computed it.
+    fn of_how_much(&self) -> String {
+        let count = |names: &mut dyn Iterator<Item = &String>| {
+            names.filter(|name| *name != "input").count()
+        };
+        let both = count(&mut self.layers.iter().map(|value| &value.name));
+        let alone = count(&mut self.only_ours.iter().chain(&self.only_reference));
+        if both >= alone {
+            return String::new();
+        }
+        let both = counted(both, "value");
+        format!(" in {both}; {alone} in one of the two alone")
     }
 }
 
