@@ -119,9 +119,9 @@ impl Kind {
         let hint = match self {
             Self::Keras => KERAS,
             Self::Hdf5 => {
-                "in Python, load it into the model, save that as `.keras`, and \
-                 `scripts.keras.export` makes safetensors of a network that \
-                 `scripts.keras.reference` has"
+                "`python -m scripts.keras.export MODEL.h5 --output model.safetensors` makes \
+                 safetensors of any model; weights alone are its `--weights`, beside a function \
+                 that makes the model"
             }
             Self::Pickle | Self::Index => TIMM,
             Self::Numpy => {
@@ -151,7 +151,7 @@ impl Kind {
 }
 
 const KERAS: &str = "`python -m scripts.keras.export MODEL.keras --output model.safetensors` makes \
-                     safetensors of a network that `scripts.keras.reference` has";
+                     safetensors of any model";
 const TIMM: &str = "in Python, load it with timm and save it with `timm.models.save_for_hf(model, \
                     folder, safe_serialization=True)`";
 

@@ -17,7 +17,7 @@ use crate::model::{Model, Runtime};
 use crate::network::trace::trace;
 use crate::parity::{Aliases, Compared, Inside, Reference, Tolerance, compare, look_inside};
 use crate::report::{Format, Parity, ParityFormat, Report};
-use crate::text::{escaped, shown_path};
+use crate::text::{escaped, shown, shown_path};
 
 pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
     if arguments.names {
@@ -76,7 +76,8 @@ fn with_weights(arguments: &ParityArgs, weights: &Source) -> anyhow::Result<Outc
     let mut reference = reference(arguments)?;
     if reference.is_of_pixels()? {
         let choices = Choices::default();
-        let prepared = preprocessing(&network, &weights, choices, false, &mut super::tell)?;
+        let prepared = preprocessing(&network, &weights, choices, false, &mut super::tell);
+        let prepared = prepared.map_err(without_flags)?;
         reference = reference.prepared(prepared);
     }
     let layers = network.layers();
@@ -116,11 +117,14 @@ fn with_weights(arguments: &ParityArgs, weights: &Source) -> anyhow::Result<Outc
         values,
         coverage,
         folded,
+        not_finite,
+        zero,
         extra,
     } = compared;
     let first = values.iter().find(|value| !value.passed);
     let very = inside.as_ref().and_then(Inside::first_divergence).or(first);
-    let why = match (arguments.isolate, first) {
+    // No engine computes NaN or infinity of numbers, but one that folds the value does not see it.
+    let why = match (arguments.isolate || !not_finite.is_empty(), first) {
         (true, _) => Some(why()?),
         (false, None) => None,
         // That something differs is an answer, whatever keeps the cause from being found.
@@ -131,8 +135,20 @@ fn with_weights(arguments: &ParityArgs, weights: &Source) -> anyhow::Result<Outc
             .ok(),
     };
     let (isolated, causes) = why.unzip();
+    let in_isolation = isolated.iter().flatten().find(|value| !value.passed);
+    let in_isolation = in_isolation.map(|value| value.name.clone());
+    let passed = first.is_none() && in_isolation.is_none();
+    if let (true, Some(name)) = (passed, zero.first()) {
+        super::complain(
+            "warning",
+            &format!(
+                "`{}` is 0 everywhere in the reference: what is before it is not checked",
+                shown(name)
+            ),
+        );
+    }
     let report = Parity {
-        passed: first.is_none(),
+        passed,
         network: layers.name().to_owned(),
         engine: runtime.name(),
         framework: reference.framework().map(str::to_owned),
@@ -141,7 +157,7 @@ fn with_weights(arguments: &ParityArgs, weights: &Source) -> anyhow::Result<Outc
         coverage,
         folded,
         extra,
-        first_divergence: very.map(|value| value.name.clone()),
+        first_divergence: very.map(|value| value.name.clone()).or(in_isolation),
         inside,
         layers: values,
         width: super::width(),
@@ -155,6 +171,25 @@ fn with_weights(arguments: &ParityArgs, weights: &Source) -> anyhow::Result<Outc
     } else {
         Outcome::No
     })
+}
+
+/// The same refusal of weights that do not say how images are prepared, with what helps here: no
+/// flag of `parity` says it.
+fn without_flags(error: Error) -> Error {
+    match error {
+        Error::Checkpoint { file, problem } => {
+            let problem = match problem.split_once("\nhint: `--preset`") {
+                None => problem,
+                Some((problem, _)) => format!(
+                    "{problem}\nhint: `--preprocessing` of `scripts.keras.export` and \
+                     `scripts.pytorch.export` has the weights say it; or let the dump's `input` be \
+                     what the network takes, without metadata `input`"
+                ),
+            };
+            Error::Checkpoint { file, problem }
+        }
+        error => error,
+    }
 }
 
 /// A refusal of shapes with what explains them, if anything does.

@@ -3,6 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
 
+use super::difference::significant;
 use crate::error::{Error, Result};
 use crate::text::shown;
 
@@ -41,7 +42,7 @@ pub struct Comparison {
     pub max_abs: f64,
     /// max |a - b| / max |b|; null in JSON where the former is infinite or the latter zero.
     pub max_rel: f64,
-    /// The cosine of the angle between the two.
+    /// The cosine of the angle between the two; NaN (null in JSON) where `max_abs` is infinite.
     pub cosine: f64,
     /// Where |a - b| is largest, NCHW.
     pub worst: Vec<usize>,
@@ -78,18 +79,7 @@ pub(super) fn compare_values(
     tolerance: Tolerance,
 ) -> Result<Comparison> {
     let shape = ours.dims().to_vec();
-    // A vector an image is the same in `[N, C]` and `[N, C, 1, 1]`.
-    let significant = |dims: &[usize]| match *dims {
-        [n, c, 1, 1] => vec![n, c],
-        _ => dims.to_vec(),
-    };
-    if significant(&shape) != significant(theirs.dims()) {
-        return Err(Error::Geometry(format!(
-            "`{}`: this network computes {shape:?}, the reference has {:?}, both as NCHW",
-            shown(name),
-            theirs.dims()
-        )));
-    }
+    check_shape(name, &shape, theirs)?;
     let flat = |tensor: &Tensor| -> Result<Vec<f64>> {
         // Not every device has double precision.
         Ok(tensor
@@ -129,7 +119,9 @@ pub(super) fn compare_values(
         name: name.to_owned(),
         max_abs,
         max_rel: if max_abs == 0. { 0. } else { max_abs / largest },
-        cosine: if both_zero {
+        cosine: if max_abs.is_infinite() {
+            f64::NAN
+        } else if both_zero {
             1.
         } else {
             dot / (norm_ours.sqrt() * norm_theirs.sqrt())
@@ -138,6 +130,18 @@ pub(super) fn compare_values(
         passed: max_abs <= tolerance.absolute + tolerance.relative * largest && max_abs.is_finite(),
         shape,
     })
+}
+
+/// Refuses what the reference has for a value that is of this shape here, if its own is another.
+pub(super) fn check_shape(name: &str, shape: &[usize], theirs: &Tensor) -> Result<()> {
+    if significant(shape) == significant(theirs.dims()) {
+        return Ok(());
+    }
+    Err(Error::Geometry(format!(
+        "`{}`: this network computes {shape:?}, the reference has {:?}, both as NCHW",
+        shown(name),
+        theirs.dims()
+    )))
 }
 
 /// The index along each dimension of the element at `flat` in row-major order.
@@ -179,6 +183,8 @@ mod tests {
         assert!(!compare(&[1., f32::NAN], &[1., 2.]).passed);
         assert!(!compare(&[1., 2.], &[f64::NAN, 2.]).passed);
         assert!(!compare(&[f32::NAN], &[f64::NAN]).passed);
+        assert!(compare(&[f32::NAN], &[f64::NAN]).cosine.is_nan());
+        assert!(compare(&[1., f32::NAN], &[1., 2.]).cosine.is_nan());
         assert!(!compare(&[f32::INFINITY], &[1.]).passed);
     }
 

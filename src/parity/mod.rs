@@ -14,12 +14,16 @@ mod spelling;
 
 use std::collections::HashMap;
 
+use candle_core::Tensor;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::network::trace::trace;
+use crate::network::{Layout, Value};
 
-use comparison::compare_values;
+use comparison::{check_shape, compare_values};
+use difference::elements;
 
 pub use aliases::Aliases;
 pub use comparison::{Comparison, Tolerance};
@@ -38,6 +42,11 @@ pub struct Compared {
     pub coverage: Coverage,
     /// Values of the dump that the model never has, since it folds them into others.
     pub folded: Vec<String>,
+    /// Those of `folded` of which the dump does not have numbers alone: NaN or infinity is in them.
+    pub not_finite: Vec<String>,
+    /// Values that are 0 everywhere in the dump, in the network's order: whatever is before them
+    /// may be wrong.
+    pub zero: Vec<String>,
     /// Values of the dump that mean no layer of the network, and were left out.
     pub extra: Vec<String>,
 }
@@ -84,22 +93,37 @@ pub fn compare(model: &dyn Model, reference: &Reference, tolerance: Tolerance) -
         wanted_of.entry(layer).or_default().push(index);
     }
     let mut compared: Vec<Option<Comparison>> = vec![None; wanted.len()];
+    let mut are: Vec<Numbers> = vec![Numbers::Some; wanted.len()];
     model.run_observed(&input, &mut |layer, value| {
         for &index in wanted_of.get(layer.name.as_str()).into_iter().flatten() {
             let name = wanted[index].name.as_str();
             let theirs = reference.tensor(name)?;
+            are[index] = Numbers::of(&theirs)?;
             compared[index] = Some(compare_values(name, value, &theirs, tolerance)?);
         }
         Ok(())
     })?;
 
     let mut covered = vec![false; list.len()];
-    let mut folded = Vec::new();
-    for (value, comparison) in wanted.into_iter().zip(&compared) {
-        if comparison.is_some() {
+    let (mut folded, mut not_finite, mut zero) = (Vec::new(), Vec::new(), Vec::new());
+    let trace = trace(layers, reference.shape()?)?;
+    for (index, value) in wanted.into_iter().enumerate() {
+        if compared[index].is_some() {
             covered[value.position] = true;
         } else {
-            folded.push(value.name);
+            // What is not compared can be wrong in these ways all the same.
+            let theirs = reference.tensor(&value.name)?;
+            if let Some(shape) = trace.shape(Value::of_layer(value.position)) {
+                check_shape(&value.name, &shape.dims(Layout::Nchw), &theirs)?;
+            }
+            are[index] = Numbers::of(&theirs)?;
+            if are[index] == Numbers::NotFinite {
+                not_finite.push(value.name.clone());
+            }
+            folded.push(value.name.clone());
+        }
+        if are[index] == Numbers::Zero {
+            zero.push(value.name);
         }
     }
     let blocks = layers.blocks();
@@ -113,6 +137,32 @@ pub fn compare(model: &dyn Model, reference: &Reference, tolerance: Tolerance) -
             of_blocks: blocks.len(),
         },
         folded,
+        not_finite,
+        zero,
         extra,
     })
+}
+
+/// What a value of a dump is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Numbers {
+    /// Nothing but 0.
+    Zero,
+    /// NaN or infinity, whatever else.
+    NotFinite,
+    /// Numbers, not all of them 0.
+    Some,
+}
+
+impl Numbers {
+    fn of(value: &Tensor) -> Result<Self> {
+        let elements = elements(value)?;
+        Ok(if elements.iter().any(|element| !element.is_finite()) {
+            Self::NotFinite
+        } else if elements.iter().all(|&element| element == 0.) {
+            Self::Zero
+        } else {
+            Self::Some
+        })
+    }
 }

@@ -12,6 +12,10 @@ use crate::network::{Layers, Layout, Shape};
 use crate::preprocessing::Preprocessing;
 use crate::text::{counted, shown, shown_list};
 
+/// Where dumps come from.
+const MAKERS: &str = "`scripts.keras.dump_activations` and `scripts.pytorch.dump_activations` make \
+                      dumps, docs/dumps.md shows how any program does";
+
 /// A dump of what another framework computed: `input`, `output` and any number of layers
 /// or groups, by the names that they have here or in their code base.
 #[derive(Debug)]
@@ -34,17 +38,15 @@ impl Reference {
         let layout = match (file.layout(), file.metadata("layout")) {
             (Some(layout), _) => layout,
             (None, None) if has_weights(&file) => {
-                return Err(file.problem(
-                    "holds weights, and is no dump of activations\nhint: \
-                     `scripts.keras.dump_activations` runs weights and writes the dump"
-                        .to_owned(),
-                ));
+                return Err(file.problem(format!(
+                    "holds weights, and is no dump of activations\nhint: {MAKERS}"
+                )));
             }
             (None, found) => {
                 let found = found.map_or("none".to_owned(), |found| format!("`{}`", shown(found)));
                 return Err(file.problem(format!(
                     "needs metadata `layout` of `nhwc` or `nchw`, found {found}: is it a dump?\n\
-                     hint: `scripts.keras.dump_activations` makes dumps"
+                     hint: {MAKERS}"
                 )));
             }
         };

@@ -62,7 +62,9 @@ pub(super) fn write_causes(
         );
     }
     for explanation in causes {
-        write_explanation(out, explanation)?;
+        let of_value = |value: &&Isolated| value.name == explanation.name;
+        let value = isolated.iter().find(of_value);
+        write_explanation(out, explanation, value)?;
     }
     match differing.saturating_sub(causes.len()) {
         0 => Ok(()),
@@ -76,12 +78,19 @@ pub(super) fn write_causes(
     }
 }
 
-fn write_explanation(out: &mut dyn Write, explanation: &Explanation) -> io::Result<()> {
+fn write_explanation(
+    out: &mut dyn Write,
+    explanation: &Explanation,
+    value: Option<&Isolated>,
+) -> io::Result<()> {
     let name = shown(&explanation.name);
-    let before = if explanation.before.is_finite() {
-        format!("error {:.1e}", explanation.before)
-    } else {
-        "another shape".to_owned()
+    let has_shape = value.is_some_and(|value| value.reference_shape.is_none());
+    let before = match explanation.worst.first() {
+        _ if explanation.before.is_finite() => format!("error {:.1e}", explanation.before),
+        _ if !has_shape => "another shape".to_owned(),
+        Some(worst) if worst.theirs.is_nan() => "the reference is NaN there".to_owned(),
+        Some(worst) if worst.theirs.is_infinite() => "the reference is infinite there".to_owned(),
+        _ => "NaN or infinity here".to_owned(),
     };
     let found = &explanation.found;
     if let (Some(explained_by), Some(after)) = (&found.explained_by, found.after) {
@@ -228,25 +237,40 @@ mod tests {
 
     #[test]
     fn shapes_have_no_error_and_hostile_names_no_lines_of_their_own() {
+        let mut of_shapes = isolated("block", false);
+        of_shapes.worst = None;
+        of_shapes.reference_shape = Some(vec![1, 3]);
         let mut explanation = unexplained(f64::INFINITY);
         explanation.found.explained_by = Some("`a\nb` read in place of `c`".to_owned());
         explanation.found.after = Some(0.);
         explanation.found.layers = vec!["block".to_owned()];
         explanation.also = vec![hypothesis("no batch norm", &["block"])];
         assert_eq!(
-            text(&[isolated("block", false)], &[explanation]),
+            text(&[of_shapes.clone()], &[explanation]),
             "`block`: explained by `a\\nb` read in place of `c`: another shape before, 0.0e0 after\n  \
              as well by no batch norm: 1.0e-9 after\n"
         );
-        let mut of_shapes = isolated("block", false);
-        of_shapes.worst = None;
-        of_shapes.reference_shape = Some(vec![1, 3]);
         let mut out = Vec::new();
         write(&mut out, &[of_shapes]).unwrap();
         let table = String::from_utf8(out).unwrap();
         assert!(
             table.contains("shape [1, 2], reference [1, 3]  DIFFERS"),
             "{table}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_number_in_the_reference_is_no_other_shape() {
+        let mut explanation = unexplained(f64::INFINITY);
+        explanation.worst = vec![Element {
+            position: vec![0, 1],
+            ours: 0.25,
+            theirs: f64::NAN,
+        }];
+        assert_eq!(
+            text(&[isolated("block", false)], &[explanation]),
+            "`block`: the reference is NaN there, which none of 12 hypotheses explains; at [0, 1] \
+             2.5e-1 here, NaN there\n"
         );
     }
 

@@ -21,7 +21,7 @@ pub use names::DumpNames;
 /// The answer of `senet parity`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Parity {
-    /// Whether every value is within the tolerance.
+    /// Whether every value is within the tolerance, in isolation too where that was looked at.
     pub passed: bool,
     /// The network compared.
     pub network: String,
@@ -40,7 +40,7 @@ pub struct Parity {
     /// Values of the dump that mean no layer of the network, and were left out.
     pub extra: Vec<String>,
     /// The first value, in the network's order, that is not within the tolerance: the very layer,
-    /// where it is found inside what the engine computes as one.
+    /// where it is found inside what the engine computes as one, else the first in isolation.
     pub first_divergence: Option<String>,
     /// What candle says of the layers inside the first step of the engine that differs.
     pub inside: Option<Inside>,
@@ -125,10 +125,13 @@ impl Parity {
                 shown_list(&self.extra, SHOWN)
             ));
         }
-        let found = self
-            .inside
-            .as_ref()
-            .map_or(String::new(), |inside| self.found(inside));
+        let found = match &self.inside {
+            Some(inside) => self.found(inside),
+            None if !self.passed && self.layers.iter().all(|value| value.passed) => {
+                ", computed from the reference's own values before it".to_owned()
+            }
+            None => String::new(),
+        };
         let first = self.first_divergence.as_deref();
         facts.push(difference(first, &found, self.atol, self.rtol));
         facts
