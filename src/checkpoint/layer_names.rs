@@ -16,6 +16,8 @@ pub(crate) struct LayerNames<'a> {
     /// What all names begin with and no layer's name does.
     prefix: String,
     spelling: Names,
+    /// Of each module that a dump has more calls of than the network has layers, the last call.
+    last_calls: HashMap<String, usize>,
 }
 
 /// The layer whose output a name of a dump means.
@@ -73,11 +75,24 @@ impl Meaning {
 impl<'a> LayerNames<'a> {
     /// Understands `names` by the prefix and the code base under which most of them mean a layer.
     pub(crate) fn of<'n>(names: &[&'n str], layers: &'a Layers) -> Self {
+        let last_calls = last_calls(names, layers);
+        let all = names.iter().copied();
+        let called: Vec<&str> = all
+            .filter_map(|name| called_last(name, &last_calls))
+            .collect();
+        Self {
+            last_calls,
+            ..Self::of_modules(&called, layers)
+        }
+    }
+
+    fn of_modules<'n>(names: &[&'n str], layers: &'a Layers) -> Self {
         let prefixes = prefixes_of_all(names);
         let mut understood = Self {
             layers,
             prefix: String::new(),
             spelling: Names::default(),
+            last_calls: HashMap::new(),
         };
         if names
             .iter()
@@ -115,6 +130,7 @@ impl<'a> LayerNames<'a> {
 
     /// The layer that `name` means.
     pub(crate) fn find(&self, name: &str) -> Option<Meaning> {
+        let name = called_last(name, &self.last_calls)?;
         let name = self.without_prefix(name)?;
         let known = |name: &str| {
             let spelt = canonical_separators(name);
@@ -274,6 +290,40 @@ fn members_of_groups<'n>(
     groups
 }
 
+/// The last call of each module of which `names` have a second, `NAME#2`, where the network has no
+/// layers that are called so: it then has one layer a module.
+fn last_calls(names: &[&str], layers: &Layers) -> HashMap<String, usize> {
+    let mut last = HashMap::new();
+    if layers.as_slice().iter().any(|l| call(&l.name).1 > 1) {
+        return last;
+    }
+    for (module, call) in names.iter().map(|name| call(name)) {
+        if call > 1 {
+            let most = last.entry(module.to_owned()).or_insert(call);
+            *most = call.max(*most);
+        }
+    }
+    last
+}
+
+/// The module whose last call a name is, or that is called once; none of calls before the last.
+fn called_last<'n>(name: &'n str, last_calls: &HashMap<String, usize>) -> Option<&'n str> {
+    let (module, call) = call(name);
+    match last_calls.get(module) {
+        Some(&last) => (call == last).then_some(module),
+        None => Some(name),
+    }
+}
+
+/// A module, and which of its calls a name is: `NAME#2` the second.
+fn call(name: &str) -> (&str, usize) {
+    let numbered = name.rsplit_once('#').and_then(|(module, number)| {
+        let number = number.parse().ok()?;
+        (number > 1).then_some((module, number))
+    });
+    numbered.unwrap_or((name, 1))
+}
+
 /// What all of `names` begin with, up to a separator: nothing, then more and more.
 pub(crate) fn prefixes_of_all<'n>(names: &[&'n str]) -> Vec<&'n str> {
     let common = common_prefix(names);
@@ -396,6 +446,22 @@ mod tests {
                 // The stem ends before its pool in timm, behind it in pretrainedmodels.
                 ("layer0", "-"),
                 ("layer1.0.nothing", "-"),
+            ],
+        );
+    }
+
+    #[test]
+    fn of_a_module_that_is_called_again_the_last_call_is_the_layer() {
+        assert_meant(
+            "legacy_seresnet50",
+            &[
+                ("layer0.conv1", "conv1"),
+                ("layer1.0.relu", "-"),
+                ("layer1.0.relu#2", "-"),
+                ("layer1.0.relu#10", "layer1.0.relu"),
+                ("layer1.1.relu", "layer1.1.relu"),
+                ("layer1.1.bn1#1", "-"),
+                ("layer1.1.bn2#", "-"),
             ],
         );
     }

@@ -42,7 +42,7 @@ def test_every_module_is_dumped_as_it_was_when_it_returned(model: nn.Sequential,
     with safe_open(file, "pt") as dump:
         metadata = dump.metadata()
         values = {name: dump.get_tensor(name) for name in dump.keys()}  # noqa: SIM118
-    order = ["input", "0.conv1", "0.conv2", "0.relu", "0", "1", "2", "output"]
+    order = ["input", "0.conv1", "0.relu", "0.conv2", "0.relu#2", "0", "1", "2", "output"]
     assert json.loads(metadata["order"]) == order
     assert sorted(values) == sorted(order)
     assert metadata["layout"] == "nchw"
@@ -58,7 +58,8 @@ def test_every_module_is_dumped_as_it_was_when_it_returned(model: nn.Sequential,
     assert before.min() < 0
     assert torch.equal(values["0.conv1"], before)
     assert torch.equal(values["0.conv2"], after)
-    assert torch.equal(values["0.relu"], after.relu())
+    assert torch.equal(values["0.relu"], before.relu())
+    assert torch.equal(values["0.relu#2"], after.relu())
     assert torch.equal(values["0"], after.relu())
     assert torch.equal(values["output"], output)
     assert all(value.dtype == torch.float64 for value in values.values())
