@@ -19,20 +19,6 @@ impl Padding {
     /// No padding: a window lies inside the image wherever it stands, which TensorFlow calls VALID.
     pub const VALID: Self = Self::Symmetric([0, 0]);
 
-    /// This padding around an image that has been padded with so many zeros already; none where it
-    /// depends on the size.
-    #[must_use]
-    pub fn after(self, pads: [[usize; 2]; 2]) -> Option<Self> {
-        let [rows, columns] = [self.fixed(0)?, self.fixed(1)?];
-        let sum = |pads: [usize; 2], more: [usize; 2]| {
-            Some([pads[0].checked_add(more[0])?, pads[1].checked_add(more[1])?])
-        };
-        Some(Self::Explicit([
-            sum(pads[0], rows)?,
-            sum(pads[1], columns)?,
-        ]))
-    }
-
     /// Rows or columns before and after along one axis, where they do not depend on the size.
     fn fixed(self, axis: usize) -> Option<[usize; 2]> {
         match self {
@@ -99,6 +85,22 @@ impl Window {
             padding,
             rounding: Rounding::Floor,
         }
+    }
+
+    /// The window that stands on an image as this one does on the same image with so many zeros around
+    /// it, since it pads with them itself. None where how it pads depends on the image's size, or where
+    /// it is rounded up: whether a last position counts depends on what is image and what padding.
+    #[must_use]
+    pub fn with_zeros_around(self, zeros: [[usize; 2]; 2]) -> Option<Self> {
+        let [rows, columns] = [self.padding.fixed(0)?, self.padding.fixed(1)?];
+        let sum = |zeros: [usize; 2], pads: [usize; 2]| {
+            Some([
+                zeros[0].checked_add(pads[0])?,
+                zeros[1].checked_add(pads[1])?,
+            ])
+        };
+        let padding = Padding::Explicit([sum(zeros[0], rows)?, sum(zeros[1], columns)?]);
+        (self.rounding == Rounding::Floor).then_some(Self { padding, ..self })
     }
 
     /// Where the window stands on an image of `size`, height and width.
@@ -260,6 +262,14 @@ pub fn adaptive(size: usize, output: usize) -> Result<Vec<[usize; 2]>> {
 ///
 /// A filter or stride of zero, or an image of fewer pixels than its border reflects.
 pub fn blur(size: usize, stride: usize, image: [usize; 2]) -> Result<[Extent; 2]> {
+    /// Ten times as many as any network has: the factors are binomial coefficients, whose work grows
+    /// with their square.
+    const MOST: usize = 63;
+    if size > MOST {
+        return Err(Error::Geometry(format!(
+            "a blur pool's filter has at most {MOST} rows and columns, found {size}"
+        )));
+    }
     // timm's `get_padding`.
     let pad = (stride.saturating_sub(1)).saturating_add(size.saturating_sub(1)) / 2;
     if let Some(small) = image.into_iter().find(|&side| side <= pad) {

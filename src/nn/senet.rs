@@ -55,6 +55,7 @@ pub(crate) enum Leaf {
     AdaptiveAveragePool(AdaptiveAveragePool2d),
     BlurPool(BlurPool2d),
     GlobalAveragePool,
+    GlobalMaxPool,
     Flatten,
     Unflatten,
     Linear(Linear),
@@ -193,6 +194,7 @@ impl Leaf {
             }
             Operation::BlurPool { size, stride } => Self::BlurPool(BlurPool2d::new(size, stride)),
             Operation::GlobalAveragePool => Self::GlobalAveragePool,
+            Operation::GlobalMaxPool => Self::GlobalMaxPool,
             Operation::Flatten { .. } => Self::Flatten,
             Operation::Unflatten => Self::Unflatten,
             Operation::Linear {
@@ -236,6 +238,7 @@ impl Leaf {
             Self::AdaptiveAveragePool(pool) => pool.forward(xs),
             Self::BlurPool(pool) => pool.forward(xs),
             Self::GlobalAveragePool => global_average(xs),
+            Self::GlobalMaxPool => xs.max_keepdim(3)?.max_keepdim(2),
             Self::Flatten => xs.flatten_from(1),
             Self::Unflatten => xs.unsqueeze(2)?.unsqueeze(3),
             Self::Linear(linear) => dense(linear, xs),

@@ -105,6 +105,8 @@ pub(in crate::cpu) enum PoolKind {
         border: Border,
     },
     AdaptiveAverage([usize; 2]),
+    /// The largest element of a whole map.
+    GlobalMax,
     /// A binomial filter of so many rows and columns.
     Blur {
         size: usize,

@@ -17,7 +17,6 @@ pub(super) use self::graph::{
     WeightSource, Work,
 };
 use super::epilogue::Epilogue;
-use crate::network::geometry::Window;
 use crate::network::operation::Conv;
 use crate::network::squeeze_excitation::{self, SqueezeExcitation};
 use crate::network::{Layers, Operation, Value};
@@ -48,6 +47,8 @@ struct Fusing<'a> {
     /// Who reads each value.
     readers: Vec<Vec<Reader>>,
     blocks: Vec<SqueezeExcitation>,
+    /// For each layer whether it is a zero padding that whoever reads it does itself.
+    padded_by_readers: Vec<bool>,
     /// Layers that a node has already.
     done: Vec<bool>,
     graph: Graph,
@@ -68,6 +69,7 @@ impl Graph {
             layers,
             readers,
             blocks: squeeze_excitation::find(layers),
+            padded_by_readers: Vec::new(),
             done: vec![false; list.len()],
             graph: Self {
                 nodes: Vec::new(),
@@ -75,6 +77,9 @@ impl Graph {
                 output,
             },
         };
+        fusing.padded_by_readers = (0..list.len())
+            .map(|index| fusing.only_convs_pad(index))
+            .collect();
         for index in 0..list.len() {
             if !fusing.done[index] {
                 fusing.add(index);
@@ -131,6 +136,7 @@ impl Fusing<'_> {
                 Work::Pool(PoolKind::AdaptiveAverage([1, 1]))
             }
             Operation::GlobalAveragePool => Work::Mean,
+            Operation::GlobalMaxPool => Work::Pool(PoolKind::GlobalMax),
             Operation::Concat => Work::Concat {
                 members: layer
                     .inputs
@@ -200,7 +206,7 @@ impl Fusing<'_> {
             Operation::Flatten { height, width } => {
                 [height, width] == [1, 1] || self.only_dense_layers_read(index)
             }
-            Operation::ZeroPad(_) => self.only_convs_pad(index),
+            Operation::ZeroPad(_) => self.padded_by_readers[index],
             _ => false,
         }
     }
@@ -214,7 +220,7 @@ impl Fusing<'_> {
         };
         let pads_itself = |reader: &Reader| match *reader {
             Reader::Layer(reader) => match list[reader].operation {
-                Operation::Conv(conv) => conv.window.padding.after(pads).is_some(),
+                Operation::Conv(conv) => conv.window.with_zeros_around(pads).is_some(),
                 _ => false,
             },
             Reader::Caller => false,
@@ -232,21 +238,15 @@ impl Fusing<'_> {
         let Operation::ZeroPad(pads) = self.layers.as_slice()[before].operation else {
             return conv;
         };
-        let padding = conv.window.padding.after(pads);
-        let Some(padding) = padding.filter(|_| self.only_convs_pad(before)) else {
+        let window = conv.window.with_zeros_around(pads);
+        let Some(window) = window.filter(|_| self.padded_by_readers[before]) else {
             return conv;
         };
         // The first that reads it has it among its layers.
         if self.readers[value.index()].first() == Some(&Reader::Layer(index)) {
             chain.layers.insert(0, before);
         }
-        Conv {
-            window: Window {
-                padding,
-                ..conv.window
-            },
-            ..conv
-        }
+        Conv { window, ..conv }
     }
 
     /// Whether all that read the value of the layer at `index` are dense layers, which take a map as

@@ -34,6 +34,10 @@ impl PoolWindows {
         };
         Ok(match kind {
             PoolKind::Max(window) => without_taps(Pooling::Max, window.covered(size)?, Vec::new()),
+            PoolKind::GlobalMax => {
+                let whole = size.map(|length| vec![[0, length]]);
+                without_taps(Pooling::Max, whole, Vec::new())
+            }
             PoolKind::Average { window, border } => {
                 let factors = factors(&window.divisors(size, border)?);
                 without_taps(Pooling::Mean, window.covered(size)?, factors)
@@ -48,13 +52,14 @@ impl PoolWindows {
             }
             PoolKind::Blur { size: taps, stride } => {
                 let extents = blur(taps, stride, size)?;
+                let factors = blur_factors(taps);
                 let along = [0, 1].map(|axis| {
                     let Extent { before, output, .. } = extents[axis];
                     let positions = 0..output;
                     let first =
                         |position: usize| (position * stride).cast_signed() - before.cast_signed();
                     positions
-                        .map(|position| folded(first(position), taps, size[axis]))
+                        .map(|position| folded(first(position), &factors, size[axis]))
                         .unzip()
                 });
                 let [(rows, row_taps), (columns, column_taps)] = along;
@@ -70,15 +75,15 @@ impl PoolWindows {
     }
 }
 
-/// What a filter of so many taps covers of an image of `size` from `first` on, and the factors of
-/// that: a reflected pixel's is added to its own.
-fn folded(first: isize, taps: usize, size: usize) -> ([usize; 2], Vec<f32>) {
-    let places = (0..taps).map(|tap| reflected(first + tap.cast_signed(), size));
+/// What a filter of these taps covers of an image of `size` from `first` on, and the factors of that:
+/// a reflected pixel's is added to its own.
+fn folded(first: isize, taps: &[f64], size: usize) -> ([usize; 2], Vec<f32>) {
+    let places = (0..taps.len()).map(|tap| reflected(first + tap.cast_signed(), size));
     let places: Vec<usize> = places.collect();
     let start = places.iter().copied().min().unwrap_or_default();
     let end = places.iter().max().map_or(start, |last| last + 1);
     let mut factors = vec![0.; end - start];
-    for (place, factor) in places.iter().zip(blur_factors(taps)) {
+    for (place, factor) in places.iter().zip(taps) {
         factors[place - start] += factor;
     }
     ([start, end], factors.into_iter().map(round).collect())

@@ -11,9 +11,10 @@ const CHANNELS: [usize; 8] = [1, 3, 8, 16, 17, 24, 32, 48];
 fn pool(random: &mut Random) -> Operation {
     let kernel = [random.within(1, 5), random.within(1, 5)];
     // No more than half a window of padding, without which a window might cover none of the image.
-    let padding = match random.within(0, 2) {
+    let padding = match random.within(0, 3) {
         0 => Padding::VALID,
         1 => Padding::Same,
+        2 => Padding::Explicit(kernel.map(|side| [0, side / 2])),
         _ => Padding::Symmetric(kernel.map(|side| random.within(0, side / 2))),
     };
     let window = Window {
@@ -23,7 +24,7 @@ fn pool(random: &mut Random) -> Operation {
         padding,
         rounding: random.of(&[Rounding::Floor, Rounding::Ceil]),
     };
-    match random.within(0, 6) {
+    match random.within(0, 7) {
         0 | 1 => Operation::MaxPool(window),
         2 | 3 => Operation::AveragePool {
             window,
@@ -34,6 +35,7 @@ fn pool(random: &mut Random) -> Operation {
             size: random.within(1, 5),
             stride: random.within(1, 3),
         },
+        6 => Operation::GlobalMaxPool,
         _ => Operation::GlobalAveragePool,
     }
 }
@@ -50,10 +52,21 @@ fn convolution(inputs: usize, random: &mut Random) -> Operation {
         in_channels: inputs,
         out_channels: outputs,
         groups: if divides { groups } else { 1 },
-        window: Window::square(side, random.of(&[1, 1, 1, 2]), Padding::Same),
+        window: Window::square(side, random.of(&[1, 1, 1, 2]), padding(random)),
         bias: random.of(&[true, false]),
         standardization: None,
     })
+}
+
+fn padding(random: &mut Random) -> Padding {
+    let borders = [0; 2].map(|_| [0; 2].map(|_| random.within(0, 2)));
+    random.of(&[
+        Padding::Same,
+        Padding::Same,
+        Padding::VALID,
+        Padding::Symmetric([1, 2]),
+        Padding::Explicit(borders),
+    ])
 }
 
 pub(super) fn depthwise(channels: usize, stride: usize, random: &mut Random) -> Operation {
@@ -412,7 +425,10 @@ fn pools_of_any_geometry_are_those_of_the_formula() {
         let mut x = Value::INPUT;
         if random.of(&[true, false]) {
             let conv = convolution(growing.shape(x).channels, &mut random);
-            x = growing.add(conv, &[x]).unwrap();
+            let Some(y) = growing.add(conv, &[x]) else {
+                continue;
+            };
+            x = y;
         }
         let pool = pool(&mut random);
         // A window may be larger than the image and its padding.

@@ -69,6 +69,8 @@ pub enum Operation {
     },
     /// Each channel's mean: `[N, C, H, W]` to `[N, C, 1, 1]`. An SE block's squeeze.
     GlobalAveragePool,
+    /// Each channel's largest element: `[N, C, H, W]` to `[N, C, 1, 1]`.
+    GlobalMaxPool,
     /// `[N, C, H, W]` to `[N, C * H * W]`, channel by channel.
     Flatten {
         /// Height of the feature map.
@@ -232,6 +234,7 @@ impl Operation {
             Self::Softmax => "softmax",
             Self::MaxPool(_) => "max pool",
             Self::GlobalAveragePool => "global average pool",
+            Self::GlobalMaxPool => "global max pool",
             Self::BlurPool { .. } => "blur pool",
             Self::AveragePool { .. } => "average pool",
             Self::AdaptiveAveragePool(_) => "adaptive average pool",
@@ -331,6 +334,7 @@ impl Operation {
             | Self::AdaptiveAveragePool(_)
             | Self::BlurPool { .. }
             | Self::GlobalAveragePool
+            | Self::GlobalMaxPool
             | Self::Flatten { .. }
             | Self::Unflatten
             | Self::Scale
@@ -372,6 +376,7 @@ impl Operation {
             | Self::AdaptiveAveragePool(_)
             | Self::BlurPool { .. }
             | Self::GlobalAveragePool
+            | Self::GlobalMaxPool
             | Self::Flatten { .. }
             | Self::Unflatten
             | Self::Scale
@@ -390,22 +395,31 @@ impl Operation {
         }
     }
 
-    /// Whether its constants are finite numbers.
-    pub(super) fn is_finite(&self) -> bool {
+    /// What it adds to a variance.
+    pub(super) fn epsilon(&self) -> Option<f64> {
         match *self {
             Self::BatchNorm { epsilon, .. }
             | Self::LayerNorm(Normalization { epsilon, .. })
             | Self::GroupNorm {
                 normalization: Normalization { epsilon, .. },
                 ..
-            } => epsilon.is_finite(),
-            Self::Multiply { factor } => factor.is_finite(),
+            } => Some(epsilon),
+            Self::Conv(conv) => conv.standardization.map(|each| each.epsilon),
+            _ => None,
+        }
+    }
+
+    /// Whether its constants are finite numbers in single precision.
+    pub(super) fn is_finite(&self) -> bool {
+        let of_operation = match *self {
+            Self::Multiply { factor } => is_single(factor),
             Self::Activation(activation) => activation.is_finite(),
             Self::Conv(conv) => conv
                 .standardization
-                .is_none_or(|each| each.epsilon.is_finite() && each.scale.is_finite()),
+                .is_none_or(|each| is_single(each.scale)),
             _ => true,
-        }
+        };
+        of_operation && self.epsilon().is_none_or(is_single)
     }
 
     /// Multiplications of convolutions and linear layers (batch norms, gates and
@@ -428,4 +442,9 @@ impl Operation {
                 product.checked_mul(u64::try_from(size).ok()?)
             })
     }
+}
+
+/// Whether single precision has a finite number for this one.
+fn is_single(number: f64) -> bool {
+    number.abs() <= f64::from(f32::MAX)
 }

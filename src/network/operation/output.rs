@@ -2,7 +2,7 @@
 
 use super::{Conv, Layout, Normalization, Operation, Shape};
 use crate::error::{Error, Result};
-use crate::network::geometry::blur;
+use crate::network::geometry::{Rounding, blur};
 
 impl Operation {
     /// Channels of the output, given those of the inputs.
@@ -95,6 +95,7 @@ impl Operation {
             | Self::AdaptiveAveragePool(_)
             | Self::BlurPool { .. }
             | Self::GlobalAveragePool
+            | Self::GlobalMaxPool
             | Self::Scale
             | Self::Multiply { .. }
             | Self::LearntFactor { .. }
@@ -122,6 +123,10 @@ impl Operation {
                 if window.dilation != [1, 1] && !matches!(self, Self::Conv(_)) {
                     let kind = self.kind();
                     return Err(Error::Geometry(format!("{kind} takes no dilation")));
+                }
+                if window.rounding != Rounding::Floor && matches!(self, Self::Conv(_)) {
+                    let problem = "conv leaves out a last position that does not fit".to_owned();
+                    return Err(Error::Geometry(problem));
                 }
                 let extents = window.extents(first.map(self.kind())?)?;
                 Some(extents.map(|extent| extent.output))
@@ -188,7 +193,9 @@ impl Operation {
                 )));
             }
             Self::Unflatten => Some([1, 1]),
-            Self::GlobalAveragePool => first.map(self.kind()).map(|_| Some([1, 1]))?,
+            Self::GlobalAveragePool | Self::GlobalMaxPool => {
+                first.map(self.kind()).map(|_| Some([1, 1]))?
+            }
             Self::AdaptiveAveragePool(size) => first.map(self.kind()).map(|_| Some(size))?,
             Self::Flatten { height, width } => {
                 let [rows, columns] = first.map(self.kind())?;

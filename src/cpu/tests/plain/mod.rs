@@ -216,6 +216,14 @@ fn apply(case: &Case, layer: &Layer, inputs: &[&Numbers]) -> Numbers {
             let covered = size.map(|length| vec![[0, length]]);
             means(xs, &covered, &size.map(|length| vec![length]))
         }
+        Operation::GlobalMaxPool => {
+            let covered = size.map(|length| vec![[0, length]]);
+            windows(xs, &covered, |window, _| {
+                window.fold([f64::NEG_INFINITY, 0.], |[value, magnitude], number| {
+                    [value.max(number[0]), magnitude.max(number[1])]
+                })
+            })
+        }
         Operation::Flatten { .. } => Numbers {
             shape: [images, channels * height * width, 1, 1],
             ..xs.clone()
