@@ -39,6 +39,7 @@ words! {
         Tf "tf" "Keras: squashed, nearest; red, green, blue from -1 to 1"
         Caffe "caffe" "Keras: squashed, nearest; blue, green, red from 0 to 255 less ImageNet's mean"
         Torch "torch" "Keras: squashed, nearest; ImageNet's mean and std"
+        Pixels "pixels" "Keras's, of networks that rescale pixels inside: squashed; red, green, blue from 0 to 255"
     }
     CropMode {
         Center "center" "Keep it: the shorter side is made to fit, the longer one is cropped"

@@ -11,9 +11,9 @@ pub const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 
 /// A well-known way to prepare images.
 ///
-/// The three of Keras are what its documentation has before every published
-/// network: `load_img` with a target size, then `preprocess_input`. Values and,
-/// where no orientation is noted, pixels are Keras's own.
+/// Those of Keras are what its documentation has before every published network: `load_img` with a
+/// target size, then `preprocess_input`, if any. Values and, where no orientation is noted, pixels
+/// are Keras's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
@@ -25,11 +25,14 @@ pub enum Preset {
     Caffe,
     /// Keras: squashed, nearest; ImageNet's mean and std.
     Torch,
+    /// Keras: squashed, nearest; red, green, blue from 0 to 255 as they are, for networks that rescale
+    /// them inside.
+    Pixels,
 }
 
 impl Preset {
     /// Every one there is.
-    pub const ALL: [Self; 4] = [Self::Timm, Self::Tf, Self::Caffe, Self::Torch];
+    pub const ALL: [Self; 5] = [Self::Timm, Self::Tf, Self::Caffe, Self::Torch, Self::Pixels];
 
     /// What it does, for networks that see `size`: height and width.
     #[must_use]
@@ -59,6 +62,12 @@ impl Preset {
                 ..keras
             },
             Self::Torch => keras,
+            Self::Pixels => Preprocessing {
+                divisor: 1.0,
+                mean: [0.0; 3],
+                std: [1.0; 3],
+                ..keras
+            },
         }
     }
 }
