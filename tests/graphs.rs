@@ -366,7 +366,7 @@ fn the_schema_has_the_attributes_of_all_operations() {
             }
             let document = serde_json::json!({
                 "version": 1,
-                "input": {"name": "image", "shape": [3, 8, 8]},
+                "input": {"name": "image", "shape": [3, 8, 8], "layout": "chw"},
                 "layers": [layer],
                 "outputs": ["a"],
             });

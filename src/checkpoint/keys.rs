@@ -194,15 +194,20 @@ pub(super) fn resolve_graph(layers: &Layers, shapes: &Shapes) -> Result<Sources,
                 None => mismatch
                     .missing
                     .push(format!("`{}` of shape {expected:?}", shown(&name))),
-                Some(found) if *found != expected => mismatch.misshapen.push(format!(
-                    "`{}`: expected shape {expected:?}, found {}",
-                    shown(&name),
-                    shown(&format!("{found:?}"))
-                )),
-                Some(_) => {
+                Some(found) if without_pixel(found) != without_pixel(&expected) => {
+                    mismatch.misshapen.push(format!(
+                        "`{}`: expected shape {expected:?}, found {}",
+                        shown(&name),
+                        shown(&format!("{found:?}"))
+                    ));
+                }
+                Some(found) => {
                     let source = TensorSource {
                         name,
-                        arrangement: Arrangement::as_ours(&expected),
+                        arrangement: Arrangement {
+                            shape: found.clone(),
+                            ..Arrangement::as_ours(&expected)
+                        },
                         shape: expected,
                     };
                     sources.insert(canonical, source);
@@ -210,12 +215,22 @@ pub(super) fn resolve_graph(layers: &Layers, shapes: &Shapes) -> Result<Sources,
             }
         }
     }
-    let unknown = shapes.keys().filter(|name| !layers.knows_tensor(name));
+    // What `PyTorch` counts of a batch norm's training no layer reads.
+    let is_unknown = |name: &&String| !layers.knows_tensor(name) && !is_not_read(name);
+    let unknown = shapes.keys().filter(is_unknown);
     mismatch.unexpected = unknown.map(|name| format!("`{}`", shown(name))).collect();
     if mismatch.is_empty() {
         Ok(sources)
     } else {
         Err(mismatch)
+    }
+}
+
+/// The shape of a kernel of one pixel as that of a dense layer, which has the same numbers.
+fn without_pixel(shape: &[usize]) -> &[usize] {
+    match shape {
+        [_, _, 1, 1] => &shape[..2],
+        _ => shape,
     }
 }
 

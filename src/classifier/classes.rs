@@ -39,12 +39,20 @@ pub(super) enum Outputs {
 }
 
 impl Outputs {
-    /// Those of a network, by its last layer.
+    /// Those of a network, by the last layer that computes something.
     pub(super) fn of(layers: &Layers) -> Self {
-        match layers.as_slice().last().map(|last| last.operation) {
-            Some(Operation::Softmax) => Self::Probabilities,
-            Some(Operation::Activation(last)) if last.is_gate() => Self::Independent,
-            _ => Self::Logits,
+        let mut last = layers.as_slice().last();
+        loop {
+            return match last.map(|layer| layer.operation) {
+                Some(Operation::Flatten { .. } | Operation::Unflatten) => {
+                    let before = last.and_then(|layer| layer.inputs.first());
+                    last = before.and_then(|&value| layers.maker(value));
+                    continue;
+                }
+                Some(Operation::Softmax) => Self::Probabilities,
+                Some(Operation::Activation(last)) if last.is_gate() => Self::Independent,
+                _ => Self::Logits,
+            };
         }
     }
 
@@ -126,5 +134,52 @@ impl Classes {
     #[must_use]
     pub fn damage(&self) -> Option<&str> {
         self.damage.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use super::*;
+    use crate::network::Graph;
+
+    /// What a network of a dense layer and these has for outputs, of an image of 3 channels.
+    fn outputs(layers: &str) -> Outputs {
+        let graph = format!(
+            r#"{{"version": 1, "input": {{"name": "image", "shape": [3, 1, 1], "layout": "chw"}}, "layers": [
+            {{"name": "pool", "op": "global_average_pool", "inputs": ["image"]}}, {layers}],
+            "outputs": ["end"]}}"#
+        );
+        Outputs::of(&Graph::parse(&graph).unwrap().layers(None).unwrap())
+    }
+
+    #[test]
+    fn what_a_network_ends_with_is_not_applied_again() {
+        let flat = r#"{"name": "end", "op": "flatten", "inputs": ["a"]}"#;
+        for (function, expected) in [
+            ("softmax", Outputs::Probabilities),
+            ("sigmoid", Outputs::Independent),
+            ("hard_sigmoid", Outputs::Independent),
+            ("relu", Outputs::Logits),
+        ] {
+            let layer = format!(r#"{{"name": "a", "op": "{function}", "inputs": ["pool"]}}"#);
+            assert_eq!(outputs(&format!("{layer}, {flat}")), expected, "{function}");
+            let last = layer.replace("\"a\"", "\"end\"");
+            assert_eq!(outputs(&last), expected, "{function}");
+        }
+    }
+
+    #[test]
+    fn probabilities_stay_and_logits_become_some() {
+        let classes = |outputs: Outputs, values: &[f32]| {
+            let classes = Classes::new(outputs, values, None, None).unwrap();
+            classes.probabilities().to_vec()
+        };
+        assert_eq!(classes(Outputs::Probabilities, &[0.25, 0.75]), [0.25, 0.75]);
+        assert_eq!(classes(Outputs::Independent, &[0.5, 0.75]), [0.5, 0.75]);
+        assert_eq!(classes(Outputs::Independent, &[0.75]), [0.25, 0.75]);
+        assert_eq!(classes(Outputs::Logits, &[0., 0.]), [0.5, 0.5]);
+        assert_eq!(classes(Outputs::Logits, &[0.]), [0.5, 0.5]);
     }
 }

@@ -29,7 +29,7 @@ use crate::cli::{Cli, Command, DeviceArgs, DeviceName, HeadArgs, Precision, Widt
 use crate::error::{Error, Result};
 use crate::image::silence_decoders;
 use crate::network::catalog::Named;
-use crate::network::{Architecture, Graph, Network, SqueezeWidth, catalog};
+use crate::network::{Architecture, Graph, Layer, Network, SqueezeWidth, catalog};
 use crate::report::{Format, Report};
 use crate::text;
 
@@ -184,6 +184,18 @@ fn of_graph(
     explained: impl FnOnce(Error) -> Error,
 ) -> Result<Network> {
     let network = Network::of_graph(graph, head.head.as_deref()).map_err(explained)?;
+    let unread = graph.unread();
+    if !unread.is_empty() {
+        complain(
+            "warning",
+            &format!(
+                "no output of `{}` needs {}: {}; left out",
+                text::shown(graph.name()),
+                text::counted(unread.len(), "layer"),
+                text::shown_list(&unread, 8)
+            ),
+        );
+    }
     let outputs: Vec<&str> = graph.outputs().collect();
     if outputs.len() > 1
         && let Architecture::Graph(layers) = &network.architecture
@@ -211,7 +223,11 @@ fn network(
     head: &HeadArgs,
 ) -> Result<Network> {
     let network = match (name, weights) {
-        (Some(name), Some(weights)) => weights.with_classes(&named(name, head)?),
+        (Some(name), Some(weights)) => {
+            let network = weights.with_classes(&named(name, head)?);
+            warn_of_other_layers(&network, weights);
+            network
+        }
         (Some(name), None) => named(name, head)?,
         (None, Some(weights)) => match (&weights.graph, &head.head) {
             (Some(graph), _) => of_graph(graph, head, |error| {
@@ -241,6 +257,34 @@ fn network(
             catalog::SE_BLOCK.name,
             network.name
         ))),
+    }
+}
+
+/// Says where a graph's layers are not those of the network that the weights say they are for: it may
+/// be meant, and may be another network of the same tensors.
+fn warn_of_other_layers(network: &Network, weights: &Weights) {
+    let Architecture::Graph(layers) = &network.architecture else {
+        return;
+    };
+    let said = weights.network.as_deref().map(catalog::find);
+    let Some(Ok(said)) = said else {
+        return;
+    };
+    let theirs = weights.with_classes(said).layers();
+    let pairs = layers.as_slice().iter().zip(theirs.as_slice());
+    let differs = |(ours, theirs): &(&Layer, &Layer)| ours.operation != theirs.operation;
+    let first = pairs.clone().find(differs).map(|(ours, _)| ours);
+    let first = first.or_else(|| layers.as_slice().get(theirs.as_slice().len()));
+    if let Some(first) = first {
+        complain(
+            "warning",
+            &format!(
+                "`{}` says it is for `{}`, from whose layers the graph's differ, first at `{}`",
+                weights.file().shown_name(),
+                said.name,
+                text::shown(&first.name)
+            ),
+        );
     }
 }
 

@@ -75,7 +75,7 @@ pub(super) struct TensorNames {
 }
 
 impl TensorNames {
-    fn of(&self, layer: &str, parameter: &str) -> String {
+    pub(super) fn of(&self, layer: &str, parameter: &str) -> String {
         let usual = format!("{layer}.{parameter}");
         self.renamed.get(&usual).cloned().unwrap_or(usual)
     }

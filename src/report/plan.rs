@@ -80,13 +80,16 @@ impl Report for PlanReport {
             out,
             "memory  {memory} bytes for all values, besides the weights"
         )?;
-        writeln!(
+        write!(
             out,
-            "MACs    {} done for {} of the layers as written ({:.2})",
+            "MACs    {} done for {} of the layers as written",
             thousands(self.macs),
-            thousands(self.direct_macs),
-            self.macs as f64 / self.direct_macs as f64
-        )
+            thousands(self.direct_macs)
+        )?;
+        match self.direct_macs {
+            0 => writeln!(out),
+            direct => writeln!(out, " ({:.2})", self.macs as f64 / direct as f64),
+        }
     }
 }
 

@@ -23,8 +23,6 @@ pub(super) struct ConvAttributes {
     pub(super) groups: usize,
     #[serde(default, skip_serializing_if = "PaddingAttribute::is_valid")]
     pub(super) padding: PaddingAttribute,
-    #[serde(default, skip_serializing_if = "is_floor")]
-    pub(super) rounding: RoundingAttribute,
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub(super) bias: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]

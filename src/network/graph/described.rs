@@ -12,7 +12,7 @@ use super::attributes::{
     StandardizationAttribute, pool, strides_of,
 };
 use crate::error::{Error, Result};
-use crate::network::geometry::{Border, Window};
+use crate::network::geometry::{Border, Rounding, Window};
 use crate::network::operation::{Conv, Normalization, Standardization};
 use crate::network::{Activation, Operation, Shape};
 
@@ -58,6 +58,7 @@ operations! {
     "average_pool" AveragePool(AveragePoolAttributes),
     "adaptive_average_pool" AdaptiveAveragePool(SizeAttributes),
     "global_average_pool" GlobalAveragePool(Nothing),
+    "global_max_pool" GlobalMaxPool(Nothing),
     "blur_pool" BlurPool(BlurPoolAttributes),
     "flatten" Flatten(Nothing),
     "unflatten" Unflatten(Nothing),
@@ -102,7 +103,6 @@ impl Described {
                 dilation: conv.window.dilation,
                 groups: conv.groups,
                 padding: PaddingAttribute::of(conv.window.padding),
-                rounding: RoundingAttribute::of(conv.window.rounding),
                 bias: conv.bias,
                 standardization: conv.standardization.map(
                     |Standardization {
@@ -172,6 +172,7 @@ impl Described {
                 Self::BlurPool(BlurPoolAttributes { size, stride })
             }
             Operation::GlobalAveragePool => Self::GlobalAveragePool(Nothing {}),
+            Operation::GlobalMaxPool => Self::GlobalMaxPool(Nothing {}),
             Operation::Flatten { .. } => Self::Flatten(Nothing {}),
             Operation::Unflatten => Self::Unflatten(Nothing {}),
             Operation::Scale => Self::Scale(Nothing {}),
@@ -233,7 +234,7 @@ impl Described {
                     stride: conv.strides,
                     dilation: conv.dilation,
                     padding: conv.padding.padding(),
-                    rounding: conv.rounding.rounding(),
+                    rounding: Rounding::Floor,
                 },
                 bias: conv.bias,
                 standardization: conv.standardization.map(
@@ -292,6 +293,7 @@ impl Described {
             },
             Self::AdaptiveAveragePool(of) => Operation::AdaptiveAveragePool(of.size),
             Self::GlobalAveragePool(_) => Operation::GlobalAveragePool,
+            Self::GlobalMaxPool(_) => Operation::GlobalMaxPool,
             Self::BlurPool(of) => Operation::BlurPool {
                 size: of.size,
                 stride: of.stride,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{SeqAccess, Visitor};
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value as Json};
 
@@ -14,7 +14,7 @@ use crate::text::shown;
 
 /// A graph as it is written.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a graph, which is a JSON object")]
 pub(super) struct Document {
     pub(super) version: u32,
     #[serde(default)]
@@ -29,34 +29,32 @@ pub(super) struct Document {
 
 /// What goes into a network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an input, which is a JSON object")]
 pub(super) struct InputDocument {
     pub(super) name: String,
     /// Of one image.
     pub(super) shape: [usize; 3],
-    #[serde(default)]
     pub(super) layout: ImageLayout,
 }
 
 /// The order of an image's dimensions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ImageLayout {
-    #[default]
     Chw,
     Hwc,
 }
 
 /// A layer as it is written: what it is called, reads and names, and its operation with that one's
 /// attributes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Node {
     pub(super) name: String,
     /// `op` and the attributes.
     #[serde(flatten)]
     pub(super) operation: Map<String, Json>,
     pub(super) inputs: Vec<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) tensors: BTreeMap<String, String>,
 }
 
@@ -83,6 +81,36 @@ impl Document {
             Error::Geometry(format!("it is no graph: {}", shown(&error.to_string())))
         })
     }
+}
+
+/// The operation that is called as `op` is but for capitals, marks and an ending, or that other
+/// frameworks call so.
+fn alike(op: &str) -> Option<&'static str> {
+    /// Names of Keras and `PyTorch` that are not a name here with an ending.
+    const ELSEWHERE: [(&str, &str); 10] = [
+        ("dense", "linear"),
+        ("swish", "silu"),
+        ("hardswish", "hard_swish"),
+        ("hardsilu", "hard_swish"),
+        ("depthwiseconv", "conv"),
+        ("avgpool", "average_pool"),
+        ("globalaveragepooling", "global_average_pool"),
+        ("globalmaxpooling", "global_max_pool"),
+        ("mul", "product"),
+        ("cat", "concat"),
+    ];
+    let fold = |name: &str| -> String {
+        let letters = name.chars().filter(char::is_ascii_alphanumeric);
+        letters.map(|letter| letter.to_ascii_lowercase()).collect()
+    };
+    let op = fold(op);
+    let here = Described::OPERATIONS.iter().copied();
+    let here = here.filter(|known| op.starts_with(fold(known).as_str()));
+    let longest = here.max_by_key(|known| known.len());
+    // What follows a short name may make another of it.
+    let is_called = |name: &str| op == name || (name.len() > 3 && op.starts_with(name));
+    let elsewhere = ELSEWHERE.iter().find(|(name, _)| is_called(name));
+    elsewhere.map(|(_, known)| *known).or(longest)
 }
 
 /// A document as text, a line a layer.
@@ -129,11 +157,87 @@ impl Node {
             None => return Err(refused("it has no `op`".to_owned())),
         };
         if !Described::has(op) {
-            return Err(refused(format!("unknown operation `{}`", shown(op))));
+            let alike = alike(op).map(|known| format!(": is it `{known}`?"));
+            return Err(refused(format!(
+                "unknown operation `{}`{}",
+                shown(op),
+                alike.unwrap_or_default()
+            )));
         }
         let operation = Json::Object(self.operation.clone());
         serde_json::from_value(operation)
             .map_err(|error| refused(format!("{op}: {}", shown(&error.to_string()))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    /// No key may be there twice, of the operation's neither: of which serde takes the last otherwise.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Node;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a layer, which is a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+                let (mut name, mut inputs, mut tensors) = (None, None, None);
+                let mut operation = Map::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    let is_double = match key.as_str() {
+                        "name" => name.replace(map.next_value()?).is_some(),
+                        "inputs" => inputs.replace(map.next_value()?).is_some(),
+                        "tensors" => {
+                            let Names(names) = map.next_value()?;
+                            tensors.replace(names).is_some()
+                        }
+                        _ => operation.insert(key.clone(), map.next_value()?).is_some(),
+                    };
+                    if is_double {
+                        return Err(A::Error::custom(format!("duplicate field `{key}`")));
+                    }
+                }
+                Ok(Node {
+                    name: name.ok_or_else(|| A::Error::missing_field("name"))?,
+                    operation,
+                    inputs: inputs.ok_or_else(|| A::Error::missing_field("inputs"))?,
+                    tensors: tensors.unwrap_or_default(),
+                })
+            }
+        }
+
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+/// Names of tensors by their roles, each role once.
+struct Names(BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Roles;
+
+        impl<'de> Visitor<'de> for Roles {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the names of tensors by their roles")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+                let mut names = BTreeMap::new();
+                while let Some((role, name)) = map.next_entry::<String, String>()? {
+                    if names.insert(role.clone(), name).is_some() {
+                        return Err(A::Error::custom(format!("duplicate field `{role}`")));
+                    }
+                }
+                Ok(Names(names))
+            }
+        }
+
+        deserializer.deserialize_map(Roles)
     }
 }
 
@@ -152,9 +256,7 @@ fn bounded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Node>, D::E
             let mut nodes = Vec::new();
             while let Some(node) = list.next_element()? {
                 if nodes.len() == MOST_LAYERS {
-                    return Err(serde::de::Error::custom(format!(
-                        "more than {MOST_LAYERS} layers"
-                    )));
+                    return Err(A::Error::custom(format!("more than {MOST_LAYERS} layers")));
                 }
                 nodes.push(node);
             }

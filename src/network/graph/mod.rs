@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use self::described::{Described, FACTOR};
 use self::document::{Document, ImageLayout, InputDocument, Node};
-use super::layers::TensorNames;
+use super::layers::{SEPARATORS, TensorNames};
 use super::{Input, Layer, Layers, Operation, Shape, Value};
 use crate::error::{Error, Result};
 use crate::text::{shown, shown_list};
@@ -27,6 +27,13 @@ pub const MOST_BYTES: usize = 16 << 20;
 
 /// Layers that a graph has at most, ten times as many as the largest network known.
 pub const MOST_LAYERS: usize = 20_000;
+
+/// Values that all layers together may read.
+const MOST_INPUTS: usize = 10 * MOST_LAYERS;
+
+/// Channels that a value has at most, a flattened map's numbers among them: an engine notes of each
+/// where it lies.
+const MOST_CHANNELS: usize = 1 << 22;
 
 /// What `op` may be.
 pub const OPERATIONS: &[&str] = Described::OPERATIONS;
@@ -57,7 +64,7 @@ impl Graph {
     /// use senet::network::trace::trace;
     ///
     /// let graph = Graph::parse(r#"{
-    ///   "version": 1, "name": "tiny", "input": {"name": "image", "shape": [3, 32, 32]},
+    ///   "version": 1, "name": "tiny", "input": {"name": "image", "shape": [3, 32, 32], "layout": "chw"},
     ///   "layers": [
     ///     {"name": "conv", "op": "conv", "inputs": ["image"], "out_channels": 8, "kernel": [3, 3]},
     ///     {"name": "pool", "op": "global_average_pool", "inputs": ["conv"]},
@@ -82,6 +89,8 @@ impl Graph {
                 text.len()
             )));
         }
+        // Some editors put a mark before the text that says how it is encoded.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let Document {
             name,
             input,
@@ -105,6 +114,12 @@ impl Graph {
             blocks: Vec::new(),
         };
         graph.shapes.push(graph.input.shape(1));
+        let read: usize = layers.iter().map(|node| node.inputs.len()).sum();
+        if read > MOST_INPUTS {
+            return Err(refused(format!(
+                "its layers read {read} values; expected at most {MOST_INPUTS}"
+            )));
+        }
         let all: HashSet<&str> = layers.iter().map(|node| node.name.as_str()).collect();
         let mut names = TensorNames::default();
         let mut values = HashMap::from([(input.name.as_str(), Value::INPUT)]);
@@ -115,6 +130,7 @@ impl Graph {
             }
         }
         graph.tensors = Arc::new(names.with_all(&graph.list));
+        graph.check_shared_tensors()?;
         for output in &outputs {
             let layer = values.get(output.as_str()).and_then(|value| value.layer());
             let layer = layer.ok_or_else(|| {
@@ -137,16 +153,21 @@ impl Graph {
                     .to_owned(),
             ));
         }
-        let layers = graph.all_layers()?;
-        for block in blocks {
-            if layers.position(&block).is_none() {
-                return Err(refused(format!(
-                    "it has the block `{}`, and no layer in a group of this name",
-                    shown(&block)
-                )));
-            }
-            graph.blocks.push(block);
+        if blocks.len() > graph.list.len() {
+            return Err(refused(format!(
+                "it has {} blocks; expected no more than layers, which are {}",
+                blocks.len(),
+                graph.list.len()
+            )));
         }
+        let groups = Groups::of(&graph.list);
+        if let Some(block) = blocks.iter().find(|block| !groups.has(block)) {
+            return Err(refused(format!(
+                "it has the block `{}`, and no layer in a group of this name",
+                shown(block)
+            )));
+        }
+        graph.blocks = blocks;
         Ok(graph)
     }
 
@@ -165,7 +186,9 @@ impl Graph {
                 let name_shown = shown(name);
                 of_layer(
                     node,
-                    &if all.contains(name.as_str()) {
+                    &if *name == node.name {
+                        "it reads itself".to_owned()
+                    } else if all.contains(name.as_str()) {
                         format!(
                             "it reads `{name_shown}`, which comes later; expected layers in the \
                              order of computation, without a cycle"
@@ -194,11 +217,21 @@ impl Graph {
         let problem = match output.elements() {
             None => Some("is too large to be counted"),
             Some(0) => Some("is empty"),
+            Some(_) if output.channels > MOST_CHANNELS => Some("has too many channels"),
             Some(_) => None,
         };
         if let Some(problem) = problem {
             let dims = dims(output);
             return Err(of_layer(node, &format!("its output of {dims:?} {problem}")));
+        }
+        if !operation.is_finite() {
+            return Err(of_layer(node, "its constant is NaN or infinite"));
+        }
+        if let Some(epsilon) = operation.epsilon().filter(|epsilon| *epsilon < 0.) {
+            return Err(of_layer(
+                node,
+                &format!("its epsilon is {epsilon}; expected 0 or more"),
+            ));
         }
         let roles = operation.parameters();
         for (role, tensor) in &node.tensors {
@@ -268,6 +301,56 @@ impl Graph {
         }
     }
 
+    /// Refuses a tensor that two layers read as of different shapes.
+    fn check_shared_tensors(&self) -> Result<()> {
+        let mut shapes: HashMap<String, (Vec<usize>, &str)> = HashMap::new();
+        for layer in &self.list {
+            for parameter in layer.operation.parameters() {
+                let tensor = self.tensors.of(&layer.name, parameter.name);
+                let read = (parameter.shape.clone(), layer.name.as_str());
+                let (shape, other) = shapes.entry(tensor.clone()).or_insert(read);
+                if *shape != parameter.shape {
+                    return Err(Error::Geometry(format!(
+                        "layer `{}`: it reads the tensor `{}` as one of shape {:?}, and `{}` does as \
+                         one of {shape:?}",
+                        shown(&layer.name),
+                        shown(&tensor),
+                        parameter.shape,
+                        shown(other)
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of the layers that no output needs, in their order: they are left out of whatever is
+    /// computed.
+    #[must_use]
+    pub fn unread(&self) -> Vec<&str> {
+        let needed = self.needed(&self.outputs);
+        let unread = self.list.iter().zip(needed).filter(|(_, needed)| !needed);
+        unread.map(|(layer, _)| layer.name.as_str()).collect()
+    }
+
+    /// For each layer whether one of these needs it, directly or not, or is it.
+    fn needed(&self, by: &[usize]) -> Vec<bool> {
+        let mut needed = vec![false; self.list.len()];
+        let mut open = by.to_vec();
+        for &layer in by {
+            needed[layer] = true;
+        }
+        while let Some(index) = open.pop() {
+            let read = self.list[index].inputs.iter();
+            for layer in read.filter_map(|value| value.layer()) {
+                if !std::mem::replace(&mut needed[layer], true) {
+                    open.push(layer);
+                }
+            }
+        }
+        needed
+    }
+
     /// What it is called; `graph` where its document does not say.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -289,17 +372,7 @@ impl Graph {
     /// A name that no output has, or several outputs of which none is named.
     pub fn layers(&self, output: Option<&str>) -> Result<Layers> {
         let last = self.output(output)?;
-        let mut needed = vec![false; self.list.len()];
-        needed[last] = true;
-        let mut open = vec![last];
-        while let Some(index) = open.pop() {
-            let read = self.list[index].inputs.iter();
-            for layer in read.filter_map(|value| value.layer()) {
-                if !std::mem::replace(&mut needed[layer], true) {
-                    open.push(layer);
-                }
-            }
-        }
+        let needed = self.needed(&[last]);
         let mut moved = vec![Value::INPUT; self.list.len() + 1];
         let mut kept = Vec::new();
         for (index, layer) in self
@@ -318,16 +391,11 @@ impl Graph {
         self.made_of(kept)
     }
 
-    /// Every layer, whatever output needs it; the last one's value is what is computed.
-    fn all_layers(&self) -> Result<Layers> {
-        self.made_of(self.list.clone())
-    }
-
     fn made_of(&self, list: Vec<Layer>) -> Result<Layers> {
-        let layers = Layers::new(self.name.clone(), self.input, list)?;
-        let blocks = self.blocks.iter();
-        let blocks = blocks.filter(|block| layers.position(block).is_some());
+        let groups = Groups::of(&list);
+        let blocks = self.blocks.iter().filter(|block| groups.has(block));
         let blocks = blocks.cloned().collect();
+        let layers = Layers::new(self.name.clone(), self.input, list)?;
         Ok(layers.of_graph(Arc::clone(&self.tensors), blocks))
     }
 
@@ -400,6 +468,29 @@ impl Graph {
             &self.outputs().collect::<Vec<_>>(),
             &self.blocks,
         )
+    }
+}
+
+/// The names of layers, in which groups are found.
+struct Groups<'a>(Vec<&'a str>);
+
+impl<'a> Groups<'a> {
+    fn of(list: &'a [Layer]) -> Self {
+        let mut names: Vec<&str> = list.iter().map(|layer| layer.name.as_str()).collect();
+        names.sort_unstable();
+        Self(names)
+    }
+
+    /// Whether a layer has this name, or is in a group of it.
+    fn has(&self, group: &str) -> bool {
+        let begins = |with: String| {
+            let first = self.0.partition_point(|name| *name < with.as_str());
+            self.0
+                .get(first)
+                .is_some_and(|name| name.starts_with(&with))
+        };
+        self.0.binary_search(&group).is_ok()
+            || SEPARATORS.iter().any(|end| begins(format!("{group}{end}")))
     }
 }
 

@@ -12,7 +12,7 @@ fn document(layers: &[Json]) -> Json {
     json!({
         "version": 1,
         "name": "test",
-        "input": {"name": "image", "shape": [3, 8, 8]},
+        "input": {"name": "image", "shape": [3, 8, 8], "layout": "chw"},
         "layers": layers,
         "outputs": [last],
     })
@@ -98,7 +98,7 @@ fn all_that_a_document_may_say_is_understood() {
     let graph = parse(&document(&[
         json!({"name": "conv", "op": "conv", "inputs": ["image"], "out_channels": 4, "kernel": [3, 3],
             "strides": [2, 1], "dilation": [1, 2], "groups": 1, "padding": [[1, 0], [2, 2]],
-            "rounding": "floor", "bias": true,
+            "bias": true,
             "standardization": {"epsilon": 1e-5, "scale": 1.5, "gain": true}}),
         norm("batch_norm", json!({"weight": false})),
         norm("layer_norm", json!({"bias": false})),
@@ -263,12 +263,29 @@ fn what_makes_no_sense_is_refused_by_the_layers_name() {
             "its name is `a\\nb`; expected 1 to 200 bytes",
         ),
         (
-            with("input", json!({"name": "image", "shape": [3, 0, 8]})),
+            with(
+                "input",
+                json!({"name": "image", "shape": [3, 0, 8], "layout": "chw"}),
+            ),
             "it has an input of [3, 0, 8]; expected at least 1 of each",
         ),
         (
             document(&[json!({"name": "a", "op": "attention", "inputs": ["image"]})]),
             "layer `a`: unknown operation `attention`",
+        ),
+        (
+            document(&[json!({"name": "a", "op": "Conv2D", "inputs": ["image"]})]),
+            "layer `a`: unknown operation `Conv2D`: is it `conv`?",
+        ),
+        (
+            document(&[json!({"name": "a", "op": "Dense", "inputs": ["image"]})]),
+            "layer `a`: unknown operation `Dense`: is it `linear`?",
+        ),
+        (
+            document(&[
+                json!({"name": "a", "op": "multiply", "inputs": ["image"], "factor": 1e39}),
+            ]),
+            "layer `a`: its constant is NaN or infinite",
         ),
         (
             document(&[json!({"name": "a", "inputs": ["image"]})]),
@@ -294,10 +311,7 @@ fn what_makes_no_sense_is_refused_by_the_layers_name() {
             document(&[relu("a", "b"), relu("b", "a")]),
             "layer `a`: it reads `b`, which comes later; expected layers in the order of computation",
         ),
-        (
-            document(&[relu("a", "a")]),
-            "layer `a`: it reads `a`, which comes later",
-        ),
+        (document(&[relu("a", "a")]), "layer `a`: it reads itself"),
         (
             document(&[relu("a", "images")]),
             "layer `a`: it reads `images`, which no layer and no input is called",
@@ -368,6 +382,92 @@ fn what_makes_no_sense_is_refused_by_the_layers_name() {
     ] {
         let found = refusal(&written);
         assert!(found.starts_with(expected), "{found}\n{expected}");
+    }
+}
+
+#[test]
+fn what_would_take_without_end_is_refused() {
+    let with = |layer: Json| refusal(&document(&[layer]));
+    let wide =
+        with(json!({"name": "a", "op": "pad_channels", "inputs": ["image"], "channels": 1 << 22}));
+    assert!(wide.starts_with("layer `a`: its output of [1, 4194307, 8, 8] has too many channels"));
+    let filter =
+        with(json!({"name": "a", "op": "blur_pool", "inputs": ["image"], "size": 64, "stride": 1}));
+    assert!(
+        filter.contains("at most 63 rows and columns, found 64"),
+        "{filter}"
+    );
+    let many = vec!["image"; MOST_INPUTS + 1];
+    let many = with(json!({"name": "a", "op": "concat", "inputs": many}));
+    assert_eq!(
+        many,
+        "its layers read 200001 values; expected at most 200000"
+    );
+    let mut blocks = document(&[relu("a", "image")]);
+    blocks["blocks"] = json!(["a", "a"]);
+    assert_eq!(
+        refusal(&blocks),
+        "it has 2 blocks; expected no more than layers, which are 1"
+    );
+}
+
+#[test]
+fn a_tensor_has_one_shape() {
+    let conv = |name: &str, channels: usize, input: &str| {
+        json!({"name": name, "op": "conv", "inputs": [input], "out_channels": channels,
+            "kernel": [1, 1], "tensors": {"bias": "shared"}})
+    };
+    let found = refusal(&document(&[conv("a", 4, "image"), conv("b", 5, "a")]));
+    assert_eq!(
+        found,
+        "layer `b`: it reads the tensor `shared` as one of shape [5], and `a` does as one of [4]"
+    );
+}
+
+#[test]
+fn layers_that_no_output_needs_are_known() {
+    let layers = [relu("a", "image"), relu("aside", "a"), relu("b", "a")];
+    assert_eq!(parse(&document(&layers)).unwrap().unread(), ["aside"]);
+    let marked = format!("\u{feff}{}", document(&layers[..1]));
+    assert!(Graph::parse(&marked).unwrap().unread().is_empty());
+}
+
+#[test]
+fn a_negative_epsilon_is_refused() {
+    let found = refusal(&document(&[
+        json!({"name": "a", "op": "batch_norm", "inputs": ["image"], "epsilon": -1e-3}),
+    ]));
+    assert_eq!(
+        found,
+        "layer `a`: its epsilon is -0.001; expected 0 or more"
+    );
+}
+
+#[test]
+fn no_key_is_there_twice() {
+    for (layer, key) in [
+        (
+            r#"{"name": "a", "op": "relu", "op": "sigmoid", "inputs": ["image"]}"#,
+            "op",
+        ),
+        (
+            r#"{"name": "a", "name": "b", "op": "relu", "inputs": ["image"]}"#,
+            "name",
+        ),
+        (
+            r#"{"name": "a", "op": "linear", "inputs": ["image"], "tensors": {"bias": "b", "bias": "c"}}"#,
+            "bias",
+        ),
+    ] {
+        let text = format!(
+            r#"{{"version": 1, "input": {{"name": "image", "shape": [3, 1, 1], "layout": "chw"}}, "layers": [{layer}],
+            "outputs": ["a"]}}"#
+        );
+        let found = Graph::parse(&text).unwrap_err().to_string();
+        assert!(
+            found.contains(&format!("duplicate field `{key}`")),
+            "{found}"
+        );
     }
 }
 
