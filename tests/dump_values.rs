@@ -45,7 +45,7 @@ fn parity(
 }
 
 fn same(value: &Tensor) -> candle_core::Result<Tensor> {
-    Ok(value.clone())
+    value.affine(1., 0.)
 }
 
 #[test]

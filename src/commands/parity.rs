@@ -138,14 +138,8 @@ fn with_weights(arguments: &ParityArgs, weights: &Source) -> anyhow::Result<Outc
     let in_isolation = isolated.iter().flatten().find(|value| !value.passed);
     let in_isolation = in_isolation.map(|value| value.name.clone());
     let passed = first.is_none() && in_isolation.is_none();
-    if let (true, Some(name)) = (passed, zero.first()) {
-        super::complain(
-            "warning",
-            &format!(
-                "`{}` is 0 everywhere in the reference: what is before it is not checked",
-                shown(name)
-            ),
-        );
+    if passed {
+        warn_of_zero(&zero);
     }
     let report = Parity {
         passed,
@@ -189,6 +183,17 @@ fn without_flags(error: Error) -> Error {
             Error::Checkpoint { file, problem }
         }
         error => error,
+    }
+}
+
+/// Names the first value that is 0 whatever is before it.
+fn warn_of_zero(zero: &[String]) {
+    if let Some(name) = zero.first() {
+        let name = shown(name);
+        super::complain(
+            "warning",
+            &format!("`{name}` is 0 everywhere in the reference: what is before it is not checked"),
+        );
     }
 }
 
