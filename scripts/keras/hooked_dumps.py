@@ -10,11 +10,8 @@ be equal; left out may be what prepares pixels, pads, reshapes or has a number f
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -23,6 +20,7 @@ from scripts.command_line import errors_in_one_line
 from scripts.keras import reference
 from scripts.keras.applications import APPLICATIONS, IMAGES, enliven, fresh, logits, pixels_of, write
 from scripts.page_code import DUMPS, names_of
+from scripts.senet_program import compared_under_names, coverage_of
 from scripts.structured_images import structured_images
 
 SIZE = (65, 97)
@@ -56,21 +54,6 @@ FEWEST_LAYERS = 0.6
 """Of a network's layers, how many have to be compared: MobileNetV3's activations have no names."""
 
 
-def ask(senet: Path, words: list[str | Path]) -> dict[str, Any]:
-    """Run `senet parity` and read its JSON.
-
-    Raises:
-        ValueError: it could not run.
-    """
-    command = [senet.resolve(), "parity", *words, "--format", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    # 1 is an answer: parity differs.
-    if done.returncode not in (0, 1):
-        raise ValueError(done.stderr.strip())
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
-
-
 def check(senet: Path, name: str, seed: int) -> str:
     """Compare a model, and say in a line what was compared.
 
@@ -88,28 +71,13 @@ def check(senet: Path, name: str, seed: int) -> str:
         weights, dump = Path(folder) / "weights.safetensors", Path(folder) / "dump.safetensors"
         write(model, application, weights)
         names_of(DUMPS, "From Keras")["dump"](model, pixels[:2], str(dump), input="pixels")
-        words: list[str | Path] = ["--weights", weights, "--reference", dump, "--extra", "ignore"]
-        names = ask(senet, [*words, "--names"])
-        report = ask(senet, [*words, "--engine", "candle", "--rtol", TOLERANCE])
-    meant = {value["name"]: value["layer"] for value in names["values"]}
-    understood, layer = UNDERSTOOD[name]
-    if meant.get(understood) != layer:
-        raise ValueError(f"`{understood}` is understood as `{meant.get(understood)}`, expected `{layer}`")
-    if not report["passed"]:
-        first = next(value for value in report["layers"] if not value["passed"])
-        raise ValueError(f"`{first['name']}`, understood as `{meant[first['name']]}`, differs by {first['max_rel']}")
+        words = ("--weights", weights, "--reference", dump)
+        _, report = compared_under_names(senet, words, TOLERANCE, *UNDERSTOOD[name])
     for extra in report["extra"]:
         left_out = model.get_layer(extra)
         if not isinstance(left_out, WITHOUT_A_LAYER):
             raise ValueError(f"`{extra}`, a {type(left_out).__name__}, is not understood")
-    coverage = report["coverage"]
-    if coverage["layers"] < FEWEST_LAYERS * coverage["of_layers"]:
-        raise ValueError(f"{coverage['layers']} of {coverage['of_layers']} layers compared")
-    worst = max(value["max_rel"] for value in report["layers"])
-    return (
-        f"{name}: {len(report['layers'])} values of {coverage['layers']} of {coverage['of_layers']} layers equal, "
-        f"largest error {worst:.1e}; {len(report['extra'])} left out"
-    )
+    return f"{name}: {coverage_of(report, FEWEST_LAYERS)}"
 
 
 def main(words: list[str] | None = None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scripts.peers.networks import NETWORKS
 from scripts.peers.worker import Turn
-from scripts.pytorch.comparison import ask
+from scripts.senet_program import ask
 
 ENGINES = {"senet": "cpu", "candle": "candle"}
 """What takes part, and the engine that it is."""

@@ -34,9 +34,9 @@ from timm.utils.model import reparameterize_model
 from torch import nn
 
 from scripts.command_line import errors_in_one_line
-from scripts.pytorch.comparison import ProgramError, ask
 from scripts.pytorch.facts import cost
 from scripts.pytorch.networks import FOLDED
+from scripts.senet_program import ProgramError, ask
 
 FLOAT_BYTES = 4
 

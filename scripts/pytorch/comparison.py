@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -98,26 +95,3 @@ def compare(report: dict[str, Any], float32: dict[str, float], merged: re.Patter
     if coverage["blocks"] + len(missing) != coverage["of_blocks"]:
         raise ValueError(f"compared {coverage['blocks']} of {coverage['of_blocks']} blocks")
     return compared
-
-
-class ProgramError(ValueError):
-    """The program could not run; its words are the message."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-def ask(senet: Path, *words: str | Path) -> dict[str, Any]:
-    """Run the program and read its JSON.
-
-    Raises:
-        ProgramError: it could not run.
-    """
-    command = [senet.resolve(), *words, "--format", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    # 1 is an answer: parity differs.
-    if done.returncode not in (0, 1):
-        raise ProgramError(done.returncode, done.stderr.strip())
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer

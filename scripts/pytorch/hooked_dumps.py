@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -24,10 +23,10 @@ from torchvision.ops import StochasticDepth
 from scripts.command_line import errors_in_one_line, parse_count
 from scripts.page_code import DUMPS, names_of
 from scripts.pytorch.cases import Case
-from scripts.pytorch.comparison import ask
 from scripts.pytorch.lively import tensor_of
 from scripts.pytorch.networks import build, save
 from scripts.pytorch.timm_cases import prepare
+from scripts.senet_program import compared_under_names, coverage_of
 
 Dump = Callable[[nn.Module, torch.Tensor, str], None]
 
@@ -81,15 +80,8 @@ def check(senet: Path, named: Named, dump: Dump, seed: int) -> str:
         weights = save(case.publisher, model, Path(folder))
         file = Path(folder) / "dump.safetensors"
         dump(model.double(), tensor_of(images).double(), str(file))
-        common = ("parity", "--weights", weights, "--network", case.network, "--reference", file, "--extra", "ignore")
-        names = ask(senet, *common, "--names")
-        report = ask(senet, *common, "--engine", "candle", "--rtol", TOLERANCE)
-    meant: dict[str, Any] = {value["name"]: value["layer"] for value in names["values"]}
-    if meant.get(named.name) != named.layer:
-        raise ValueError(f"`{named.name}` is understood as `{meant.get(named.name)}`, expected `{named.layer}`")
-    if not report["passed"]:
-        first = next(value for value in report["layers"] if not value["passed"])
-        raise ValueError(f"`{first['name']}`, understood as `{meant[first['name']]}`, differs by {first['max_rel']}")
+        words = ("--weights", weights, "--network", case.network, "--reference", file)
+        meant, report = compared_under_names(senet, words, TOLERANCE, named.name, named.layer)
     modules = dict(model.named_modules())
     for name in report["extra"]:
         path, _, call = name.partition("#")
@@ -99,14 +91,7 @@ def check(senet: Path, named: Named, dump: Dump, seed: int) -> str:
         module = modules[path]
         if not (any(module.children()) or isinstance(module, WITHOUT_A_LAYER)):
             raise ValueError(f"`{name}`, a {type(module).__name__}, is not understood")
-    coverage = report["coverage"]
-    if coverage["layers"] < FEWEST_LAYERS * coverage["of_layers"]:
-        raise ValueError(f"{coverage['layers']} of {coverage['of_layers']} layers compared")
-    worst = max(value["max_rel"] for value in report["layers"])
-    return (
-        f"{case.network} ({case.publisher}): {len(report['layers'])} values of {coverage['layers']} of "
-        f"{coverage['of_layers']} layers equal, largest error {worst:.1e}; {len(report['extra'])} left out"
-    )
+    return f"{case.network} ({case.publisher}): {coverage_of(report, FEWEST_LAYERS)}"
 
 
 def main(words: list[str] | None = None) -> None:

@@ -30,10 +30,11 @@ from torch import nn
 from scripts.command_line import errors_in_one_line, parse_count
 from scripts.liveliness import CALIBRATION_IMAGES, Liveliness, check_lively
 from scripts.pytorch.cases import BROKEN, MISTAKES, MORE, REFUSED, SOME, Case
-from scripts.pytorch.comparison import Compared, ProgramError, ask, compare, relative_error
+from scripts.pytorch.comparison import Compared, compare, relative_error
 from scripts.pytorch.facts import ROUNDING, Published, cost, read_published
 from scripts.pytorch.lively import Observed, enliven, observe
 from scripts.pytorch.networks import BLOCK, as_published, build, save
+from scripts.senet_program import ProgramError, ask
 from scripts.structured_images import Images, structured_images
 
 MACS_SHARE = 0.01

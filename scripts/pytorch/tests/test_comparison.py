@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scripts.pytorch.comparison import FLOOR, Compared, ProgramError, ask, bound, compare, relative_error
+from scripts.pytorch.comparison import FLOOR, Compared, bound, compare, relative_error
+from scripts.senet_program import ProgramError, ask
 
 
 def report(max_rel: float | None, max_abs: float = 1.0, blocks: int = 1) -> dict[str, Any]:
