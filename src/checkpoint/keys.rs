@@ -158,11 +158,7 @@ pub(super) fn resolve(layers: &Layers, found: &Found) -> Result<Sources, Mismatc
                 |arrangement: &&Arrangement| arrangement.shape.len() == found_shape.len();
             let alike = arrangements.iter().find(same_rank);
             let expected = alike.map_or(usual, |alike| alike.shape.as_slice());
-            mismatch.misshapen.push(format!(
-                "`{}`: expected shape {expected:?}, found {}",
-                shown(found_name),
-                shown(&format!("{found_shape:?}"))
-            ));
+            mismatch.add_misshapen(found_name, expected, found_shape);
         }
     }
     mismatch.unexpected = unclaimed
@@ -172,66 +168,7 @@ pub(super) fn resolve(layers: &Layers, found: &Found) -> Result<Sources, Mismatc
         .map(|name| format!("`{}`", shown(name)))
         .collect();
     mismatch.unexpected.sort_unstable();
-    if mismatch.is_empty() {
-        Ok(sources)
-    } else {
-        Err(mismatch)
-    }
-}
-
-/// Finds every parameter of `layers`, whose tensors' names a graph has settled, among those of a
-/// file, which lie there as they do here.
-pub(super) fn resolve_graph(layers: &Layers, shapes: &Shapes) -> Result<Sources, Mismatch> {
-    let mut sources = Sources::new();
-    let mut mismatch = Mismatch::default();
-    for layer in layers.as_slice() {
-        for parameter in layer.operation.parameters() {
-            let canonical = format!("{}.{}", layer.name, parameter.name);
-            let named = layers.tensor_name(&layer.name, parameter.name);
-            let name = named.unwrap_or_else(|| canonical.clone());
-            let expected = parameter.shape;
-            match shapes.get(&name) {
-                None => mismatch
-                    .missing
-                    .push(format!("`{}` of shape {expected:?}", shown(&name))),
-                Some(found) if without_pixel(found) != without_pixel(&expected) => {
-                    mismatch.misshapen.push(format!(
-                        "`{}`: expected shape {expected:?}, found {}",
-                        shown(&name),
-                        shown(&format!("{found:?}"))
-                    ));
-                }
-                Some(found) => {
-                    let source = TensorSource {
-                        name,
-                        arrangement: Arrangement {
-                            shape: found.clone(),
-                            ..Arrangement::as_ours(&expected)
-                        },
-                        shape: expected,
-                    };
-                    sources.insert(canonical, source);
-                }
-            }
-        }
-    }
-    // What `PyTorch` counts of a batch norm's training no layer reads.
-    let is_unknown = |name: &&String| !layers.knows_tensor(name) && !is_not_read(name);
-    let unknown = shapes.keys().filter(is_unknown);
-    mismatch.unexpected = unknown.map(|name| format!("`{}`", shown(name))).collect();
-    if mismatch.is_empty() {
-        Ok(sources)
-    } else {
-        Err(mismatch)
-    }
-}
-
-/// The shape of a kernel of one pixel as that of a dense layer, which has the same numbers.
-fn without_pixel(shape: &[usize]) -> &[usize] {
-    match shape {
-        [_, _, 1, 1] => &shape[..2],
-        _ => shape,
-    }
+    mismatch.or(sources)
 }
 
 /// A parameter as a file of some spelling should have it.
@@ -273,6 +210,24 @@ impl Mismatch {
 
     fn is_empty(&self) -> bool {
         self.count() == 0
+    }
+
+    /// What was found, unless something differs.
+    pub(super) fn or(self, sources: Sources) -> Result<Sources, Self> {
+        if self.is_empty() {
+            Ok(sources)
+        } else {
+            Err(self)
+        }
+    }
+
+    /// Adds a tensor of another shape.
+    pub(super) fn add_misshapen(&mut self, name: &str, expected: &[usize], found: &[usize]) {
+        self.misshapen.push(format!(
+            "`{}`: expected shape {expected:?}, found {}",
+            shown(name),
+            shown(&format!("{found:?}"))
+        ));
     }
 }
 

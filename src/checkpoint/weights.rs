@@ -9,7 +9,7 @@ use super::builtin::Builtin;
 use super::file::{NonFinite, TensorFile};
 use super::folder::{self, Files};
 use super::graph;
-use super::keys::{Found, Mismatch, Sources, resolve, resolve_graph};
+use super::keys::{Found, Mismatch, Sources, resolve};
 use super::labels;
 use super::normalization::Normalization;
 use super::recognition::{Recognition, foreign, recognise, with_classes_of};
@@ -467,7 +467,7 @@ impl Weights {
 
     fn resolve(&self, layers: &Layers) -> Result<Sources, Mismatch> {
         if layers.is_graph() {
-            resolve_graph(layers, &shapes(&self.file))
+            graph::resolve(layers, &shapes(&self.file))
         } else {
             resolve(layers, &self.found)
         }
