@@ -270,7 +270,11 @@ fn warn_of_other_layers(network: &Network, weights: &Weights) {
     let Some(Ok(said)) = said else {
         return;
     };
-    let theirs = weights.with_classes(said).layers();
+    // As a graph too: there a learnt number goes by its role.
+    let theirs = Graph::of(&weights.with_classes(said).layers()).layers(None);
+    let Ok(theirs) = theirs else {
+        return;
+    };
     let pairs = layers.as_slice().iter().zip(theirs.as_slice());
     let differs = |(ours, theirs): &(&Layer, &Layer)| ours.operation != theirs.operation;
     let first = pairs.clone().find(differs).map(|(ours, _)| ours);
