@@ -1,0 +1,82 @@
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::OsStringValueParser;
+
+use super::engine::{DeviceArgs, EngineArgs};
+use super::pixels::PixelArgs;
+use super::source::{HeadArgs, OrList, WEIGHTS_IN_FULL, WEIGHTS_TO_TRACE, WidthArgs, source};
+use super::values::at_least_one;
+use crate::checkpoint::Source;
+use crate::network::Layout;
+use crate::report::Format;
+
+/// `senet trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// The network to trace, by name, by its graph.json or by its weights [default: that of the
+    /// weights]
+    #[arg(value_name = "NETWORK", value_parser = OrList(OsStringValueParser::new()))]
+    pub subject: Option<OsString>,
+    /// The network by name or by its graph, where NETWORK does not say
+    #[arg(short, long, value_name = "NAME")]
+    pub network: Option<String>,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub head: HeadArgs,
+    #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_TO_TRACE, long_help = WEIGHTS_IN_FULL)]
+    #[expect(missing_docs, reason = "the constants say it once for all commands")]
+    pub weights: Option<Source>,
+    /// Where the file has both, use the running average of the weights (EMA), not the plain ones
+    #[arg(long)]
+    pub ema: bool,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub widths: WidthArgs,
+    /// Images in the batch
+    #[arg(short, long, alias = "batch", value_name = "N", default_value_t = 1, value_parser = at_least_one, conflicts_with = "image")]
+    pub batch_size: usize,
+    /// Order of the dimensions shown
+    #[arg(long, value_enum, default_value_t = Layout::Nchw)]
+    pub layout: Layout,
+    /// Fold layers deeper than N into their groups
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub depth: Option<usize>,
+    /// Run the network on this image and show the values
+    #[arg(long, value_name = "FILE")]
+    pub image: Option<PathBuf>,
+    /// Run the network on a smooth test pattern and show the values
+    #[arg(long)]
+    pub values: bool,
+    /// Show what the engine cpu makes of the layers: its steps, their algorithms, memory and MACs
+    #[arg(long, conflicts_with_all = ["image", "values", "depth", "layout"])]
+    pub plan: bool,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub device: DeviceArgs,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub engine: EngineArgs,
+    /// Text for people or JSON for programs
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub pixels: PixelArgs,
+}
