@@ -2,6 +2,7 @@
 
 mod bench;
 mod classification;
+mod html;
 mod inspect;
 mod isolation;
 mod models;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::bars::{LEAST, MOST, share};
 use crate::parity::Comparison;
-use crate::text::shown;
+use crate::report::html::{self, escaped};
 
 /// What the page says.
 pub(super) struct Page<'a> {
@@ -27,28 +27,6 @@ const RIGHT: f64 = 16.;
 const TOP: f64 = 28.;
 const BOTTOM: f64 = 36.;
 
-/// Colours that are told apart on light and on dark, by those who see no red, too: the points that
-/// differ are squares.
-const STYLE: &str = "\
-:root{color-scheme:light dark;--ink:#1a1a1a;--paper:#fff;--faint:#d8d8d8;--line:#2563a8;--bad:#b3261e;--mark:#8a5a00}
-@media(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--paper:#161616;--faint:#3c3c3c;--line:#7db4f0;--bad:#ff8a80;--mark:#e0b050}}
-body{margin:2rem auto;max-width:62rem;padding:0 1rem;font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)}
-h1{font-size:1.25rem;overflow-wrap:anywhere}
-svg{width:100%;height:auto}
-svg text{font-size:11px;fill:var(--ink);paint-order:stroke;stroke:var(--paper);stroke-width:4px;stroke-linejoin:round}
-.grid{stroke:var(--faint)}
-.line{fill:none;stroke:var(--line);stroke-width:1.5}
-.ok{fill:var(--line)}
-.bad{fill:var(--bad)}
-.tolerance{stroke:var(--mark);stroke-dasharray:6 4}
-.first{stroke:var(--bad);stroke-dasharray:2 3}
-table{border-collapse:collapse;width:100%;font-size:13px}
-.scroll{overflow-x:auto}
-th,td{text-align:left;padding:.2rem .6rem;border-bottom:1px solid var(--faint);white-space:nowrap}
-.number{text-align:right;font-variant-numeric:tabular-nums}
-tr.differs td{color:var(--bad)}
-tr.first td{font-weight:bold}";
-
 impl Page<'_> {
     /// Writes the page.
     ///
@@ -56,23 +34,13 @@ impl Page<'_> {
     ///
     /// The errors of `out`.
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let title = escaped(&self.title);
-        // Nothing is loaded and nothing runs, whatever a name says.
-        write!(
-            out,
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-             style-src 'unsafe-inline'\">\n\
-             <meta name=\"viewport\" content=\"width=device-width\">\n\
-             <title>{title}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>\n\
-             <h1>{title}</h1>\n"
-        )?;
+        html::start(out, &self.title)?;
         for fact in &self.facts {
             writeln!(out, "<p>{}</p>", escaped(fact))?;
         }
         self.write_plot(out)?;
         self.write_table(out)?;
-        writeln!(out, "</body>\n</html>")
+        html::end(out)
     }
 
     fn first(&self) -> Option<usize> {
@@ -197,22 +165,6 @@ impl Page<'_> {
 fn y(error: f64) -> f64 {
     let bottom = HEIGHT - BOTTOM;
     bottom - (bottom - TOP) * share(error)
-}
-
-/// A text from outside as a part of the page: bounded, unable to steer it.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in shown(text).chars() {
-        match c {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' => escaped += "&gt;",
-            '"' => escaped += "&quot;",
-            '\'' => escaped += "&#39;",
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
