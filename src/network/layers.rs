@@ -267,16 +267,19 @@ impl Layers {
     }
 
     /// Index of the layer called `name`; else of the last one of the group `name` (`layer1.0`,
-    /// `layer1`), whose output is the group's. Groups end at a dot or a slash.
+    /// `layer1`), whose output is the group's. Groups end at a dot or a slash. A learnt factor is
+    /// called as the group whose tensor it has, and is not meant by that name.
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {
-        let is_named = |layer: &Layer| layer.name == name;
-        let is_inside = |layer: &Layer| {
+        let is_named = |layer: &Layer| {
+            layer.name == name && !matches!(layer.operation, Operation::LearntFactor { .. })
+        };
+        let is_within = |layer: &Layer| {
             let rest = layer.name.strip_prefix(name);
-            rest.is_some_and(|rest| rest.starts_with(SEPARATORS))
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(SEPARATORS))
         };
         let named = self.list.iter().position(is_named);
-        named.or_else(|| self.list.iter().rposition(is_inside))
+        named.or_else(|| self.list.iter().rposition(is_within))
     }
 }
 
@@ -296,6 +299,21 @@ mod tests {
             "layer2.0.downsample.1"
         );
         assert_eq!(layers.position("layer"), None);
+    }
+
+    #[test]
+    fn every_block_stands_for_what_it_ends_with() {
+        for network in catalog::networks() {
+            let layers = network.layers();
+            let list = layers.as_slice();
+            for block in layers.blocks() {
+                let within = format!("{block}.");
+                // Of VGG the block is a max pool alone.
+                let is_within = |layer: &Layer| format!("{}.", layer.name).starts_with(&within);
+                let last = list.iter().rposition(is_within);
+                assert_eq!(layers.position(block), last, "{}, {block}", network.name);
+            }
+        }
     }
 
     #[test]
