@@ -1,6 +1,7 @@
 //! The command line, parsed. Nothing here opens a file.
 
 mod bench;
+mod classifier;
 mod classify;
 mod engine;
 mod examples;
@@ -16,6 +17,7 @@ mod words;
 use clap::{Parser, Subcommand};
 
 pub use self::bench::BenchArgs;
+pub use self::classifier::ClassifierArgs;
 pub use self::classify::ClassifyArgs;
 pub use self::engine::{DeviceArgs, EngineArgs, EngineName, Precision};
 pub use self::inspect::InspectArgs;

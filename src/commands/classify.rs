@@ -8,12 +8,9 @@ use indicatif::ProgressBar;
 use super::Outcome;
 use super::inputs::{self, Found};
 use super::output::Output;
-use crate::checkpoint::{Builtin, Source, Weights};
-use crate::classifier::{Classifier, Labels, Options, Row, Times};
-use crate::cli::{ClassifyArgs, EngineName, WidthArgs};
-use crate::error::{Error, Result};
-use crate::model::Runtime;
-use crate::network::catalog;
+use crate::classifier::{Row, Times};
+use crate::cli::ClassifyArgs;
+use crate::error::Error;
 use crate::report::{Classification, RowFormat, RowWriter, Timings};
 use crate::text::escaped;
 
@@ -22,9 +19,10 @@ const ROWS: &str = "cannot write the rows";
 
 pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     let started = Instant::now();
-    let runtime = super::model::runtime(arguments.engine, arguments.device, EngineName::Cpu)?;
+    let runtime = super::classifier::runtime(&arguments.classifier)?;
     let (mut load, mut list, mut write) = Default::default();
-    let (weights, classifier) = timed(&mut load, || prepare(arguments, runtime))?;
+    let prepare = || super::classifier::prepare(&arguments.classifier, &arguments.pixels, runtime);
+    let (weights, classifier) = timed(&mut load, prepare)?;
     let expand = || inputs::expand(&arguments.inputs, arguments.null, &mut io::stdin().lock());
     let Found {
         inputs,
@@ -37,7 +35,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     let read = inputs.iter().map(|input| input.path.as_path());
     let read = read
         .chain(weights.paths().iter().map(PathBuf::as_path))
-        .chain(arguments.labels.as_deref());
+        .chain(arguments.classifier.labels.as_deref());
     let path = arguments.output.as_deref();
     let format = arguments.format.or_else(|| RowFormat::of(path?));
     let format = format.unwrap_or(RowFormat::Table);
@@ -84,58 +82,6 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         return Ok(Outcome::No);
     }
     Ok(Outcome::Yes)
-}
-
-fn prepare(arguments: &ClassifyArgs, runtime: Runtime) -> Result<(Weights, Classifier)> {
-    let source = match &arguments.weights {
-        Some(source) => source,
-        None => &Source::Builtin(builtin(arguments.network.as_deref())),
-    };
-    let weights = super::weights(source, arguments.ema)?;
-    let no_widths = WidthArgs {
-        channels: None,
-        squeeze: None,
-    };
-    let network = super::network(
-        arguments.network.as_deref(),
-        Some(&weights),
-        no_widths,
-        &arguments.head,
-    )?;
-    // Of a network that takes no images that is said first.
-    if arguments.weights.is_none()
-        && network.input.channels == 3
-        && weights
-            .network
-            .as_ref()
-            .is_none_or(|known| network.name != *known)
-    {
-        return Err(Error::Usage(format!(
-            "`{}` needs weights, and those inside this program are {}\n\
-             hint: `--weights` names a file, a folder or a repository of the hub",
-            network.name,
-            Builtin::names()
-        )));
-    }
-    let options = Options {
-        network: Some(network),
-        runtime,
-        pixels: arguments.pixels.choices(),
-        test_size: arguments.pixels.test_size,
-        labels: arguments.labels.clone().map(Labels::File),
-        batch_size: arguments.batch_size,
-        memory: arguments.memory,
-        damage: arguments.damaged,
-    };
-    let classifier = Classifier::new_observed(&weights, options, &mut super::tell)?;
-    Ok((weights, classifier))
-}
-
-/// The weights inside the program for this network, or for whatever is in a photograph.
-fn builtin(network: Option<&str>) -> Builtin {
-    let network = network.and_then(|name| catalog::find(name).ok());
-    let builtin = network.and_then(|network| Builtin::of_network(&network.name));
-    builtin.unwrap_or_default()
 }
 
 /// Does `work` and adds how long that took to `total`.

@@ -1,6 +1,7 @@
 //! One file per command: arguments to library to report.
 
 mod bench;
+mod classifier;
 mod classify;
 mod inputs;
 mod inspect;
