@@ -14,6 +14,7 @@ mod geometry;
 mod guard;
 mod load;
 mod resample;
+mod thumbnail;
 mod transform;
 
 use std::path::Path;
@@ -22,6 +23,7 @@ pub use self::budget::{Budget, DEFAULT_MEMORY, Share};
 pub use self::decode::{Damage, Decoded, Header, Request, decode_bytes, format_name, header};
 pub use self::guard::silence_decoders;
 pub use self::load::{ImageFile, Pixels, decode, load};
+pub use self::thumbnail::Thumbnail;
 pub use self::transform::{normalise, resize_and_crop, transform};
 pub use crate::preprocessing::{
     Alpha, ChannelOrder, Choices, CropMode, IMAGENET_MEAN, IMAGENET_STD, Interpolation,

@@ -2,6 +2,11 @@
 
 mod bench;
 mod classification;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the pages that draw with all of it come one by one"
+)]
 mod html;
 mod inspect;
 mod isolation;

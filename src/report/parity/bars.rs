@@ -63,7 +63,7 @@ fn column_of(error: f64, columns: usize) -> Option<usize> {
 }
 
 /// Where an error is on the scale, from 0 to 1.
-pub(super) fn share(error: f64) -> f64 {
+fn share(error: f64) -> f64 {
     if error.is_nan() {
         return 1.;
     }

@@ -1,11 +1,10 @@
 //! Parity as a page that stands alone: error against depth, and the table below.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::bars::{LEAST, MOST, share};
+use super::bars::{LEAST, MOST};
 use crate::parity::Comparison;
-use crate::report::html::{self, escaped};
+use crate::report::html::{self, Axis, Chart, escaped};
 
 /// What the page says.
 pub(super) struct Page<'a> {
@@ -19,13 +18,8 @@ pub(super) struct Page<'a> {
     pub(super) tolerance: f64,
 }
 
-/// Width and height of the plot, and what is left around it for words.
-const WIDTH: f64 = 960.;
+/// Of the plot, whose width is 960.
 const HEIGHT: f64 = 320.;
-const LEFT: f64 = 56.;
-const RIGHT: f64 = 16.;
-const TOP: f64 = 28.;
-const BOTTOM: f64 = 36.;
 
 impl Page<'_> {
     /// Writes the page.
@@ -47,87 +41,42 @@ impl Page<'_> {
         self.values.iter().position(|value| !value.passed)
     }
 
-    /// Where the value of this index is, of all.
-    fn x(&self, index: usize) -> f64 {
-        let steps = self.values.len().saturating_sub(1).max(1);
-        LEFT + (WIDTH - LEFT - RIGHT) * index as f64 / steps as f64
-    }
-
     fn write_plot(&self, out: &mut dyn Write) -> io::Result<()> {
-        let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
-        writeln!(
-            out,
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"error of each value, \
-             in the network's order\">"
-        )?;
-        let mut power = LEAST;
-        // The scale's ends are powers of ten, which doubles have but for rounding.
-        while power < MOST * 1.5 {
-            let y = y(power);
-            writeln!(
-                out,
-                "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{right}\" y2=\"{y:.1}\"/>\
-                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{power:.0e}</text>",
-                LEFT - 6.,
-                y + 4.
-            )?;
-            power *= 10.;
-        }
-        let mut line = String::new();
-        for (index, value) in self.values.iter().enumerate() {
-            // A `String` takes all that is written.
-            let _ = write!(line, "{:.1},{:.1} ", self.x(index), y(value.max_rel));
-        }
-        writeln!(
-            out,
-            "<polyline class=\"line\" points=\"{}\"/>",
-            line.trim_end()
-        )?;
+        let chart = Chart {
+            x: Axis::order("in the network's order", self.values.len()),
+            y: Axis::log(
+                "largest error of each value, relative to its largest magnitude",
+                LEAST,
+                MOST,
+            ),
+            height: HEIGHT,
+        };
+        let last = self.values.len().saturating_sub(1) as f64;
+        chart.start(out, "error of each value, in the network's order")?;
+        let points = self.values.iter().enumerate();
+        let points = points.map(|(index, value)| [index as f64, value.max_rel]);
+        chart.line(out, "line", points)?;
         if self.tolerance > 0. {
-            let y = y(self.tolerance);
-            writeln!(
-                out,
-                "<line class=\"tolerance\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{right}\" y2=\"{y:.1}\"/>\
-                 <text x=\"{right}\" y=\"{:.1}\" text-anchor=\"end\">tolerance {:e}</text>",
-                y - 4.,
-                self.tolerance
-            )?;
+            let ends = [0., last.max(1.)].map(|x| [x, self.tolerance]);
+            chart.line(out, "tolerance", ends)?;
+            chart.text(out, ends[1], &format!("tolerance {:e}", self.tolerance))?;
         }
         if let Some(first) = self.first() {
-            let x = self.x(first);
-            let anchor = if x > WIDTH / 2. { "end" } else { "start" };
-            writeln!(
-                out,
-                "<line class=\"first\" x1=\"{x:.1}\" y1=\"{TOP}\" x2=\"{x:.1}\" y2=\"{bottom}\"/>\
-                 <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">first difference: {}</text>",
-                TOP - 8.,
-                escaped(&self.values[first].name)
-            )?;
+            let x = first as f64;
+            chart.line(out, "first", [LEAST, MOST].map(|y| [x, y]))?;
+            let text = format!("first difference: {}", self.values[first].name);
+            chart.text(out, [x, MOST], &text)?;
         }
         for (index, value) in self.values.iter().enumerate() {
-            let (x, y) = (self.x(index), y(value.max_rel));
-            let title = escaped(&value.name);
-            let title = format!("<title>{title}: {:.1e}</title>", value.max_rel);
+            let place = [index as f64, value.max_rel];
+            let title = format!("{:.1e}: {}", value.max_rel, value.name);
             if value.passed {
-                writeln!(
-                    out,
-                    "<circle class=\"ok\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\">{title}</circle>"
-                )?;
+                chart.circle(out, "ok", place, &title)?;
             } else {
-                writeln!(
-                    out,
-                    "<rect class=\"bad\" x=\"{:.1}\" y=\"{:.1}\" width=\"7\" height=\"7\">{title}</rect>",
-                    x - 3.5,
-                    y - 3.5
-                )?;
+                chart.square(out, "bad", place, &title)?;
             }
         }
-        writeln!(
-            out,
-            "<text x=\"{LEFT}\" y=\"{}\">largest error of each value, relative to its largest \
-             magnitude, in the network's order</text>\n</svg>",
-            HEIGHT - 10.
-        )
+        chart.end(out)
     }
 
     fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -159,12 +108,6 @@ impl Page<'_> {
         }
         writeln!(out, "</tbody>\n</table></div>")
     }
-}
-
-/// Where an error is in the plot.
-fn y(error: f64) -> f64 {
-    let bottom = HEIGHT - BOTTOM;
-    bottom - (bottom - TOP) * share(error)
 }
 
 #[cfg(test)]
@@ -220,7 +163,7 @@ mod tests {
     #[test]
     fn a_page_of_one_value_has_its_point_within_the_plot() {
         let page = page("output", &[1e-7]);
-        assert!(page.contains(&format!("cx=\"{LEFT:.1}\"")), "{page}");
+        assert!(page.contains("cx=\"56.0\""), "{page}");
         assert!(!page.contains("class=\"first\""), "{page}");
     }
 }
