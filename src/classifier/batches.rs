@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use rayon::prelude::*;
 
 use super::loader::{Loaded, Loader};
+use super::stream::Queue;
 use super::times::{Stage, Stopwatch};
 use super::{Classes, Classifier, Input, Times};
 use crate::error::Result;
@@ -23,8 +24,8 @@ pub struct Row {
 
 /// The rows of many inputs, in their order: as many at a time as go through the network together.
 ///
-/// One batch is prepared ahead, on another thread, which has ended when this is dropped. See
-/// [`Classifier::batches`].
+/// One batch is prepared ahead, on another thread, which has ended when this is dropped unless it
+/// waits for an input. See [`Classifier::batches`] and [`Classifier::stream`].
 pub struct Batches<'a> {
     classifier: &'a Classifier,
     prepared: Prepared,
@@ -41,9 +42,17 @@ type Prepare = dyn Iterator<Item = Batch> + Send;
 /// Where the next batch comes from.
 enum Prepared {
     /// From another thread; nothing where it has ended.
-    Ahead(Option<(Receiver<Batch>, JoinHandle<()>)>),
+    Ahead(Option<Ahead>),
     /// From whoever asks, in turn with the network: there is no other thread.
     InTurn(Arc<Mutex<Prepare>>),
+}
+
+/// A thread that prepares batches.
+struct Ahead {
+    batches: Receiver<Batch>,
+    thread: JoinHandle<()>,
+    /// Whether it may wait for an input without end.
+    waits: bool,
 }
 
 /// Prepared batches that may wait while the network computes another.
@@ -52,18 +61,19 @@ const BATCHES_AHEAD: usize = 1;
 impl<'a> Batches<'a> {
     pub(super) fn new(
         classifier: &'a Classifier,
-        mut inputs: impl Iterator<Item = Input> + Send + 'static,
+        mut inputs: Queue<impl Iterator<Item = Input> + Send + 'static>,
     ) -> Self {
         let stopwatch = Arc::new(Stopwatch::default());
         let (loader, batch_size) = (classifier.loader.clone(), classifier.batch_size);
         let of_batch = stopwatch.clone();
+        let waits = inputs.waits();
         let prepare = std::iter::from_fn(move || {
-            let batch: Vec<Input> = inputs.by_ref().take(batch_size).collect();
+            let batch = of_batch.time(Stage::List, || inputs.batch(batch_size));
             (!batch.is_empty()).then(|| load(batch, &loader, &of_batch))
         });
         Self {
             classifier,
-            prepared: Prepared::start(prepare),
+            prepared: Prepared::start(prepare, waits),
             stopwatch,
             wait: Stage::WaitFirst,
         }
@@ -86,7 +96,7 @@ fn load(batch: Vec<Input>, loader: &Loader, stopwatch: &Stopwatch) -> Batch {
 }
 
 impl Prepared {
-    fn start(prepare: impl Iterator<Item = Batch> + Send + 'static) -> Self {
+    fn start(prepare: impl Iterator<Item = Batch> + Send + 'static, waits: bool) -> Self {
         let prepare: Arc<Mutex<Prepare>> = Arc::new(Mutex::new(prepare));
         // With one thread in all, that is busy and not two.
         if rayon::current_num_threads() > 1 {
@@ -100,7 +110,11 @@ impl Prepared {
             };
             let builder = std::thread::Builder::new().name("senet-batches".to_owned());
             if let Ok(thread) = builder.spawn(prepare_ahead) {
-                return Self::Ahead(Some((receiver, thread)));
+                return Self::Ahead(Some(Ahead {
+                    batches: receiver,
+                    thread,
+                    waits,
+                }));
             }
         }
         Self::InTurn(prepare)
@@ -110,10 +124,10 @@ impl Prepared {
         match self {
             Self::InTurn(prepare) => next(prepare),
             Self::Ahead(ahead) => {
-                let received = ahead.as_ref()?.0.recv().ok();
+                let received = ahead.as_ref()?.batches.recv().ok();
                 if received.is_none()
-                    && let Some((_, thread)) = ahead.take()
-                    && let Err(panic) = thread.join()
+                    && let Some(ahead) = ahead.take()
+                    && let Err(panic) = ahead.thread.join()
                 {
                     // What it prepared is not all there was.
                     resume_unwind(panic);
@@ -134,11 +148,13 @@ fn next(prepare: &Mutex<Prepare>) -> Option<Batch> {
 impl Drop for Prepared {
     fn drop(&mut self) {
         if let Self::Ahead(ahead) = self
-            && let Some((receiver, thread)) = ahead.take()
+            && let Some(ahead) = ahead.take()
         {
-            drop(receiver);
-            // Nobody is left whom a panic of it concerns.
-            let _ = thread.join();
+            drop(ahead.batches);
+            // Nobody is left whom a panic of it concerns, or an input that is still to come.
+            if !ahead.waits {
+                let _ = ahead.thread.join();
+            }
         }
     }
 }

@@ -10,12 +10,14 @@ mod input;
 mod labels;
 mod loader;
 mod preprocessing;
+mod stream;
 mod times;
 
 use std::sync::Arc;
 
 use self::classes::Outputs;
 use self::loader::{Loaded, Loader};
+use self::stream::Queue;
 use self::times::Stopwatch;
 use crate::checkpoint::Weights;
 use crate::error::{Error, Result};
@@ -267,7 +269,41 @@ impl Classifier {
     where
         I: IntoIterator<Item: Into<Input> + 'static, IntoIter: Send + 'static>,
     {
-        Batches::new(self, inputs.into_iter().map(Into::into))
+        Batches::new(self, Queue::AsAsked(inputs.into_iter().map(Into::into)))
+    }
+
+    /// [`Classifier::batches`] of inputs that may have to be waited for, as a program's at the other
+    /// end of a pipe: a batch is full, or is what was there when the next input was not.
+    ///
+    /// Inputs are asked for on a thread of their own, which may outlive what this returns: it ends
+    /// once it has the next input and nobody wants it any more.
+    ///
+    /// ```
+    /// use senet::checkpoint::{Builtin, Weights};
+    /// use senet::classifier::{Classifier, Options};
+    ///
+    /// let weights = Weights::builtin(Builtin::default())?;
+    /// let classifier = Classifier::new(&weights, Options::default())?;
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// let mut batches = classifier.stream(receiver);
+    /// for photo in ["cat", "coffee"] {
+    ///     let _ = sender.send(format!("tests/images/photos/{photo}.jpg"));
+    ///     // The answer is there while more inputs may come.
+    ///     let rows = batches.next().transpose()?.unwrap_or_default();
+    ///     assert_eq!(rows.len(), 1);
+    /// }
+    /// # Ok::<(), senet::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Classifier::batches`].
+    pub fn stream<I>(&self, inputs: I) -> Batches<'_>
+    where
+        I: IntoIterator<Item: Into<Input> + 'static, IntoIter: Send + 'static>,
+    {
+        let inputs = inputs.into_iter().map(Into::into);
+        Batches::new(self, Queue::as_they_come(inputs, self.batch_size))
     }
 
     /// The classes of each image, or why there is none.

@@ -2,9 +2,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// What the time of [`Batches`](super::Batches) was spent on. Images are prepared on several
-/// threads while the network runs: the first three are sums over all threads.
+/// threads while the network runs: the first four are sums over all threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {
+    /// Finding inputs, and waiting for those that come when they come.
+    pub list: Duration,
     /// Reading files.
     pub read: Duration,
     /// Decoding images.
@@ -22,6 +24,7 @@ pub struct Times {
 /// What time is spent on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
+    List,
     Read,
     Decode,
     Resize,
@@ -33,7 +36,7 @@ pub(super) enum Stage {
 /// Sums up how long each stage is busy, on all threads together.
 #[derive(Debug, Default)]
 pub(super) struct Stopwatch {
-    nanoseconds: [AtomicU64; 6],
+    nanoseconds: [AtomicU64; 7],
 }
 
 impl Stopwatch {
@@ -52,6 +55,7 @@ impl Stopwatch {
             Duration::from_nanos(self.nanoseconds[stage as usize].load(Ordering::Relaxed))
         };
         Times {
+            list: of(Stage::List),
             read: of(Stage::Read),
             decode: of(Stage::Decode),
             resize: of(Stage::Resize),

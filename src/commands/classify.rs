@@ -1,4 +1,4 @@
-use std::io;
+use std::io::{self, BufReader};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -6,13 +6,16 @@ use anyhow::Context;
 use indicatif::ProgressBar;
 
 use super::Outcome;
-use super::inputs::{self, Found};
+use super::inputs::{self, Inputs, PassedOver};
 use super::output::Output;
 use crate::classifier::{Row, Times};
 use crate::cli::ClassifyArgs;
 use crate::error::Error;
 use crate::report::{Classification, RowFormat, RowWriter, Timings};
-use crate::text::escaped;
+use crate::text::{counted, escaped};
+
+/// How far a run is.
+const BAR: &str = "{bar:40} {pos}/{len} images, {per_sec}, {eta} left";
 
 /// What fails when the output's disk is full.
 const ROWS: &str = "cannot write the rows";
@@ -20,49 +23,60 @@ const ROWS: &str = "cannot write the rows";
 pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let runtime = super::classifier::runtime(&arguments.classifier)?;
-    let (mut load, mut list, mut write) = Default::default();
+    let (mut load, mut write) = Default::default();
     let prepare = || super::classifier::prepare(&arguments.classifier, &arguments.pixels, runtime);
     let (weights, classifier) = timed(&mut load, prepare)?;
-    let expand = || inputs::expand(&arguments.inputs, arguments.null, &mut io::stdin().lock());
-    let Found {
-        inputs,
-        passed_over,
-    } = timed(&mut list, expand)?;
-    if inputs.is_empty() {
-        anyhow::bail!("no input: standard input named no image");
-    }
-    let count = inputs.len();
-    let read = inputs.iter().map(|input| input.path.as_path());
+    let read = arguments.inputs.iter().map(PathBuf::as_path);
     let read = read
+        .filter(|argument| !inputs::is_standard_input(argument))
         .chain(weights.paths().iter().map(PathBuf::as_path))
         .chain(arguments.classifier.labels.as_deref());
     let path = arguments.output.as_deref();
     let format = arguments.format.or_else(|| RowFormat::of(path?));
     let format = format.unwrap_or(RowFormat::Table);
     let output = Output::open(path, format, arguments.overwrite, read)?;
-    let bar = progress_bar(count, classifier.batch_size());
-    output.heed_signals(count, &bar);
+    let stdin = BufReader::with_capacity(1 << 16, io::stdin());
+    let inputs =
+        Inputs::new(arguments.inputs.clone(), arguments.null, stdin).refusing(output.refusal());
+    let told = inputs.told();
+    let bar = progress_bar(&arguments.inputs, classifier.batch_size());
+    output.heed_signals(&bar);
 
     let top_k = arguments.top_k.min(classifier.classes());
     let mut rows = RowWriter::new(output, format, top_k)?;
-    let mut batches = classifier.batches(inputs);
-    let mut failed = 0;
+    let mut batches = if has_list(&arguments.inputs) {
+        classifier.stream(inputs)
+    } else {
+        classifier.batches(inputs)
+    };
+    let (mut count, mut failed) = (0, 0);
     for batch in batches.by_ref() {
         let batch = batch?;
         let of_batch = batch.len();
         // Rows and warnings may go to the terminal that the bar is drawn on.
         let write_batch = || bar.suspend(|| write_batch(batch, top_k, &mut rows));
         failed += timed(&mut write, write_batch)?;
+        count += of_batch;
         bar.inc(of_batch as u64);
     }
     bar.finish_and_clear();
     let formulas = rows.formulas();
-    timed(&mut write, || -> anyhow::Result<()> {
-        rows.finish().context(ROWS)?.finish()
-    })?;
+    let ended = match told.end() {
+        Ok(_) if count == 0 => anyhow::bail!("no input: standard input named no image"),
+        Ok(passed_over) => {
+            timed(&mut write, || rows.finish().context(ROWS)?.finish())?;
+            Ok(passed_over)
+        }
+        Err(error) if count == 0 => return Err(error.into()),
+        Err(error) => {
+            let place = rows.finish().context(ROWS)?.cut_short()?;
+            let rows = counted(count, "row");
+            Err(anyhow::Error::from(error).context(format!("after {rows}, in {place}")))
+        }
+    };
     if arguments.timings {
         let total = started.elapsed();
-        let timings = timings(count, [load, list, write, total], batches.times());
+        let timings = timings(count, [load, write, total], batches.times());
         // Where standard error is closed there is nobody left to tell.
         let _ = timings.write_table(&mut io::stderr().lock());
     }
@@ -73,15 +87,17 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         );
         super::complain("warning", &message);
     }
-    for warning in passed_over.warnings() {
+    for warning in ended.iter().flat_map(PassedOver::warnings) {
         super::complain("warning", &warning);
     }
     if failed > 0 {
         let message = format!("{failed} of {count} inputs failed");
         super::complain("warning", &message);
-        return Ok(Outcome::No);
     }
-    Ok(Outcome::Yes)
+    ended.map(|_| match failed {
+        0 => Outcome::Yes,
+        _ => Outcome::No,
+    })
 }
 
 /// Does `work` and adds how long that took to `total`.
@@ -126,13 +142,13 @@ fn on_a_line(error: &Error) -> String {
     }
 }
 
-fn timings(images: usize, [load, list, write, total]: [Duration; 4], times: Times) -> Timings {
+fn timings(images: usize, [load, write, total]: [Duration; 3], times: Times) -> Timings {
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
     Timings {
         images,
         threads: rayon::current_num_threads(),
         load_ms: milliseconds(load),
-        list_ms: milliseconds(list),
+        list_ms: milliseconds(times.list),
         read_ms: milliseconds(times.read),
         decode_ms: milliseconds(times.decode),
         resize_ms: milliseconds(times.resize),
@@ -144,10 +160,29 @@ fn timings(images: usize, [load, list, write, total]: [Duration; 4], times: Time
     }
 }
 
-fn progress_bar(inputs: usize, batch_size: usize) -> ProgressBar {
-    if inputs <= batch_size {
-        return ProgressBar::hidden();
+fn has_list(arguments: &[PathBuf]) -> bool {
+    arguments.iter().any(|path| inputs::is_standard_input(path))
+}
+
+/// A bar for more than a batch, with the time that is left where it can be known: what folders hold
+/// is counted beside the run, and what a list holds by nobody.
+fn progress_bar(arguments: &[PathBuf], batch_size: usize) -> ProgressBar {
+    if has_list(arguments) {
+        return super::progress::bar(None, "{spinner} {pos} images, {per_sec}");
     }
-    let template = "{bar:40} {pos}/{len} images, {per_sec}, {eta} left";
-    super::progress::bar(Some(inputs as u64), template)
+    if !arguments.iter().any(|path| path.is_dir()) {
+        if arguments.len() <= batch_size {
+            return ProgressBar::hidden();
+        }
+        return super::progress::bar(Some(arguments.len() as u64), BAR);
+    }
+    let bar = super::progress::bar(None, BAR);
+    if !bar.is_hidden() {
+        let inputs = Inputs::new(arguments.to_vec(), false, io::empty());
+        let counted = bar.clone();
+        // Without it the bar has no end.
+        let thread = std::thread::Builder::new().name("senet-count".to_owned());
+        drop(thread.spawn(move || counted.set_length(inputs.count() as u64)));
+    }
+    bar
 }

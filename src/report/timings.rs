@@ -13,7 +13,7 @@ pub struct Timings {
     pub threads: usize,
     /// The time to open, check and pack the weights, and to plan.
     pub load_ms: f64,
-    /// The time to find the images.
+    /// The time to find the images, or to wait for those of a list.
     pub list_ms: f64,
     /// The time to read files.
     pub read_ms: f64,
@@ -57,7 +57,7 @@ impl Timings {
                 self.load_ms,
                 "weights opened, checked and packed, the run planned",
             ),
-            ("list", self.list_ms, "images found"),
+            ("list", self.list_ms, "images found, or waited for"),
             ("read", self.read_ms, on_threads),
             ("decode", self.decode_ms, on_threads),
             ("resize", self.resize_ms, on_threads),

@@ -128,7 +128,7 @@ fn an_interrupted_run_says_where_its_whole_rows_are() {
         assert_eq!(
             stderr(&ended),
             format!(
-                "error: interrupted; `{}` holds {} of 5000 rows\n",
+                "error: interrupted; `{}` holds {} whole rows\n",
                 partial(&output).display(),
                 rows.len()
             )

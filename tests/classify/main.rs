@@ -14,6 +14,7 @@ mod labels;
 mod memory;
 mod output;
 mod rows;
+mod stream;
 
 use assert_cmd::Command;
 

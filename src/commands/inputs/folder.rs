@@ -6,48 +6,77 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::{Found, Input, PassedOver};
+use super::{Input, Told};
 use crate::image::{has_image_extension, unread_image_extension};
 
-/// Adds what is in the folder: files named like images, and an input with a problem for what
-/// cannot be looked at. Links are followed, and no folder is searched twice.
-pub(super) fn search(path: &Path, found: &mut Found) {
-    let before = found.inputs.len();
-    let mut searched = HashSet::new();
-    let mut walk = WalkDir::new(path)
-        .follow_links(true)
-        .sort_by_file_name()
-        .into_iter();
-    while let Some(entry) = walk.next() {
+/// What is in a folder, in the order of names: files named like images, and an input with a
+/// problem for what cannot be looked at. Links are followed, and no folder is searched twice.
+pub(super) struct Search {
+    folder: PathBuf,
+    walk: walkdir::IntoIter,
+    searched: HashSet<Identity>,
+    is_empty: bool,
+    told: Told,
+}
+
+impl Search {
+    /// Tells `told` what it passes over.
+    pub(super) fn new(folder: PathBuf, told: Told) -> Self {
+        let walk = WalkDir::new(&folder)
+            .follow_links(true)
+            .sort_by_file_name()
+            .into_iter();
+        Self {
+            folder,
+            walk,
+            searched: HashSet::new(),
+            is_empty: true,
+            told,
+        }
+    }
+
+    fn input(&mut self, entry: walkdir::Result<DirEntry>) -> Option<Input> {
         match entry {
             Ok(entry) if entry.file_type().is_dir() => {
                 // A folder that cannot be told from others cannot be read either: the next entry
                 // is its problem.
-                if identity(&entry).is_ok_and(|folder| !searched.insert(folder)) {
-                    walk.skip_current_dir();
-                    found.passed_over.folders.push(entry.into_path());
+                if identity(&entry).is_ok_and(|folder| !self.searched.insert(folder)) {
+                    self.walk.skip_current_dir();
+                    self.told.pass_over(|found| found.folder(entry.into_path()));
                 }
+                None
             }
-            Ok(entry) if entry.file_type().is_file() => file(entry.into_path(), found),
-            Ok(_) => {}
-            Err(error) => {
-                let path = error.path().unwrap_or(path).to_path_buf();
-                found.inputs.extend(unreadable(&path, error.io_error()));
-            }
+            Ok(entry) if entry.file_type().is_file() => self.file(entry.into_path()),
+            Ok(_) => None,
+            Err(error) => unreadable(error.path().unwrap_or(&self.folder), error.io_error()),
         }
     }
-    if found.inputs.len() == before {
-        let problem = "the folder holds no images".to_owned();
-        found.inputs.push(Input::problem(path, problem));
+
+    fn file(&self, path: PathBuf) -> Option<Input> {
+        if has_image_extension(&path) {
+            return Some(Input::image(path));
+        }
+        if let Some(extension) = unread_image_extension(&path) {
+            self.told.pass_over(|found| found.image(extension));
+        }
+        None
     }
 }
 
-fn file(path: PathBuf, found: &mut Found) {
-    if has_image_extension(&path) {
-        found.inputs.push(Input::image(path));
-    } else if let Some(extension) = unread_image_extension(&path) {
-        let PassedOver { images, .. } = &mut found.passed_over;
-        *images.entry(extension.to_owned()).or_default() += 1;
+impl Iterator for Search {
+    type Item = Input;
+
+    fn next(&mut self) -> Option<Input> {
+        while let Some(entry) = self.walk.next() {
+            if let Some(input) = self.input(entry) {
+                self.is_empty = false;
+                return Some(input);
+            }
+        }
+        std::mem::replace(&mut self.is_empty, false).then(|| {
+            let problem = "the folder holds no images".to_owned();
+            Input::problem(&self.folder, problem)
+        })
     }
 }
 
@@ -66,14 +95,19 @@ fn unreadable(path: &Path, error: Option<&io::Error>) -> Option<Input> {
 
 /// What a folder is, by whatever name.
 #[cfg(unix)]
-fn identity(folder: &DirEntry) -> io::Result<(u64, u64)> {
+type Identity = (u64, u64);
+#[cfg(not(unix))]
+type Identity = PathBuf;
+
+#[cfg(unix)]
+fn identity(folder: &DirEntry) -> io::Result<Identity> {
     use std::os::unix::fs::MetadataExt;
     let metadata = folder.path().metadata()?;
     Ok((metadata.dev(), metadata.ino()))
 }
 
 #[cfg(not(unix))]
-fn identity(folder: &DirEntry) -> io::Result<PathBuf> {
+fn identity(folder: &DirEntry) -> io::Result<Identity> {
     folder.path().canonicalize()
 }
 
@@ -82,16 +116,17 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
+    use super::super::passed_over::PassedOver;
     use super::*;
 
-    fn names(found: &Found) -> Vec<String> {
-        found.inputs.iter().map(Input::name).collect()
+    fn names(inputs: &[Input]) -> Vec<String> {
+        inputs.iter().map(Input::name).collect()
     }
 
-    fn search_in(folder: &Path) -> Found {
-        let mut found = Found::default();
-        search(folder, &mut found);
-        found
+    fn search_in(folder: &Path) -> (Vec<Input>, PassedOver) {
+        let told = Told::default();
+        let inputs = Search::new(folder.to_path_buf(), told.clone()).collect();
+        (inputs, told.end().unwrap())
     }
 
     #[test]
@@ -107,12 +142,11 @@ mod tests {
             }
         }
         fs::create_dir(folder.path().join("24")).unwrap();
-        let found = search_in(&folder.path().join("0"));
-        let images = found.inputs.iter().filter(|input| input.problem.is_none());
+        let (inputs, passed_over) = search_in(&folder.path().join("0"));
+        let images = inputs.iter().filter(|input| input.problem.is_none());
         assert_eq!(images.count(), 24);
-        assert_eq!(found.inputs.len(), 24);
-        assert_eq!(found.passed_over.folders.len(), 24);
-        let [warning] = &found.passed_over.warnings()[..] else {
+        assert_eq!(inputs.len(), 24);
+        let [warning] = &passed_over.warnings()[..] else {
             panic!("one warning");
         };
         assert!(warning.ends_with("/b`, 21 more"), "{warning}");
@@ -127,11 +161,11 @@ mod tests {
         symlink(".", path("back")).unwrap();
         symlink("nothing", path("gone.jpg")).unwrap();
         symlink("nothing", path("notes.txt")).unwrap();
-        let found = search_in(folder.path());
+        let (inputs, _) = search_in(folder.path());
         let expected =
             ["back", "gone.jpg", "photos.2024"].map(|name| path(name).display().to_string());
-        assert_eq!(names(&found), expected);
-        assert!(found.inputs.iter().all(|input| input.problem.is_some()));
+        assert_eq!(names(&inputs), expected);
+        assert!(inputs.iter().all(|input| input.problem.is_some()));
     }
 
     #[test]
@@ -140,10 +174,10 @@ mod tests {
         for name in ["a.heic", "b.HEIC", "c.avif", "d.jpg", "e.txt", "f"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
-        let found = search_in(folder.path());
-        assert_eq!(found.inputs.len(), 1);
+        let (inputs, passed_over) = search_in(folder.path());
+        assert_eq!(inputs.len(), 1);
         assert_eq!(
-            found.passed_over.warnings(),
+            passed_over.warnings(),
             ["3 files were passed over: 2 .heic, 1 .avif, which are not read"]
         );
     }

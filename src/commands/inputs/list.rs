@@ -1,6 +1,6 @@
 //! Paths on standard input.
 
-use std::io::{BufRead, Read};
+use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -10,55 +10,117 @@ use crate::image;
 const MAX_PATH: usize = 1 << 16;
 
 /// Bytes that tell an image from a list.
-const SIGNATURE: u64 = 32;
+const SIGNATURE: usize = 32;
 
-/// Hands on the paths of a list: a line each or, with `null`, ended by NUL bytes.
-///
-/// # Errors
-///
-/// Standard input that cannot be read, or that is no such list.
-pub(super) fn read(
-    stdin: &mut dyn BufRead,
+/// The paths of a list, each as soon as it is there: a path a line or, with `null`, ended by NUL
+/// bytes. After an error there are no more.
+pub(super) struct Paths<R> {
+    stdin: R,
     null: bool,
-    mut each: impl FnMut(PathBuf),
-) -> Result<()> {
-    let failed = || Error::file("read", Path::new("standard input"));
-    let mut start = Vec::new();
-    let signature = Read::take(&mut *stdin, SIGNATURE).read_to_end(&mut start);
-    signature.map_err(failed())?;
-    refuse_image(&start, null)?;
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start);
-    let mut rest = start.chain(stdin);
-    let end = if null { 0 } else { b'\n' };
-    let mut path = Vec::new();
-    loop {
-        path.clear();
-        // One more for what ends it.
-        let mut bounded = rest.by_ref().take(MAX_PATH as u64 + 1);
-        if bounded.read_until(end, &mut path).map_err(failed())? == 0 {
-            return Ok(());
-        }
-        if path.last() == Some(&end) {
-            path.pop();
-        } else if path.len() > MAX_PATH {
-            return Err(too_long(null));
-        }
-        if !null {
-            if path.contains(&0) {
-                return Err(Error::Usage(
-                    "standard input holds NUL bytes; expected a path a line\nhint: `--null` is \
-                     for lists such as `find -print0` writes"
-                        .to_owned(),
-                ));
-            }
-            if path.last() == Some(&b'\r') {
-                path.pop();
-            }
-        }
-        if !path.is_empty() {
-            each(path_of(&path));
+    state: State,
+}
+
+enum State {
+    New,
+    /// What was read of the list before its first path.
+    Begun(io::Cursor<Vec<u8>>),
+    Ended,
+}
+
+impl<R: BufRead> Paths<R> {
+    pub(super) fn new(stdin: R, null: bool) -> Self {
+        Self {
+            stdin,
+            null,
+            state: State::New,
         }
     }
+
+    /// The next path; none at the end.
+    ///
+    /// # Errors
+    ///
+    /// Standard input that cannot be read, or that is no such list.
+    fn read(&mut self) -> Result<Option<PathBuf>> {
+        if let State::New = self.state {
+            self.state = State::Begun(io::Cursor::new(self.start()?));
+        }
+        let State::Begun(start) = &mut self.state else {
+            return Ok(None);
+        };
+        let mut rest = start.chain(&mut self.stdin);
+        loop {
+            let mut path = Vec::new();
+            // One more for what ends it.
+            let mut bounded = rest.by_ref().take(MAX_PATH as u64 + 1);
+            let read = bounded.read_until(end(self.null), &mut path);
+            if read.map_err(failed())? == 0 {
+                return Ok(None);
+            }
+            if path.last() == Some(&end(self.null)) {
+                path.pop();
+            } else if path.len() > MAX_PATH {
+                return Err(too_long(self.null));
+            }
+            if !self.null {
+                if path.contains(&0) {
+                    return Err(Error::Usage(
+                        "standard input holds NUL bytes; expected a path a line\nhint: `--null` \
+                         is for lists such as `find -print0` writes"
+                            .to_owned(),
+                    ));
+                }
+                if path.last() == Some(&b'\r') {
+                    path.pop();
+                }
+            }
+            if !path.is_empty() {
+                return Ok(Some(path_of(&path)));
+            }
+        }
+    }
+
+    /// As many of the first bytes as tell an image from a list, but none that would have to be
+    /// waited for once there is a path; without the mark that some programs put before a text.
+    fn start(&mut self) -> Result<Vec<u8>> {
+        let mut start = Vec::new();
+        while start.len() < SIGNATURE && !start.contains(&end(self.null)) {
+            let there = self.stdin.fill_buf().map_err(failed())?;
+            let there = &there[..there.len().min(SIGNATURE - start.len())];
+            if there.is_empty() {
+                break;
+            }
+            start.extend_from_slice(there);
+            let count = there.len();
+            self.stdin.consume(count);
+        }
+        refuse_image(&start, self.null)?;
+        if start.starts_with(b"\xef\xbb\xbf") {
+            start.drain(..3);
+        }
+        Ok(start)
+    }
+}
+
+impl<R: BufRead> Iterator for Paths<R> {
+    type Item = Result<PathBuf>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let path = self.read().transpose();
+        if !matches!(path, Some(Ok(_))) {
+            self.state = State::Ended;
+        }
+        path
+    }
+}
+
+/// What ends a path.
+fn end(null: bool) -> u8 {
+    if null { 0 } else { b'\n' }
+}
+
+fn failed() -> impl FnOnce(io::Error) -> Error {
+    Error::file("read", Path::new("standard input"))
 }
 
 /// Refuses an image in place of the list of paths.
@@ -109,16 +171,13 @@ fn path_of(bytes: &[u8]) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::*;
 
     fn paths(list: &[u8], null: bool) -> Result<Vec<String>, String> {
-        let mut paths = Vec::new();
-        let mut stdin = list;
-        let each = |path: PathBuf| paths.push(path.display().to_string());
-        read(&mut stdin, null, each).map_err(|error| error.to_string())?;
-        Ok(paths)
+        let paths = Paths::new(list, null);
+        let paths = paths.map(|path| path.map(|path| path.display().to_string()));
+        let paths: Result<_> = paths.collect();
+        paths.map_err(|error| error.to_string())
     }
 
     #[test]
@@ -142,14 +201,44 @@ mod tests {
     #[test]
     fn a_list_without_ends_of_lines_is_refused_before_it_fills_the_memory() {
         for null in [false, true] {
-            let mut endless = io::BufReader::new(io::repeat(b'x'));
-            let refusal = read(&mut endless, null, |_| {}).unwrap_err().to_string();
+            let endless = io::BufReader::new(io::repeat(b'x'));
+            let mut paths = Paths::new(endless, null);
+            let refusal = paths.next().unwrap().unwrap_err().to_string();
             assert!(refusal.contains("more than 65536 bytes"), "{refusal}");
+            assert!(paths.next().is_none());
         }
         let longest = "x".repeat(MAX_PATH);
         assert_eq!(paths(longest.as_bytes(), false).unwrap().len(), 1);
         let line = format!("{longest}\n{longest}\n");
         assert_eq!(paths(line.as_bytes(), false).unwrap().len(), 2);
+    }
+
+    /// Gives a byte at a time, and fails where a list that is read further than it must be would
+    /// wait.
+    struct Slow(&'static [u8]);
+
+    impl Read for Slow {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let [first, rest @ ..] = self.0 else {
+                return Err(io::Error::other("read further"));
+            };
+            buffer[0] = *first;
+            self.0 = rest;
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn a_path_is_there_before_the_next_byte_is() {
+        for (list, null) in [(&b"\xef\xbb\xbfa\nb\n"[..], false), (b"a\0b\0", true)] {
+            let paths = Paths::new(io::BufReader::new(Slow(list)), null);
+            let paths: Vec<_> = paths.collect();
+            let [Ok(a), Ok(b), Err(error)] = &paths[..] else {
+                panic!("two paths and an error: {paths:?}");
+            };
+            assert_eq!([a.as_path(), b.as_path()], [Path::new("a"), Path::new("b")]);
+            assert!(error.to_string().contains("read further"), "{error}");
+        }
     }
 
     #[test]

@@ -1,15 +1,17 @@
-//! What the arguments of `senet classify` name.
+//! What the arguments of `senet classify` name, found while it is computed.
 
 mod folder;
 mod list;
+mod passed_over;
 
-use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub(super) use self::passed_over::PassedOver;
 use crate::classifier;
-use crate::error::Result;
-use crate::text::{path_text, shown, shown_list, shown_path};
+use crate::error::{Error, Result};
+use crate::text::path_text;
 
 /// An image to classify, or why there is none under this name.
 pub(super) struct Input {
@@ -46,78 +48,132 @@ impl From<Input> for classifier::Input {
     }
 }
 
-/// What was found where the arguments say.
-#[derive(Default)]
-pub(super) struct Found {
-    pub(super) inputs: Vec<Input>,
-    pub(super) passed_over: PassedOver,
+/// The images that the arguments name, one at a time: folders are searched in the order of names,
+/// and `-` stands for the paths on standard input.
+///
+/// Nothing is looked for before it is asked for, and nothing that was handed out is kept.
+pub(super) struct Inputs {
+    found: Found,
+    told: Told,
+    refuse: Box<Refuse>,
 }
 
-/// What is in the folders and is not classified, though somebody might expect it.
+/// What is found at a place: inputs, or why no more can be found anywhere.
+type Found = Box<dyn Iterator<Item = Result<Input>> + Send>;
+
+/// Whether a path must not be read, and why.
+type Refuse = dyn Fn(&Path) -> Result<()> + Send;
+
+/// What there is to say of [`Inputs`] when they have ended, whoever has them by then.
+#[derive(Clone, Default)]
+pub(super) struct Told(Arc<Mutex<Said>>);
+
 #[derive(Default)]
-pub(super) struct PassedOver {
-    /// Images in formats that are not read, by their extensions in lower case.
-    images: BTreeMap<String, usize>,
-    /// Other names of folders that were searched already.
-    folders: Vec<PathBuf>,
+struct Said {
+    passed_over: PassedOver,
+    error: Option<Error>,
 }
 
-impl PassedOver {
-    /// Says so, if there is anything to say.
-    pub(super) fn warnings(&self) -> Vec<String> {
-        /// Folders that are named.
-        const NAMED: usize = 3;
-        let mut warnings = Vec::new();
-        if !self.folders.is_empty() {
-            let names: Vec<String> = self.folders.iter().map(|path| shown_path(path)).collect();
-            warnings.push(format!(
-                "passed over, as they are other names of folders that were searched: {}",
-                shown_list(&names, NAMED)
-            ));
+impl Inputs {
+    /// Those of the `arguments`; a list on standard input has a path a line or, with `null`,
+    /// ended by NUL bytes.
+    pub(super) fn new(
+        arguments: Vec<PathBuf>,
+        null: bool,
+        stdin: impl BufRead + Send + 'static,
+    ) -> Self {
+        let told = Told::default();
+        let of_path = told.clone();
+        let mut stdin = Some(stdin);
+        let found = arguments.into_iter().flat_map(move |argument| {
+            if !is_standard_input(&argument) {
+                return expand(argument, &of_path);
+            }
+            // Of a second `-` there is nothing left.
+            let paths = stdin.take().map(|stdin| list::Paths::new(stdin, null));
+            let of_path = of_path.clone();
+            let found = paths
+                .into_iter()
+                .flatten()
+                .flat_map(move |path| match path {
+                    Ok(path) => expand(path, &of_path),
+                    Err(error) => Box::new(std::iter::once(Err(error))),
+                });
+            Box::new(found)
+        });
+        Self {
+            found: Box::new(found),
+            told,
+            refuse: Box::new(|_| Ok(())),
         }
-        if !self.images.is_empty() {
-            let files: usize = self.images.values().sum();
-            let mut kinds: Vec<_> = self.images.iter().collect();
-            kinds.sort_by_key(|&(_, &count)| std::cmp::Reverse(count));
-            let kinds = kinds.iter();
-            let kinds = kinds.map(|(extension, count)| format!("{count} .{}", shown(extension)));
-            let (were, are) = match files {
-                1 => ("1 file was".to_owned(), "is"),
-                _ => (format!("{files} files were"), "are"),
-            };
-            warnings.push(format!(
-                "{were} passed over: {}, which {are} not read",
-                kinds.collect::<Vec<_>>().join(", ")
-            ));
+    }
+
+    /// Ends with the error of the first input that `refuse` has one for.
+    pub(super) fn refusing(self, refuse: impl Fn(&Path) -> Result<()> + Send + 'static) -> Self {
+        Self {
+            refuse: Box::new(refuse),
+            ..self
         }
-        warnings
+    }
+
+    /// Where to ask what became of them.
+    pub(super) fn told(&self) -> Told {
+        self.told.clone()
     }
 }
 
-/// Every image that the arguments name: folders searched in the order of names, `-` replaced
-/// by the paths on standard input, a line each or, with `null`, ended by NUL bytes.
-///
-/// # Errors
-///
-/// Standard input that cannot be read or is no list.
-pub(super) fn expand(arguments: &[PathBuf], null: bool, stdin: &mut dyn BufRead) -> Result<Found> {
-    let mut found = Found::default();
-    for argument in arguments {
-        if argument.as_os_str() == "-" {
-            list::read(stdin, null, |path| expand_path(&path, &mut found))?;
-        } else {
-            expand_path(argument, &mut found);
+impl Iterator for Inputs {
+    type Item = Input;
+
+    fn next(&mut self) -> Option<Input> {
+        let input = self.found.next()?;
+        let input = input.and_then(|input| (self.refuse)(&input.path).map(|()| input));
+        let error = match input {
+            Ok(input) => return Some(input),
+            Err(error) => error,
+        };
+        self.found = Box::new(std::iter::empty());
+        self.told.said().error = Some(error);
+        None
+    }
+}
+
+impl Told {
+    /// What was passed over, once there are no more inputs.
+    ///
+    /// # Errors
+    ///
+    /// What ended them before their end: standard input that cannot be read or is no list, an
+    /// input that must not be read.
+    pub(super) fn end(&self) -> Result<PassedOver> {
+        let mut said = self.said();
+        match said.error.take() {
+            Some(error) => Err(error),
+            None => Ok(std::mem::take(&mut said.passed_over)),
         }
     }
-    Ok(found)
+
+    fn pass_over(&self, add: impl FnOnce(&mut PassedOver)) {
+        add(&mut self.said().passed_over);
+    }
+
+    /// Nothing is left half-changed while this is held.
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether an argument stands for what is on standard input.
+pub(super) fn is_standard_input(argument: &Path) -> bool {
+    argument.as_os_str() == "-"
 }
 
 /// A file stands for itself, whatever its name.
-fn expand_path(path: &Path, found: &mut Found) {
+fn expand(path: PathBuf, told: &Told) -> Found {
     if path.is_dir() {
-        folder::search(path, found);
+        Box::new(folder::Search::new(path, told.clone()).map(Ok))
     } else {
-        found.inputs.push(Input::image(path.to_path_buf()));
+        Box::new(std::iter::once(Ok(Input::image(path))))
     }
 }
 
@@ -141,19 +197,5 @@ mod tests {
             let input = Input::image(PathBuf::from(OsStr::from_bytes(bytes)));
             assert_eq!(input.name(), expected);
         }
-    }
-
-    #[test]
-    fn the_commonest_of_what_was_passed_over_comes_first() {
-        let images = [("avif", 1), ("heic", 2), ("jxl", 1)];
-        let passed_over = PassedOver {
-            images: images.map(|(name, count)| (name.to_owned(), count)).into(),
-            folders: Vec::new(),
-        };
-        assert_eq!(
-            passed_over.warnings(),
-            ["4 files were passed over: 2 .heic, 1 .avif, 1 .jxl, which are not read"]
-        );
-        assert!(PassedOver::default().warnings().is_empty());
     }
 }

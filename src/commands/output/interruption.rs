@@ -10,11 +10,13 @@ use std::sync::{Arc, Mutex};
 use indicatif::ProgressBar;
 
 use super::partial::Partial;
+#[cfg(unix)]
+use crate::text::counted;
 
 /// Ends the process by the signals that ask for it as if they were not handled, but makes whole
 /// what is in `partial` first and says so. A second signal ends it at once.
 #[cfg(unix)]
-pub(super) fn heed(partial: Arc<Mutex<Partial>>, inputs: usize, bar: ProgressBar) {
+pub(super) fn heed(partial: Arc<Mutex<Partial>>, bar: ProgressBar) {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -40,7 +42,7 @@ pub(super) fn heed(partial: Arc<Mutex<Partial>>, inputs: usize, bar: ProgressBar
             let mut partial = super::locked(&partial);
             if partial.end_early() {
                 bar.finish_and_clear();
-                say(&partial, inputs);
+                say(&partial);
             }
             let _ = low_level::emulate_default_handler(signal);
         }
@@ -51,14 +53,14 @@ pub(super) fn heed(partial: Arc<Mutex<Partial>>, inputs: usize, bar: ProgressBar
 
 /// Elsewhere a signal ends the process without last words.
 #[cfg(not(unix))]
-pub(super) fn heed(_: Arc<Mutex<Partial>>, _: usize, _: ProgressBar) {}
+pub(super) fn heed(_: Arc<Mutex<Partial>>, _: ProgressBar) {}
 
 #[cfg(unix)]
-fn say(partial: &Partial, inputs: usize) {
+fn say(partial: &Partial) {
     let path = crate::text::shown_path(partial.path());
     let message = match partial.rows() {
         0 => "interrupted before the first rows".to_owned(),
-        rows => format!("interrupted; `{path}` holds {rows} of {inputs} rows"),
+        rows => format!("interrupted; `{path}` holds {}", counted(rows, "whole row")),
     };
     crate::commands::complain("error", &message);
 }

@@ -30,8 +30,13 @@ enum Target {
     File {
         partial: Arc<Mutex<Partial>>,
         path: PathBuf,
+        written: Written,
     },
 }
+
+/// What a run writes or replaces, which it must not read.
+#[derive(Clone)]
+struct Written([PathBuf; 2]);
 
 impl Output {
     /// Opens standard output, also where `path` is `-`, or `FILE.partial` beside the file asked
@@ -57,10 +62,23 @@ impl Output {
         })
     }
 
-    /// From now on whoever interrupts the run is told where the rows of its `inputs` are.
-    pub(super) fn heed_signals(&self, inputs: usize, bar: &ProgressBar) {
+    /// From now on whoever interrupts the run is told where its rows are.
+    pub(super) fn heed_signals(&self, bar: &ProgressBar) {
         if let Target::File { partial, .. } = &self.target {
-            interruption::heed(partial.clone(), inputs, bar.clone());
+            interruption::heed(partial.clone(), bar.clone());
+        }
+    }
+
+    /// Refuses to read a path that this would overwrite.
+    pub(super) fn refusal(&self) -> impl Fn(&Path) -> Result<()> + Send + 'static {
+        let written = match &self.target {
+            Target::File { written, .. } => Some(written.clone()),
+            Target::Standard(_) | Target::Device(..) => None,
+        };
+        move |read| {
+            written
+                .as_ref()
+                .map_or(Ok(()), |written| written.refuse(read))
         }
     }
 
@@ -91,6 +109,25 @@ impl Output {
         }
     }
 
+    /// Passes on the end of the output of a run that has not come to its end, and says where its
+    /// rows are; a partial file is left.
+    ///
+    /// # Errors
+    ///
+    /// A last write that fails.
+    pub(super) fn cut_short(mut self) -> anyhow::Result<String> {
+        self.commit(0)?;
+        Ok(match &self.target {
+            Target::File { partial, .. } => {
+                let mut partial = locked(partial);
+                partial.end_early();
+                format!("`{}`", shown_path(partial.path()))
+            }
+            Target::Device(_, path) => format!("`{}`", shown_path(path)),
+            Target::Standard(_) => "`standard output`".to_owned(),
+        })
+    }
+
     /// Passes on the end of the output, and makes the partial file the one asked for.
     ///
     /// # Errors
@@ -98,7 +135,7 @@ impl Output {
     /// A last write or the renaming that fails; the partial file is left.
     pub(super) fn finish(mut self) -> anyhow::Result<()> {
         self.commit(0)?;
-        if let Target::File { partial, path } = &self.target {
+        if let Target::File { partial, path, .. } = &self.target {
             let mut partial = locked(partial);
             partial.become_file(path).with_context(|| {
                 let (path, partial) = (shown_path(path), shown_path(partial.path()));
@@ -159,11 +196,16 @@ impl Target {
         let mut partial_path = path.as_os_str().to_owned();
         partial_path.push(".partial");
         let partial_path = PathBuf::from(partial_path);
-        refuse_inputs([&path, &partial_path], read)?;
+        let written = Written([path.clone(), partial_path.clone()]);
+        written.refuse_standard_input()?;
+        for path in read {
+            written.refuse(path)?;
+        }
         let partial = Partial::open(partial_path, format.ending(), overwrite)?;
         Ok(Self::File {
             partial: Arc::new(Mutex::new(partial)),
             path,
+            written,
         })
     }
 }
@@ -173,33 +215,36 @@ fn locked(partial: &Mutex<Partial>) -> MutexGuard<'_, Partial> {
     partial.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Refuses to write what is to be `read`, be it by name or as standard input.
-fn refuse_inputs<'a>(
-    written: [&PathBuf; 2],
-    mut read: impl Iterator<Item = &'a Path>,
-) -> Result<()> {
-    let refused = |read: String| {
-        Err(Error::Usage(format!(
-            "`--output {}` would overwrite {read}, which is to be read",
-            shown_path(written[0])
-        )))
-    };
-    if let Some(stdin) = standard_input()
-        && let mut written = written.iter().filter_map(|path| path.metadata().ok())
-        && written.any(|written| is_same(&written, &stdin))
-    {
-        return refused("standard input".to_owned());
-    }
-    let is_written = |read: &&Path| {
-        written.iter().any(|written| {
+impl Written {
+    /// Refuses to read the file at `read`, where that is one of these by whatever path.
+    fn refuse(&self, read: &Path) -> Result<()> {
+        let is_read = |written: &PathBuf| {
             written.file_name() == read.file_name()
                 && written.canonicalize().ok() == read.canonicalize().ok()
                 && written.exists()
-        })
-    };
-    match read.find(is_written) {
-        Some(read) => refused(format!("`{}`", shown_path(read))),
-        None => Ok(()),
+        };
+        if self.0.iter().any(is_read) {
+            return Err(self.refusal(&format!("`{}`", shown_path(read))));
+        }
+        Ok(())
+    }
+
+    fn refuse_standard_input(&self) -> Result<()> {
+        let Some(stdin) = standard_input() else {
+            return Ok(());
+        };
+        let mut written = self.0.iter().filter_map(|path| path.metadata().ok());
+        if written.any(|written| is_same(&written, &stdin)) {
+            return Err(self.refusal("standard input"));
+        }
+        Ok(())
+    }
+
+    fn refusal(&self, read: &str) -> Error {
+        Error::Usage(format!(
+            "`--output {}` would overwrite {read}, which is to be read",
+            shown_path(&self.0[0])
+        ))
     }
 }
 
