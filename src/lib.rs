@@ -16,6 +16,7 @@
 //! - [`cpu`]: the same networks by kernels of this crate;
 //! - [`model`]: either of the two, ready to run;
 //! - [`classifier`]: from images to labels and probabilities;
+//! - [`evaluation`]: how good a classifier is, on images whose classes are known;
 //! - [`checkpoint`]: where weights come from;
 //! - [`preprocessing`]: what an image goes through on its way to a network, as plain data;
 //! - [`image`]: from a file to the numbers a network sees;
@@ -26,6 +27,7 @@ pub mod checkpoint;
 pub mod classifier;
 pub mod cpu;
 pub mod error;
+pub mod evaluation;
 mod files;
 pub mod image;
 pub mod model;

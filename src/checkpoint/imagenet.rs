@@ -14,11 +14,20 @@ const TABLE: &str = include_str!("imagenet_1k.tsv");
 /// ```
 #[must_use]
 pub fn imagenet_labels() -> Vec<String> {
+    classes().map(|(_, lemmas)| lemmas.to_owned()).collect()
+}
+
+/// What `WordNet` calls the synsets of the same classes, in their order: `n02123045` is that of
+/// class 281.
+#[must_use]
+pub fn imagenet_synsets() -> Vec<&'static str> {
+    classes().map(|(synset, _)| synset).collect()
+}
+
+/// The synset and lemmas of each class.
+fn classes() -> impl Iterator<Item = (&'static str, &'static str)> {
     let lines = TABLE.lines().filter(|line| !line.starts_with('#'));
-    lines
-        .map(|line| line.split_once('\t').map_or(line, |(_, lemmas)| lemmas))
-        .map(str::to_owned)
-        .collect()
+    lines.map(|line| line.split_once('\t').unwrap_or((line, line)))
 }
 
 #[cfg(test)]
@@ -44,6 +53,8 @@ mod tests {
                 .iter()
                 .all(|label| !label.is_empty() && !label.contains('\t'))
         );
+        let synsets = imagenet_synsets();
+        assert_eq!((synsets[281], synsets.len()), ("n02123045", 1000));
         labels.sort_unstable();
         labels.dedup();
         assert_eq!(labels.len(), 999);

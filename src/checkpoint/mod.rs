@@ -27,7 +27,7 @@ pub use drawn::drawn_weights;
 pub use file::{NonFinite, TensorFile};
 pub(crate) use folder::MOST_BYTES;
 pub use graph::open_graph;
-pub use imagenet::imagenet_labels;
+pub use imagenet::{imagenet_labels, imagenet_synsets};
 pub use keys::Mismatch;
 pub use layer_names::How;
 pub(crate) use layer_names::{LayerNames, prefixes_of_all, with_dots};

@@ -8,6 +8,7 @@ use crate::network::{Layers, Operation};
 /// How likely each class is for an image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Classes {
+    outputs: Outputs,
     logits: Vec<f32>,
     probabilities: Vec<f32>,
     labels: Option<Arc<[String]>>,
@@ -95,6 +96,11 @@ impl Classes {
         }
         let probabilities = outputs.probabilities(output);
         Ok(Self {
+            outputs: match (outputs, output) {
+                // With the other class they are a distribution.
+                (Outputs::Independent, &[_]) => Outputs::Probabilities,
+                _ => outputs,
+            },
             logits: match (outputs, output) {
                 (Outputs::Logits, &[logit]) => vec![0., logit],
                 (Outputs::Independent, &[_]) => probabilities.clone(),
@@ -124,6 +130,46 @@ impl Classes {
         classes.into_iter().map(class).collect()
     }
 
+    /// The number of the likeliest class, as [`Classes::top`] has it first.
+    #[must_use]
+    pub fn likeliest(&self) -> usize {
+        let mut likeliest = 0;
+        for (class, logit) in self.logits.iter().enumerate() {
+            if logit.total_cmp(&self.logits[likeliest]).is_gt() {
+                likeliest = class;
+            }
+        }
+        likeliest
+    }
+
+    /// At which place [`Classes::top`] has a class, the first being 1; nothing where there is no
+    /// such class.
+    #[must_use]
+    pub fn rank(&self, class: usize) -> Option<usize> {
+        let own = self.logits.get(class)?;
+        let is_before =
+            |&(other, logit): &(usize, &f32)| logit.total_cmp(own).then(class.cmp(&other)).is_gt();
+        Some(1 + self.logits.iter().enumerate().filter(is_before).count())
+    }
+
+    /// The negative logarithm of the probability of a class, in nats: by the logits in float64,
+    /// where no probability is too small for it, else by a probability of at least 2^-23, as
+    /// scikit-learn's `log_loss` has it. Nothing where there is no such class, or where classes do
+    /// not exclude each other.
+    #[must_use]
+    pub fn cross_entropy(&self, class: usize) -> Option<f64> {
+        if self.outputs == Outputs::Logits {
+            let own = f64::from(*self.logits.get(class)?);
+            let logits = self.logits.iter().copied().map(f64::from);
+            let largest = logits.clone().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = logits.map(|logit| (logit - largest).exp()).sum();
+            return Some(largest + sum.ln() - own);
+        }
+        let probability = *self.probabilities.get(class)?;
+        let excludes = self.outputs == Outputs::Probabilities;
+        excludes.then(|| -f64::from(probability.max(f32::EPSILON)).ln())
+    }
+
     /// The probability of each class, by its number.
     #[must_use]
     pub fn probabilities(&self) -> &[f32] {
@@ -134,6 +180,20 @@ impl Classes {
     #[must_use]
     pub fn damage(&self) -> Option<&str> {
         self.damage.as_deref()
+    }
+}
+
+#[cfg(test)]
+impl Classes {
+    /// The classes of a network that ends with these logits.
+    pub(crate) fn of_logits(logits: &[f32]) -> Self {
+        Self {
+            outputs: Outputs::Logits,
+            logits: logits.to_vec(),
+            probabilities: softmax(logits),
+            labels: None,
+            damage: None,
+        }
     }
 }
 
@@ -181,5 +241,40 @@ mod tests {
         assert_eq!(classes(Outputs::Independent, &[0.75]), [0.25, 0.75]);
         assert_eq!(classes(Outputs::Logits, &[0., 0.]), [0.5, 0.5]);
         assert_eq!(classes(Outputs::Logits, &[0.]), [0.5, 0.5]);
+    }
+
+    #[test]
+    fn the_likeliest_class_and_ranks_are_those_of_the_first_classes() {
+        let classes = Classes::of_logits(&[1., 3., -0., 3., 0.]);
+        let order: Vec<usize> = classes.top(5).iter().map(|class| class.class).collect();
+        assert_eq!(order, [1, 3, 0, 4, 2]);
+        assert_eq!(classes.likeliest(), 1);
+        for (place, &class) in order.iter().enumerate() {
+            assert_eq!(classes.rank(class), Some(place + 1));
+        }
+        assert_eq!(classes.rank(5), None);
+    }
+
+    #[test]
+    fn no_probability_is_too_small_for_its_logarithm() {
+        let near = |found: Option<f64>, expected: f64| {
+            assert!((found.unwrap() - expected).abs() < 1e-12, "{found:?}");
+        };
+        near(Classes::of_logits(&[0., 200.]).cross_entropy(0), 200.);
+        near(Classes::of_logits(&[0., 0.]).cross_entropy(0), 2_f64.ln());
+        let of = |outputs, values: &[f32]| Classes::new(outputs, values, None, None).unwrap();
+        near(of(Outputs::Probabilities, &[1., 0.]).cross_entropy(0), 0.);
+        near(
+            of(Outputs::Probabilities, &[1., 0.]).cross_entropy(1),
+            23. * 2_f64.ln(),
+        );
+        near(
+            of(Outputs::Independent, &[0.25]).cross_entropy(1),
+            4_f64.ln(),
+        );
+        assert_eq!(
+            of(Outputs::Independent, &[0.25, 0.5]).cross_entropy(0),
+            None
+        );
     }
 }

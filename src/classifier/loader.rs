@@ -22,6 +22,16 @@ pub(super) struct Loaded {
 
 impl Loader {
     pub(super) fn load(&self, content: Content, stopwatch: &Stopwatch) -> Result<Loaded> {
+        let pixels = self.pixels(content, stopwatch)?;
+        let transform = || pixels.transform(&self.preprocessing);
+        Ok(Loaded {
+            values: stopwatch.time(Stage::Resize, transform)?,
+            damage: pixels.damage().map(str::to_owned),
+        })
+    }
+
+    /// The image before it is resized.
+    pub(super) fn pixels(&self, content: Content, stopwatch: &Stopwatch) -> Result<Pixels<'_>> {
         let request = Request {
             damage: self.damage,
             ..Request::new(&self.preprocessing)
@@ -34,14 +44,9 @@ impl Loader {
             }
             Content::Nothing(problem) => Err(Error::Image(problem)),
         };
-        let pixels = match stopwatch.time(Stage::Read, read)? {
-            Ok(file) => stopwatch.time(Stage::Decode, || file.decode(&request))?,
-            Err(pixels) => pixels,
-        };
-        let transform = || pixels.transform(&self.preprocessing);
-        Ok(Loaded {
-            values: stopwatch.time(Stage::Resize, transform)?,
-            damage: pixels.damage().map(str::to_owned),
-        })
+        match stopwatch.time(Stage::Read, read)? {
+            Ok(file) => stopwatch.time(Stage::Decode, || file.decode(&request)),
+            Err(pixels) => Ok(pixels),
+        }
     }
 }

@@ -21,7 +21,7 @@ use self::stream::Queue;
 use self::times::Stopwatch;
 use crate::checkpoint::Weights;
 use crate::error::{Error, Result};
-use crate::image::{Budget, Choices, DEFAULT_MEMORY, Damage};
+use crate::image::{Budget, Choices, DEFAULT_MEMORY, Damage, Thumbnail};
 use crate::model::{Model, Runtime, memory};
 use crate::network::trace::trace;
 use crate::network::{Network, Shape};
@@ -41,6 +41,7 @@ pub use times::Times;
 pub struct Classifier {
     model: Box<dyn Model>,
     loader: Arc<Loader>,
+    network: String,
     labels: Option<Arc<[String]>>,
     classes: usize,
     outputs: Outputs,
@@ -193,6 +194,7 @@ impl Classifier {
                 damage: options.damage,
                 budget,
             }),
+            network: network.name.to_string(),
             labels: labels.map(Arc::from),
             classes,
             outputs,
@@ -200,10 +202,22 @@ impl Classifier {
         })
     }
 
+    /// The name of the network.
+    #[must_use]
+    pub fn network(&self) -> &str {
+        &self.network
+    }
+
     /// How many classes it tells apart.
     #[must_use]
     pub fn classes(&self) -> usize {
         self.classes
+    }
+
+    /// The classes' names, by their numbers, where they are known.
+    #[must_use]
+    pub fn labels(&self) -> Option<&[String]> {
+        self.labels.as_deref()
     }
 
     /// How many images go through the network at once.
@@ -222,6 +236,17 @@ impl Classifier {
             .loader
             .load(input.into().content, &Stopwatch::default());
         self.run(vec![loaded])?.swap_remove(0)
+    }
+
+    /// A small picture of an image as [`Classifier::classify`] decodes it.
+    ///
+    /// # Errors
+    ///
+    /// An image that cannot be read or decoded.
+    pub fn thumbnail(&self, input: impl Into<Input>) -> Result<Thumbnail> {
+        let content = input.into().content;
+        let pixels = self.loader.pixels(content, &Stopwatch::default())?;
+        Thumbnail::of(&pixels.into_rgb())
     }
 
     /// Classifies many images: a row for each, in their order, whether or not it is an image.

@@ -6,6 +6,12 @@ Examples:
   senet classify -w hf:timm/seresnet50.ra2_in1k -k 1 photos
   find photos -name '*.jpg' | senet classify -o rows.csv -f csv -";
 
+pub(super) const EVAL: &str = "\
+Examples:
+  senet eval imagenet --split val
+  senet eval photos.csv -w model.safetensors -f ndjson
+  senet eval photos -w new.safetensors --compare old.safetensors";
+
 pub(super) const TRACE: &str = "\
 Examples:
   senet trace seresnet50 --size 320

@@ -4,6 +4,7 @@ mod bench;
 mod classifier;
 mod classify;
 mod engine;
+mod eval;
 mod examples;
 mod inspect;
 mod models;
@@ -20,6 +21,7 @@ pub use self::bench::BenchArgs;
 pub use self::classifier::ClassifierArgs;
 pub use self::classify::ClassifyArgs;
 pub use self::engine::{DeviceArgs, EngineArgs, EngineName, Precision};
+pub use self::eval::EvalArgs;
 pub use self::inspect::InspectArgs;
 pub use self::models::ModelsArgs;
 pub use self::parity::ParityArgs;
@@ -56,6 +58,9 @@ pub enum Command {
     /// Images in, labels and probabilities out
     #[command(after_help = examples::CLASSIFY)]
     Classify(ClassifyArgs),
+    /// How good a network is, on images whose classes are known; two of them compared
+    #[command(after_help = examples::EVAL)]
+    Eval(EvalArgs),
     /// Shape, parameters and MACs of every layer; with an image, its values too
     #[command(after_help = examples::TRACE)]
     Trace(TraceArgs),

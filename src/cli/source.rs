@@ -12,6 +12,9 @@ use crate::checkpoint::{Builtin, Source};
 pub(super) const WEIGHTS: &str = "Safetensors file, folder with model.safetensors, hf:OWNER/NAME[@REVISION] or \
                        builtin:NAME [default: builtin:efficientnet_lite0]";
 
+pub(super) const WEIGHTS_TO_COMPARE: &str =
+    "Other weights, named as those of --weights are, to look at the same images";
+
 pub(super) const WEIGHTS_TO_TRACE: &str = "Safetensors file, folder with model.safetensors, \
                                 hf:OWNER/NAME[@REVISION] or builtin:NAME [default: those inside this \
                                 program for the network, which is seresnet20 where none is named]";

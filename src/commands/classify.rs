@@ -135,7 +135,7 @@ fn write_batch(
 }
 
 /// Why there is no answer, in the words of a row, which names its input already and has a line.
-fn on_a_line(error: &Error) -> String {
+pub(super) fn on_a_line(error: &Error) -> String {
     match error {
         Error::File { action, source, .. } => format!("cannot {action} it: {source}"),
         error => error.to_string().replace("\nhint: ", "; "),

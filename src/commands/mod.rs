@@ -3,6 +3,7 @@
 mod bench;
 mod classifier;
 mod classify;
+mod eval;
 mod inputs;
 mod inspect;
 mod model;
@@ -53,6 +54,7 @@ pub fn run(Cli { command, quiet }: Cli) -> anyhow::Result<Outcome> {
     silence_decoders();
     match command {
         Command::Classify(arguments) => classify::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -2,6 +2,7 @@
 
 mod bench;
 mod classification;
+mod evaluation;
 #[allow(
     dead_code,
     unused_imports,
@@ -23,6 +24,10 @@ use std::path::Path;
 pub use bench::{Bench, Kind, Spread};
 use clap::ValueEnum;
 pub use classification::{Classification, RowWriter};
+pub use evaluation::{
+    Change, Changes, ClassName, Compared, Comparison, Evaluation, EvaluationRow, Failure, Mistake,
+    Mistakes, ScoredClass, Subject, Thumbnails,
+};
 pub use inspect::{Differences, InspectedTensor, Inspection};
 pub use models::{LeftOut, Model, Models};
 pub use parity::{DumpNames, DumpParity, Parity};
@@ -83,6 +88,19 @@ pub enum ParityFormat {
     /// For programs.
     Json,
     /// A page that stands alone: error against depth, and the table.
+    Html,
+}
+
+/// The form of an evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EvaluationFormat {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+    /// One object a line for each image, with its class.
+    Ndjson,
+    /// A page that stands alone: confusion, calibration, classes and the surest mistakes.
     Html,
 }
 

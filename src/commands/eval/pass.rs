@@ -1,0 +1,86 @@
+//! A classifier and what it takes the classes of the data for.
+
+use super::data::{Data, Labelled};
+use crate::checkpoint::Weights;
+use crate::classifier::{Classifier, Row};
+use crate::cli::{ClassifierArgs, PixelArgs};
+use crate::error::{Error, Result};
+use crate::evaluation::{Matched, match_classes};
+use crate::model::Runtime;
+use crate::report::{ClassName, Subject};
+use crate::text::shown;
+
+/// A classifier ready to look at the data.
+pub(super) struct Pass {
+    /// Where its weights come from.
+    pub(super) weights: String,
+    pub(super) classifier: Classifier,
+    /// Its classes by the names of the data.
+    pub(super) matched: Matched,
+}
+
+impl Pass {
+    /// Loads a classifier, and finds its classes for the names of the data.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`super::super::classifier::prepare`] and [`match_classes`].
+    pub(super) fn load(
+        arguments: &ClassifierArgs,
+        pixels: &PixelArgs,
+        runtime: &Runtime,
+        data: &Data,
+    ) -> Result<Self> {
+        let (weights, classifier) =
+            super::super::classifier::prepare(arguments, pixels, runtime.clone())?;
+        let name = of_weights(&weights);
+        let matched = match_classes(&data.names, classifier.classes(), classifier.labels());
+        let matched = matched.map_err(|error| match error {
+            Error::Usage(problem) => {
+                Error::Usage(format!("`{}` and `{name}`: {problem}", shown(&data.name)))
+            }
+            error => error,
+        })?;
+        Ok(Self {
+            weights: name,
+            classifier,
+            matched,
+        })
+    }
+
+    /// What it says of images that another classifier has had.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Classifier::batches`].
+    pub(super) fn rows(&self, images: &[Labelled]) -> Result<Vec<Row>> {
+        let inputs: Vec<_> = images.iter().map(|image| image.input.clone()).collect();
+        self.classifier.classify_all(inputs).collect()
+    }
+
+    /// A class by its number.
+    pub(super) fn class(&self, class: usize) -> ClassName {
+        let label = self
+            .classifier
+            .labels()
+            .and_then(|labels| labels.get(class));
+        ClassName {
+            class,
+            label: label.cloned().unwrap_or_else(|| class.to_string()),
+        }
+    }
+
+    pub(super) fn subject(&self) -> Subject {
+        let classes = 0..self.classifier.classes();
+        Subject {
+            weights: self.weights.clone(),
+            network: self.classifier.network().to_owned(),
+            matched_by: self.matched.way.name(),
+            labels: classes.map(|class| self.class(class).label).collect(),
+        }
+    }
+}
+
+fn of_weights(weights: &Weights) -> String {
+    weights.file().shown_name()
+}
