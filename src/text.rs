@@ -112,6 +112,13 @@ pub fn counted(count: usize, name: &str) -> String {
     format!("{count} {name}{plural}")
 }
 
+/// Bytes as two digits each: `0x1f, 0xa0` is `1fa0`.
+#[cfg(feature = "cli")]
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
+    digits.collect()
+}
+
 /// What stands where something was cut.
 const MARK: &str = " …";
 

@@ -216,6 +216,34 @@ impl TensorFile {
         Ok(found)
     }
 
+    /// The SHA-256 of the whole file, in hexadecimal digits.
+    ///
+    /// # Errors
+    ///
+    /// A file that can no longer be read.
+    #[cfg(feature = "cli")]
+    pub(crate) fn sha256(&self) -> Result<String> {
+        use crate::text::hexadecimal;
+        use sha2::{Digest, Sha256};
+        let mut hash = Sha256::new();
+        match &self.bytes {
+            Bytes::Embedded(bytes) => hash.update(bytes),
+            Bytes::File(file) => {
+                let failed = |error| self.problem(format!("can no longer be read: {error}"));
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.rewind().map_err(failed)?;
+                let mut piece = vec![0; PIECE];
+                loop {
+                    match file.read(&mut piece).map_err(failed)? {
+                        0 => break,
+                        count => hash.update(&piece[..count]),
+                    }
+                }
+            }
+        }
+        Ok(hexadecimal(&hash.finalize()))
+    }
+
     fn info(&self, name: &str) -> Result<&TensorInfo> {
         self.header
             .info(name)

@@ -21,7 +21,7 @@ use self::stream::Queue;
 use self::times::Stopwatch;
 use crate::checkpoint::Weights;
 use crate::error::{Error, Result};
-use crate::image::{Budget, Choices, DEFAULT_MEMORY, Damage, Thumbnail};
+use crate::image::{Budget, Choices, DEFAULT_MEMORY, Damage, Preprocessing, Thumbnail};
 use crate::model::{Model, Runtime, memory};
 use crate::network::trace::trace;
 use crate::network::{Network, Shape};
@@ -39,9 +39,9 @@ pub use times::Times;
 
 /// A loaded network with everything between an image and its labels.
 pub struct Classifier {
+    network: Network,
     model: Box<dyn Model>,
     loader: Arc<Loader>,
-    network: String,
     labels: Option<Arc<[String]>>,
     classes: usize,
     outputs: Outputs,
@@ -188,13 +188,13 @@ impl Classifier {
             )));
         }
         Ok(Self {
+            network,
             model,
             loader: Arc::new(Loader {
                 preprocessing,
                 damage: options.damage,
                 budget,
             }),
-            network: network.name.to_string(),
             labels: labels.map(Arc::from),
             classes,
             outputs,
@@ -202,9 +202,9 @@ impl Classifier {
         })
     }
 
-    /// The name of the network.
+    /// The network, with as many classes as the weights tell apart.
     #[must_use]
-    pub fn network(&self) -> &str {
+    pub fn network(&self) -> &Network {
         &self.network
     }
 
@@ -212,6 +212,12 @@ impl Classifier {
     #[must_use]
     pub fn classes(&self) -> usize {
         self.classes
+    }
+
+    /// How images are prepared for the network.
+    #[must_use]
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.loader.preprocessing
     }
 
     /// The classes' names, by their numbers, where they are known.

@@ -9,6 +9,7 @@ use crate::report::RowFormat;
 
 /// `senet classify`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct ClassifyArgs {
     /// Image files, folders (searched recursively), or `-` for a list of paths on standard input
     #[arg(required = true, value_name = "INPUT")]
@@ -38,6 +39,10 @@ pub struct ClassifyArgs {
     /// Begin anew where a run that did not end left rows in FILE.partial
     #[arg(long, requires = "output")]
     pub overwrite: bool,
+    /// Go on behind the rows that a run which did not end left in FILE.partial: of the same inputs
+    /// in the same order, and made by the same weights and settings, or it is an error
+    #[arg(long, requires = "output", conflicts_with = "overwrite")]
+    pub resume: bool,
     #[command(flatten)]
     #[expect(
         missing_docs,

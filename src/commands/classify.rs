@@ -7,12 +7,14 @@ use indicatif::ProgressBar;
 
 use super::Outcome;
 use super::inputs::{self, Inputs, PassedOver};
-use super::output::Output;
-use crate::classifier::{Row, Times};
+use super::output::{Asked, Begun, Existing, Output, Place, Record, Tally, Written};
+use crate::checkpoint::Weights;
+use crate::classifier::{Classifier, Row, Times};
 use crate::cli::ClassifyArgs;
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::model::Runtime;
 use crate::report::{Classification, RowFormat, RowWriter, Timings};
-use crate::text::{counted, escaped};
+use crate::text::{counted, escaped, shown_path};
 
 /// How far a run is.
 const BAR: &str = "{bar:40} {pos}/{len} images, {per_sec}, {eta} left";
@@ -24,32 +26,51 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let runtime = super::classifier::runtime(&arguments.classifier)?;
     let (mut load, mut write) = Default::default();
-    let prepare = || super::classifier::prepare(&arguments.classifier, &arguments.pixels, runtime);
+    let prepare =
+        || super::classifier::prepare(&arguments.classifier, &arguments.pixels, runtime.clone());
     let (weights, classifier) = timed(&mut load, prepare)?;
     let read = arguments.inputs.iter().map(PathBuf::as_path);
     let read = read
         .filter(|argument| !inputs::is_standard_input(argument))
         .chain(weights.paths().iter().map(PathBuf::as_path))
         .chain(arguments.classifier.labels.as_deref());
-    let path = arguments.output.as_deref();
-    let format = arguments.format.or_else(|| RowFormat::of(path?));
-    let format = format.unwrap_or(RowFormat::Table);
-    let output = Output::open(path, format, arguments.overwrite, read)?;
+    let place = Place::find(arguments.output.as_deref(), read)?;
     let stdin = BufReader::with_capacity(1 << 16, io::stdin());
-    let inputs =
-        Inputs::new(arguments.inputs.clone(), arguments.null, stdin).refusing(output.refusal());
+    let inputs = Inputs::new(arguments.inputs.clone(), arguments.null, stdin);
+    let mut inputs = inputs.refusing(place.refusal());
     let told = inputs.told();
+    let (format, top_k) = (format(arguments), arguments.top_k.min(classifier.classes()));
+    let mut names = inputs.by_ref().map(|input| input.name());
+    let begun = begin(
+        place,
+        arguments,
+        (&weights, &classifier, &runtime),
+        &mut names,
+    );
+    let (output, earlier) = match begun {
+        Ok(Begun::Going(output, earlier)) => (output, earlier),
+        Ok(Begun::Whole(tally)) => {
+            told.end()?;
+            return Ok(whole(arguments, tally));
+        }
+        // That the inputs ended with an error says more than that there are too few.
+        Err(error) => return Err(told.end().err().unwrap_or(error).into()),
+    };
     let bar = progress_bar(&arguments.inputs, classifier.batch_size());
+    bar.set_position(earlier.rows as u64);
+    bar.reset_eta();
     output.heed_signals(&bar);
 
-    let top_k = arguments.top_k.min(classifier.classes());
-    let mut rows = RowWriter::new(output, format, top_k)?;
+    let mut rows = match earlier.rows {
+        0 => RowWriter::new(output, format, top_k)?,
+        rows => RowWriter::behind(output, format, top_k, rows),
+    };
     let mut batches = if has_list(&arguments.inputs) {
         classifier.stream(inputs)
     } else {
         classifier.batches(inputs)
     };
-    let (mut count, mut failed) = (0, 0);
+    let (mut count, mut failed) = (earlier.rows, earlier.failed);
     for batch in batches.by_ref() {
         let batch = batch?;
         let of_batch = batch.len();
@@ -60,7 +81,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         bar.inc(of_batch as u64);
     }
     bar.finish_and_clear();
-    let formulas = rows.formulas();
+    let formulas = earlier.formulas + rows.formulas();
     let ended = match told.end() {
         Ok(_) if count == 0 => anyhow::bail!("no input: standard input named no image"),
         Ok(passed_over) => {
@@ -76,7 +97,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     };
     if arguments.timings {
         let total = started.elapsed();
-        let timings = timings(count, [load, write, total], batches.times());
+        let timings = timings(count - earlier.rows, [load, write, total], batches.times());
         // Where standard error is closed there is nobody left to tell.
         let _ = timings.write_table(&mut io::stderr().lock());
     }
@@ -90,14 +111,63 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     for warning in ended.iter().flat_map(PassedOver::warnings) {
         super::complain("warning", &warning);
     }
-    if failed > 0 {
-        let message = format!("{failed} of {count} inputs failed");
-        super::complain("warning", &message);
+    let outcome = answer(failed, count);
+    ended.map(|_| outcome)
+}
+
+fn format(arguments: &ClassifyArgs) -> RowFormat {
+    let of_output = || RowFormat::of(arguments.output.as_deref()?);
+    let format = arguments.format.or_else(of_output);
+    format.unwrap_or(RowFormat::Table)
+}
+
+/// Opens the output, and goes through the rows that are there where this run is to go on behind
+/// them.
+fn begin(
+    place: Place,
+    arguments: &ClassifyArgs,
+    (weights, classifier, runtime): (&Weights, &Classifier, &Runtime),
+    names: &mut dyn Iterator<Item = String>,
+) -> Result<Begun> {
+    let written = Written {
+        format: format(arguments),
+        top_k: arguments.top_k.min(classifier.classes()),
+        existing: match (arguments.overwrite, arguments.resume) {
+            (true, _) => Existing::Overwrite,
+            (false, true) => Existing::Resume,
+            (false, false) => Existing::Refuse,
+        },
+    };
+    let asked = Asked {
+        weights,
+        runtime,
+        is_averaged: arguments.classifier.ema,
+        damage: arguments.classifier.damaged,
+        written,
+    };
+    Output::begin(place, written, || Record::of(classifier, &asked), names)
+}
+
+/// The answer of a run that has nothing to do.
+fn whole(arguments: &ClassifyArgs, tally: Tally) -> Outcome {
+    let path = arguments.output.as_deref().map(shown_path);
+    let message = format!(
+        "`{}` is whole: it has a row for each of these inputs, {}\nhint: without `--resume` it is \
+         computed anew",
+        path.unwrap_or_default(),
+        counted(tally.rows, "row")
+    );
+    super::complain("note", &message);
+    answer(tally.failed, tally.rows)
+}
+
+/// The answer of a run in which so many inputs failed.
+fn answer(failed: usize, count: usize) -> Outcome {
+    if failed == 0 {
+        return Outcome::Yes;
     }
-    ended.map(|_| match failed {
-        0 => Outcome::Yes,
-        _ => Outcome::No,
-    })
+    super::complain("warning", &format!("{failed} of {count} inputs failed"));
+    Outcome::No
 }
 
 /// Does `work` and adds how long that took to `total`.

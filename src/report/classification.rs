@@ -34,25 +34,22 @@ impl<W: Write> RowWriter<W> {
     /// The errors of `out`.
     pub fn new(mut out: W, format: RowFormat, top_k: usize) -> io::Result<Self> {
         match format {
-            RowFormat::Csv => {
-                let mut header = vec!["input".to_owned()];
-                for rank in 1..=top_k {
-                    let columns = ["class", "label", "probability", "logit"];
-                    header.extend(columns.map(|column| format!("{column}_{rank}")));
-                }
-                header.push("error".to_owned());
-                write_csv(&mut out, &header)?;
-            }
+            RowFormat::Csv => write_csv(&mut out, &csv_header(top_k))?,
             RowFormat::Json => write!(out, "[")?,
             RowFormat::Table | RowFormat::Ndjson => {}
         }
-        Ok(Self {
+        Ok(Self::behind(out, format, top_k, 0))
+    }
+
+    /// Goes on with an output that has so many rows already, and at least one.
+    pub fn behind(out: W, format: RowFormat, top_k: usize, rows: usize) -> Self {
+        Self {
             out,
             format,
             top_k,
-            rows: 0,
+            rows,
             formulas: 0,
-        })
+        }
     }
 
     /// Writes one row.
@@ -65,7 +62,7 @@ impl<W: Write> RowWriter<W> {
             RowFormat::Table => self.write_table(row)?,
             RowFormat::Csv => {
                 let texts = row.top.iter().map(|class| &class.label).chain([&row.input]);
-                let formulas = texts.filter(|text| text.starts_with(['=', '+', '-', '@']));
+                let formulas = texts.filter(|text| is_formula(text));
                 self.formulas += formulas.count();
                 let cells = self.csv(row);
                 write_csv(&mut self.out, &cells)?;
@@ -144,8 +141,24 @@ impl<W: Write> RowWriter<W> {
     }
 }
 
+/// The columns of CSV.
+pub(super) fn csv_header(top_k: usize) -> Vec<String> {
+    let mut header = vec!["input".to_owned()];
+    for rank in 1..=top_k {
+        let columns = ["class", "label", "probability", "logit"];
+        header.extend(columns.map(|column| format!("{column}_{rank}")));
+    }
+    header.push("error".to_owned());
+    header
+}
+
+/// Whether a spreadsheet may take a cell for one.
+pub(super) fn is_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@'])
+}
+
 /// A text without control characters, escaped as in the table, so that a row is a line.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() {

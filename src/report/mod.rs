@@ -17,6 +17,7 @@ mod plan;
 mod table;
 mod timings;
 mod trace;
+mod written_rows;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -34,6 +35,7 @@ pub use parity::{DumpNames, DumpParity, Parity};
 pub use plan::PlanReport;
 pub use timings::Timings;
 pub use trace::{TraceReport, TraceRow, Values};
+pub use written_rows::{WrittenRow, WrittenRows};
 
 /// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -67,6 +69,17 @@ impl RowFormat {
             "json" => Some(Self::Json),
             "ndjson" | "jsonl" => Some(Self::Ndjson),
             _ => None,
+        }
+    }
+
+    /// Its name, as `--format` has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
         }
     }
 

@@ -128,7 +128,8 @@ fn an_interrupted_run_says_where_its_whole_rows_are() {
         assert_eq!(
             stderr(&ended),
             format!(
-                "error: interrupted; `{}` holds {} whole rows\n",
+                "error: interrupted; `{}` holds {} whole rows\nhint: the same command with `--resume` goes on \
+                 behind them\n",
                 partial(&output).display(),
                 rows.len()
             )
@@ -162,7 +163,7 @@ fn a_killed_run_leaves_its_rows_to_whoever_begins_again() {
 
     let refusal = refusal(&output, &[]);
     let expected = format!(
-        "error: `{}` holds {rows} rows of a run that did not end\nhint: `--overwrite` begins",
+        "error: `{}` holds {rows} rows of a run that did not end\nhint: `--resume` goes on behind them; ",
         partial(&output).display()
     );
     assert!(refusal.starts_with(&expected), "{refusal}");

@@ -13,6 +13,8 @@ mod interrupted;
 mod labels;
 mod memory;
 mod output;
+#[cfg(unix)]
+mod resumed;
 mod rows;
 mod stream;
 

@@ -74,7 +74,7 @@ impl Pass {
         let classes = 0..self.classifier.classes();
         Subject {
             weights: self.weights.clone(),
-            network: self.classifier.network().to_owned(),
+            network: self.classifier.network().name.to_string(),
             matched_by: self.matched.way.name(),
             labels: classes.map(|class| self.class(class).label).collect(),
         }

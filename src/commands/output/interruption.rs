@@ -60,7 +60,11 @@ fn say(partial: &Partial) {
     let path = crate::text::shown_path(partial.path());
     let message = match partial.rows() {
         0 => "interrupted before the first rows".to_owned(),
-        rows => format!("interrupted; `{path}` holds {}", counted(rows, "whole row")),
+        rows => format!(
+            "interrupted; `{path}` holds {}{}",
+            counted(rows, "whole row"),
+            partial.how_to_go_on()
+        ),
     };
     crate::commands::complain("error", &message);
 }

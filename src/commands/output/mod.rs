@@ -1,17 +1,26 @@
 //! Where the rows of a run go, and what is left of them when it is cut short.
 
+mod earlier;
 mod interruption;
 mod partial;
+mod place;
+mod record;
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use indicatif::ProgressBar;
 
+use self::earlier::Found;
+pub(super) use self::earlier::Tally;
 use self::partial::Partial;
+use self::place::FilePlace;
+pub(super) use self::place::Place;
+pub(super) use self::record::{Asked, Record};
+use super::complain;
 use crate::error::{Error, Result};
 use crate::report::RowFormat;
 use crate::text::shown_path;
@@ -29,56 +38,107 @@ enum Target {
     Device(File, PathBuf),
     File {
         partial: Arc<Mutex<Partial>>,
-        path: PathBuf,
-        written: Written,
+        place: FilePlace,
     },
 }
 
-/// What a run writes or replaces, which it must not read.
-#[derive(Clone)]
-struct Written([PathBuf; 2]);
+/// What becomes of rows that an earlier run left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Existing {
+    /// They are an error.
+    Refuse,
+    /// They are written over.
+    Overwrite,
+    /// This run goes on behind them.
+    Resume,
+}
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    pub(super) format: RowFormat,
+    pub(super) top_k: usize,
+    pub(super) existing: Existing,
+}
+
+/// How a run begins.
+pub(super) enum Begun {
+    /// It goes on behind the rows that are there, which may be none.
+    Going(Output, Tally),
+    /// All rows are there.
+    Whole(Tally),
+}
 
 impl Output {
-    /// Opens standard output, also where `path` is `-`, or `FILE.partial` beside the file asked
-    /// for; a device or pipe is written as it is.
+    /// Opens standard output, a device, or `FILE.partial` beside the file asked for; where that is
+    /// to be gone on with, what it holds is compared with `record` and the `names` of the inputs
+    /// first, of which those that have a row are taken.
     ///
     /// # Errors
     ///
-    /// A file that cannot be written, one that is among those `read`, or, unless asked to
-    /// `overwrite` them, rows that an earlier run left; nothing has been computed yet.
-    pub(super) fn open<'a>(
-        path: Option<&Path>,
-        format: RowFormat,
-        overwrite: bool,
-        read: impl Iterator<Item = &'a Path>,
-    ) -> Result<Self> {
-        let target = match path {
-            Some(path) if path.as_os_str() != "-" => Target::open(path, format, overwrite, read)?,
-            _ => Target::Standard(io::stdout()),
+    /// What cannot be written; rows that an earlier run left, unless asked to go on with them or
+    /// to write over them; rows of another run. Nothing has been computed then, or changed.
+    pub(super) fn begin(
+        place: Place,
+        written: Written,
+        record: impl FnOnce() -> Result<Record>,
+        names: &mut dyn Iterator<Item = String>,
+    ) -> Result<Begun> {
+        let place = match place {
+            Place::File(place) => place,
+            other => {
+                if written.existing == Existing::Resume {
+                    return Err(Error::Usage(
+                        "`--resume` goes on with a file, and `--output` is none".to_owned(),
+                    ));
+                }
+                let target = match other {
+                    Place::Device(file, path) => Target::Device(file, path),
+                    _ => Target::Standard(io::stdout()),
+                };
+                return Ok(Begun::Going(Self::new(target), Tally::default()));
+            }
         };
-        Ok(Self {
+        let earlier = match written.existing {
+            Existing::Resume => earlier::find(&place, written)?,
+            Existing::Refuse | Existing::Overwrite => Found::Nothing,
+        };
+        let (partial, tally) = match earlier {
+            Found::Whole(earlier) => return earlier.go_through(names).map(Begun::Whole),
+            Found::Some(mut partial, earlier) => {
+                if let Some(warning) = record()?.check(&place.record)? {
+                    complain("warning", &warning);
+                }
+                let tally = earlier.go_through(names)?;
+                let gone_on = partial.go_on(tally.rows, tally.bytes);
+                gone_on.map_err(Error::file("write", &place.partial))?;
+                (partial, tally)
+            }
+            Found::Nothing => {
+                let overwrite = written.existing == Existing::Overwrite;
+                let partial = Partial::open(place.partial.clone(), written.format, overwrite)?;
+                record()?.write(&place.record)?;
+                (partial, Tally::default())
+            }
+        };
+        let target = Target::File {
+            partial: Arc::new(Mutex::new(partial)),
+            place,
+        };
+        Ok(Begun::Going(Self::new(target), tally))
+    }
+
+    fn new(target: Target) -> Self {
+        Self {
             target,
             waiting: Vec::new(),
-        })
+        }
     }
 
     /// From now on whoever interrupts the run is told where its rows are.
     pub(super) fn heed_signals(&self, bar: &ProgressBar) {
         if let Target::File { partial, .. } = &self.target {
             interruption::heed(partial.clone(), bar.clone());
-        }
-    }
-
-    /// Refuses to read a path that this would overwrite.
-    pub(super) fn refusal(&self) -> impl Fn(&Path) -> Result<()> + Send + 'static {
-        let written = match &self.target {
-            Target::File { written, .. } => Some(written.clone()),
-            Target::Standard(_) | Target::Device(..) => None,
-        };
-        move |read| {
-            written
-                .as_ref()
-                .map_or(Ok(()), |written| written.refuse(read))
         }
     }
 
@@ -100,10 +160,12 @@ impl Output {
             }
             Target::File { partial, .. } => {
                 let mut partial = locked(partial);
-                let added = partial.add(&bytes, rows);
-                added.with_context(|| {
+                partial.add(&bytes, rows).map_err(|error| {
                     let (path, rows) = (shown_path(partial.path()), partial.rows());
-                    format!("cannot write `{path}`, which holds {rows} whole rows")
+                    anyhow::anyhow!(
+                        "cannot write `{path}`, which holds {rows} whole rows: {error}{}",
+                        partial.how_to_go_on()
+                    )
                 })
             }
         }
@@ -135,12 +197,14 @@ impl Output {
     /// A last write or the renaming that fails; the partial file is left.
     pub(super) fn finish(mut self) -> anyhow::Result<()> {
         self.commit(0)?;
-        if let Target::File { partial, path, .. } = &self.target {
+        if let Target::File { partial, place } = &self.target {
             let mut partial = locked(partial);
-            partial.become_file(path).with_context(|| {
-                let (path, partial) = (shown_path(path), shown_path(partial.path()));
+            partial.become_file(&place.path).with_context(|| {
+                let (path, partial) = (shown_path(&place.path), shown_path(partial.path()));
                 format!("cannot write `{path}`, and all rows are in `{partial}`")
             })?;
+            // Of a file that is whole nobody asks for it.
+            let _ = std::fs::remove_file(&place.record);
         }
         Ok(())
     }
@@ -166,125 +230,7 @@ impl Write for Output {
     }
 }
 
-impl Target {
-    fn open<'a>(
-        path: &Path,
-        format: RowFormat,
-        overwrite: bool,
-        read: impl Iterator<Item = &'a Path>,
-    ) -> Result<Self> {
-        if path.is_dir() {
-            let directory = io::Error::from(io::ErrorKind::IsADirectory);
-            return Err(Error::file("write", path)(directory));
-        }
-        // As `/dev/stdout` is where a shell redirected that to a file: what is in the file already,
-        // and what others write there, stays.
-        if is_standard_output(path) {
-            return Ok(Self::Standard(io::stdout()));
-        }
-        if path.exists() && !path.is_file() {
-            let device = File::options().write(true).open(path);
-            let device = device.map_err(Error::file("write", path))?;
-            return Ok(Self::Device(device, path.to_path_buf()));
-        }
-        // Through a link, so that the file it names is replaced, and not the link.
-        let path = match path.canonicalize() {
-            Err(error) if path.is_symlink() => return Err(Error::file("write", path)(error)),
-            Err(_) => path.to_path_buf(),
-            Ok(path) => path,
-        };
-        let mut partial_path = path.as_os_str().to_owned();
-        partial_path.push(".partial");
-        let partial_path = PathBuf::from(partial_path);
-        let written = Written([path.clone(), partial_path.clone()]);
-        written.refuse_standard_input()?;
-        for path in read {
-            written.refuse(path)?;
-        }
-        let partial = Partial::open(partial_path, format.ending(), overwrite)?;
-        Ok(Self::File {
-            partial: Arc::new(Mutex::new(partial)),
-            path,
-            written,
-        })
-    }
-}
-
 /// Nothing is left half-changed while this is held.
 fn locked(partial: &Mutex<Partial>) -> MutexGuard<'_, Partial> {
     partial.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Written {
-    /// Refuses to read the file at `read`, where that is one of these by whatever path.
-    fn refuse(&self, read: &Path) -> Result<()> {
-        let is_read = |written: &PathBuf| {
-            written.file_name() == read.file_name()
-                && written.canonicalize().ok() == read.canonicalize().ok()
-                && written.exists()
-        };
-        if self.0.iter().any(is_read) {
-            return Err(self.refusal(&format!("`{}`", shown_path(read))));
-        }
-        Ok(())
-    }
-
-    fn refuse_standard_input(&self) -> Result<()> {
-        let Some(stdin) = standard_input() else {
-            return Ok(());
-        };
-        let mut written = self.0.iter().filter_map(|path| path.metadata().ok());
-        if written.any(|written| is_same(&written, &stdin)) {
-            return Err(self.refusal("standard input"));
-        }
-        Ok(())
-    }
-
-    fn refusal(&self, read: &str) -> Error {
-        Error::Usage(format!(
-            "`--output {}` would overwrite {read}, which is to be read",
-            shown_path(&self.0[0])
-        ))
-    }
-}
-
-/// What standard input is.
-#[cfg(unix)]
-fn standard_input() -> Option<Metadata> {
-    use std::os::fd::AsFd;
-    let stdin = io::stdin().as_fd().try_clone_to_owned().ok()?;
-    File::from(stdin).metadata().ok()
-}
-
-/// Whether a path is another name of what standard output is redirected to.
-#[cfg(unix)]
-fn is_standard_output(path: &Path) -> bool {
-    use std::os::fd::AsFd;
-    let stdout = io::stdout().as_fd().try_clone_to_owned().ok();
-    let stdout = stdout.and_then(|stdout| File::from(stdout).metadata().ok());
-    let named = path.metadata().ok();
-    named
-        .zip(stdout)
-        .is_some_and(|(named, stdout)| stdout.is_file() && is_same(&named, &stdout))
-}
-
-#[cfg(not(unix))]
-fn is_standard_output(_: &Path) -> bool {
-    false
-}
-
-#[cfg(unix)]
-fn is_same(one: &Metadata, other: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-#[cfg(not(unix))]
-fn standard_input() -> Option<Metadata> {
-    None
-}
-
-#[cfg(not(unix))]
-fn is_same(_: &Metadata, _: &Metadata) -> bool {
-    false
 }

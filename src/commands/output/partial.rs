@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::commands::complain;
 use crate::error::{Error, Result};
+use crate::report::RowFormat;
 use crate::text::{counted, shown_path};
 
 /// What this run alone writes. At every moment but that of a write it holds whole rows.
@@ -16,7 +17,7 @@ pub(in crate::commands) struct Partial {
     length: u64,
     rows: usize,
     /// What makes the rows that are there a whole document.
-    ending: &'static str,
+    format: RowFormat,
     ended: bool,
 }
 
@@ -27,12 +28,12 @@ impl Partial {
     ///
     /// One that cannot be written, that is no file or has another name too, that another run
     /// writes, or, unless asked to `overwrite` it, one that holds something.
-    pub(super) fn open(path: PathBuf, ending: &'static str, overwrite: bool) -> Result<Self> {
+    pub(super) fn open(path: PathBuf, format: RowFormat, overwrite: bool) -> Result<Self> {
         let mut file = take(&path)?;
         if !overwrite && let Some(held) = held(&mut file).map_err(Error::file("read", &path))? {
             return Err(Error::Usage(format!(
-                "`{}` holds {held} of a run that did not end\nhint: `--overwrite` begins anew \
-                 without them; to keep them, give that file another name",
+                "`{}` holds {held} of a run that did not end\nhint: `--resume` goes on behind \
+                 them; `--overwrite` begins anew without them",
                 shown_path(&path)
             )));
         }
@@ -43,9 +44,59 @@ impl Partial {
             path,
             length: 0,
             rows: 0,
-            ending,
+            format,
             ended: false,
         })
+    }
+
+    /// Takes the file at `path` as an earlier run left it; nothing is changed before
+    /// [`Partial::go_on`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Partial::open`], but for one that holds something.
+    pub(super) fn reopen(path: PathBuf, format: RowFormat) -> Result<Self> {
+        Ok(Self {
+            file: take(&path)?,
+            path,
+            length: 0,
+            rows: 0,
+            format,
+            ended: true,
+        })
+    }
+
+    /// Its content from the first byte.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub(super) fn content(&self) -> io::Result<io::BufReader<File>> {
+        let mut file = self.file.try_clone()?;
+        file.rewind()?;
+        Ok(io::BufReader::with_capacity(1 << 16, file))
+    }
+
+    /// Whether it holds no more than what a run writes before its first row.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub(super) fn is_empty(&mut self) -> io::Result<bool> {
+        self.file.rewind()?;
+        Ok(held(&mut self.file)?.is_none())
+    }
+
+    /// Keeps so many rows, which end after `length` bytes, and cuts off what is behind them.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub(super) fn go_on(&mut self, rows: usize, length: u64) -> io::Result<()> {
+        (self.rows, self.length) = (rows, length);
+        self.cut()?;
+        self.ended = false;
+        Ok(())
     }
 
     pub(in crate::commands) fn path(&self) -> &Path {
@@ -55,6 +106,15 @@ impl Partial {
     /// How many rows it holds.
     pub(in crate::commands) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// The hint that goes below what ended the run, where there is something to go on with.
+    pub(super) fn how_to_go_on(&self) -> &'static str {
+        match self.rows {
+            0 => "",
+            _ if self.format == RowFormat::Table => "",
+            _ => "\nhint: the same command with `--resume` goes on behind them",
+        }
     }
 
     /// Adds so many whole rows, or with none the end of the document.
@@ -94,7 +154,11 @@ impl Partial {
         self.ended = true;
         // Where a disk is full or broken, what it takes is all that can be had.
         let _ = self.cut().and_then(|()| {
-            let ending = if self.rows > 0 { self.ending } else { "" };
+            let ending = if self.rows > 0 {
+                self.format.ending()
+            } else {
+                ""
+            };
             self.file
                 .write_all(ending.as_bytes())
                 .or_else(|_| self.cut())
@@ -274,7 +338,7 @@ mod tests {
     fn a_row_that_does_not_fit_is_cut_off() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows.json.partial");
-        let mut partial = Partial::open(path.clone(), "\n]\n", false).unwrap();
+        let mut partial = Partial::open(path.clone(), RowFormat::Json, false).unwrap();
         partial.add(b"[\n {\"input\":\"a\"}", 1).unwrap();
         // Half of a row, as a full disk leaves it.
         partial.file.write_all(b",\n {\"inp").unwrap();
@@ -288,7 +352,7 @@ mod tests {
     fn a_document_is_closed_once_by_a_run_that_is_interrupted_at_its_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows.json.partial");
-        let mut partial = Partial::open(path.clone(), "\n]\n", false).unwrap();
+        let mut partial = Partial::open(path.clone(), RowFormat::Json, false).unwrap();
         partial.add(b"[\n {\"input\":\"a\"}", 1).unwrap();
         partial.add(b"\n]\n", 0).unwrap();
         assert!(partial.end_early());
@@ -300,22 +364,22 @@ mod tests {
     fn a_run_without_a_row_leaves_nothing_that_keeps_another_from_beginning() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows.json.partial");
-        let mut partial = Partial::open(path.clone(), "\n]\n", false).unwrap();
+        let mut partial = Partial::open(path.clone(), RowFormat::Json, false).unwrap();
         assert!(partial.end_early());
         drop(partial);
         assert_eq!(std::fs::read(&path).unwrap(), b"");
-        assert!(Partial::open(path, "\n]\n", false).is_ok());
+        assert!(Partial::open(path, RowFormat::Json, false).is_ok());
     }
 
     #[test]
     fn a_second_run_is_refused_until_the_first_has_ended() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows.csv.partial");
-        let first = Partial::open(path.clone(), "", false).unwrap();
-        let second = Partial::open(path.clone(), "", true);
+        let first = Partial::open(path.clone(), RowFormat::Csv, false).unwrap();
+        let second = Partial::open(path.clone(), RowFormat::Csv, true);
         let error = second.err().unwrap().to_string();
         assert!(error.starts_with("another run is writing `"), "{error}");
         drop(first);
-        assert!(Partial::open(path, "", false).is_ok());
+        assert!(Partial::open(path, RowFormat::Csv, false).is_ok());
     }
 }
