@@ -178,7 +178,8 @@ def check(senet: Path, inputs: Sequence[str], kills: int, draw: random.Random, f
     signals = ", ".join(f"{count} by {name}" for name, count in sorted(ended.by.items()))
     return (
         f"{ended.kills()} runs ended at random moments ({signals}; {ended.before_rows} with no row yet), "
-        f"{ended.files} files of {rows} rows: 0 lost, 0 doubled, every byte as without; {len(FORMATS)} full disks gone on with"
+        f"{ended.files} files of {rows} rows: 0 lost, 0 doubled, every byte as without; {len(FORMATS)} full disks, "
+        "gone on with as well"
     )
 
 
