@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use rayon::prelude::*;
 
 use super::loader::{Loaded, Loader};
-use super::stream::Queue;
+use super::stream::{Queue, Stop};
 use super::times::{Stage, Stopwatch};
 use super::{Classes, Classifier, Input, Times};
 use crate::error::Result;
@@ -31,6 +31,7 @@ pub struct Batches<'a> {
     prepared: Prepared,
     stopwatch: Arc<Stopwatch>,
     wait: Stage,
+    stop: Stop,
 }
 
 /// A batch's inputs by name, and what was loaded of each.
@@ -66,7 +67,7 @@ impl<'a> Batches<'a> {
         let stopwatch = Arc::new(Stopwatch::default());
         let (loader, batch_size) = (classifier.loader.clone(), classifier.batch_size);
         let of_batch = stopwatch.clone();
-        let waits = inputs.waits();
+        let (waits, stop) = (inputs.waits(), inputs.stop());
         let prepare = std::iter::from_fn(move || {
             let batch = of_batch.time(Stage::List, || inputs.batch(batch_size));
             (!batch.is_empty()).then(|| load(batch, &loader, &of_batch))
@@ -76,7 +77,14 @@ impl<'a> Batches<'a> {
             prepared: Prepared::start(prepare, waits),
             stopwatch,
             wait: Stage::WaitFirst,
+            stop,
         }
+    }
+
+    /// What ends them early: no further input is taken, and whoever waits for one no longer does.
+    #[must_use]
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
     }
 
     /// What the time was spent on until now.

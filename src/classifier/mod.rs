@@ -35,6 +35,7 @@ pub use labels::Labels;
 pub(crate) use preprocessing::preprocessing;
 #[cfg(feature = "cli")]
 pub(crate) use preprocessing::recommended;
+pub use stream::Stop;
 pub use times::Times;
 
 /// A loaded network with everything between an image and its labels.
@@ -300,7 +301,7 @@ impl Classifier {
     where
         I: IntoIterator<Item: Into<Input> + 'static, IntoIter: Send + 'static>,
     {
-        Batches::new(self, Queue::AsAsked(inputs.into_iter().map(Into::into)))
+        Batches::new(self, Queue::as_asked(inputs.into_iter().map(Into::into)))
     }
 
     /// [`Classifier::batches`] of inputs that may have to be waited for, as a program's at the other

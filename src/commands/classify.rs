@@ -7,7 +7,9 @@ use indicatif::ProgressBar;
 
 use super::Outcome;
 use super::inputs::{self, Inputs, PassedOver};
-use super::output::{Asked, Begun, Existing, Output, Place, Record, Tally, Written};
+use super::output::{
+    self, Asked, Begun, CutShort, Existing, Interruption, Output, Place, Record, Tally, Written,
+};
 use crate::checkpoint::Weights;
 use crate::classifier::{Classifier, Row, Times};
 use crate::cli::ClassifyArgs;
@@ -59,7 +61,6 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     let bar = progress_bar(&arguments.inputs, classifier.batch_size());
     bar.set_position(earlier.rows as u64);
     bar.reset_eta();
-    output.heed_signals(&bar);
 
     let mut rows = match earlier.rows {
         0 => RowWriter::new(output, format, top_k)?,
@@ -70,6 +71,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     } else {
         classifier.batches(inputs)
     };
+    let interruption = Interruption::heed(batches.stop());
     let (mut count, mut failed) = (earlier.rows, earlier.failed);
     for batch in batches.by_ref() {
         let batch = batch?;
@@ -79,8 +81,14 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         failed += timed(&mut write, write_batch)?;
         count += of_batch;
         bar.inc(of_batch as u64);
+        if interruption.signal().is_some() {
+            break;
+        }
     }
     bar.finish_and_clear();
+    if let Some(signal) = interruption.signal() {
+        return Err(interrupted(signal, rows.finish().context(ROWS)?, count)?);
+    }
     let formulas = earlier.formulas + rows.formulas();
     let ended = match told.end() {
         Ok(_) if count == 0 => anyhow::bail!("no input: standard input named no image"),
@@ -90,7 +98,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         }
         Err(error) if count == 0 => return Err(error.into()),
         Err(error) => {
-            let place = rows.finish().context(ROWS)?.cut_short()?;
+            let place = rows.finish().context(ROWS)?.cut_short()?.place;
             let rows = counted(count, "row");
             Err(anyhow::Error::from(error).context(format!("after {rows}, in {place}")))
         }
@@ -146,6 +154,22 @@ fn begin(
         written,
     };
     Output::begin(place, written, || Record::of(classifier, &asked), names)
+}
+
+/// Ends a run by a signal, behind so many rows, and says how to go on. It returns where the system
+/// has no such end.
+fn interrupted(signal: i32, output: Output, count: usize) -> anyhow::Result<anyhow::Error> {
+    let CutShort { place, hint } = output.cut_short()?;
+    let message = match count {
+        0 => "interrupted before the first rows".to_owned(),
+        count => format!(
+            "interrupted after {}, in {place}{hint}",
+            counted(count, "row")
+        ),
+    };
+    super::complain("error", &message);
+    output::end_by(signal);
+    Ok(anyhow::anyhow!("signal {signal} did not end this process"))
 }
 
 /// The answer of a run that has nothing to do.

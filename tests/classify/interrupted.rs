@@ -1,6 +1,7 @@
 //! Runs that are cut short, begun again or share an output: no row is lost, torn or mixed.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -44,15 +45,9 @@ fn many_images(folder: &Path) -> PathBuf {
     images
 }
 
-/// A run over many images, whose first rows are written, and which heeds the signals that these
-/// tests may have been started to ignore.
-fn begun(output: &Path, images: &Path) -> Child {
-    begun_with(libc::SIG_DFL, output, images)
-}
-
-/// The same with a disposition of `SIGINT`.
-fn begun_with(interrupt: libc::sighandler_t, output: &Path, images: &Path) -> Child {
-    let mut command = senet();
+/// Has a command heed the signals that these tests may have been started to ignore, but for a
+/// disposition of `SIGINT`.
+fn heeding(command: &mut Command, interrupt: libc::sighandler_t) {
     // SAFETY: the call may be made between fork and exec.
     #[allow(unsafe_code, reason = "the standard library sets no dispositions")]
     unsafe {
@@ -69,6 +64,17 @@ fn begun_with(interrupt: libc::sighandler_t, output: &Path, images: &Path) -> Ch
             Ok(())
         });
     }
+}
+
+/// A run over many images, whose first rows are written.
+fn begun(output: &Path, images: &Path) -> Child {
+    begun_with(libc::SIG_DFL, output, images)
+}
+
+/// The same with a disposition of `SIGINT`.
+fn begun_with(interrupt: libc::sighandler_t, output: &Path, images: &Path) -> Child {
+    let mut command = senet();
+    heeding(&mut command, interrupt);
     command.arg("classify").arg(images).arg("--output");
     let mut child = command.arg(output).stderr(Stdio::piped()).spawn().unwrap();
     let partial = partial(output);
@@ -128,14 +134,65 @@ fn an_interrupted_run_says_where_its_whole_rows_are() {
         assert_eq!(
             stderr(&ended),
             format!(
-                "error: interrupted; `{}` holds {} whole rows\nhint: the same command with `--resume` goes on \
-                 behind them\n",
-                partial(&output).display(),
-                rows.len()
+                "error: interrupted after {} rows, in `{}`\nhint: the same command with \
+                 `--resume` goes on behind them\n",
+                rows.len(),
+                partial(&output).display()
             )
         );
         assert_eq!(fs::read_to_string(&output).unwrap(), "before\n");
     }
+}
+
+/// A run over a list that stays open, with so many rows for standard output.
+fn waiting(rows: usize, flags: &[&str]) -> (Child, impl Write, impl Read) {
+    let mut command = senet();
+    heeding(&mut command, libc::SIG_DFL);
+    command.args(["classify", "-"]).args(flags);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut list = child.stdin.take().unwrap();
+    list.write_all(format!("{CAT}\n").repeat(rows).as_bytes())
+        .unwrap();
+    let rows = child.stdout.take().unwrap();
+    (child, list, rows)
+}
+
+#[test]
+fn a_run_that_waits_for_its_list_ends_at_once_with_whole_rows() {
+    let (child, list, mut rows) = waiting(1, &["--format", "json"]);
+    let mut text = vec![0];
+    rows.read_exact(&mut text).unwrap();
+    send(libc::SIGTERM, &child);
+    rows.read_to_end(&mut text).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    drop(list);
+    assert_eq!(ended.status.signal(), Some(libc::SIGTERM));
+    assert_eq!(
+        stderr(&ended),
+        "error: interrupted after 1 row, in `standard output`\n"
+    );
+    let rows: Vec<Value> = serde_json::from_slice(&text).unwrap();
+    assert_eq!(rows.len(), 1);
+}
+
+#[test]
+fn a_second_signal_ends_a_run_that_the_first_cannot() {
+    // Of some 90 kB each, more than a pipe holds: the run waits for whoever reads it.
+    let flags = ["--format", "ndjson", "--top-k", "1000"];
+    let (mut child, _list, mut rows) = waiting(16, &flags);
+    rows.read_exact(&mut [0]).unwrap();
+    let mut sent = 0;
+    let ended = loop {
+        if let Some(ended) = child.try_wait().unwrap() {
+            break ended;
+        }
+        send(libc::SIGINT, &child);
+        sent += 1;
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(ended.signal(), Some(libc::SIGINT));
+    assert!(sent > 1);
 }
 
 #[test]
@@ -238,7 +295,6 @@ fn a_list_that_is_read_is_never_overwritten() {
 
 #[test]
 fn standard_output_under_another_name_keeps_what_is_in_its_file() {
-    use std::io::Write;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let mut log = fs::File::create(&path).unwrap();

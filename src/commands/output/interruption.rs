@@ -1,73 +1,79 @@
-//! Last words of a run that `SIGHUP`, `SIGINT` or `SIGTERM` ends.
+//! `SIGHUP`, `SIGINT` and `SIGTERM` end a run behind the batch in hand.
 
 #![cfg_attr(
     unix,
     allow(unsafe_code, reason = "the disposition of a signal is asked of libc")
 )]
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
-use indicatif::ProgressBar;
+use crate::classifier::Stop;
 
-use super::partial::Partial;
-#[cfg(unix)]
-use crate::text::counted;
+/// Whether a run is to end early.
+pub(in crate::commands) struct Interruption(Arc<AtomicI32>);
 
-/// Ends the process by the signals that ask for it as if they were not handled, but makes whole
-/// what is in `partial` first and says so. A second signal ends it at once.
-#[cfg(unix)]
-pub(super) fn heed(partial: Arc<Mutex<Partial>>, bar: ProgressBar) {
-    use std::sync::atomic::{AtomicBool, Ordering};
+/// In place of a signal's number.
+const NONE: i32 = 0;
 
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    use signal_hook::iterator::Signals;
-    use signal_hook::{flag, low_level};
+impl Interruption {
+    /// The signal that asks for the end.
+    pub(in crate::commands) fn signal(&self) -> Option<i32> {
+        Some(self.0.load(Ordering::SeqCst)).filter(|&signal| signal != NONE)
+    }
 
-    let mut heeded = vec![SIGHUP, SIGINT, SIGTERM];
-    heeded.retain(|&signal| !is_ignored(signal));
-    // The handlers only wake this thread. Where it cannot be started signals do what they do
-    // without any of this.
-    let wait = move || {
+    /// From now on a signal stops the batches. A second one ends the process at once.
+    #[cfg(unix)]
+    pub(in crate::commands) fn heed(stop: Stop) -> Self {
+        use std::sync::atomic::AtomicBool;
+
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        use signal_hook::flag;
+        use signal_hook::iterator::Signals;
+
+        let mut heeded = vec![SIGHUP, SIGINT, SIGTERM];
+        heeded.retain(|&signal| !is_ignored(signal));
+        let found = Self(Arc::new(AtomicI32::new(NONE)));
+        // Here and not on the thread, so that no row is written before it is heeded.
         let Ok(mut signals) = Signals::new(&heeded) else {
-            return;
+            return found;
         };
-        let is_second = Arc::new(AtomicBool::new(false));
+        let ends_at_once = Arc::new(AtomicBool::new(false));
         for &signal in &heeded {
             // Where it fails, a second signal waits until the rows are whole.
-            let _ = flag::register_conditional_default(signal, is_second.clone());
+            let _ = flag::register_conditional_default(signal, ends_at_once.clone());
         }
-        if let Some(signal) = signals.forever().next() {
-            is_second.store(true, Ordering::SeqCst);
-            // Held until the process has ended, so that nothing is written behind the end.
-            let mut partial = super::locked(&partial);
-            if partial.end_early() {
-                bar.finish_and_clear();
-                say(&partial);
+        let (of_thread, is_second) = (found.0.clone(), ends_at_once.clone());
+        let wait = move || {
+            if let Some(signal) = signals.forever().next() {
+                is_second.store(true, Ordering::SeqCst);
+                of_thread.store(signal, Ordering::SeqCst);
+                stop.ask();
             }
-            let _ = low_level::emulate_default_handler(signal);
+        };
+        let thread = std::thread::Builder::new().name("senet-signals".to_owned());
+        if thread.spawn(wait).is_err() {
+            // Nobody would say that there was a first.
+            ends_at_once.store(true, Ordering::SeqCst);
         }
-    };
-    let thread = std::thread::Builder::new().name("senet-signals".to_owned());
-    drop(thread.spawn(wait));
+        found
+    }
+
+    /// Elsewhere a signal ends the process as it is.
+    #[cfg(not(unix))]
+    pub(in crate::commands) fn heed(_: Stop) -> Self {
+        Self(Arc::new(AtomicI32::new(NONE)))
+    }
 }
 
-/// Elsewhere a signal ends the process without last words.
-#[cfg(not(unix))]
-pub(super) fn heed(_: Arc<Mutex<Partial>>, _: ProgressBar) {}
-
+/// Ends the process by a signal as if that were not handled: 130, 143 or 129 in a shell.
 #[cfg(unix)]
-fn say(partial: &Partial) {
-    let path = crate::text::shown_path(partial.path());
-    let message = match partial.rows() {
-        0 => "interrupted before the first rows".to_owned(),
-        rows => format!(
-            "interrupted; `{path}` holds {}{}",
-            counted(rows, "whole row"),
-            partial.how_to_go_on()
-        ),
-    };
-    crate::commands::complain("error", &message);
+pub(in crate::commands) fn end_by(signal: i32) {
+    let _ = signal_hook::low_level::emulate_default_handler(signal);
 }
+
+#[cfg(not(unix))]
+pub(in crate::commands) fn end_by(_: i32) {}
 
 /// Whether this process was started to ignore a signal, as `nohup` and a shell's `&` have it.
 #[cfg(unix)]

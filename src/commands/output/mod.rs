@@ -9,13 +9,12 @@ mod record;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
-use indicatif::ProgressBar;
 
 use self::earlier::Found;
 pub(super) use self::earlier::Tally;
+pub(super) use self::interruption::{Interruption, end_by};
 use self::partial::Partial;
 use self::place::FilePlace;
 pub(super) use self::place::Place;
@@ -36,10 +35,7 @@ pub(super) struct Output {
 enum Target {
     Standard(io::Stdout),
     Device(File, PathBuf),
-    File {
-        partial: Arc<Mutex<Partial>>,
-        place: FilePlace,
-    },
+    File { partial: Partial, place: FilePlace },
 }
 
 /// What becomes of rows that an earlier run left.
@@ -59,6 +55,14 @@ pub(super) struct Written {
     pub(super) format: RowFormat,
     pub(super) top_k: usize,
     pub(super) existing: Existing,
+}
+
+/// What became of an output that was cut short.
+pub(super) struct CutShort {
+    /// Where its rows are, to be shown.
+    pub(super) place: String,
+    /// The hint that goes below what ended the run, where there is something to go on with.
+    pub(super) hint: &'static str,
 }
 
 /// How a run begins.
@@ -104,7 +108,11 @@ impl Output {
             Existing::Refuse | Existing::Overwrite => Found::Nothing,
         };
         let (partial, tally) = match earlier {
-            Found::Whole(earlier) => return earlier.go_through(names).map(Begun::Whole),
+            Found::Whole(earlier) => {
+                let tally = earlier.go_through(names)?;
+                record::remove(&place.record);
+                return Ok(Begun::Whole(tally));
+            }
             Found::Some(mut partial, earlier) => {
                 if let Some(warning) = record()?.check(&place.record)? {
                     complain("warning", &warning);
@@ -121,10 +129,7 @@ impl Output {
                 (partial, Tally::default())
             }
         };
-        let target = Target::File {
-            partial: Arc::new(Mutex::new(partial)),
-            place,
-        };
+        let target = Target::File { partial, place };
         Ok(Begun::Going(Self::new(target), tally))
     }
 
@@ -132,13 +137,6 @@ impl Output {
         Self {
             target,
             waiting: Vec::new(),
-        }
-    }
-
-    /// From now on whoever interrupts the run is told where its rows are.
-    pub(super) fn heed_signals(&self, bar: &ProgressBar) {
-        if let Target::File { partial, .. } = &self.target {
-            interruption::heed(partial.clone(), bar.clone());
         }
     }
 
@@ -158,36 +156,35 @@ impl Output {
                 let written = out.write_all(&bytes).map_err(Error::file("write", path));
                 Ok(written?)
             }
-            Target::File { partial, .. } => {
-                let mut partial = locked(partial);
-                partial.add(&bytes, rows).map_err(|error| {
-                    let (path, rows) = (shown_path(partial.path()), partial.rows());
-                    anyhow::anyhow!(
-                        "cannot write `{path}`, which holds {rows} whole rows: {error}{}",
-                        partial.how_to_go_on()
-                    )
-                })
-            }
+            Target::File { partial, .. } => partial.add(&bytes, rows).map_err(|error| {
+                let (path, rows) = (shown_path(partial.path()), partial.rows());
+                anyhow::anyhow!(
+                    "cannot write `{path}`, which holds {rows} whole rows: {error}{}",
+                    partial.how_to_go_on()
+                )
+            }),
         }
     }
 
-    /// Passes on the end of the output of a run that has not come to its end, and says where its
-    /// rows are; a partial file is left.
+    /// Passes on the end of the output of a run that has not come to its own; a partial file is
+    /// left.
     ///
     /// # Errors
     ///
     /// A last write that fails.
-    pub(super) fn cut_short(mut self) -> anyhow::Result<String> {
+    pub(super) fn cut_short(mut self) -> anyhow::Result<CutShort> {
         self.commit(0)?;
-        Ok(match &self.target {
+        let mut hint = "";
+        let place = match &mut self.target {
             Target::File { partial, .. } => {
-                let mut partial = locked(partial);
                 partial.end_early();
+                hint = partial.how_to_go_on();
                 format!("`{}`", shown_path(partial.path()))
             }
             Target::Device(_, path) => format!("`{}`", shown_path(path)),
             Target::Standard(_) => "`standard output`".to_owned(),
-        })
+        };
+        Ok(CutShort { place, hint })
     }
 
     /// Passes on the end of the output, and makes the partial file the one asked for.
@@ -197,14 +194,12 @@ impl Output {
     /// A last write or the renaming that fails; the partial file is left.
     pub(super) fn finish(mut self) -> anyhow::Result<()> {
         self.commit(0)?;
-        if let Target::File { partial, place } = &self.target {
-            let mut partial = locked(partial);
+        if let Target::File { partial, place } = &mut self.target {
             partial.become_file(&place.path).with_context(|| {
                 let (path, partial) = (shown_path(&place.path), shown_path(partial.path()));
                 format!("cannot write `{path}`, and all rows are in `{partial}`")
             })?;
-            // Of a file that is whole nobody asks for it.
-            let _ = std::fs::remove_file(&place.record);
+            record::remove(&place.record);
         }
         Ok(())
     }
@@ -213,8 +208,8 @@ impl Output {
 impl Drop for Output {
     /// A run that failed leaves a whole document of what rows it has.
     fn drop(&mut self) {
-        if let Target::File { partial, .. } = &self.target {
-            locked(partial).end_early();
+        if let Target::File { partial, .. } = &mut self.target {
+            partial.end_early();
         }
     }
 }
@@ -228,9 +223,4 @@ impl Write for Output {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Nothing is left half-changed while this is held.
-fn locked(partial: &Mutex<Partial>) -> MutexGuard<'_, Partial> {
-    partial.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -190,6 +190,14 @@ pub(super) fn path_of(partial: &Path) -> PathBuf {
     path.into()
 }
 
+/// Removes a record, where there is one: of a file that is whole nobody asks for it.
+pub(super) fn remove(path: &Path) {
+    if read(path).is_ok() {
+        // What is left of it changes no answer.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
 /// A record, or what calls itself one.
 fn read(path: &Path) -> Result<Value> {
     let metadata = path.symlink_metadata().map_err(Error::file("read", path))?;
