@@ -74,9 +74,9 @@ class Program:
         if self.engine == ENGINES["candle"]:
             packages = tomllib.loads(LOCK.read_text())["package"]
             return next(str(package["version"]) for package in packages if package["name"] == "candle-core")
-        done = subprocess.run([self.senet.resolve(), "--version"], capture_output=True, text=True, check=False)
+        done = subprocess.run([self.senet.resolve(), "-V"], capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise ValueError(f"`{self.senet} --version` ended with {done.returncode}")
+            raise ValueError(f"`{self.senet} -V` ended with {done.returncode}")
         return done.stdout.removeprefix("senet").strip()
 
     def words(self) -> list[str | Path]:

@@ -41,3 +41,15 @@ Examples:
   senet models
   senet models resnext
   senet models seresnet50 -f json";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  senet completions bash
+  senet completions zsh
+  senet completions fish";
+
+pub(super) const MAN: &str = "\
+Examples:
+  senet man
+  senet man classify
+  senet man --output share/man/man1";

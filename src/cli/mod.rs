@@ -3,16 +3,19 @@
 mod bench;
 mod classifier;
 mod classify;
+mod completions;
 mod engine;
 mod eval;
 mod examples;
 mod inspect;
+mod man;
 mod models;
 mod parity;
 mod pixels;
 mod source;
 mod trace;
 mod values;
+mod version;
 mod words;
 
 use clap::{Parser, Subcommand};
@@ -20,9 +23,11 @@ use clap::{Parser, Subcommand};
 pub use self::bench::BenchArgs;
 pub use self::classifier::ClassifierArgs;
 pub use self::classify::ClassifyArgs;
+pub use self::completions::CompletionsArgs;
 pub use self::engine::{DeviceArgs, EngineArgs, EngineName, Precision};
 pub use self::eval::EvalArgs;
 pub use self::inspect::InspectArgs;
+pub use self::man::ManArgs;
 pub use self::models::ModelsArgs;
 pub use self::parity::ParityArgs;
 pub use self::pixels::PixelArgs;
@@ -32,7 +37,7 @@ pub use self::values::{DeviceName, ImageSize, Rgb};
 
 /// Run, inspect and check Squeeze-and-Excitation networks.
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = EXIT_STATUS, propagate_version = true)]
+#[command(version, long_version = version::long(), about, after_help = EXIT_STATUS, propagate_version = true)]
 pub struct Cli {
     /// No warnings, notes or progress; errors stay
     #[arg(short, long, global = true, display_order = 900)]
@@ -76,6 +81,12 @@ pub enum Command {
     /// List the networks
     #[command(after_help = examples::MODELS)]
     Models(ModelsArgs),
+    /// A script that completes commands, flags and networks' names in a shell
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Manual pages
+    #[command(after_help = examples::MAN)]
+    Man(ManArgs),
 }
 
 impl Command {
@@ -86,6 +97,7 @@ impl Command {
             Self::Classify(ClassifyArgs { output, .. }) => {
                 output.as_ref().is_none_or(|path| path.as_os_str() == "-")
             }
+            Self::Man(ManArgs { output, .. }) => output.is_none(),
             _ => true,
         }
     }

@@ -3,9 +3,11 @@
 mod bench;
 mod classifier;
 mod classify;
+mod completions;
 mod eval;
 mod inputs;
 mod inspect;
+mod man;
 mod model;
 mod models;
 mod output;
@@ -60,6 +62,8 @@ pub fn run(Cli { command, quiet }: Cli) -> anyhow::Result<Outcome> {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     }
 }
 
