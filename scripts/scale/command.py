@@ -55,14 +55,14 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def paths_in(file: Path, null: bool) -> Iterator[Path]:
-    """The paths of a list, one at a time: it may be long."""
-    end = b"\0" if null else b"\n"
+    """The paths of a list, one at a time: it may be long. Its lines may end as those of Windows do."""
+    end, ignored = (b"\0", b"") if null else (b"\n", b"\r")
     rest = b""
     with file.open("rb") as opened:
-        while some := opened.read(1 << 20):
+        for some in iter(lambda: opened.read(1 << 20), b""):
             *paths, rest = (rest + some).split(end)
-            yield from (Path(os.fsdecode(path)) for path in paths if path)
-    if rest:
+            yield from (Path(os.fsdecode(path)) for each in paths if (path := each.removesuffix(ignored)))
+    if rest := rest.removesuffix(ignored):
         yield Path(os.fsdecode(rest))
 
 

@@ -168,7 +168,7 @@ def of_tar(name: str) -> Iterator[Image]:
             kept: list[tarfile.TarInfo] = vars(archive)["members"]
             while member := archive.next():
                 kept.clear()
-                if member.isreg() and is_image(Path(member.name)):
+                if is_image(Path(member.name)) and not member.isdir():
                     yield Image(f"{shown_name}/{shown(member.name)}", content_of(archive, member))
             # At what is no header but the first, tarfile ends as if all were well.
             file: IO[bytes] = vars(archive)["fileobj"]
@@ -183,6 +183,8 @@ def of_tar(name: str) -> Iterator[Image]:
 
 
 def content_of(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | Problem:
+    if not member.isfile():
+        return Problem("a link, device or pipe; expected a file")
     # A sparse file is as large as it says, whatever the archive holds.
     if member.size > LARGEST or member.issparse():
         what = "sparse file" if member.issparse() else "file"
