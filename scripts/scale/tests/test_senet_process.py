@@ -100,10 +100,10 @@ def test_kills_at_any_moment_lose_and_double_nothing(program: str) -> None:
 
 def test_one_that_hangs_is_ended(program: str) -> None:
     images = [*numbered(3), Image("hangs", b"hang"), *numbered(3)]
-    with SenetProcess([program], stall=2.0) as process:
+    with SenetProcess([program], stall=4.0) as process:
         rows = list(process.rows(images))
     assert [row.error for row in rows if row.error] == [
-        "it ended the program 2 times, alone with it: it gave no answer for 2 seconds"
+        "it ended the program 2 times, alone with it: it gave no answer for 4 seconds"
     ]
 
 
