@@ -195,7 +195,9 @@ def made_by(settings: Settings) -> dict[str, Any]:
         if path.is_file():
             with path.open("rb") as file:
                 files[word] = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"version": version.stdout.strip(), "flags": list(settings.words), "files": files}
+    # The processor's instructions are this machine's; each worker has its own, and rounds as these do.
+    build = [" ".join(line.split()) for line in version.stdout.splitlines() if not line.startswith("instructions")]
+    return {"version": ", ".join(build), "flags": list(settings.words), "files": files}
 
 
 def done_before(job: Job, number: int) -> Done:

@@ -60,7 +60,9 @@ def answer(content: bytes) -> dict[str, object]:
 
 def main() -> None:
     if "--version" in sys.argv:
-        print("senet 0.0.0")
+        print(
+            f"senet 0.0.0\nfeatures      {os.environ.get('FEATURES')}\ninstructions  {os.environ.get('INSTRUCTIONS')}"
+        )
         return
     if "--broken" in sys.argv:
         sys.exit("error: no such weights")

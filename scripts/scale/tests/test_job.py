@@ -120,3 +120,17 @@ def test_weights_that_are_refused_are_the_workers_error(program: str, images: Pa
 def test_a_program_that_is_nowhere_is_named() -> None:
     with pytest.raises(ValueError, match="no program `/nowhere/senet`"):
         jobs.program("/nowhere/senet")
+
+
+def test_another_build_does_not_go_on_with_a_job_but_another_processor_does(
+    program: str, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(program)
+    job = Job.plan(tmp_path / "rows", [images], settings)
+    monkeypatch.setenv("INSTRUCTIONS", "avx2")
+    assert Job.resume(job.folder, settings) == job
+    monkeypatch.setenv("FEATURES", "mkl")
+    with pytest.raises(
+        ValueError, match=r"another version: senet 0\.0\.0, features None, now senet 0\.0\.0, features mkl"
+    ):
+        Job.resume(job.folder, settings)
