@@ -34,15 +34,17 @@ impl Interruption {
         let mut heeded = vec![SIGHUP, SIGINT, SIGTERM];
         heeded.retain(|&signal| !is_ignored(signal));
         let found = Self(Arc::new(AtomicI32::new(NONE)));
-        // Here and not on the thread, so that no row is written before it is heeded.
-        let Ok(mut signals) = Signals::new(&heeded) else {
-            return found;
-        };
         let ends_at_once = Arc::new(AtomicBool::new(false));
         for &signal in &heeded {
-            // Where it fails, a second signal waits until the rows are whole.
+            // Before what wakes the thread, which would make the first signal the second. Where it
+            // fails, a second signal waits until the rows are whole.
             let _ = flag::register_conditional_default(signal, ends_at_once.clone());
         }
+        // Here and not on the thread, so that no row is written before it is heeded.
+        let Ok(mut signals) = Signals::new(&heeded) else {
+            ends_at_once.store(true, Ordering::SeqCst);
+            return found;
+        };
         let (of_thread, is_second) = (found.0.clone(), ends_at_once.clone());
         let wait = move || {
             if let Some(signal) = signals.forever().next() {
