@@ -10,11 +10,9 @@ use super::inputs::{self, Inputs, PassedOver};
 use super::output::{
     self, Asked, Begun, CutShort, Existing, Interruption, Output, Place, Record, Tally, Written,
 };
-use crate::checkpoint::Weights;
-use crate::classifier::{Classifier, Row, Times};
+use crate::classifier::{Row, Times};
 use crate::cli::ClassifyArgs;
 use crate::error::{Error, Result};
-use crate::model::Runtime;
 use crate::report::{Classification, RowFormat, RowWriter, Timings};
 use crate::text::{counted, escaped, shown_path};
 
@@ -26,6 +24,7 @@ const ROWS: &str = "cannot write the rows";
 
 pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     let started = Instant::now();
+    let format = format(arguments)?;
     let runtime = super::classifier::runtime(&arguments.classifier)?;
     let (mut load, mut write) = Default::default();
     let prepare =
@@ -41,14 +40,24 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     let inputs = Inputs::new(arguments.inputs.clone(), arguments.null, stdin);
     let mut inputs = inputs.refusing(place.refusal());
     let told = inputs.told();
-    let (format, top_k) = (format(arguments), arguments.top_k.min(classifier.classes()));
+    let top_k = arguments.top_k.min(classifier.classes());
     let mut names = inputs.by_ref().map(|input| input.name());
-    let begun = begin(
-        place,
-        arguments,
-        (&weights, &classifier, &runtime),
-        &mut names,
-    );
+    let written = Written {
+        format,
+        top_k,
+        existing: existing(arguments),
+    };
+    let record = || {
+        let asked = Asked {
+            weights: &weights,
+            runtime: &runtime,
+            is_averaged: arguments.classifier.ema,
+            damage: arguments.classifier.damaged,
+            written,
+        };
+        Record::of(&classifier, &asked)
+    };
+    let begun = Output::begin(place, written, record, &mut names);
     let (output, earlier) = match begun {
         Ok(Begun::Going(output, earlier)) => (output, earlier),
         Ok(Begun::Whole(tally)) => {
@@ -74,7 +83,10 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     let interruption = Interruption::heed(batches.stop());
     let (mut count, mut failed) = (earlier.rows, earlier.failed);
     for batch in batches.by_ref() {
-        let batch = batch?;
+        let batch = match batch {
+            Ok(batch) => batch,
+            Err(error) => return Err(cut_off(rows, error).into()),
+        };
         let of_batch = batch.len();
         // Rows and warnings may go to the terminal that the bar is drawn on.
         let write_batch = || bar.suspend(|| write_batch(batch, top_k, &mut rows));
@@ -109,13 +121,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         // Where standard error is closed there is nobody left to tell.
         let _ = timings.write_table(&mut io::stderr().lock());
     }
-    if formulas > 0 {
-        let message = format!(
-            "names and labels that a spreadsheet takes for formulas, as they begin with `=`, `+`, \
-             `-` or `@`: {formulas}\nhint: have it import the columns as text"
-        );
-        super::complain("warning", &message);
-    }
+    warn_of_formulas(formulas);
     for warning in ended.iter().flat_map(PassedOver::warnings) {
         super::complain("warning", &warning);
     }
@@ -123,37 +129,56 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     ended.map(|_| outcome)
 }
 
-fn format(arguments: &ClassifyArgs) -> RowFormat {
-    let of_output = || RowFormat::of(arguments.output.as_deref()?);
-    let format = arguments.format.or_else(of_output);
-    format.unwrap_or(RowFormat::Table)
+/// What becomes of rows that are there.
+fn existing(arguments: &ClassifyArgs) -> Existing {
+    match (arguments.overwrite, arguments.resume) {
+        (true, _) => Existing::Overwrite,
+        (false, true) => Existing::Resume,
+        (false, false) => Existing::Refuse,
+    }
 }
 
-/// Opens the output, and goes through the rows that are there where this run is to go on behind
-/// them.
-fn begin(
-    place: Place,
-    arguments: &ClassifyArgs,
-    (weights, classifier, runtime): (&Weights, &Classifier, &Runtime),
-    names: &mut dyn Iterator<Item = String>,
-) -> Result<Begun> {
-    let written = Written {
-        format: format(arguments),
-        top_k: arguments.top_k.min(classifier.classes()),
-        existing: match (arguments.overwrite, arguments.resume) {
-            (true, _) => Existing::Overwrite,
-            (false, true) => Existing::Resume,
-            (false, false) => Existing::Refuse,
-        },
-    };
-    let asked = Asked {
-        weights,
-        runtime,
-        is_averaged: arguments.classifier.ema,
-        damage: arguments.classifier.damaged,
-        written,
-    };
-    Output::begin(place, written, || Record::of(classifier, &asked), names)
+/// Ends an output for an error, which whatever becomes of it does not change.
+fn cut_off(rows: RowWriter<Output>, error: Error) -> Error {
+    let _ = rows.finish().map(Output::cut_short);
+    error
+}
+
+fn warn_of_formulas(formulas: usize) {
+    if formulas > 0 {
+        let message = format!(
+            "names and labels that a spreadsheet takes for formulas, as they begin with `=`, `+`, \
+             `-` or `@`: {formulas}\nhint: have it import the columns as text"
+        );
+        super::complain("warning", &message);
+    }
+}
+
+/// How the rows are written.
+///
+/// # Errors
+///
+/// Parquet to standard output, or by a program that was built without it.
+fn format(arguments: &ClassifyArgs) -> Result<RowFormat> {
+    let of_output = || RowFormat::of(arguments.output.as_deref()?);
+    let format = arguments.format.or_else(of_output);
+    let format = format.unwrap_or(RowFormat::Table);
+    if format != RowFormat::Parquet {
+        return Ok(format);
+    }
+    if !cfg!(feature = "parquet") {
+        return Err(Error::Usage(
+            "this program was built without `parquet`\nhint: build it with \
+             `cargo build --release --features parquet`"
+                .to_owned(),
+        ));
+    }
+    match &arguments.output {
+        Some(path) if path.as_os_str() != "-" => Ok(format),
+        _ => Err(Error::Usage(
+            "`--format parquet` writes a file: `--output` names it".to_owned(),
+        )),
+    }
 }
 
 /// Ends a run by a signal, behind so many rows, and says how to go on. It returns where the system

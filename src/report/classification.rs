@@ -3,6 +3,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::RowFormat;
+#[cfg(feature = "parquet")]
+use super::parquet_rows::ParquetRows;
 use crate::classifier::Class;
 use crate::text::{escaped, shown};
 
@@ -17,34 +19,54 @@ pub struct Classification {
     pub error: Option<String>,
 }
 
-/// Writes rows one by one, so that none is held back.
-pub struct RowWriter<W: Write> {
-    out: W,
+/// Writes rows one by one, so that none is held back; but Parquet's, which are written many
+/// together.
+pub struct RowWriter<W: Write + Send> {
+    out: Out<W>,
     format: RowFormat,
     top_k: usize,
     rows: usize,
     formulas: usize,
 }
 
-impl<W: Write> RowWriter<W> {
+enum Out<W: Write + Send> {
+    Text(W),
+    #[cfg(feature = "parquet")]
+    Parquet(ParquetRows<W>),
+}
+
+impl<W: Write + Send> RowWriter<W> {
     /// Starts the output.
     ///
     /// # Errors
     ///
-    /// The errors of `out`.
+    /// The errors of `out`; [`io::ErrorKind::Unsupported`] of Parquet where this was built without.
     pub fn new(mut out: W, format: RowFormat, top_k: usize) -> io::Result<Self> {
         match format {
             RowFormat::Csv => write_csv(&mut out, &csv_header(top_k))?,
             RowFormat::Json => write!(out, "[")?,
             RowFormat::Table | RowFormat::Ndjson => {}
+            #[cfg(feature = "parquet")]
+            RowFormat::Parquet => {
+                return Ok(Self {
+                    out: Out::Parquet(ParquetRows::new(out, top_k)?),
+                    format,
+                    top_k,
+                    rows: 0,
+                    formulas: 0,
+                });
+            }
+            #[cfg(not(feature = "parquet"))]
+            RowFormat::Parquet => return Err(io::ErrorKind::Unsupported.into()),
         }
         Ok(Self::behind(out, format, top_k, 0))
     }
 
-    /// Goes on with an output that has so many rows already, and at least one.
+    /// Goes on with an output that has so many rows already, and at least one; of Parquet there is
+    /// none such.
     pub fn behind(out: W, format: RowFormat, top_k: usize, rows: usize) -> Self {
         Self {
-            out,
+            out: Out::Text(out),
             format,
             top_k,
             rows,
@@ -58,24 +80,36 @@ impl<W: Write> RowWriter<W> {
     ///
     /// The errors of the output.
     pub fn write(&mut self, row: &Classification) -> io::Result<()> {
+        #[cfg_attr(
+            not(feature = "parquet"),
+            expect(
+                clippy::infallible_destructuring_match,
+                reason = "with the feature there are two"
+            )
+        )]
+        let out = match &mut self.out {
+            Out::Text(out) => out,
+            #[cfg(feature = "parquet")]
+            Out::Parquet(rows) => return rows.write(row),
+        };
         match self.format {
-            RowFormat::Table => self.write_table(row)?,
+            RowFormat::Table => write_table(out, row, self.top_k)?,
             RowFormat::Csv => {
                 let texts = row.top.iter().map(|class| &class.label).chain([&row.input]);
                 let formulas = texts.filter(|text| is_formula(text));
                 self.formulas += formulas.count();
-                let cells = self.csv(row);
-                write_csv(&mut self.out, &cells)?;
+                write_csv(out, &csv(row, self.top_k))?;
             }
             RowFormat::Json => {
                 let separator = if self.rows > 0 { ",\n " } else { "\n " };
-                write!(self.out, "{separator}")?;
-                serde_json::to_writer(&mut self.out, row)?;
+                write!(out, "{separator}")?;
+                serde_json::to_writer(out, row)?;
             }
             RowFormat::Ndjson => {
-                serde_json::to_writer(&mut self.out, row)?;
-                writeln!(self.out)?;
+                serde_json::to_writer(&mut *out, row)?;
+                writeln!(out)?;
             }
+            RowFormat::Parquet => return Err(io::ErrorKind::Unsupported.into()),
         }
         self.rows += 1;
         Ok(())
@@ -91,7 +125,11 @@ impl<W: Write> RowWriter<W> {
 
     /// What the rows are written to; none is half written.
     pub fn get_mut(&mut self) -> &mut W {
-        &mut self.out
+        match &mut self.out {
+            Out::Text(out) => out,
+            #[cfg(feature = "parquet")]
+            Out::Parquet(rows) => rows.get_mut(),
+        }
     }
 
     /// Ends the output.
@@ -99,46 +137,52 @@ impl<W: Write> RowWriter<W> {
     /// # Errors
     ///
     /// The errors of the output.
-    pub fn finish(mut self) -> io::Result<W> {
-        self.out.write_all(self.format.ending().as_bytes())?;
-        self.out.flush()?;
-        Ok(self.out)
+    pub fn finish(self) -> io::Result<W> {
+        match self.out {
+            Out::Text(mut out) => {
+                out.write_all(self.format.ending().as_bytes())?;
+                out.flush()?;
+                Ok(out)
+            }
+            #[cfg(feature = "parquet")]
+            Out::Parquet(rows) => rows.finish(),
+        }
     }
+}
 
-    /// One line an image where one class is asked for, else a line a class below the image.
-    fn write_table(&mut self, row: &Classification) -> io::Result<()> {
-        let input = escaped(&row.input);
-        if let Some(error) = &row.error {
-            return writeln!(self.out, "{input}\n  error: {}", escaped(error));
-        }
-        let class = |class: &Class| {
-            let percent = f64::from(class.probability) * 100.;
-            format!("{percent:5.1} %  {}", shown(&class.label))
-        };
-        if let (1, [only]) = (self.top_k, row.top.as_slice()) {
-            return writeln!(self.out, "{}  {input}", class(only));
-        }
-        writeln!(self.out, "{input}")?;
-        for entry in &row.top {
-            writeln!(self.out, "  {}", class(entry))?;
-        }
-        Ok(())
+/// One line an image where one class is asked for, else a line a class below the image.
+fn write_table(out: &mut impl Write, row: &Classification, top_k: usize) -> io::Result<()> {
+    let input = escaped(&row.input);
+    if let Some(error) = &row.error {
+        return writeln!(out, "{input}\n  error: {}", escaped(error));
     }
+    let class = |class: &Class| {
+        let percent = f64::from(class.probability) * 100.;
+        format!("{percent:5.1} %  {}", shown(&class.label))
+    };
+    if let (1, [only]) = (top_k, row.top.as_slice()) {
+        return writeln!(out, "{}  {input}", class(only));
+    }
+    writeln!(out, "{input}")?;
+    for entry in &row.top {
+        writeln!(out, "  {}", class(entry))?;
+    }
+    Ok(())
+}
 
-    fn csv(&self, row: &Classification) -> Vec<String> {
-        let mut cells = vec![one_line(&row.input)];
-        for class in &row.top {
-            cells.extend([
-                class.class.to_string(),
-                one_line(&class.label),
-                class.probability.to_string(),
-                class.logit.to_string(),
-            ]);
-        }
-        cells.resize(1 + 4 * self.top_k, String::new());
-        cells.push(row.error.as_deref().map(one_line).unwrap_or_default());
-        cells
+fn csv(row: &Classification, top_k: usize) -> Vec<String> {
+    let mut cells = vec![one_line(&row.input)];
+    for class in &row.top {
+        cells.extend([
+            class.class.to_string(),
+            one_line(&class.label),
+            class.probability.to_string(),
+            class.logit.to_string(),
+        ]);
     }
+    cells.resize(1 + 4 * top_k, String::new());
+    cells.push(row.error.as_deref().map(one_line).unwrap_or_default());
+    cells
 }
 
 /// The columns of CSV.

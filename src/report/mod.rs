@@ -13,6 +13,8 @@ mod inspect;
 mod isolation;
 mod models;
 mod parity;
+#[cfg(feature = "parquet")]
+mod parquet_rows;
 mod plan;
 mod table;
 mod timings;
@@ -32,6 +34,8 @@ pub use evaluation::{
 pub use inspect::{Differences, InspectedTensor, Inspection};
 pub use models::{LeftOut, Model, Models};
 pub use parity::{DumpNames, DumpParity, Parity};
+#[cfg(feature = "parquet")]
+pub use parquet_rows::GROUP_ROWS;
 pub use plan::PlanReport;
 pub use timings::Timings;
 pub use trace::{TraceReport, TraceRow, Values};
@@ -57,6 +61,9 @@ pub enum RowFormat {
     Json,
     /// One object a line.
     Ndjson,
+    /// The columns of CSV, each with a type of its own, compressed; where this program was built
+    /// with the feature `parquet`, for a file.
+    Parquet,
 }
 
 impl RowFormat {
@@ -68,6 +75,7 @@ impl RowFormat {
             "csv" => Some(Self::Csv),
             "json" => Some(Self::Json),
             "ndjson" | "jsonl" => Some(Self::Ndjson),
+            "parquet" => Some(Self::Parquet),
             _ => None,
         }
     }
@@ -80,15 +88,23 @@ impl RowFormat {
             Self::Csv => "csv",
             Self::Json => "json",
             Self::Ndjson => "ndjson",
+            Self::Parquet => "parquet",
         }
     }
 
-    /// What makes a whole document of the rows so far.
+    /// Whether the rows of a document without its end can be read back, and others written behind
+    /// them.
+    #[must_use]
+    pub fn is_gone_on_with(self) -> bool {
+        matches!(self, Self::Csv | Self::Json | Self::Ndjson)
+    }
+
+    /// What makes a whole document of the rows so far; of Parquet its writer alone can do that.
     #[must_use]
     pub fn ending(self) -> &'static str {
         match self {
             Self::Json => "\n]\n",
-            Self::Table | Self::Csv | Self::Ndjson => "",
+            Self::Table | Self::Csv | Self::Ndjson | Self::Parquet => "",
         }
     }
 }

@@ -147,7 +147,7 @@ impl<R: BufRead> WrittenRows<R> {
                     self.parse_json(row, row.len())
                 }
             },
-            RowFormat::Table => Err("is of a table, which is for people".to_owned()),
+            RowFormat::Table | RowFormat::Parquet => Err("is not read back".to_owned()),
         }
     }
 

@@ -13,6 +13,8 @@ mod interrupted;
 mod labels;
 mod memory;
 mod output;
+#[cfg(all(unix, feature = "parquet"))]
+mod parquet;
 #[cfg(unix)]
 mod resumed;
 mod rows;

@@ -182,3 +182,19 @@ fn a_standard_error_that_takes_nothing_changes_no_answer() {
         );
     }
 }
+
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn parquet_that_is_not_built_in_is_said_before_the_work_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    senet()
+        .args(["classify", PHOTOS[0].0, "--output"])
+        .arg(folder.path().join("rows.parquet"))
+        .assert()
+        .code(2)
+        .stderr(
+            "error: this program was built without `parquet`\nhint: build it with \
+             `cargo build --release --features parquet`\n",
+        );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}

@@ -35,19 +35,24 @@ pub(super) enum Found {
 ///
 /// Files that cannot be read, or a format whose rows are not read back.
 pub(super) fn find(place: &FilePlace, written: Written) -> Result<Found> {
-    if written.format == RowFormat::Table {
-        return Err(Error::Usage(
-            "`--resume` goes on with rows of csv, json or ndjson; a table is for people".to_owned(),
-        ));
+    let format = written.format;
+    if !format.is_gone_on_with() {
+        let reason = match format {
+            RowFormat::Parquet => "a Parquet file can be read once its last bytes are written",
+            _ => "a table is for people",
+        };
+        return Err(Error::Usage(format!(
+            "`--resume` goes on with rows of csv, json or ndjson; {reason}"
+        )));
     }
     let earlier = |content, path: &Path, is_whole| Earlier {
-        rows: WrittenRows::new(content, written.format, written.top_k),
+        rows: WrittenRows::new(content, format, written.top_k),
         path: path.to_path_buf(),
         is_whole,
     };
     let FilePlace { path, partial, .. } = place;
     if is_there(partial)? {
-        let mut reopened = Partial::reopen(partial.clone(), written.format)?;
+        let mut reopened = Partial::reopen(partial.clone(), format)?;
         if reopened.is_empty().map_err(Error::file("read", partial))? {
             return Ok(Found::Nothing);
         }

@@ -125,7 +125,9 @@ impl Output {
             Found::Nothing => {
                 let overwrite = written.existing == Existing::Overwrite;
                 let partial = Partial::open(place.partial.clone(), written.format, overwrite)?;
-                record()?.write(&place.record)?;
+                if written.format.is_gone_on_with() {
+                    record()?.write(&place.record)?;
+                }
                 (partial, Tally::default())
             }
         };
@@ -177,6 +179,7 @@ impl Output {
         let mut hint = "";
         let place = match &mut self.target {
             Target::File { partial, .. } => {
+                partial.keep_end();
                 partial.end_early();
                 hint = partial.how_to_go_on();
                 format!("`{}`", shown_path(partial.path()))

@@ -16,6 +16,8 @@ pub(in crate::commands) struct Partial {
     /// Bytes of whole rows.
     length: u64,
     rows: usize,
+    /// Rows of Parquet, none of which can be read before the end is written.
+    unreadable: usize,
     /// What makes the rows that are there a whole document.
     format: RowFormat,
     ended: bool,
@@ -31,9 +33,14 @@ impl Partial {
     pub(super) fn open(path: PathBuf, format: RowFormat, overwrite: bool) -> Result<Self> {
         let mut file = take(&path)?;
         if !overwrite && let Some(held) = held(&mut file).map_err(Error::file("read", &path))? {
+            let resume = if format.is_gone_on_with() {
+                "`--resume` goes on behind them; "
+            } else {
+                ""
+            };
             return Err(Error::Usage(format!(
-                "`{}` holds {held} of a run that did not end\nhint: `--resume` goes on behind \
-                 them; `--overwrite` begins anew without them",
+                "`{}` holds {held} of a run that did not end\nhint: {resume}`--overwrite` begins \
+                 anew without them; to keep them, give that file another name",
                 shown_path(&path)
             )));
         }
@@ -44,6 +51,7 @@ impl Partial {
             path,
             length: 0,
             rows: 0,
+            unreadable: 0,
             format,
             ended: false,
         })
@@ -61,6 +69,7 @@ impl Partial {
             path,
             length: 0,
             rows: 0,
+            unreadable: 0,
             format,
             ended: true,
         })
@@ -112,7 +121,7 @@ impl Partial {
     pub(super) fn how_to_go_on(&self) -> &'static str {
         match self.rows {
             0 => "",
-            _ if self.format == RowFormat::Table => "",
+            _ if !self.format.is_gone_on_with() => "",
             _ => "\nhint: the same command with `--resume` goes on behind them",
         }
     }
@@ -127,12 +136,24 @@ impl Partial {
             self.end_early();
             return Err(error);
         }
+        if self.format == RowFormat::Parquet {
+            self.unreadable += rows;
+            return Ok(());
+        }
         // An end is written anew by whatever comes before the file is renamed.
         if rows > 0 {
             self.length += bytes.len() as u64;
         }
         self.rows += rows;
         Ok(())
+    }
+
+    /// Says that the end of a document which only its writer can end has been added.
+    pub(super) fn keep_end(&mut self) {
+        if self.unreadable > 0 {
+            self.rows = self.unreadable;
+            self.ended = true;
+        }
     }
 
     /// Makes it the file at `path`.
@@ -271,6 +292,7 @@ fn held(file: &mut File) -> io::Result<Option<String>> {
             0 | 1 => return Ok(None),
             lines => (lines - 1, "row"),
         },
+        [b'P', b'A', b'R', b'1', ..] => (0, "row"),
         [b'[', ..] => (count(file, b"\n {")?, "row"),
         [b'{', ..] => (count(file, b"\n")?, "row"),
         _ => (count(file, b"\n")?, "line"),
