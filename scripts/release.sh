@@ -36,8 +36,8 @@ mkdir --parents "$folder/completions"
 "$program" completions elvish >"$folder/completions/senet.elv"
 "$program" completions powershell >"$folder/completions/_senet.ps1"
 "$program" man --output "$folder/man/man1"
-cp LICENSE-APACHE LICENSE-MIT README.md CHANGELOG.md "$folder"
-strip --output "$folder/senet" "$program"
+cp LICENSE-APACHE LICENSE-MIT weights/efficientnet_lite0.LICENSE README.md CHANGELOG.md "$folder"
+strip -o "$folder/senet" "$program"
 
 archive=$name.tar.gz
 # Who makes it, and when, is not in it; the time is the commit's.
