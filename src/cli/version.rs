@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 use crate::cpu::Isa;
 
 /// What it was built with, in the order of `Cargo.toml`; `cli` is what there is to ask.
-const FEATURES: [(&str, bool); 8] = [
+const FEATURES: [(&str, bool); 9] = [
     ("hub", cfg!(feature = "hub")),
+    ("parquet", cfg!(feature = "parquet")),
     ("libjpeg", cfg!(feature = "libjpeg")),
     ("libjpeg-simd", cfg!(feature = "libjpeg-simd")),
     ("cuda", cfg!(feature = "cuda")),
