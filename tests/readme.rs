@@ -97,8 +97,8 @@ fn the_documentation_shows_what_the_program_prints() {
         }
     }
     assert_eq!(
-        run, 17,
-        "the documentation shows seventeen runs of the program"
+        run, 18,
+        "the documentation shows eighteen runs of the program"
     );
 }
 

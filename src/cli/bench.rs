@@ -4,10 +4,10 @@ use clap::Args;
 use clap::builder::OsStringValueParser;
 
 use super::engine::{DeviceArgs, EngineArgs};
-use super::source::{HeadArgs, OrList, WEIGHTS_IN_FULL, WEIGHTS_OR_DRAWN, source};
+use super::source::{ClassesArgs, HeadArgs, OrList, WEIGHTS_IN_FULL, WEIGHTS_OR_DRAWN, source};
 use super::values::{ImageSize, at_least_one};
 use crate::checkpoint::Source;
-use crate::report::Format;
+use crate::report::PageFormat;
 
 /// `senet bench`.
 #[derive(Debug, Args)]
@@ -25,6 +25,12 @@ pub struct BenchArgs {
         reason = "clap would show it as the help of the whole group"
     )]
     pub head: HeadArgs,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub classes: ClassesArgs,
     #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_OR_DRAWN, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,
@@ -52,7 +58,10 @@ pub struct BenchArgs {
         reason = "clap would show it as the help of the whole group"
     )]
     pub engine: EngineArgs,
-    /// Text for people or JSON for programs
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    /// List the time of every step, too; JSON and pages always have it
+    #[arg(long)]
+    pub steps: bool,
+    /// Text for people, JSON for programs or a page
+    #[arg(short, long, value_enum, default_value_t = PageFormat::Table)]
+    pub format: PageFormat,
 }

@@ -31,7 +31,7 @@ pub use self::man::ManArgs;
 pub use self::models::ModelsArgs;
 pub use self::parity::ParityArgs;
 pub use self::pixels::PixelArgs;
-pub use self::source::{HeadArgs, WidthArgs};
+pub use self::source::{ClassesArgs, HeadArgs, WidthArgs};
 pub use self::trace::TraceArgs;
 pub use self::values::{DeviceName, ImageSize, Rgb};
 

@@ -7,7 +7,7 @@ use super::source::{HeadArgs, WEIGHTS_IN_FULL, WEIGHTS_TO_NAME, WidthArgs, sourc
 use super::values::tolerance;
 use crate::checkpoint::Source;
 use crate::parity::Extra;
-use crate::report::ParityFormat;
+use crate::report::PageFormat;
 
 /// `senet parity`.
 #[derive(Debug, Args)]
@@ -75,6 +75,6 @@ pub struct ParityArgs {
     )]
     pub engine: EngineArgs,
     /// Text for people, JSON for programs, or a page with a plot for a browser
-    #[arg(short, long, value_enum, default_value_t = ParityFormat::Table)]
-    pub format: ParityFormat,
+    #[arg(short, long, value_enum, default_value_t = PageFormat::Table)]
+    pub format: PageFormat,
 }

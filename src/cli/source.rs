@@ -94,6 +94,14 @@ pub struct HeadArgs {
     pub head: Option<String>,
 }
 
+/// The size of a classifier.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ClassesArgs {
+    /// Classes that the network tells apart [default: as many as its weights, or its publishers']
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub num_classes: Option<usize>,
+}
+
 /// Widths of `se_block`.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct WidthArgs {

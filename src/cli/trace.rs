@@ -1,16 +1,18 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Args;
 use clap::builder::OsStringValueParser;
+use clap::{Args, ValueEnum};
 
 use super::engine::{DeviceArgs, EngineArgs};
 use super::pixels::PixelArgs;
-use super::source::{HeadArgs, OrList, WEIGHTS_IN_FULL, WEIGHTS_TO_TRACE, WidthArgs, source};
+use super::source::{
+    ClassesArgs, HeadArgs, OrList, WEIGHTS_IN_FULL, WEIGHTS_TO_TRACE, WidthArgs, source,
+};
 use super::values::at_least_one;
 use crate::checkpoint::Source;
 use crate::network::Layout;
-use crate::report::Format;
+use crate::report::{Column, TraceFormat};
 
 /// `senet trace`.
 #[derive(Debug, Args)]
@@ -28,6 +30,12 @@ pub struct TraceArgs {
         reason = "clap would show it as the help of the whole group"
     )]
     pub head: HeadArgs,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub classes: ClassesArgs,
     #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_TO_TRACE, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,
@@ -70,13 +78,36 @@ pub struct TraceArgs {
         reason = "clap would show it as the help of the whole group"
     )]
     pub engine: EngineArgs,
-    /// Text for people or JSON for programs
-    #[arg(short, long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    /// Columns of a table, of Markdown or CSV, with commas between them [default: in a table as many
+    /// as are usual, in CSV all]
+    #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',', hide_possible_values = true, long_help = columns(), conflicts_with = "plan")]
+    pub columns: Option<Vec<Column>>,
+    /// Text for people, or data for programs
+    #[arg(short, long, value_enum, default_value_t = TraceFormat::Table)]
+    pub format: TraceFormat,
     #[command(flatten)]
     #[expect(
         missing_docs,
         reason = "clap would show it as the help of the whole group"
     )]
     pub pixels: PixelArgs,
+}
+
+/// What `--columns` takes, a line each.
+fn columns() -> String {
+    let mut text =
+        "Columns of a table, of Markdown or CSV, with commas between them [default: in a \
+                    table as many as are usual, in CSV all]:"
+            .to_owned();
+    for column in Column::value_variants() {
+        let Some(value) = column.to_possible_value() else {
+            continue;
+        };
+        let help = value
+            .get_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        text += &format!("\n  {:<17}{help}", value.get_name());
+    }
+    text
 }

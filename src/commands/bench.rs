@@ -1,3 +1,5 @@
+mod steps;
+
 use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
@@ -7,13 +9,13 @@ use super::pattern::test_pattern;
 use super::subject::Subject;
 use crate::checkpoint::drawn_weights;
 use crate::cli::{BenchArgs, EngineName, WidthArgs};
-use crate::cpu::{self, Algorithm, Options, WinogradTile};
+use crate::cpu::{self, Options, WinogradTile};
 use crate::error::Result;
 use crate::model::memory::{self, Together};
 use crate::model::{Model, Runtime, TimedStep};
 use crate::network::trace::trace;
-use crate::network::{Layers, Layout, Operation, Shape};
-use crate::report::{Bench, Kind, Spread};
+use crate::network::{Layout, Shape};
+use crate::report::{Bench, Spread};
 
 /// Runs that are timed step by step: enough for a median, besides those that are timed whole.
 const TIMED_RUNS: usize = 9;
@@ -37,6 +39,7 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
         no_widths,
         &arguments.head,
     )?;
+    let network = super::with_classes(network, arguments.classes, weights.as_ref())?;
     let own = network.input.shape(arguments.batch_size);
     let asked = arguments.size.map(|size| [size.height, size.width]);
     let shape = Shape {
@@ -71,14 +74,17 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
 
     let input = Tensor::from_vec(test_pattern(shape), shape.dims(Layout::Nchw), &Device::Cpu)?;
     let times = times(&*model, &input, arguments.runs)?;
-    let mut kinds = kinds(&*model, &input, arguments.runs.min(TIMED_RUNS))?;
+    let by_step = run_by_step(&*model, &input, arguments.runs.min(TIMED_RUNS))?;
+    // What follows takes memory of its own.
+    let peak_memory = peak_memory();
     let peak = plan
         .as_ref()
         .map(|(plan, _)| cpu::peak(plan.isa, plan.threads));
     let peak = peak.transpose()?;
-    for kind in &mut kinds {
-        kind.of_peak = peak.map(|peak| kind.macs as f64 / (kind.ms / 1e3) / peak);
-    }
+    let bandwidth = plan
+        .as_ref()
+        .map(|(plan, _)| cpu::bandwidth(plan.threads))
+        .transpose()?;
     let run = Spread::of(&times);
     let image = run.over(shape.batch);
     let report = Bench {
@@ -105,11 +111,14 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
         image,
         run,
         images_per_s: 1e3 / image.median_ms,
-        peak_memory: peak_memory(),
+        peak_memory,
         peak_macs_per_s: peak,
-        kinds,
+        bandwidth,
+        kinds: steps::kinds(&by_step, &layers, peak),
+        steps: steps::steps(&by_step, &layers, &trace),
+        list_steps: arguments.steps,
     };
-    super::print(&report, arguments.format)?;
+    super::to_stdout(|out| report.write_as(arguments.format, out))?;
     Ok(Outcome::Yes)
 }
 
@@ -128,76 +137,9 @@ fn times(model: &dyn Model, input: &Tensor, runs: usize) -> Result<Vec<f64>> {
     timed.collect()
 }
 
-/// Where the time of a run goes, in the median of so many.
-fn kinds(model: &dyn Model, input: &Tensor, runs: usize) -> Result<Vec<Kind>> {
-    let mut kinds: Vec<Kind> = Vec::new();
-    let mut times: Vec<Vec<f64>> = Vec::new();
-    for run in 0..runs {
-        for step in model.run_timed(input)? {
-            let kind = kind(&step, model.layers());
-            let algorithm = step.algorithm.map_or("candle", Algorithm::name);
-            let same = |other: &Kind| other.kind == kind && other.algorithm == algorithm;
-            let index = kinds.iter().position(same).unwrap_or_else(|| {
-                kinds.push(Kind {
-                    kind: kind.clone(),
-                    algorithm,
-                    steps: 0,
-                    macs: 0,
-                    ms: 0.,
-                    share: 0.,
-                    of_peak: None,
-                });
-                times.push(vec![0.; runs]);
-                kinds.len() - 1
-            });
-            times[index][run] += milliseconds(step.time);
-            if run == 0 {
-                kinds[index].steps += 1;
-                kinds[index].macs += step.macs;
-            }
-        }
-    }
-    for (kind, times) in kinds.iter_mut().zip(&times) {
-        kind.ms = Spread::of(times).median_ms;
-    }
-    let total: f64 = kinds.iter().map(|kind| kind.ms).sum();
-    for kind in &mut kinds {
-        kind.share = kind.ms / total;
-    }
-    kinds.sort_by(|a, b| b.ms.total_cmp(&a.ms));
-    Ok(kinds)
-}
-
-/// What kind of thing a step does, in a few words: that of its first convolution or dense layer, where
-/// it has one, whatever that has been folded with.
-fn kind(step: &TimedStep, layers: &Layers) -> String {
-    let named = |name: &String| layers.as_slice().iter().find(|layer| layer.name == *name);
-    let operations = step.layers.iter().filter_map(named);
-    let operations: Vec<Operation> = operations.map(|layer| layer.operation).collect();
-    let multiplies =
-        |operation: &&Operation| matches!(operation, Operation::Conv(_) | Operation::Linear { .. });
-    match operations
-        .iter()
-        .find(multiplies)
-        .or(operations.first())
-        .copied()
-    {
-        Some(Operation::Conv(conv)) => {
-            let [rows, columns] = conv.window.kernel;
-            let mut kind = format!("conv {rows}x{columns}");
-            match conv.window.stride {
-                [1, 1] => {}
-                [down, across] if down == across => kind += &format!(" stride {down}"),
-                [down, across] => kind += &format!(" stride {down}x{across}"),
-            }
-            if conv.groups > 1 {
-                kind += &format!(", {} groups", conv.groups);
-            }
-            kind
-        }
-        Some(operation) => operation.kind().to_owned(),
-        None => "no layer".to_owned(),
-    }
+/// The steps of so many runs, timed one by one.
+fn run_by_step(model: &dyn Model, input: &Tensor, runs: usize) -> Result<Vec<Vec<TimedStep>>> {
+    (0..runs).map(|_| model.run_timed(input)).collect()
 }
 
 /// The most memory that this process has had, in bytes, as Linux says.
@@ -208,40 +150,4 @@ fn peak_memory() -> Option<u64> {
         .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = peak.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-    use super::*;
-    use crate::network::{Layer, catalog};
-
-    #[test]
-    fn a_convolution_whose_weights_a_gate_multiplies_is_one() {
-        let layers = catalog::find("mobilenetv3_small_100").unwrap().layers();
-        let list = layers.as_slice();
-        let scale = |layer: &&Layer| matches!(layer.operation, Operation::Scale);
-        let scale = &list.iter().find(scale).unwrap().name;
-        let reads_it = |layer: &&Layer| {
-            let mut inputs = layer.inputs.iter().filter_map(|value| value.layer());
-            inputs.any(|input| list[input].name == *scale)
-        };
-        let project = &list.iter().find(reads_it).unwrap().name;
-        for (names, expected) in [
-            (vec![scale, project], "conv 1x1"),
-            (vec![project], "conv 1x1"),
-            (vec![scale], "scale"),
-            (vec![], "no layer"),
-        ] {
-            let step = TimedStep {
-                layers: names.into_iter().cloned().collect(),
-                algorithm: None,
-                output: Vec::new(),
-                macs: 0,
-                time: Duration::ZERO,
-            };
-            assert_eq!(kind(&step, &layers), expected);
-        }
-    }
 }

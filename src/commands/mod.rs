@@ -29,7 +29,9 @@ use candle_core::{DType, Device};
 use self::progress::Downloads;
 use crate::checkpoint::{Builtin, Source, Weights, open_graph};
 use crate::classifier::Notice;
-use crate::cli::{Cli, Command, DeviceArgs, DeviceName, HeadArgs, Precision, WidthArgs};
+use crate::cli::{
+    ClassesArgs, Cli, Command, DeviceArgs, DeviceName, HeadArgs, Precision, WidthArgs,
+};
 use crate::error::{Error, Result};
 use crate::image::silence_decoders;
 use crate::network::catalog::Named;
@@ -264,6 +266,35 @@ fn network(
             catalog::SE_BLOCK.name,
             network.name
         ))),
+    }
+}
+
+/// The network with as many classes as were asked for.
+///
+/// # Errors
+///
+/// A network without a classifier, or weights of another number.
+fn with_classes(
+    network: Network,
+    classes: ClassesArgs,
+    weights: Option<&Weights>,
+) -> Result<Network> {
+    let Some(asked) = classes.num_classes else {
+        return Ok(network);
+    };
+    match (network.classes, weights) {
+        (None, _) => Err(Error::Usage(format!(
+            "`--num-classes {asked}` is for a network of the catalogue that ends with a classifier, \
+             and `{}` has its layers as they are",
+            text::shown(&network.name)
+        ))),
+        (Some(found), Some(weights)) if found != asked => Err(Error::Usage(format!(
+            "`{}` has weights for {}, expected {asked} as `--num-classes` says\nhint: without \
+             weights the classifier can have any size",
+            weights.file().shown_name(),
+            format_args!("{found} classes"),
+        ))),
+        _ => Ok(network.with_classes(asked)),
     }
 }
 

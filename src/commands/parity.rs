@@ -16,7 +16,7 @@ use crate::model::memory::{self, Together};
 use crate::model::{Model, Runtime};
 use crate::network::trace::trace;
 use crate::parity::{Aliases, Compared, Inside, Reference, Tolerance, compare, look_inside};
-use crate::report::{Format, Parity, ParityFormat, Report};
+use crate::report::{Format, PageFormat, Parity, Report};
 use crate::text::{escaped, shown, shown_path};
 
 pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
@@ -42,13 +42,13 @@ fn tolerance(arguments: &ParityArgs, default: Tolerance) -> Tolerance {
 /// Writes what was found in the form that was asked for.
 fn print<R: Report>(
     report: &R,
-    format: ParityFormat,
+    format: PageFormat,
     write_page: impl FnOnce(&R, &mut dyn Write) -> io::Result<()>,
 ) -> anyhow::Result<()> {
     match format {
-        ParityFormat::Table => super::print(report, Format::Table),
-        ParityFormat::Json => super::print(report, Format::Json),
-        ParityFormat::Html => super::to_stdout(|out| {
+        PageFormat::Table => super::print(report, Format::Table),
+        PageFormat::Json => super::print(report, Format::Json),
+        PageFormat::Html => super::to_stdout(|out| {
             write_page(report, out)?;
             out.flush()
         }),

@@ -1,3 +1,5 @@
+mod rows;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -6,37 +8,21 @@ use candle_core::{Device, Tensor};
 use super::Outcome;
 use super::pattern::test_pattern;
 use super::subject::Subject;
-use crate::checkpoint::{Builtin, Weights};
+use crate::checkpoint::{Builtin, Weights, drawn_weights};
 use crate::classifier::{preprocessing, recommended};
 use crate::cli::{EngineName, PixelArgs, TraceArgs};
 use crate::error::{Error, Result};
 use crate::image;
 use crate::model::Model;
 use crate::model::memory::{self, Together};
-use crate::network::layers::SEPARATORS;
-use crate::network::trace::{LayerCost, Trace, trace};
-use crate::network::{Layers, Layout, Network, Shape};
-use crate::report::{TraceReport, TraceRow, Values};
+use crate::network::trace::trace;
+use crate::network::{Layout, Network, Shape};
+use crate::report::{Column, Format, TraceFormat, Values};
 use crate::text::shown_path;
 
 pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
-    if arguments.image.is_none() && arguments.pixels.prepare_images() {
-        return Err(Error::Usage(
-            "flags on pixels are for an image, and there is no `--image`\nhint: `--size` \
-             chooses the size of any input"
-                .to_owned(),
-        )
-        .into());
-    }
-    let values_wanted = arguments.values || arguments.image.is_some();
-    if !values_wanted && !arguments.plan && arguments.engine.is_given() {
-        return Err(Error::Usage(
-            "`--engine`, `--winograd` and `--threads` are for a run, and nothing is to run\nhint: \
-             `--values` or `--image FILE` has the network run, `--plan` shows how it would"
-                .to_owned(),
-        )
-        .into());
-    }
+    let format = plan_format(arguments)?;
+    let values_wanted = values_wanted(arguments);
     // Asked for first: a device that is not there is worth an answer without values too. candle
     // has the value of every layer, which is what a trace is read for.
     let usual = if arguments.plan {
@@ -57,9 +43,10 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         arguments.widths,
         &arguments.head,
     )?;
+    let network = super::with_classes(network, arguments.classes, weights.as_ref())?;
     let layers = network.layers();
     let weights = match weights {
-        None if values_wanted => Some(builtin_weights_of(&network)?),
+        None if values_wanted => builtin_weights_of(&network, arguments)?,
         weights => weights,
     };
     // Weights that do not fit are worth an answer even where only shapes are asked for.
@@ -80,30 +67,83 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     if arguments.plan {
         check_memory(Together::MicroBatch)?;
         let plan = super::plan::report(&layers, &trace, &runtime)?;
-        super::print(&plan, arguments.format)?;
+        super::print(&plan, format)?;
         return Ok(Outcome::Yes);
     }
-    let measured = match (&weights, tensors) {
-        (Some(weights), Some(tensors)) if values_wanted => {
-            check_memory(Together::Batch)?;
+    let measured = if values_wanted {
+        check_memory(Together::Batch)?;
+        if let Some(weights) = &weights {
             weights.check_input(&layers, &trace)?;
-            let input = image.map_or_else(|| test_pattern(shape), |(values, _)| values);
-            let input = Tensor::from_vec(input, shape.dims(Layout::Nchw), &Device::Cpu)?;
-            let model = runtime.build(layers.clone(), tensors, shape)?;
-            super::warn_of_nonfinite(weights);
-            Some(measure(&*model, runtime.name(), &input)?)
+        } else {
+            super::complain("note", "the values are those of weights drawn at random");
         }
-        _ => None,
+        let input = image.map_or_else(|| test_pattern(shape), |(values, _)| values);
+        let input = Tensor::from_vec(input, shape.dims(Layout::Nchw), &Device::Cpu)?;
+        let drawn = || drawn_weights(&layers, runtime.dtype(), runtime.device());
+        let model = runtime.build(layers.clone(), tensors.unwrap_or_else(drawn), shape)?;
+        if let Some(weights) = &weights {
+            super::warn_of_nonfinite(weights);
+        }
+        let of_weights = |weights: &Weights| weights.file().name().to_owned();
+        let weights = weights.as_ref().map(of_weights);
+        Some(measure(&*model, runtime.name(), weights, &input)?)
+    } else {
+        None
     };
-    let report = report(arguments, &layers, &trace, measured.as_ref());
-    super::print(&report, arguments.format)?;
+    let report = rows::report(arguments, &layers, &trace, measured.as_ref());
+    super::to_stdout(|out| report.write_as(arguments.format, out))?;
     Ok(Outcome::Yes)
+}
+
+/// Whether the network is to run.
+fn values_wanted(arguments: &TraceArgs) -> bool {
+    arguments.values || arguments.image.is_some()
+}
+
+/// The form of a plan, where one is asked for.
+///
+/// # Errors
+///
+/// Flags that do not go together.
+fn plan_format(arguments: &TraceArgs) -> Result<Format> {
+    if arguments.image.is_none() && arguments.pixels.prepare_images() {
+        return Err(Error::Usage(
+            "flags on pixels are for an image, and there is no `--image`\nhint: `--size` \
+             chooses the size of any input"
+                .to_owned(),
+        ));
+    }
+    let values_wanted = values_wanted(arguments);
+    if !values_wanted && !arguments.plan && arguments.engine.is_given() {
+        return Err(Error::Usage(
+            "`--engine`, `--winograd` and `--threads` are for a run, and nothing is to run\nhint: \
+             `--values` or `--image FILE` has the network run, `--plan` shows how it would"
+                .to_owned(),
+        ));
+    }
+    let of_a_run = |columns: &Vec<Column>| columns.iter().any(|column| column.is_of_a_run());
+    if !values_wanted && arguments.columns.as_ref().is_some_and(of_a_run) {
+        return Err(Error::Usage(
+            "`--columns` asks for values or times, and nothing is to run\nhint: `--values` or \
+             `--image FILE` has the network run"
+                .to_owned(),
+        ));
+    }
+    match (arguments.format, arguments.plan) {
+        (TraceFormat::Json, _) => Ok(Format::Json),
+        (TraceFormat::Table, _) | (_, false) => Ok(Format::Table),
+        (_, true) => Err(Error::Usage(
+            "`--plan` is written as a table or JSON\nhint: `--format json`".to_owned(),
+        )),
+    }
 }
 
 /// What running the network adds to layers' rows, by name; nothing to those that are folded into
 /// others.
 struct Measured {
     engine: &'static str,
+    /// The file that the weights are from; nothing where they were drawn.
+    weights: Option<String>,
     values: HashMap<String, Values>,
     times: HashMap<String, Duration>,
 }
@@ -122,15 +162,23 @@ fn shape(arguments: &TraceArgs, network: &Network, weights: Option<&Weights>) ->
     }
 }
 
-fn builtin_weights_of(network: &Network) -> Result<Weights> {
-    let builtin = Builtin::of_network(&network.name).ok_or_else(|| {
-        Error::Usage(format!(
-            "values need weights, and none of `{}` are inside this program\nhint: name a file with \
-             `--weights`",
+/// The weights inside the program for a network; nothing where there are none, and a pattern is to
+/// go through weights that are drawn.
+fn builtin_weights_of(network: &Network, arguments: &TraceArgs) -> Result<Option<Weights>> {
+    // They are for another number of classes.
+    let builtin = match arguments.classes.num_classes {
+        Some(_) => None,
+        None => Builtin::of_network(&network.name),
+    };
+    match builtin {
+        Some(builtin) => Weights::builtin(builtin).map(Some),
+        None if arguments.image.is_none() => Ok(None),
+        None => Err(Error::Usage(format!(
+            "an image's values need weights, and none of `{}` are inside this program\nhint: name a \
+             file with `--weights`; `--values` shows those of a pattern under drawn weights",
             network.name
-        ))
-    })?;
-    Weights::builtin(builtin)
+        ))),
+    }
 }
 
 fn load(
@@ -159,9 +207,15 @@ fn load(
 }
 
 /// Runs the network twice, the first time for the values and to warm up, the second for the times.
-fn measure(model: &dyn Model, engine: &'static str, input: &Tensor) -> Result<Measured> {
+fn measure(
+    model: &dyn Model,
+    engine: &'static str,
+    weights: Option<String>,
+    input: &Tensor,
+) -> Result<Measured> {
     let mut measured = Measured {
         engine,
+        weights,
         values: HashMap::new(),
         times: HashMap::new(),
     };
@@ -188,94 +242,4 @@ fn measure(model: &dyn Model, engine: &'static str, input: &Tensor) -> Result<Me
 
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
-}
-
-fn report(
-    arguments: &TraceArgs,
-    layers: &Layers,
-    trace: &Trace,
-    measured: Option<&Measured>,
-) -> TraceReport {
-    let mut rows: Vec<TraceRow> = Vec::new();
-    for (layer, cost) in layers.as_slice().iter().zip(&trace.layers) {
-        let LayerCost {
-            output,
-            parameters,
-            buffers,
-            macs,
-        } = *cost;
-        let (name, kind) = fold(&layer.name, layer.operation.kind(), arguments.depth);
-        let row = TraceRow {
-            name: name.to_owned(),
-            kind,
-            output_shape: output.dims(arguments.layout),
-            parameters,
-            buffers,
-            macs,
-            values: measured.and_then(|measured| measured.values.get(&layer.name).copied()),
-            time_ms: measured
-                .and_then(|measured| measured.times.get(&layer.name))
-                .map(|&time| milliseconds(time)),
-        };
-        match rows.last_mut() {
-            Some(group) if group.name == name && kind == GROUP => absorb(group, row),
-            _ => rows.push(row),
-        }
-    }
-    TraceReport {
-        network: layers.name().to_owned(),
-        engine: measured.map(|measured| measured.engine),
-        layout: arguments.layout,
-        input_shape: trace.input.dims(arguments.layout),
-        layers: rows,
-        parameters: trace.parameters,
-        buffers: trace.buffers,
-        macs: trace.macs,
-        time_ms: measured.map(|measured| milliseconds(measured.times.values().sum())),
-    }
-}
-
-const GROUP: &str = "group";
-
-/// The name and kind of a layer's row where rows go no deeper than `depth`.
-fn fold<'a>(name: &'a str, kind: &'static str, depth: Option<usize>) -> (&'a str, &'static str) {
-    let end = depth.and_then(|depth| name.match_indices(SEPARATORS).nth(depth - 1));
-    match end {
-        Some((end, _)) => (&name[..end], GROUP),
-        None => (name, kind),
-    }
-}
-
-/// Adds a layer to the group it ends: the group's output is that of its last layer.
-fn absorb(group: &mut TraceRow, layer: TraceRow) {
-    group.parameters += layer.parameters;
-    group.buffers += layer.buffers;
-    group.macs += layer.macs;
-    group.output_shape = layer.output_shape;
-    group.values = layer.values;
-    let times = [group.time_ms, layer.time_ms];
-    group.time_ms = times.into_iter().flatten().reduce(|a, b| a + b);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_layer_deeper_than_the_depth_folds_into_its_group() {
-        assert_eq!(
-            fold("layer1.0.se.fc1", "linear", Some(2)),
-            ("layer1.0", GROUP)
-        );
-        assert_eq!(
-            fold("layer1.0.se.fc1", "linear", Some(1)),
-            ("layer1", GROUP)
-        );
-        assert_eq!(
-            fold("layer1.0.bn1", "batch norm", Some(3)),
-            ("layer1.0.bn1", "batch norm")
-        );
-        assert_eq!(fold("fc", "linear", Some(1)), ("fc", "linear"));
-        assert_eq!(fold("a/b.c/d", "add", Some(2)), ("a/b", GROUP));
-    }
 }

@@ -11,6 +11,7 @@
 //! the batch it came in, nor on the number of threads.
 
 mod algorithm;
+mod bandwidth;
 mod cache;
 mod cores;
 mod element;
@@ -35,6 +36,7 @@ mod view;
 mod tests;
 
 pub use algorithm::Algorithm;
+pub use bandwidth::bandwidth;
 pub use engine::Engine;
 pub use isa::{Features, Isa, Vectors};
 pub use kernels::WinogradTile;

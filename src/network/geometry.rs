@@ -270,14 +270,22 @@ pub fn blur(size: usize, stride: usize, image: [usize; 2]) -> Result<[Extent; 2]
             "a blur pool's filter has at most {MOST} rows and columns, found {size}"
         )));
     }
-    // timm's `get_padding`.
-    let pad = (stride.saturating_sub(1)).saturating_add(size.saturating_sub(1)) / 2;
+    let window = blur_window(size, stride);
+    let [pad, _] = window.padding.fixed(0).unwrap_or_default();
     if let Some(small) = image.into_iter().find(|&side| side <= pad) {
         return Err(Error::Geometry(format!(
             "an input of {small} pixels is too small to reflect {pad} of them at its border"
         )));
     }
-    Window::square(size, stride, Padding::Symmetric([pad, pad])).extents(image)
+    window.extents(image)
+}
+
+/// The window of a blur pool's filter, whose padding reflects.
+#[must_use]
+pub fn blur_window(size: usize, stride: usize) -> Window {
+    // timm's `get_padding`.
+    let pad = (stride.saturating_sub(1)).saturating_add(size.saturating_sub(1)) / 2;
+    Window::square(size, stride, Padding::Symmetric([pad, pad]))
 }
 
 /// The factors of a blur pool's filter along one dimension: binomial coefficients over their sum.

@@ -1,7 +1,6 @@
 //! What candle takes for the values of a network.
 
 use crate::network::geometry::{Extent, Window};
-use crate::network::operation::Conv;
 use crate::network::trace::Trace;
 use crate::network::{Layers, Operation, Shape, Value};
 
@@ -28,7 +27,7 @@ pub fn most_elements(layers: &Layers, trace: &Trace) -> Option<u64> {
         }
         let mut beside = touched.checked_mul(2)?;
         let first = layer.inputs.first().and_then(|&value| trace.shape(value));
-        if let (Some(window), Some(input)) = (window(&layer.operation), first) {
+        if let (Some(window), Some(input)) = (layer.operation.window(), first) {
             let padded = padded(&window, input)?;
             beside = beside.checked_add(padded.checked_mul(2)?)?;
         }
@@ -48,16 +47,6 @@ pub fn most_elements(layers: &Layers, trace: &Trace) -> Option<u64> {
         }
     }
     Some(most)
-}
-
-/// The window that slides over a layer's input, if one does.
-fn window(operation: &Operation) -> Option<Window> {
-    match *operation {
-        Operation::Conv(Conv { window, .. })
-        | Operation::MaxPool(window)
-        | Operation::AveragePool { window, .. } => Some(window),
-        _ => None,
-    }
 }
 
 /// Elements of an input's border. `None` where they exceed a `u64`.

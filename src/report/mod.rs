@@ -24,7 +24,7 @@ mod written_rows;
 use std::io::{self, Write};
 use std::path::Path;
 
-pub use bench::{Bench, Kind, Spread};
+pub use bench::{Bench, Kind, Spread, Step};
 use clap::ValueEnum;
 pub use classification::{Classification, RowWriter};
 pub use evaluation::{
@@ -38,7 +38,7 @@ pub use parity::{DumpNames, DumpParity, Parity};
 pub use parquet_rows::GROUP_ROWS;
 pub use plan::PlanReport;
 pub use timings::Timings;
-pub use trace::{TraceReport, TraceRow, Values};
+pub use trace::{Column, TraceReport, TraceRow, Values, WindowRow};
 pub use written_rows::{WrittenRow, WrittenRows};
 
 /// The form of a report.
@@ -109,14 +109,29 @@ impl RowFormat {
     }
 }
 
-/// The form of what was compared.
+/// The form of a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ParityFormat {
+pub enum TraceFormat {
+    /// For people.
+    Table,
+    /// For a page such as an issue's.
+    Markdown,
+    /// A header, then a line a layer.
+    Csv,
+    /// For programs.
+    Json,
+    /// A page that stands alone: groups that unfold, and what each costs as bars.
+    Html,
+}
+
+/// The form of a report that is also a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PageFormat {
     /// For people.
     Table,
     /// For programs.
     Json,
-    /// A page that stands alone: error against depth, and the table.
+    /// A page that stands alone, with the numbers drawn.
     Html,
 }
 

@@ -4,10 +4,10 @@ use super::super::{self as commands, Outcome};
 use crate::cli::ParityArgs;
 use crate::error::Error;
 use crate::parity::{Extra, NamedValues};
-use crate::report::{DumpNames, ParityFormat};
+use crate::report::{DumpNames, PageFormat};
 
 pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
-    if arguments.format == ParityFormat::Html {
+    if arguments.format == PageFormat::Html {
         return Err(Error::Usage(
             "`--format html` draws errors, and `--names` compares nothing\nhint: leave one of the \
              two out"

@@ -2,6 +2,7 @@
 
 mod output;
 mod shape;
+mod sliding;
 
 use super::activation::Activation;
 use super::geometry::{Border, Extent, Window};

@@ -1,11 +1,15 @@
+//! The answer of `senet bench`.
+
+mod page;
+
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::Report;
 use super::table::{self, Align, thousands};
+use super::{Format, PageFormat, Report};
 use crate::cpu::Isa;
-use crate::text::{counted, escaped};
+use crate::text::{counted, escaped, shown};
 
 /// The answer of `senet bench`. Times are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -48,8 +52,17 @@ pub struct Bench {
     /// the engine cpu: measured in registers alone, after the runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_macs_per_s: Option<f64>,
+    /// Bytes that so many threads read in a second from memory that no cache holds, on the engine
+    /// cpu: measured after the runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bandwidth: Option<f64>,
     /// Where the time of a run goes, the most first.
     pub kinds: Vec<Kind>,
+    /// The same by step, in the order of computation.
+    pub steps: Vec<Step>,
+    /// Whether text lists the steps.
+    #[serde(skip)]
+    pub list_steps: bool,
 }
 
 /// The times that something took in several runs.
@@ -82,6 +95,25 @@ pub struct Kind {
     /// transforms take time too, the products alone are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of_peak: Option<f64>,
+}
+
+/// What is computed in one go.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Step {
+    /// The layers that it computes, the one whose value it makes last.
+    pub layers: Vec<String>,
+    /// The operation of its first layer; for a convolution with its kernel, stride and groups.
+    pub kind: String,
+    /// The algorithm that computes it.
+    pub algorithm: &'static str,
+    /// The shape of its value, `[N, C, H, W]`.
+    pub output_shape: Vec<usize>,
+    /// Multiplications that it does.
+    pub macs: u64,
+    /// Bytes that it has to read and write at least: values and parameters in single precision.
+    pub bytes: u64,
+    /// Its time in the median of the runs.
+    pub ms: f64,
 }
 
 impl Spread {
@@ -117,6 +149,103 @@ impl Spread {
             median_ms: self.median_ms / count,
             min_ms: self.min_ms / count,
             spread_ms: self.spread_ms / count,
+        }
+    }
+}
+
+impl Bench {
+    /// Writes it as `format` asks.
+    ///
+    /// # Errors
+    ///
+    /// The errors of `out`.
+    pub fn write_as(&self, format: PageFormat, out: &mut dyn Write) -> io::Result<()> {
+        match format {
+            PageFormat::Table => self.write(Format::Table, out),
+            PageFormat::Json => self.write(Format::Json, out),
+            PageFormat::Html => {
+                self.write_page(out)?;
+                out.flush()
+            }
+        }
+    }
+
+    /// Writes how long each step takes.
+    fn write_steps(&self, out: &mut dyn Write) -> io::Result<()> {
+        let (left, right) = (Align::Left, Align::Right);
+        let align = [left, left, left, right, right, right, right];
+        let header = ["layers", "kind", "algorithm", "MACs", "MB", "ms", "GMAC/s"];
+        let mut rows = vec![header.map(str::to_owned).to_vec()];
+        rows.extend(self.steps.iter().map(|step| {
+            vec![
+                step.names(),
+                step.kind.clone(),
+                step.algorithm.to_owned(),
+                thousands(step.macs),
+                format!("{:.3}", step.bytes as f64 / 1e6),
+                format!("{:.3}", step.ms),
+                match step.macs {
+                    0 => String::new(),
+                    macs => format!("{:.1}", macs as f64 / step.ms / 1e6),
+                },
+            ]
+        }));
+        table::write(out, &align, &rows)?;
+        writeln!(out)
+    }
+
+    /// What ran, how and how fast: a name and what it is.
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let mut facts = Vec::new();
+        let weights = self.weights.as_deref().map_or("drawn".to_owned(), escaped);
+        facts.push(("weights", weights));
+        let threads = counted(self.threads, "thread");
+        let isa = self.isa.map_or(String::new(), |isa| format!(", {isa}"));
+        let winograd = if self.exact { ", winograd 2x2" } else { "" };
+        facts.push((
+            "engine",
+            format!(
+                "{} on {}{isa}, {threads}{winograd}",
+                self.engine, self.device
+            ),
+        ));
+        facts.push(("input", format!("{:?}", self.input_shape)));
+        let plan = self.plan_ms.map_or(String::new(), |plan| {
+            format!("; to plan alone takes {plan:.2} ms")
+        });
+        facts.push(("load", format!("{:.1} ms{plan}", self.load_ms)));
+        let spread = |spread: Spread| {
+            format!(
+                "{:.3} ms median, {:.3} ms at least, {:.3} ms between the quartiles",
+                spread.median_ms, spread.min_ms, spread.spread_ms
+            )
+        };
+        facts.push((
+            "run",
+            format!("{}; {}", spread(self.run), counted(self.runs, "run")),
+        ));
+        facts.push(("image", spread(self.image)));
+        facts.push(("images", format!("{:.1} a second", self.images_per_s)));
+        if let Some(peak) = self.peak_macs_per_s {
+            facts.push(("peak", format!("{:.1} GMAC/s", peak / 1e9)));
+        }
+        if let Some(bandwidth) = self.bandwidth {
+            facts.push(("reads", format!("{:.1} GB/s from memory", bandwidth / 1e9)));
+        }
+        if let Some(memory) = self.peak_memory {
+            facts.push(("memory", format!("{} bytes at most", thousands(memory))));
+        }
+        facts
+    }
+}
+
+impl Step {
+    /// Its layers in a few words: the first and the last.
+    fn names(&self) -> String {
+        match &self.layers[..] {
+            [] => String::new(),
+            [only] => shown(only),
+            [first, .., last] => format!("{} … {}", shown(first), shown(last)),
         }
     }
 }
@@ -159,43 +288,10 @@ impl Report for Bench {
         let columns = align.len() - usize::from(self.peak_macs_per_s.is_none());
         table::write(out, &align[..columns], &rows)?;
         writeln!(out)?;
-        let mut facts = Vec::new();
-        let weights = self.weights.as_deref().map_or("drawn".to_owned(), escaped);
-        facts.push(("weights", weights));
-        let threads = counted(self.threads, "thread");
-        let isa = self.isa.map_or(String::new(), |isa| format!(", {isa}"));
-        let winograd = if self.exact { ", winograd 2x2" } else { "" };
-        facts.push((
-            "engine",
-            format!(
-                "{} on {}{isa}, {threads}{winograd}",
-                self.engine, self.device
-            ),
-        ));
-        facts.push(("input", format!("{:?}", self.input_shape)));
-        let plan = self.plan_ms.map_or(String::new(), |plan| {
-            format!("; to plan alone takes {plan:.2} ms")
-        });
-        facts.push(("load", format!("{:.1} ms{plan}", self.load_ms)));
-        let spread = |spread: Spread| {
-            format!(
-                "{:.3} ms median, {:.3} ms at least, {:.3} ms between the quartiles",
-                spread.median_ms, spread.min_ms, spread.spread_ms
-            )
-        };
-        facts.push((
-            "run",
-            format!("{}; {}", spread(self.run), counted(self.runs, "run")),
-        ));
-        facts.push(("image", spread(self.image)));
-        facts.push(("images", format!("{:.1} a second", self.images_per_s)));
-        if let Some(peak) = self.peak_macs_per_s {
-            facts.push(("peak", format!("{:.1} GMAC/s", peak / 1e9)));
+        if self.list_steps {
+            self.write_steps(out)?;
         }
-        if let Some(memory) = self.peak_memory {
-            facts.push(("memory", format!("{} bytes at most", thousands(memory))));
-        }
-        for (name, fact) in facts {
+        for (name, fact) in self.facts() {
             writeln!(out, "{name:<8} {fact}")?;
         }
         Ok(())
