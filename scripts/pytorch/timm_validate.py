@@ -73,7 +73,7 @@ def keras_network(senet: Path, weights: Path, name: str) -> Network:
     Raises:
         ValueError: the program has no such network, or the file lacks a tensor of it.
     """
-    command = [senet.resolve(), "models", "--network", name, "--format", "graph"]
+    command: list[str | Path] = [senet.resolve(), "models", "--network", name, "--format", "graph"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ValueError(done.stderr.strip())
