@@ -58,7 +58,7 @@ mod tests {
 
     use super::*;
 
-    /// Written by SciPy 1.17.1:
+    /// Written by `SciPy` 1.17.1:
     ///
     /// ```python
     /// from scipy.stats import binomtest

@@ -146,7 +146,7 @@ mod tests {
         pairs.mcnemar()
     }
 
-    /// Written by SciPy 1.17.1:
+    /// Written by `SciPy` 1.17.1:
     ///
     /// ```python
     /// from scipy.stats import binom, binomtest

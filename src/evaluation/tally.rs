@@ -238,7 +238,7 @@ mod tests {
         tally
     }
 
-    /// The expected numbers were written by scikit-learn 1.9.1 and NumPy:
+    /// The expected numbers were written by scikit-learn 1.9.1 and `NumPy`:
     ///
     /// ```python
     /// p = np.exp(logits); p /= p.sum(1, keepdims=True); predicted = np.argmax(logits, 1)
