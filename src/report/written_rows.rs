@@ -31,6 +31,9 @@ pub struct WrittenRows<R> {
     format: RowFormat,
     top_k: usize,
     line: Vec<u8>,
+    /// Splits lines of CSV: made once, as that takes longer than a line.
+    cells: csv::Reader<Unsplit>,
+    header: Vec<String>,
     /// Lines that were read.
     lines: usize,
     /// Bytes of the lines that were read.
@@ -42,6 +45,29 @@ pub struct WrittenRows<R> {
 
 /// The most bytes of a row: far more than one of all classes of any network has.
 const MAX_ROW: u64 = 1 << 26;
+
+/// A line that is still to be split.
+#[derive(Default)]
+struct Unsplit {
+    line: Vec<u8>,
+    read: usize,
+}
+
+impl Unsplit {
+    fn put(&mut self, line: &[u8]) {
+        self.line.clear();
+        self.line.extend_from_slice(line);
+        self.read = 0;
+    }
+}
+
+impl Read for Unsplit {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = (&self.line[self.read..]).read(into)?;
+        self.read += count;
+        Ok(count)
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,6 +95,11 @@ impl<R: BufRead> WrittenRows<R> {
             format,
             top_k,
             line: Vec::new(),
+            cells: csv::ReaderBuilder::new()
+                .has_headers(false)
+                .flexible(true)
+                .from_reader(Unsplit::default()),
+            header: csv_header(top_k),
             lines: 0,
             read: 0,
             whole: 0,
@@ -134,7 +165,7 @@ impl<R: BufRead> WrittenRows<R> {
         io::Error::new(io::ErrorKind::InvalidData, problem)
     }
 
-    fn parse(&self) -> Result<Line, String> {
+    fn parse(&mut self) -> Result<Line, String> {
         match self.format {
             RowFormat::Csv => self.parse_csv(),
             RowFormat::Ndjson => self.parse_json(&self.line, self.line.len()),
@@ -164,19 +195,17 @@ impl<R: BufRead> WrittenRows<R> {
         Ok(Line::Row(row, bytes))
     }
 
-    fn parse_csv(&self) -> Result<Line, String> {
-        let mut cells = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .buffer_capacity(self.line.len())
-            .from_reader(self.line.as_slice());
+    fn parse_csv(&mut self) -> Result<Line, String> {
+        let Self { line, cells, .. } = self;
+        cells.get_mut().put(line);
         let mut record = csv::StringRecord::new();
         let is_record = cells.read_record(&mut record);
         if !is_record.map_err(|error| format!("is no row: {error}"))? {
             return Err("is empty".to_owned());
         }
-        let header = csv_header(self.top_k);
+        let header = &self.header;
         if self.lines == 1 {
-            if record.iter().ne(&header) {
+            if record.iter().ne(header) {
                 return Err(format!("is no header of rows of {} classes", self.top_k));
             }
             return Ok(Line::Start);
