@@ -32,7 +32,7 @@ pub struct RowWriter<W: Write + Send> {
 enum Out<W: Write + Send> {
     Text(W),
     #[cfg(feature = "parquet")]
-    Parquet(ParquetRows<W>),
+    Parquet(Box<ParquetRows<W>>),
 }
 
 impl<W: Write + Send> RowWriter<W> {
@@ -49,7 +49,7 @@ impl<W: Write + Send> RowWriter<W> {
             #[cfg(feature = "parquet")]
             RowFormat::Parquet => {
                 return Ok(Self {
-                    out: Out::Parquet(ParquetRows::new(out, top_k)?),
+                    out: Out::Parquet(Box::new(ParquetRows::new(out, top_k)?)),
                     format,
                     top_k,
                     rows: 0,
