@@ -5,6 +5,7 @@ has parameters. In all: parameters, mult-adds and sizes, by torchinfo's own conv
 
 - a convolution's mult-adds are its parameters, the bias included, times the pixels of its output; those of anything
   else are its parameters, once an image, a batch norm's too;
+- the input's size is that of its storage as an object of Python, some bytes more than its numbers, left out here;
 - layers without parameters have no size, and outputs count twice, for their gradients;
 - a module that has modules inside itself is no layer: timm's `BatchNormAct2d`, whose parameters count, but neither its
   mult-adds nor its output. These are looked up among PyTorch's modules.
@@ -18,6 +19,7 @@ the other.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from math import prod
@@ -129,7 +131,7 @@ def of_torchinfo(statistics: ModelStatistics) -> tuple[View, int, int]:
         layers=Counter(layers),
         parameters=statistics.total_params,
         mult_adds=statistics.total_mult_adds,
-        input_bytes=statistics.total_input,
+        input_bytes=statistics.total_input - sys.getsizeof(torch.empty(0).untyped_storage()),
         output_bytes=statistics.total_output_bytes,
         # Of modules with others inside torchinfo forgets the bytes, but not the parameters.
         parameter_bytes=SINGLE * statistics.total_params,

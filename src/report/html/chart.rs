@@ -303,7 +303,7 @@ impl Chart {
         )
     }
 
-    /// Writes a text beside a place, on the side where there is more room.
+    /// Writes a text beside a place, on the side where there is more room, or as much as fits there.
     ///
     /// # Errors
     ///
@@ -315,12 +315,13 @@ impl Chart {
         text: &str,
     ) -> io::Result<()> {
         let (x, y) = (self.across(x), self.down(y));
-        let (x, anchor) = if x > WIDTH / 2. {
-            (x - 5., "end")
+        let (room, x, anchor) = if x > WIDTH / 2. {
+            (x - LEFT, x - 5., "end")
         } else {
-            (x + 5., "start")
+            (WIDTH - RIGHT - x, x + 5., "start")
         };
-        let (y, text) = (y - 4., escaped(text));
+        let y = y - 4.;
+        let text = escaped(&fitting(text, room));
         writeln!(
             out,
             "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{text}</text>"
@@ -334,6 +335,21 @@ impl Chart {
     fn down(&self, value: f64) -> f64 {
         let bottom = self.height - BOTTOM;
         bottom - (bottom - TOP) * self.y.share(value)
+    }
+}
+
+/// The beginning of a text that fits into so many units.
+fn fitting(text: &str, room: f64) -> String {
+    /// Of a character, on average; few texts are of wide ones alone.
+    const CHARACTER: f64 = 6.5;
+    let fits = |place: usize| (place as f64 + 2.) * CHARACTER < room;
+    match text
+        .char_indices()
+        .enumerate()
+        .find(|&(place, _)| !fits(place))
+    {
+        Some((_, (end, _))) => format!("{} …", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -372,6 +388,14 @@ mod tests {
         assert!(shown(&Axis::order("", 7)).is_empty());
         // Nothing to show is no endless list.
         assert!(even(0., 0.).len() <= 13 && even(0., f64::NAN).len() <= 13);
+    }
+
+    #[test]
+    fn a_text_is_as_long_as_there_is_room() {
+        assert_eq!(fitting("layer1.0.conv1", 400.), "layer1.0.conv1");
+        let cut = fitting(&"é".repeat(500), 400.);
+        assert!(cut.ends_with(" …") && cut.chars().count() < 64, "{cut}");
+        assert_eq!(fitting("é", 0.), " …");
     }
 
     #[test]
