@@ -49,6 +49,25 @@ fn a_path_its_bytes_and_its_pixels_are_one_image() {
 }
 
 #[test]
+fn so_many_of_the_first_images_have_small_pictures_and_no_other() {
+    for batch_size in [1, 2, 100] {
+        let classifier = classifier(Options {
+            batch_size,
+            ..Options::default()
+        });
+        let rows = classifier.with_thumbnails(2);
+        let rows = rows.classify_all(photos());
+        let sizes = rows.map(|row| {
+            let classes = row.unwrap().classes.unwrap();
+            classes.thumbnail().map(|thumbnail| thumbnail.size)
+        });
+        let sizes: Vec<_> = sizes.collect();
+        assert!(sizes[..2].iter().all(Option::is_some), "{sizes:?}");
+        assert!(sizes[2..].iter().all(Option::is_none), "{sizes:?}");
+    }
+}
+
+#[test]
 fn many_inputs_have_a_row_each_in_their_order_in_batches_of_any_size() {
     let (one, photos) = (classifier(Options::default()), photos());
     let expected: Vec<Classes> = photos

@@ -9,6 +9,7 @@ background.
 - `trace`: a graph, run on a pattern: a row for each layer and group, bars of parameters, MACs and time.
 - `bench`: the same graph: a row for each kind, a column and a row for each step, a point on the roofline for each that
   multiplies.
+- `classify`: photographs and what is none: a card for each, with its picture and a bar for each class.
 
     python -m scripts.checks.pages --senet target/release/senet --keep pages
 """
@@ -37,6 +38,8 @@ FIRST = 25
 """Of the values, the first that differs by more than the tolerance."""
 
 HOSTILE = "</title></svg><script>document.title='ran'</script><img src=x onerror=\"document.title='ran'\">"
+
+PHOTOS = Path("tests/images/photos")
 
 SIZE = (1000, 900)
 """Of the browser's window."""
@@ -203,7 +206,35 @@ def bench_page(senet: Path, folder: Path) -> Page:
     return Page(page, "se_bottleneck", elements, ("paper", "line"))
 
 
-PAGES: dict[str, Callable[[Path, Path], Page]] = {"parity": parity_page, "trace": trace_page, "bench": bench_page}
+def classify_page(senet: Path, folder: Path) -> Page:
+    """Photographs, and what is none, in files and of classes that are called by markup."""
+    name = HOSTILE.replace("/", "\N{FRACTION SLASH}")
+    images = folder / "images"
+    images.mkdir()
+    for number, photo in enumerate(sorted(PHOTOS.glob("*.jpg"))):
+        shutil.copy(photo, images / f"{number} {name}.jpg")
+    (images / f"none {name}.jpg").write_bytes(b"no image")
+    labels = folder / "labels.txt"
+    labels.write_text("".join(f"{number} {HOSTILE}\n" for number in range(1000)), encoding="utf-8")
+    page = folder / "classify.html"
+    write(senet, page, 1, "classify", images, "--labels", labels)
+    count = len(list(PHOTOS.glob("*.jpg")))
+    elements = {
+        "div.card": count + 1,
+        "img": count,
+        "p.bad-text": 1,
+        "div.class": 5 * count,
+        "svg.bar": 5 * count,
+    }
+    return Page(page, "these images", elements, ("paper", "line", "difference"))
+
+
+PAGES: dict[str, Callable[[Path, Path], Page]] = {
+    "parity": parity_page,
+    "trace": trace_page,
+    "bench": bench_page,
+    "classify": classify_page,
+}
 
 
 def browse(chromium: str, folder: Path, page: Path, size: tuple[int, int], *flags: str) -> str:

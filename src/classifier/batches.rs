@@ -68,9 +68,12 @@ impl<'a> Batches<'a> {
         let (loader, batch_size) = (classifier.loader.clone(), classifier.batch_size);
         let of_batch = stopwatch.clone();
         let (waits, stop) = (inputs.waits(), inputs.stop());
+        let mut thumbnails = classifier.thumbnails;
         let prepare = std::iter::from_fn(move || {
             let batch = of_batch.time(Stage::List, || inputs.batch(batch_size));
-            (!batch.is_empty()).then(|| load(batch, &loader, &of_batch))
+            let with_thumbnail = thumbnails.min(batch.len());
+            thumbnails -= with_thumbnail;
+            (!batch.is_empty()).then(|| load(batch, with_thumbnail, &loader, &of_batch))
         });
         Self {
             classifier,
@@ -94,13 +97,14 @@ impl<'a> Batches<'a> {
     }
 }
 
-/// Loads the images of a batch, several at a time.
-fn load(batch: Vec<Input>, loader: &Loader, stopwatch: &Stopwatch) -> Batch {
-    let load = |input: Input| {
+/// Loads the images of a batch, several at a time; the first so many with small pictures.
+fn load(batch: Vec<Input>, with_thumbnail: usize, loader: &Loader, stopwatch: &Stopwatch) -> Batch {
+    let load = |(place, input): (usize, Input)| {
         let name = input.name().to_owned();
-        (name, loader.load(input.content, stopwatch))
+        let with_thumbnail = place < with_thumbnail;
+        (name, loader.load(input.content, with_thumbnail, stopwatch))
     };
-    batch.into_par_iter().map(load).collect()
+    batch.into_par_iter().enumerate().map(load).collect()
 }
 
 impl Prepared {

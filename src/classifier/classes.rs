@@ -3,6 +3,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::image::Thumbnail;
 use crate::network::{Layers, Operation};
 
 /// How likely each class is for an image.
@@ -13,6 +14,7 @@ pub struct Classes {
     probabilities: Vec<f32>,
     labels: Option<Arc<[String]>>,
     damage: Option<String>,
+    thumbnail: Option<Thumbnail>,
 }
 
 /// A class and how likely it is.
@@ -109,6 +111,7 @@ impl Classes {
             probabilities,
             labels,
             damage,
+            thumbnail: None,
         })
     }
 
@@ -181,6 +184,19 @@ impl Classes {
     pub fn damage(&self) -> Option<&str> {
         self.damage.as_deref()
     }
+
+    /// A small picture of the image, where [`Classifier::with_thumbnails`] asks for it.
+    ///
+    /// [`Classifier::with_thumbnails`]: super::Classifier::with_thumbnails
+    #[must_use]
+    pub fn thumbnail(&self) -> Option<&Thumbnail> {
+        self.thumbnail.as_ref()
+    }
+
+    /// The same with a small picture of the image.
+    pub(super) fn with_thumbnail(self, thumbnail: Option<Thumbnail>) -> Self {
+        Self { thumbnail, ..self }
+    }
 }
 
 #[cfg(test)]
@@ -193,6 +209,7 @@ impl Classes {
             probabilities: softmax(logits),
             labels: None,
             damage: None,
+            thumbnail: None,
         }
     }
 }

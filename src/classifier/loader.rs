@@ -3,7 +3,7 @@
 use super::input::Content;
 use super::times::{Stage, Stopwatch};
 use crate::error::{Error, Result};
-use crate::image::{Budget, Damage, ImageFile, Pixels, Preprocessing, Request};
+use crate::image::{Budget, Damage, ImageFile, Pixels, Preprocessing, Request, Thumbnail};
 
 /// Loads images, on several threads, within one budget of memory.
 #[derive(Debug)]
@@ -18,15 +18,24 @@ pub(super) struct Loaded {
     pub(super) values: Vec<f32>,
     /// What is wrong with the file, where that was accepted.
     pub(super) damage: Option<String>,
+    /// A small picture, where one is wanted.
+    pub(super) thumbnail: Option<Thumbnail>,
 }
 
 impl Loader {
-    pub(super) fn load(&self, content: Content, stopwatch: &Stopwatch) -> Result<Loaded> {
+    /// What a network sees of an image, and where it is wanted a small picture for people.
+    pub(super) fn load(
+        &self,
+        content: Content,
+        with_thumbnail: bool,
+        stopwatch: &Stopwatch,
+    ) -> Result<Loaded> {
         let pixels = self.pixels(content, stopwatch)?;
         let transform = || pixels.transform(&self.preprocessing);
         Ok(Loaded {
             values: stopwatch.time(Stage::Resize, transform)?,
             damage: pixels.damage().map(str::to_owned),
+            thumbnail: with_thumbnail.then(|| pixels.thumbnail()).transpose()?,
         })
     }
 

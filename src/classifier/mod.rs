@@ -47,6 +47,7 @@ pub struct Classifier {
     classes: usize,
     outputs: Outputs,
     batch_size: usize,
+    thumbnails: usize,
 }
 
 /// How to classify. What is left as it is by default is as the weights say, else as the network's
@@ -200,6 +201,7 @@ impl Classifier {
             classes,
             outputs,
             batch_size: batch_size.max(1),
+            thumbnails: 0,
         })
     }
 
@@ -207,6 +209,13 @@ impl Classifier {
     #[must_use]
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// The same, but the first so many images that it is given together come with small pictures:
+    /// [`Classes::thumbnail`].
+    #[must_use]
+    pub fn with_thumbnails(self, thumbnails: usize) -> Self {
+        Self { thumbnails, ..self }
     }
 
     /// How many classes it tells apart.
@@ -239,9 +248,11 @@ impl Classifier {
     ///
     /// An image that cannot be read, decoded or resized, or for which the network computes NaN.
     pub fn classify(&self, input: impl Into<Input>) -> Result<Classes> {
-        let loaded = self
-            .loader
-            .load(input.into().content, &Stopwatch::default());
+        let loaded = self.loader.load(
+            input.into().content,
+            self.thumbnails > 0,
+            &Stopwatch::default(),
+        );
         self.run(vec![loaded])?.swap_remove(0)
     }
 
@@ -358,14 +369,12 @@ impl Classifier {
         }
         let mut outputs = outputs.iter();
         let classes = images.into_iter().filter_map(|image| match image {
-            Ok(Loaded { damage, .. }) => {
+            Ok(Loaded {
+                damage, thumbnail, ..
+            }) => {
                 let output = outputs.next()?;
-                Some(Classes::new(
-                    self.outputs,
-                    output,
-                    self.labels.clone(),
-                    damage,
-                ))
+                let classes = Classes::new(self.outputs, output, self.labels.clone(), damage);
+                Some(classes.map(|classes| classes.with_thumbnail(thumbnail)))
             }
             Err(error) => Some(Err(error)),
         });

@@ -15,7 +15,7 @@ Examples:
 pub(super) const TRACE: &str = "\
 Examples:
   senet trace seresnet50 --size 320
-  senet trace model.safetensors --depth 1
+  senet trace model.safetensors --format html > trace.html
   senet trace --image photo.jpg --preset torch";
 
 pub(super) const PARITY: &str = "\

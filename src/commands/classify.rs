@@ -10,10 +10,12 @@ use super::inputs::{self, Inputs, PassedOver};
 use super::output::{
     self, Asked, Begun, CutShort, Existing, Interruption, Output, Place, Record, Tally, Written,
 };
-use crate::classifier::{Row, Times};
+use crate::checkpoint::Weights;
+use crate::classifier::{Classifier, Row, Times};
 use crate::cli::ClassifyArgs;
 use crate::error::{Error, Result};
-use crate::report::{Classification, RowFormat, RowWriter, Timings};
+use crate::model::Runtime;
+use crate::report::{Classification, RowFormat, RowWriter, THUMBNAILS, Timings};
 use crate::text::{counted, escaped, shown_path};
 
 /// How far a run is.
@@ -27,8 +29,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     let format = format(arguments)?;
     let runtime = super::classifier::runtime(&arguments.classifier)?;
     let (mut load, mut write) = Default::default();
-    let prepare =
-        || super::classifier::prepare(&arguments.classifier, &arguments.pixels, runtime.clone());
+    let prepare = || prepare(arguments, format, &runtime);
     let (weights, classifier) = timed(&mut load, prepare)?;
     let read = arguments.inputs.iter().map(PathBuf::as_path);
     let read = read
@@ -181,6 +182,21 @@ fn format(arguments: &ClassifyArgs) -> Result<RowFormat> {
     }
 }
 
+/// The weights, and what classifies by them, with small pictures where a page shows them.
+fn prepare(
+    arguments: &ClassifyArgs,
+    format: RowFormat,
+    runtime: &Runtime,
+) -> Result<(Weights, Classifier)> {
+    let (weights, classifier) =
+        super::classifier::prepare(&arguments.classifier, &arguments.pixels, runtime.clone())?;
+    let thumbnails = match format {
+        RowFormat::Html => THUMBNAILS,
+        _ => 0,
+    };
+    Ok((weights, classifier.with_thumbnails(thumbnails)))
+}
+
 /// Ends a run by a signal, behind so many rows, and says how to go on. It returns where the system
 /// has no such end.
 fn interrupted(signal: i32, output: Output, count: usize) -> anyhow::Result<anyhow::Error> {
@@ -236,18 +252,25 @@ fn write_batch(
     let mut failed = 0;
     let count = batch.len();
     for Row { input, classes } in batch {
+        let mut thumbnail = None;
         let (top, error) = match classes {
             Ok(classes) => {
                 if let Some(damage) = classes.damage() {
                     super::complain("warning", &format!("`{}`: {damage}", escaped(&input)));
                 }
+                thumbnail = classes.thumbnail().cloned();
                 (classes.top(top_k), None)
             }
             Err(error) => (Vec::new(), Some(on_a_line(&error))),
         };
         failed += usize::from(error.is_some());
-        rows.write(&Classification { input, top, error })
-            .context(ROWS)?;
+        let row = Classification {
+            input,
+            top,
+            error,
+            thumbnail,
+        };
+        rows.write(&row).context(ROWS)?;
     }
     rows.get_mut().commit(count)?;
     Ok(failed)

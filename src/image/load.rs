@@ -10,6 +10,7 @@ use super::Preprocessing;
 use super::budget::{Budget, Share};
 use super::decode::{Decoded, Header, Request, decode_within, header, too_large};
 use super::guard::guarded;
+use super::thumbnail::Thumbnail;
 use super::transform::{transform, transform_memory};
 use crate::error::{Error, Result};
 use crate::files::{self, Pipes};
@@ -140,6 +141,16 @@ impl<'a> Pixels<'a> {
     pub fn transform(&self, preprocessing: &Preprocessing) -> Result<Vec<f32>> {
         let panicked = || Error::Image("cannot resize it: the resize panicked".to_owned());
         guarded(panicked, || transform(&self.decoded.pixels, preprocessing))
+    }
+
+    /// A small picture of them.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`Thumbnail::of`].
+    pub fn thumbnail(&self) -> Result<Thumbnail> {
+        let panicked = || Error::Image("cannot make it small: that panicked".to_owned());
+        guarded(panicked, || Thumbnail::of(&self.decoded.pixels))
     }
 
     /// What is wrong with the file, where that was accepted.

@@ -2,10 +2,11 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::RowFormat;
 #[cfg(feature = "parquet")]
 use super::parquet_rows::ParquetRows;
+use super::{RowFormat, contact_sheet};
 use crate::classifier::Class;
+use crate::image::Thumbnail;
 use crate::text::{escaped, shown};
 
 /// The answer for one input of `senet classify`.
@@ -17,6 +18,9 @@ pub struct Classification {
     pub top: Vec<Class>,
     /// Why there is no answer.
     pub error: Option<String>,
+    /// A small picture of the image, for a page.
+    #[serde(skip)]
+    pub thumbnail: Option<Thumbnail>,
 }
 
 /// Writes rows one by one, so that none is held back; but Parquet's, which are written many
@@ -45,6 +49,7 @@ impl<W: Write + Send> RowWriter<W> {
         match format {
             RowFormat::Csv => write_csv(&mut out, &csv_header(top_k))?,
             RowFormat::Json => write!(out, "[")?,
+            RowFormat::Html => contact_sheet::start(&mut out)?,
             RowFormat::Table | RowFormat::Ndjson => {}
             #[cfg(feature = "parquet")]
             RowFormat::Parquet => {
@@ -109,6 +114,7 @@ impl<W: Write + Send> RowWriter<W> {
                 serde_json::to_writer(&mut *out, row)?;
                 writeln!(out)?;
             }
+            RowFormat::Html => contact_sheet::write(out, row)?,
             RowFormat::Parquet => return Err(io::ErrorKind::Unsupported.into()),
         }
         self.rows += 1;
@@ -234,6 +240,7 @@ mod tests {
                 logit: -1.5,
             }],
             error: None,
+            thumbnail: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod bench;
 mod classification;
+mod contact_sheet;
 mod evaluation;
 #[allow(
     dead_code,
@@ -27,6 +28,7 @@ use std::path::Path;
 pub use bench::{Bench, Kind, Spread, Step};
 use clap::ValueEnum;
 pub use classification::{Classification, RowWriter};
+pub use contact_sheet::THUMBNAILS;
 pub use evaluation::{
     Change, Changes, ClassName, Compared, Comparison, Evaluation, EvaluationRow, Failure, Mistake,
     Mistakes, ScoredClass, Subject, Thumbnails,
@@ -64,6 +66,8 @@ pub enum RowFormat {
     /// The columns of CSV, each with a type of its own, compressed; where this program was built
     /// with the feature `parquet`, for a file.
     Parquet,
+    /// A page that stands alone: a card an image, the first 500 with small pictures.
+    Html,
 }
 
 impl RowFormat {
@@ -76,6 +80,7 @@ impl RowFormat {
             "json" => Some(Self::Json),
             "ndjson" | "jsonl" => Some(Self::Ndjson),
             "parquet" => Some(Self::Parquet),
+            "html" | "htm" => Some(Self::Html),
             _ => None,
         }
     }
@@ -89,6 +94,7 @@ impl RowFormat {
             Self::Json => "json",
             Self::Ndjson => "ndjson",
             Self::Parquet => "parquet",
+            Self::Html => "html",
         }
     }
 
@@ -104,6 +110,7 @@ impl RowFormat {
     pub fn ending(self) -> &'static str {
         match self {
             Self::Json => "\n]\n",
+            Self::Html => contact_sheet::END,
             Self::Table | Self::Csv | Self::Ndjson | Self::Parquet => "",
         }
     }

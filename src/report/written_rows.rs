@@ -178,7 +178,9 @@ impl<R: BufRead> WrittenRows<R> {
                     self.parse_json(row, row.len())
                 }
             },
-            RowFormat::Table | RowFormat::Parquet => Err("is not read back".to_owned()),
+            RowFormat::Table | RowFormat::Parquet | RowFormat::Html => {
+                Err("is not read back".to_owned())
+            }
         }
     }
 
@@ -267,6 +269,7 @@ mod tests {
                 (0..2).map(class).collect()
             },
             error: failed.then(|| "cannot open it: \"x\"\n".to_owned()),
+            thumbnail: None,
         }
     }
 

@@ -39,6 +39,7 @@ pub(super) fn find(place: &FilePlace, written: Written) -> Result<Found> {
     if !format.is_gone_on_with() {
         let reason = match format {
             RowFormat::Parquet => "a Parquet file can be read once its last bytes are written",
+            RowFormat::Html => "a page is for people",
             _ => "a table is for people",
         };
         return Err(Error::Usage(format!(

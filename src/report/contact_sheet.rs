@@ -1,0 +1,138 @@
+//! Answers as a page that stands alone: a card an image.
+//!
+//! It is written row by row as the other forms are, and whole once [`END`] is behind them.
+
+use std::io::{self, Write};
+
+use super::classification::Classification;
+use super::html::{self, bar, escaped};
+use crate::image::Thumbnail;
+use crate::text::SHOWN;
+
+/// Images that have a small picture, the first of all: with some eight kilobytes each the page stays
+/// below a few megabytes. The cards of the others have their words.
+pub const THUMBNAILS: usize = 500;
+
+/// What makes a whole page of the rows so far.
+pub(super) const END: &str = "</div>\n</body>\n</html>\n";
+
+/// The pixels that a small picture's longer side has on the page at least: tiny images are enlarged.
+const LEAST: u32 = 96;
+
+/// Writes what comes before the first row.
+///
+/// # Errors
+///
+/// The errors of `out`.
+pub(super) fn start(out: &mut dyn Write) -> io::Result<()> {
+    html::start(out, "What is in these images")?;
+    writeln!(out, "<div class=\"cards\">")
+}
+
+/// Writes a row.
+///
+/// # Errors
+///
+/// The errors of `out`.
+pub(super) fn write(out: &mut dyn Write, row: &Classification) -> io::Result<()> {
+    write!(out, "<div class=\"card\">")?;
+    if let Some(Thumbnail { size, jpeg }) = &row.thumbnail {
+        let uri = html::data_uri("image/jpeg", jpeg);
+        write!(out, "{}", html::picture(&uri, enlarged(*size), &row.input))?;
+    }
+    write!(out, "<h3>{}</h3>", name(&row.input))?;
+    if let Some(error) = &row.error {
+        write!(out, "<p class=\"bad-text\">{}</p>", escaped(error))?;
+    }
+    for class in &row.top {
+        let probability = f64::from(class.probability);
+        write!(
+            out,
+            "<div class=\"class\"><b>{:.1} %</b> {}{}</div>",
+            probability * 100.,
+            escaped(&class.label),
+            bar(probability)
+        )?;
+    }
+    writeln!(out, "</div>")
+}
+
+/// An input's name; of one that is too long its end, which tells more than its folders do.
+fn name(input: &str) -> String {
+    match input.char_indices().rev().nth(SHOWN - 1) {
+        Some((start, _)) if start > 0 => format!("… {}", escaped(&input[start..])),
+        _ => escaped(input),
+    }
+}
+
+/// A picture's size on the page.
+fn enlarged(size: [u32; 2]) -> [u32; 2] {
+    let longest = size.into_iter().max().unwrap_or(1).max(1);
+    let times = LEAST.div_ceil(longest);
+    size.map(|side| side.saturating_mul(times))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classifier::{Class, RgbImage};
+
+    fn page(rows: &[Classification]) -> String {
+        let mut out = Vec::new();
+        start(&mut out).unwrap();
+        for row in rows {
+            write(&mut out, row).unwrap();
+        }
+        out.extend(END.bytes());
+        String::from_utf8(out).unwrap()
+    }
+
+    fn row(text: &str) -> Classification {
+        Classification {
+            input: text.to_owned(),
+            top: vec![Class {
+                class: 1,
+                label: text.to_owned(),
+                probability: 0.375,
+                logit: 1.,
+            }],
+            error: Some(text.to_owned()),
+            thumbnail: Some(Thumbnail::of(&RgbImage::new(32, 16)).unwrap()),
+        }
+    }
+
+    #[test]
+    fn a_row_is_a_card_with_its_picture_and_its_classes_as_bars() {
+        let page = page(&[row("cat.jpg"), row("dog.jpg")]);
+        assert_eq!(page.matches("class=\"card\"").count(), 2);
+        assert_eq!(
+            page.matches("<img src=\"data:image/jpeg;base64,").count(),
+            2
+        );
+        assert!(
+            page.contains("width=\"96\" height=\"48\" alt=\"cat.jpg\""),
+            "{page}"
+        );
+        assert!(page.contains("<b>37.5 %</b> cat.jpg") && page.contains("width=\"37.5%\""));
+        assert!(page.ends_with("</html>\n"));
+    }
+
+    #[test]
+    fn a_name_that_is_markup_is_shown_and_does_nothing() {
+        let page = page(&[row("</h3><script>alert(1)</script>\"'&")]);
+        assert!(!page.contains("<script"), "{page}");
+        // Picture, heading, error and label.
+        assert_eq!(
+            page.matches("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;")
+                .count(),
+            4
+        );
+    }
+
+    #[test]
+    fn of_a_long_name_the_end_is_shown() {
+        let long = format!("{}/cat.jpg", "é".repeat(300));
+        assert!(name(&long).starts_with("… é") && name(&long).ends_with("/cat.jpg"));
+        assert_eq!(name("cat.jpg"), "cat.jpg");
+    }
+}
