@@ -305,12 +305,12 @@ mod tests {
     fn every_block_stands_for_what_it_ends_with() {
         for network in catalog::networks() {
             let layers = network.layers();
-            let list = layers.as_slice();
+            let all = layers.as_slice();
             for block in layers.blocks() {
                 let within = format!("{block}.");
                 // Of VGG the block is a max pool alone.
                 let is_within = |layer: &Layer| format!("{}.", layer.name).starts_with(&within);
-                let last = list.iter().rposition(is_within);
+                let last = all.iter().rposition(is_within);
                 assert_eq!(layers.position(block), last, "{}, {block}", network.name);
             }
         }

@@ -239,7 +239,7 @@ mod tests {
         let network = catalog::find("se_block").unwrap();
         let layers = network.layers();
         let trace = trace(&layers, network.input.shape(1)).unwrap();
-        let map = 32 * 32 * 32;
+        let map = 32 * 32 * 32_u64;
         for (of_step, numbers) in [
             // 32 to 16 channels, with a bias.
             (&["fc1", "relu"][..], 32 + 16 + 32 * 16 + 16),
@@ -251,7 +251,7 @@ mod tests {
             ),
         ] {
             let bytes = Names::of(&layers).bytes(&step(of_step, 0, 0), &trace);
-            assert_eq!(bytes, 4 * numbers as u64, "{of_step:?}");
+            assert_eq!(bytes, 4 * numbers, "{of_step:?}");
         }
     }
 

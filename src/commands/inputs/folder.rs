@@ -113,6 +113,8 @@ fn identity(folder: &DirEntry) -> io::Result<Identity> {
 
 #[cfg(all(test, unix))]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
     use std::fs;
     use std::os::unix::fs::symlink;
 
