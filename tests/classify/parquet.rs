@@ -33,6 +33,7 @@ fn row(index: usize) -> Classification {
             (0..2).map(class).collect()
         },
         error: failed.then(|| "not an image".to_owned()),
+        thumbnail: None,
     }
 }
 
@@ -134,7 +135,7 @@ fn a_run_that_is_ended_leaves_a_file_that_can_be_read() {
     let mut run = command.spawn().unwrap();
     let mut list = run.stdin.take().unwrap();
     // Of this one a warning says when its batch is written.
-    writeln!(list, "{CAT}\ntests/images/odd/truncated.jpg").unwrap();
+    writeln!(list, "{CAT}\ntests/images/odd/truncated.png").unwrap();
     let mut said = BufReader::new(run.stderr.take().unwrap()).lines();
     assert!(said.next().unwrap().unwrap().starts_with("warning: "));
     let process = libc::pid_t::try_from(run.id()).unwrap();
@@ -149,7 +150,7 @@ fn a_run_that_is_ended_leaves_a_file_that_can_be_read() {
     );
     assert_eq!(said.next().unwrap().unwrap(), expected);
     assert_eq!(run.wait().unwrap().signal(), Some(libc::SIGTERM));
-    assert_eq!(inputs(&partial), [CAT, "tests/images/odd/truncated.jpg"]);
+    assert_eq!(inputs(&partial), [CAT, "tests/images/odd/truncated.png"]);
     drop(list);
 
     let said = |flags: &[&str]| {
