@@ -38,6 +38,9 @@ pub(super) fn recognise(found: &Found) -> Recognition {
         fitting.push(network);
     }
     let is_told = |network: &Network| told(by_pytorch) == Some(network.convention.name);
+    if fitting.is_empty() {
+        fitting = headless_networks(found);
+    }
     if fitting.iter().any(is_told) {
         fitting.retain(is_told);
     }
@@ -70,6 +73,19 @@ fn fitting_networks(found: &Found) -> Vec<(Network, Sources)> {
         Some((network, sources))
     });
     fitting.collect()
+}
+
+/// The networks that without their classifiers read exactly the tensors `found`.
+fn headless_networks(found: &Found) -> Vec<Network> {
+    /// The tensors of two classifiers, each with a batch norm.
+    const MOST_TENSORS: usize = 12;
+    let networks = allowed_networks(found);
+    let headless = networks.into_par_iter().filter_map(|network| {
+        let missing = network.tensor_count().checked_sub(found.count())?;
+        let may_be = (1..=MOST_TENSORS).contains(&missing);
+        may_be.then(|| headless(network, found)).flatten()
+    });
+    headless.collect()
 }
 
 /// The network that differs least from the tensors `found`, of those that are near; of two that
@@ -133,8 +149,13 @@ pub(super) fn foreign(found: &Found) -> String {
     )
 }
 
-/// `network` with as many classes as the bias of the file's last layer with one has numbers.
+/// `network` with as many classes as the bias of the file's last layer with one has numbers; without
+/// its classifier where the file has all tensors but those of it.
 pub(super) fn with_classes_of(network: &Network, found: &Found) -> Network {
+    // Its last layer is none of a classifier.
+    if network.is_headless() {
+        return network.clone();
+    }
     let layers = network.layers();
     let mut last = layers.as_slice().iter().rev();
     // The answer may be the mean of two classifiers.
@@ -142,8 +163,16 @@ pub(super) fn with_classes_of(network: &Network, found: &Found) -> Network {
     let bias = last.map(|last| format!("{}.bias", (found.spelling.layer)(&last.name, &layers)));
     match bias.and_then(|bias| found.shape(&bias)) {
         Some(&[classes]) if classes > 0 => network.clone().with_classes(classes),
-        _ => network.clone(),
+        _ => headless(network, found).unwrap_or_else(|| network.clone()),
     }
+}
+
+/// `network` without its classifier, where the file has all tensors but those of it.
+fn headless(network: &Network, found: &Found) -> Option<Network> {
+    network.classes?;
+    let headless = network.clone().with_classes(0);
+    let fits = resolve(&headless.layers(), found).is_ok();
+    fits.then_some(headless)
 }
 
 fn has_dense_convolutions(sources: &Sources) -> bool {

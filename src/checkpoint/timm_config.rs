@@ -22,12 +22,14 @@ use crate::text::{shown, shown_path};
 pub(super) struct TimmConfig {
     /// timm's name of the network.
     pub(super) architecture: String,
-    /// Outputs of the classifier.
+    /// Outputs of the classifier; 0 where there is none.
     pub(super) classes: Option<usize>,
+    /// Channels, height and width of the input, where that is not red, green and blue.
+    pub(super) input: Option<[usize; 3]>,
     /// A label for each class.
     pub(super) labels: Option<Vec<String>>,
-    /// How images are prepared.
-    pub(super) preprocessing: Preprocessing,
+    /// How images are prepared; nothing where that is not said for as many channels.
+    pub(super) preprocessing: Option<Preprocessing>,
     /// The same at the size recommended for tests, if the file recommends one.
     pub(super) test_preprocessing: Option<Preprocessing>,
     /// Whether the network takes no other size.
@@ -45,6 +47,12 @@ pub(super) struct Background {
     /// How many there are.
     pub(super) classes: usize,
 }
+
+/// Channels of an image: red, green and blue.
+const RGB: usize = 3;
+
+/// Above the bands of any satellite.
+const MOST_CHANNELS: usize = 1024;
 
 /// The most layers that `classifier` may name; timm's networks have up to two.
 const MOST_CLASSIFIERS: usize = 8;
@@ -84,7 +92,7 @@ impl TimmConfig {
                 "has `num_classes` {classes}; expected at most {MOST_CLASSES}"
             ));
         }
-        check_model(&root, &weights, classes)?;
+        let channels = check_model(&root, &weights, classes)?;
 
         let names = match root.get("label_names")? {
             None if flat => weights.get("labels")?,
@@ -95,7 +103,9 @@ impl TimmConfig {
             None => weights.get("label_descriptions")?,
             descriptions => descriptions,
         };
+        // Without a classifier they are those of one that was there before.
         let labels = names
+            .filter(|_| classes != Some(0))
             .map(|names: LabelNames| labels(names, descriptions.as_ref(), classes))
             .transpose()?;
 
@@ -103,7 +113,12 @@ impl TimmConfig {
         let crop_pct = weights.get("crop_pct")?.unwrap_or(0.875);
         let test_size = weights.size("test_input_size")?;
         let test_crop_pct: Option<f64> = weights.get("test_crop_pct")?;
-        let test_preprocessing = if test_size.is_some() || test_crop_pct.is_some() {
+        let says_pixels = channels == RGB
+            || (channels == 1
+                && [weights.numbers("mean")?, weights.numbers("std")?] == [Some(1); 2]);
+        let test_preprocessing = if !says_pixels {
+            None
+        } else if test_size.is_some() || test_crop_pct.is_some() {
             let size = test_size.unwrap_or(size);
             let crop_pct = test_crop_pct.unwrap_or(crop_pct);
             Some(preprocessing(&weights, size, crop_pct)?)
@@ -113,8 +128,11 @@ impl TimmConfig {
         Ok(Self {
             architecture,
             classes,
+            input: (channels != RGB).then_some([channels, size[0], size[1]]),
             labels,
-            preprocessing: preprocessing(&weights, size, crop_pct)?,
+            preprocessing: says_pixels
+                .then(|| preprocessing(&weights, size, crop_pct))
+                .transpose()?,
             test_preprocessing,
             fixed_size: weights.get("fixed_input_size")?.unwrap_or(false),
             background: background(&weights)?,
@@ -146,8 +164,9 @@ fn preprocessing(
     }
 }
 
-/// Refuses what would compute something else than the network of this name does.
-fn check_model(root: &Fields, weights: &Fields, classes: Option<usize>) -> Result<(), String> {
+/// Refuses what would compute something else than the network of this name does, and returns the
+/// channels of its input.
+fn check_model(root: &Fields, weights: &Fields, classes: Option<usize>) -> Result<usize, String> {
     /// Only change how a network is trained.
     const TRAINING: [&str; 4] = [
         "drop_rate",
@@ -158,12 +177,6 @@ fn check_model(root: &Fields, weights: &Fields, classes: Option<usize>) -> Resul
     /// Read below.
     const READ: [&str; 3] = ["num_classes", "in_chans", "global_pool"];
 
-    if classes == Some(0) {
-        return Err(
-            "has `num_classes` 0: a network without a classifier, which has no classes to tell"
-                .to_owned(),
-        );
-    }
     if weights.get("custom_load")? != Some(Value::Bool(false))
         && let Some(custom) = weights.get::<Value>("custom_load")?
     {
@@ -182,11 +195,13 @@ fn check_model(root: &Fields, weights: &Fields, classes: Option<usize>) -> Resul
             "has `num_classes` {classes}, but {built} in `model_args`"
         ));
     }
-    if let Some(channels) = arguments.get::<usize>("in_chans")?
-        && channels != 3
-    {
+    let of_size = weights.get::<[usize; 3]>("input_size")?;
+    let of_size = of_size.map(|[channels, ..]| channels);
+    let built: Option<usize> = arguments.get("in_chans")?;
+    let channels = built.or(of_size).unwrap_or(RGB);
+    if !(1..=MOST_CHANNELS).contains(&channels) {
         return Err(format!(
-            "has `in_chans` {channels} in `model_args`; expected 3, red, green and blue"
+            "has an input of {channels} channels; expected 1 to {MOST_CHANNELS}"
         ));
     }
     let pools: [Option<Value>; 2] = [root.get("global_pool")?, arguments.get("global_pool")?];
@@ -198,7 +213,10 @@ fn check_model(root: &Fields, weights: &Fields, classes: Option<usize>) -> Resul
         }
     }
     for (name, value) in arguments.0 {
+        // Of how many classifiers the answer is the mean matters where there is one.
+        let of_classifiers = classes == Some(0) && name == "distillation";
         let known = TRAINING.contains(&name.as_str()) || READ.contains(&name.as_str());
+        let known = known || of_classifiers;
         if !known && !value.is_null() {
             return Err(format!(
                 "has `{}` {} in `model_args`, which makes it another network than the one it names",
@@ -207,7 +225,7 @@ fn check_model(root: &Fields, weights: &Fields, classes: Option<usize>) -> Resul
             ));
         }
     }
-    Ok(())
+    Ok(channels)
 }
 
 fn background(weights: &Fields) -> Result<Option<Background>, String> {
@@ -248,15 +266,19 @@ impl Fields<'_> {
         }
     }
 
-    /// Channels, height and width; the channels have to be 3.
+    /// Height and width, of which a list has the channels in front.
     fn size(&self, name: &str) -> Result<Option<[usize; 2]>, String> {
-        match self.get::<[usize; 3]>(name)? {
-            None => Ok(None),
-            Some([3, height, width]) => Ok(Some([height, width])),
-            Some([channels, ..]) => Err(format!(
-                "has `{name}` of {channels} channels; expected 3, red, green and blue"
-            )),
-        }
+        let size = self.get::<[usize; 3]>(name)?;
+        Ok(size.map(|[_, height, width]| [height, width]))
+    }
+
+    /// How many numbers there are, where there are any.
+    fn numbers(&self, name: &str) -> Result<Option<usize>, String> {
+        let numbers = self.get::<OneOrMore<f64>>(name)?;
+        Ok(numbers.map(|numbers| match numbers {
+            OneOrMore::One(_) => 1,
+            OneOrMore::More(numbers) => numbers.len(),
+        }))
     }
 
     /// A number for each channel, or one for all of them.
@@ -315,7 +337,7 @@ mod tests {
             crop_mode: CropMode::Squash,
             ..Preprocessing::timm([160, 160], 0.9, Interpolation::Bilinear, mean, std)
         };
-        assert_eq!(config.preprocessing, expected);
+        assert_eq!(config.preprocessing.as_ref(), Some(&expected));
         let at_test = Preprocessing {
             size: [224, 224],
             crop_pct: 0.95,
@@ -329,7 +351,7 @@ mod tests {
     fn what_is_missing_is_as_in_timm() {
         let config = TimmConfig::parse(r#"{"architecture": "x", "pretrained_cfg": {}}"#).unwrap();
         let expected = Preset::Timm.preprocessing([224, 224]);
-        assert_eq!(config.preprocessing, expected);
+        assert_eq!(config.preprocessing, Some(expected));
         assert_eq!(config.test_preprocessing, None);
         assert_eq!(config.classes, None);
     }
@@ -344,12 +366,52 @@ mod tests {
         .unwrap();
         let (mean, std) = ([0.5; 3], [0.25; 3]);
         let expected = Preprocessing::timm([96, 128], 1., Interpolation::Bilinear, mean, std);
-        assert_eq!(config.preprocessing, expected);
+        assert_eq!(config.preprocessing, Some(expected));
         assert_eq!(config.classes, Some(2));
         assert_eq!(
             config.labels,
             Some(vec!["cat".to_owned(), "dog".to_owned()])
         );
+    }
+
+    // timm.create_model(name, in_chans=N), saved by save_for_hf: mean and std stay those of three
+    // channels, of which timm's loader then says that they do not fit.
+    #[test]
+    fn an_input_of_other_channels_says_pixels_only_where_it_has_numbers_for_them() {
+        let of = |channels: usize, mean: &str| {
+            let config = with(&format!(
+                r#"{{"model_args": {{"in_chans": {channels}}}, "pretrained_cfg": {{
+                    "input_size": [{channels}, 64, 32], "mean": {mean}, "std": {mean}}}}}"#
+            ));
+            config.unwrap()
+        };
+        let grey = of(1, "[0.5]");
+        assert_eq!(grey.input, Some([1, 64, 32]));
+        let expected = Preprocessing {
+            crop_mode: CropMode::Squash,
+            ..Preprocessing::timm([64, 32], 0.9, Interpolation::Bilinear, [0.5; 3], [0.5; 3])
+        };
+        assert_eq!(grey.preprocessing, Some(expected));
+        for (channels, mean) in [
+            (1, "[0.1, 0.2, 0.3]"),
+            (4, "[0.1, 0.2, 0.3, 0.4]"),
+            (4, "0.5"),
+        ] {
+            let config = of(channels, mean);
+            assert_eq!(config.input, Some([channels, 64, 32]));
+            assert_eq!(config.preprocessing, None, "{channels} {mean}");
+        }
+        assert_eq!(with("{}").unwrap().input, None);
+    }
+
+    #[test]
+    fn a_network_without_classifier_has_no_classes_and_no_labels() {
+        let config = with(
+            r#"{"num_classes": 0, "model_args": {"num_classes": 0, "distillation": false},
+                "label_names": ["a", "b"]}"#,
+        );
+        let config = config.unwrap();
+        assert_eq!((config.classes, config.labels), (Some(0), None));
     }
 
     #[test]
@@ -394,7 +456,6 @@ mod tests {
                 r#"{"architecture": 5}"#,
                 "has `architecture` that cannot be used",
             ),
-            (r#"{"num_classes": 0}"#, "has `num_classes` 0"),
             (
                 r#"{"num_classes": -1}"#,
                 "has `num_classes` that cannot be used",
@@ -411,7 +472,10 @@ mod tests {
                 r#"{"model_args": {"global_pool": ""}}"#,
                 "has `global_pool` \"\"",
             ),
-            (r#"{"model_args": {"in_chans": 1}}"#, "has `in_chans` 1"),
+            (
+                r#"{"model_args": {"in_chans": 0}}"#,
+                "has an input of 0 channels",
+            ),
             (
                 r#"{"model_args": {"output_stride": 16}}"#,
                 "has `output_stride` 16 in `model_args`",
@@ -421,20 +485,12 @@ mod tests {
                 "has `custom_load` true",
             ),
             (
-                r#"{"pretrained_cfg": {"input_size": [1, 224, 224]}}"#,
-                "of 1 channels",
-            ),
-            (
                 r#"{"pretrained_cfg": {"input_size": [224, 224]}}"#,
                 "has `input_size` that cannot",
             ),
             (
                 r#"{"pretrained_cfg": {"input_size": [3, 0, 5]}}"#,
                 "found 0x5",
-            ),
-            (
-                r#"{"pretrained_cfg": {"test_input_size": [4, 9, 9]}}"#,
-                "`test_input_size` of 4",
             ),
             (
                 r#"{"pretrained_cfg": {"crop_pct": 1.5}}"#,

@@ -19,7 +19,7 @@ use super::wrapping::{Copies, Shapes, Wrapping};
 use crate::error::{Error, Result};
 use crate::image::Preprocessing;
 use crate::network::trace::Trace;
-use crate::network::{Graph, Layers, Network, Operation, catalog};
+use crate::network::{Graph, Input, Layers, Network, Operation, catalog};
 use crate::text::{escaped, shown, shown_path};
 
 /// A network's weights, and what is said of them: by the metadata of their file, or by timm's
@@ -37,8 +37,11 @@ pub struct Weights {
     pub network: Option<String>,
     /// The network that they are for, where their file describes it.
     pub graph: Option<Graph>,
-    /// How many classes they tell apart, where that may differ from the network's usual number.
+    /// How many classes they tell apart, where that may differ from the network's usual number; 0
+    /// where they have no classifier.
     pub classes: Option<usize>,
+    /// Channels, height and width of their network's input, where that is not red, green and blue.
+    pub input: Option<[usize; 3]>,
     /// The classes' names.
     pub labels: Option<Vec<String>>,
     /// What the network expects images to go through.
@@ -178,6 +181,7 @@ impl Weights {
             network: None,
             graph: None,
             classes: None,
+            input: None,
             labels: None,
             preprocessing: None,
             test_preprocessing: None,
@@ -213,8 +217,9 @@ impl Weights {
         self.network = Some(architecture);
         self.note = note;
         self.classes = config.classes;
+        self.input = config.input;
         self.labels = config.labels.or(self.labels.take());
-        self.preprocessing = Some(config.preprocessing);
+        self.preprocessing = config.preprocessing;
         self.test_preprocessing = config.test_preprocessing;
         self.fixed_size = config.fixed_size;
         if let Some(background) = config.background {
@@ -356,12 +361,22 @@ impl Weights {
     }
 
     /// `network` with as many classes as the weights are said to tell apart, else as many as the
-    /// file's classifier does.
+    /// file's classifier does; and of the input that they are said to take.
     #[must_use]
     pub fn with_classes(&self, network: &Network) -> Network {
+        let mut network = network.clone();
+        if let (Some([channels, height, width]), Some(_)) = (self.input, network.classes) {
+            network.input = Input {
+                channels,
+                height,
+                width,
+            };
+            // It is for red, green and blue.
+            network.evaluation = None;
+        }
         match self.classes {
-            Some(classes) => network.clone().with_classes(classes),
-            None => with_classes_of(network, &self.found),
+            Some(classes) => network.with_classes(classes),
+            None => with_classes_of(&network, &self.found),
         }
     }
 
@@ -537,7 +552,7 @@ impl Weights {
                 (Some(name), _) if name != layers.name() => {
                     format!("\nhint: the file says it is for `{}`", shown(name))
                 }
-                (_, Some(classes)) if !mismatch.misshapen.is_empty() => {
+                (_, Some(classes)) if !mismatch.misshapen.is_empty() || classes == 0 => {
                     format!("\nhint: its config.json says `num_classes` {classes}")
                 }
                 _ => String::new(),

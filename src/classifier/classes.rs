@@ -15,6 +15,7 @@ pub struct Classes {
     labels: Option<Arc<[String]>>,
     damage: Option<String>,
     thumbnail: Option<Thumbnail>,
+    features: Option<Vec<f32>>,
 }
 
 /// A class and how likely it is.
@@ -112,6 +113,23 @@ impl Classes {
             labels,
             damage,
             thumbnail: None,
+            features: None,
+        })
+    }
+
+    /// Keeps the vector that the classifier read, too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFinite`] of NaN or infinities.
+    pub(super) fn with_features(self, features: Option<&[f32]>) -> Result<Self> {
+        let numbers = features.unwrap_or_default();
+        if !numbers.iter().all(|number| number.is_finite()) {
+            return Err(Error::NotFinite);
+        }
+        Ok(Self {
+            features: features.map(<[f32]>::to_vec),
+            ..self
         })
     }
 
@@ -179,6 +197,13 @@ impl Classes {
         &self.probabilities
     }
 
+    /// The vector that the classifier read, where [`Options::features`](super::Options::features)
+    /// asked for it: for search and clustering.
+    #[must_use]
+    pub fn features(&self) -> Option<&[f32]> {
+        self.features.as_deref()
+    }
+
     /// What is wrong with the image's file, where damage was accepted.
     #[must_use]
     pub fn damage(&self) -> Option<&str> {
@@ -210,6 +235,7 @@ impl Classes {
             labels: None,
             damage: None,
             thumbnail: None,
+            features: None,
         }
     }
 }

@@ -32,7 +32,11 @@ pub(super) fn of_classes(
     let (origin, labels) = match given {
         Some(Labels::File(path)) => (shown_path(path), Some(read(path)?)),
         Some(Labels::Names(names)) => ("labels".to_owned(), Some(names.clone())),
-        None => (weights.file().name().to_owned(), weights.labels.clone()),
+        None => (
+            weights.file().name().to_owned(),
+            // Without classes they are those of a classifier that was there before.
+            weights.labels.clone().filter(|_| classes > 0),
+        ),
     };
     let Some(labels) = labels else {
         return Ok((classes == IMAGENET_CLASSES).then(imagenet_labels));

@@ -23,8 +23,9 @@ use crate::checkpoint::Weights;
 use crate::error::{Error, Result};
 use crate::image::{Budget, Choices, DEFAULT_MEMORY, Damage, Preprocessing, Thumbnail};
 use crate::model::{Model, Runtime, memory};
+use crate::network::classifier::{find, with_features};
 use crate::network::trace::trace;
-use crate::network::{Network, Shape};
+use crate::network::{Layer, Layers, Network, Shape};
 use crate::text::{shown, shown_bytes};
 
 pub use batches::{Batches, Row};
@@ -45,6 +46,8 @@ pub struct Classifier {
     loader: Arc<Loader>,
     labels: Option<Arc<[String]>>,
     classes: usize,
+    /// The vector behind the classes, where it was asked for.
+    features: Option<FeatureVector>,
     outputs: Outputs,
     batch_size: usize,
     thumbnails: usize,
@@ -71,6 +74,8 @@ pub struct Options {
     pub memory: u64,
     /// What becomes of an image whose file is damaged.
     pub damage: Damage,
+    /// Whether to hand out the vector that the classifier reads, too: [`Classes::features`].
+    pub features: bool,
 }
 
 impl Default for Options {
@@ -84,6 +89,7 @@ impl Default for Options {
             batch_size: 16,
             memory: DEFAULT_MEMORY,
             damage: Damage::Refuse,
+            features: false,
         }
     }
 }
@@ -95,6 +101,66 @@ pub enum Notice {
     Note(String),
     /// What may make the answers worth less.
     Warning(String),
+}
+
+/// The vector that a classifier reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeatureVector {
+    /// How many numbers it has.
+    pub length: usize,
+    /// The network that makes it.
+    pub network: String,
+    /// The layer whose output it is.
+    pub layer: String,
+}
+
+/// What a network answers with, one behind the other.
+struct Answers {
+    classes: usize,
+    features: Option<FeatureVector>,
+}
+
+/// The layers that compute the classes of `network` and, where asked for, the vector that its
+/// classifier reads.
+///
+/// # Errors
+///
+/// A network without a classifier where its classes are asked for, or one that ends with something
+/// else where the vector is.
+fn answers(network: &Network, layers: Layers, features: bool) -> Result<(Layers, Answers)> {
+    let outputs = layers.outputs();
+    let name = shown(&network.name);
+    let vector = |length: usize, layer: Option<&Layer>| FeatureVector {
+        length,
+        network: network.name.to_string(),
+        layer: layer.map(|layer| layer.name.clone()).unwrap_or_default(),
+    };
+    if network.is_headless() {
+        if !features {
+            return Err(Error::Usage(format!(
+                "these weights of `{name}` have no classifier (`num_classes` 0), so there are no \
+                 classes to tell\nhint: `--features FILE` writes the vector of {outputs} numbers \
+                 that they make of each image"
+            )));
+        }
+        let features = Some(vector(outputs, layers.as_slice().last()));
+        let classes = 0;
+        return Ok((layers, Answers { classes, features }));
+    }
+    if !features {
+        let (classes, features) = (outputs, None);
+        return Ok((layers, Answers { classes, features }));
+    }
+    let (found, both) = find(&layers).zip(with_features(&layers)).ok_or_else(|| {
+        Error::Usage(format!(
+            "`{name}` does not end with a dense layer over one vector an image, which would be its \
+             features"
+        ))
+    })?;
+    let layer = layers.maker(found.features);
+    let features = Some(vector(both.outputs() - outputs, layer));
+    let classes = outputs;
+    Ok((both, Answers { classes, features }))
 }
 
 impl Classifier {
@@ -124,7 +190,8 @@ impl Classifier {
     ///
     /// # Errors
     ///
-    /// Weights of no network or of another one; a network that takes no images; options that do
+    /// Weights of no network or of another one; a network that takes no images, or that has no
+    /// classifier where no features are asked for; options that do
     /// not go together or are missing in all places; labels of more or fewer classes; an input
     /// that takes more memory than there is.
     pub fn new_observed(
@@ -136,6 +203,9 @@ impl Classifier {
             Some(network) => weights.with_classes(network),
             None => weights.network()?,
         };
+        let layers = network.layers();
+        let outputs = Outputs::of(&layers);
+        let (layers, answers) = answers(&network, layers, options.features)?;
         let preprocessing = preprocessing(
             &network,
             weights,
@@ -143,7 +213,6 @@ impl Classifier {
             options.test_size,
             observe,
         )?;
-        let layers = network.layers();
         let shape = Shape {
             spatial: Some(preprocessing.size),
             ..network.input.shape(1)
@@ -163,8 +232,7 @@ impl Classifier {
                 shown(&network.name)
             )));
         }
-        let outputs = Outputs::of(&layers);
-        let classes = match layers.outputs() {
+        let classes = match answers.classes {
             1 if outputs == Outputs::Logits => {
                 observe(Notice::Note(format!(
                     "`{}` has one output: its sigmoid is taken as the probability of class 1 of \
@@ -174,7 +242,7 @@ impl Classifier {
                 2
             }
             1 if outputs == Outputs::Independent => 2,
-            outputs => outputs,
+            classes => classes,
         };
         let labels = labels::of_classes(options.labels.as_ref(), weights, &network.name, classes)?;
         let model = options.runtime.load(&layers, weights, shape)?;
@@ -199,6 +267,7 @@ impl Classifier {
             }),
             labels: labels.map(Arc::from),
             classes,
+            features: answers.features,
             outputs,
             batch_size: batch_size.max(1),
             thumbnails: 0,
@@ -218,7 +287,7 @@ impl Classifier {
         Self { thumbnails, ..self }
     }
 
-    /// How many classes it tells apart.
+    /// How many classes it tells apart; none where the weights have no classifier.
     #[must_use]
     pub fn classes(&self) -> usize {
         self.classes
@@ -234,6 +303,12 @@ impl Classifier {
     #[must_use]
     pub fn labels(&self) -> Option<&[String]> {
         self.labels.as_deref()
+    }
+
+    /// What [`Classes::features`] are, where they were asked for.
+    #[must_use]
+    pub fn features(&self) -> Option<&FeatureVector> {
+        self.features.as_ref()
     }
 
     /// How many images go through the network at once.
@@ -373,7 +448,12 @@ impl Classifier {
                 damage, thumbnail, ..
             }) => {
                 let output = outputs.next()?;
+                let features = self.features.as_ref().map_or(0, |vector| vector.length);
+                let classes = output.len().saturating_sub(features);
+                let (output, features) = output.split_at(classes);
                 let classes = Classes::new(self.outputs, output, self.labels.clone(), damage);
+                let features = self.features.as_ref().map(|_| features);
+                let classes = classes.and_then(|classes| classes.with_features(features));
                 Some(classes.map(|classes| classes.with_thumbnail(thumbnail)))
             }
             Err(error) => Some(Err(error)),

@@ -22,7 +22,7 @@ pub(crate) fn preprocessing(
     let input = network.input;
     if input.channels != 3 {
         return Err(Error::Usage(format!(
-            "`{}` takes feature maps of {} channels, not images",
+            "`{}` takes inputs of {} channels, not images",
             network.name, input.channels
         )));
     }

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::classifier::ClassifierArgs;
 use super::pixels::PixelArgs;
@@ -9,6 +9,7 @@ use crate::report::RowFormat;
 
 /// `senet classify`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("written").args(["output", "features"]).multiple(true))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct ClassifyArgs {
     /// Image files, folders (searched recursively), or `-` for a list of paths on standard input
@@ -37,12 +38,16 @@ pub struct ClassifyArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Begin anew where a run that did not end left rows in FILE.partial
-    #[arg(long, requires = "output")]
+    #[arg(long, requires = "written")]
     pub overwrite: bool,
     /// Go on behind the rows that a run which did not end left in FILE.partial: of the same inputs
     /// in the same order, and made by the same weights and settings, or it is an error
     #[arg(long, requires = "output", conflicts_with = "overwrite")]
     pub resume: bool,
+    /// Write to FILE the vector that the classifier reads of each image, a row an input: NaN where
+    /// one failed; as its extension says .npy, .safetensors or .ndjson
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub features: Option<PathBuf>,
     #[command(flatten)]
     #[expect(
         missing_docs,

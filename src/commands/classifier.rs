@@ -16,7 +16,8 @@ pub(super) fn runtime(arguments: &ClassifierArgs) -> Result<Runtime> {
     super::model::runtime(arguments.engine, arguments.device, EngineName::Cpu)
 }
 
-/// Loads the weights that the flags name, ready to classify.
+/// Loads the weights that the flags name, ready to classify and, with `features`, to hand out the
+/// vector that the classifier reads.
 ///
 /// # Errors
 ///
@@ -25,6 +26,7 @@ pub(super) fn prepare(
     arguments: &ClassifierArgs,
     pixels: &PixelArgs,
     runtime: Runtime,
+    features: bool,
 ) -> Result<(Weights, Classifier)> {
     let source = match &arguments.weights {
         Some(source) => source,
@@ -65,6 +67,7 @@ pub(super) fn prepare(
         batch_size: arguments.batch_size,
         memory: arguments.memory,
         damage: arguments.damaged,
+        features,
     };
     let classifier = Classifier::new_observed(&weights, options, &mut super::tell)?;
     Ok((weights, classifier))

@@ -6,12 +6,13 @@ use anyhow::Context;
 use indicatif::ProgressBar;
 
 use super::Outcome;
+use super::features::Features;
 use super::inputs::{self, Inputs, PassedOver};
 use super::output::{
     self, Asked, Begun, CutShort, Existing, Interruption, Output, Place, Record, Tally, Written,
 };
 use crate::checkpoint::Weights;
-use crate::classifier::{Classifier, Row, Times};
+use crate::classifier::{Classes, Classifier, Row, Times};
 use crate::cli::ClassifyArgs;
 use crate::error::{Error, Result};
 use crate::model::Runtime;
@@ -37,6 +38,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         .chain(weights.paths().iter().map(PathBuf::as_path))
         .chain(arguments.classifier.labels.as_deref());
     let place = Place::find(arguments.output.as_deref(), read)?;
+    let mut features = Features::of(arguments, &weights, &classifier)?;
     let stdin = BufReader::with_capacity(1 << 16, io::stdin());
     let inputs = Inputs::new(arguments.inputs.clone(), arguments.null, stdin);
     let mut inputs = inputs.refusing(place.refusal());
@@ -72,10 +74,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     bar.set_position(earlier.rows as u64);
     bar.reset_eta();
 
-    let mut rows = match earlier.rows {
-        0 => RowWriter::new(output, format, top_k)?,
-        rows => RowWriter::behind(output, format, top_k, rows),
-    };
+    let mut rows = writer(output, format, top_k, earlier.rows)?;
     let mut batches = if has_list(&arguments.inputs) {
         classifier.stream(inputs)
     } else {
@@ -90,7 +89,8 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         };
         let of_batch = batch.len();
         // Rows and warnings may go to the terminal that the bar is drawn on.
-        let write_batch = || bar.suspend(|| write_batch(batch, top_k, &mut rows));
+        let write_batch =
+            || bar.suspend(|| write_batch(batch, top_k, &mut rows, features.as_mut()));
         failed += timed(&mut write, write_batch)?;
         count += of_batch;
         bar.inc(of_batch as u64);
@@ -106,7 +106,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     let ended = match told.end() {
         Ok(_) if count == 0 => anyhow::bail!("no input: standard input named no image"),
         Ok(passed_over) => {
-            timed(&mut write, || rows.finish().context(ROWS)?.finish())?;
+            timed(&mut write, || finish(rows, features))?;
             Ok(passed_over)
         }
         Err(error) if count == 0 => return Err(error.into()),
@@ -117,10 +117,8 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         }
     };
     if arguments.timings {
-        let total = started.elapsed();
-        let timings = timings(count - earlier.rows, [load, write, total], batches.times());
-        // Where standard error is closed there is nobody left to tell.
-        let _ = timings.write_table(&mut io::stderr().lock());
+        let spent = [load, write, started.elapsed()];
+        say_timings(count - earlier.rows, spent, batches.times());
     }
     warn_of_formulas(formulas);
     for warning in ended.iter().flat_map(PassedOver::warnings) {
@@ -128,6 +126,27 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     }
     let outcome = answer(failed, count);
     ended.map(|_| outcome)
+}
+
+/// Begins the rows, or goes on behind so many.
+fn writer(
+    output: Output,
+    format: RowFormat,
+    top_k: usize,
+    earlier: usize,
+) -> io::Result<RowWriter<Output>> {
+    match earlier {
+        0 => RowWriter::new(output, format, top_k),
+        rows => Ok(RowWriter::behind(output, format, top_k, rows)),
+    }
+}
+
+/// Ends the vectors and the rows.
+fn finish(rows: RowWriter<Output>, features: Option<Features>) -> anyhow::Result<()> {
+    if let Some(features) = features {
+        features.finish()?;
+    }
+    rows.finish().context(ROWS)?.finish()
 }
 
 /// What becomes of rows that are there.
@@ -188,8 +207,10 @@ fn prepare(
     format: RowFormat,
     runtime: &Runtime,
 ) -> Result<(Weights, Classifier)> {
+    let features = arguments.features.is_some();
+    let (flags, pixels) = (&arguments.classifier, &arguments.pixels);
     let (weights, classifier) =
-        super::classifier::prepare(&arguments.classifier, &arguments.pixels, runtime.clone())?;
+        super::classifier::prepare(flags, pixels, runtime.clone(), features)?;
     let thumbnails = match format {
         RowFormat::Html => THUMBNAILS,
         _ => 0,
@@ -248,12 +269,13 @@ fn write_batch(
     batch: Vec<Row>,
     top_k: usize,
     rows: &mut RowWriter<Output>,
+    mut features: Option<&mut Features>,
 ) -> anyhow::Result<usize> {
     let mut failed = 0;
     let count = batch.len();
     for Row { input, classes } in batch {
         let mut thumbnail = None;
-        let (top, error) = match classes {
+        let (top, error) = match &classes {
             Ok(classes) => {
                 if let Some(damage) = classes.damage() {
                     super::complain("warning", &format!("`{}`: {damage}", escaped(&input)));
@@ -261,7 +283,7 @@ fn write_batch(
                 thumbnail = classes.thumbnail().cloned();
                 (classes.top(top_k), None)
             }
-            Err(error) => (Vec::new(), Some(on_a_line(&error))),
+            Err(error) => (Vec::new(), Some(on_a_line(error))),
         };
         failed += usize::from(error.is_some());
         let row = Classification {
@@ -271,6 +293,12 @@ fn write_batch(
             thumbnail,
         };
         rows.write(&row).context(ROWS)?;
+        if let Some(features) = features.as_deref_mut() {
+            features.add(&row, classes.as_ref().ok().and_then(Classes::features))?;
+        }
+    }
+    if let Some(features) = features {
+        features.commit()?;
     }
     rows.get_mut().commit(count)?;
     Ok(failed)
@@ -284,9 +312,10 @@ pub(super) fn on_a_line(error: &Error) -> String {
     }
 }
 
-fn timings(images: usize, [load, write, total]: [Duration; 3], times: Times) -> Timings {
+/// Says where the time went.
+fn say_timings(images: usize, [load, write, total]: [Duration; 3], times: Times) {
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
-    Timings {
+    let timings = Timings {
         images,
         threads: rayon::current_num_threads(),
         load_ms: milliseconds(load),
@@ -299,7 +328,9 @@ fn timings(images: usize, [load, write, total]: [Duration; 3], times: Times) -> 
         run_ms: milliseconds(times.run),
         write_ms: milliseconds(write),
         total_ms: milliseconds(total),
-    }
+    };
+    // Where standard error is closed there is nobody left to tell.
+    let _ = timings.write_table(&mut io::stderr().lock());
 }
 
 fn has_list(arguments: &[PathBuf]) -> bool {

@@ -5,6 +5,7 @@ mod classifier;
 mod classify;
 mod completions;
 mod eval;
+mod features;
 mod inputs;
 mod inspect;
 mod man;

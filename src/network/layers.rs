@@ -152,6 +152,20 @@ impl Layers {
         })
     }
 
+    /// Another list of this network's layers.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Layers::new`].
+    pub(super) fn rewired(&self, list: Vec<Layer>) -> Result<Self> {
+        let Self { list, channels, .. } = Self::new(self.name.clone(), self.input, list)?;
+        Ok(Self {
+            list,
+            channels,
+            ..self.clone()
+        })
+    }
+
     /// The same layers as those of a graph: what tensors are called is settled, and which groups
     /// are blocks.
     pub(super) fn of_graph(self, tensors: Arc<TensorNames>, blocks: Vec<String>) -> Self {

@@ -8,6 +8,7 @@ mod activation;
 pub mod architecture;
 mod builder;
 pub mod catalog;
+pub mod classifier;
 pub mod convention;
 pub mod geometry;
 pub mod graph;
@@ -51,7 +52,7 @@ pub struct Network {
     pub convention: Convention,
     /// The input that it is made for.
     pub input: Input,
-    /// Outputs of its classifier, where it has one.
+    /// Outputs of its classifier, where it has one; 0 where that is left out.
     pub classes: Option<usize>,
     /// What it is made of.
     pub architecture: Architecture,
@@ -130,8 +131,19 @@ impl Network {
     pub fn layers(&self) -> Layers {
         match &self.architecture {
             Architecture::Graph(layers) => Layers::clone(layers),
+            _ if self.is_headless() => {
+                let whole = builder::Builder::wire(&self.clone().with_classes(1));
+                classifier::without(&whole).unwrap_or(whole)
+            }
             _ => builder::Builder::wire(self),
         }
+    }
+
+    /// Whether it is without its classifier, as timm makes it by `num_classes=0`: its output is the
+    /// vector that the classifier would read.
+    #[must_use]
+    pub fn is_headless(&self) -> bool {
+        self.classes == Some(0)
     }
 
     /// How many tensors its layers read: as [`Network::layers`] says, in a fraction of the time,
@@ -140,6 +152,11 @@ impl Network {
     pub fn tensor_count(&self) -> usize {
         match &self.architecture {
             Architecture::Graph(layers) => {
+                let layers = layers.as_slice().iter();
+                layers.map(|layer| layer.operation.tensors()).sum()
+            }
+            _ if self.is_headless() => {
+                let layers = self.layers();
                 let layers = layers.as_slice().iter();
                 layers.map(|layer| layer.operation.tensors()).sum()
             }
@@ -167,8 +184,8 @@ impl Network {
         })
     }
 
-    /// The same network with a classifier of so many `classes`; a network without a classifier
-    /// is left as it is.
+    /// The same network with a classifier of so many `classes`, or with 0 without it; a network that
+    /// has none is left as it is.
     #[must_use]
     pub fn with_classes(self, classes: usize) -> Self {
         Self {

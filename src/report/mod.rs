@@ -20,6 +20,7 @@ mod plan;
 mod table;
 mod timings;
 mod trace;
+mod vectors;
 mod written_rows;
 
 use std::io::{self, Write};
@@ -41,6 +42,7 @@ pub use parquet_rows::GROUP_ROWS;
 pub use plan::PlanReport;
 pub use timings::Timings;
 pub use trace::{Column, TraceReport, TraceRow, Values, WindowRow};
+pub use vectors::VectorFormat;
 pub use written_rows::{WrittenRow, WrittenRows};
 
 /// The form of a report.

@@ -7,7 +7,8 @@ use crate::network::convention;
 
 pub(in crate::checkpoint) const CADENE: Spelling = Spelling {
     words: "Cadene's pretrained-models.pytorch",
-    is_told_by: |name| name.starts_with("last_linear."),
+    // Without its classifier a file has the gates' names left.
+    is_told_by: |name| name.starts_with("last_linear.") || name.contains(".se_module."),
     convention: |_| Some(convention::CADENE.name),
     layer,
     ..TORCH

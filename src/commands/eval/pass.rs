@@ -32,7 +32,7 @@ impl Pass {
         data: &Data,
     ) -> Result<Self> {
         let (weights, classifier) =
-            super::super::classifier::prepare(arguments, pixels, runtime.clone())?;
+            super::super::classifier::prepare(arguments, pixels, runtime.clone(), false)?;
         let name = of_weights(&weights);
         let matched = match_classes(&data.names, classifier.classes(), classifier.labels());
         let matched = matched.map_err(|error| match error {
