@@ -17,8 +17,10 @@
 //! - [`model`]: either of the two, ready to run;
 //! - [`classifier`]: from images to labels and probabilities;
 //! - [`evaluation`]: how good a classifier is, on images whose classes are known;
+//! - [`explain`]: what a network saw: the gates of its SE blocks, and a heat map;
 //! - [`checkpoint`]: where weights come from;
 //! - [`preprocessing`]: what an image goes through on its way to a network, as plain data;
+//! - [`picture`]: heat maps and gates as pictures;
 //! - [`image`]: from a file to the numbers a network sees;
 //! - [`report`]: what the commands answer, as text, JSON or CSV;
 //! - [`text`]: how text from outside is shown.
@@ -28,12 +30,14 @@ pub mod classifier;
 pub mod cpu;
 pub mod error;
 pub mod evaluation;
+pub mod explain;
 mod files;
 pub mod image;
 pub mod model;
 pub mod network;
 pub mod nn;
 pub mod parity;
+pub mod picture;
 pub mod preprocessing;
 #[cfg(feature = "cli")]
 pub mod report;

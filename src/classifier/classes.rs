@@ -139,16 +139,21 @@ impl Classes {
         let mut classes: Vec<usize> = (0..self.logits.len()).collect();
         classes.sort_by(|&a, &b| self.logits[b].total_cmp(&self.logits[a]));
         classes.truncate(count);
-        let class = |class: usize| Class {
+        let of_class = |class: usize| self.of_class(class);
+        classes.into_iter().filter_map(of_class).collect()
+    }
+
+    /// What there is of the class of this number; nothing where there is none.
+    #[must_use]
+    pub fn of_class(&self, class: usize) -> Option<Class> {
+        let labels = self.labels.as_ref();
+        let label = labels.and_then(|labels| labels.get(class).cloned());
+        Some(Class {
             class,
-            label: match &self.labels {
-                Some(labels) => labels[class].clone(),
-                None => class.to_string(),
-            },
-            probability: self.probabilities[class],
-            logit: self.logits[class],
-        };
-        classes.into_iter().map(class).collect()
+            label: label.unwrap_or_else(|| class.to_string()),
+            probability: *self.probabilities.get(class)?,
+            logit: *self.logits.get(class)?,
+        })
     }
 
     /// The number of the likeliest class, as [`Classes::top`] has it first.

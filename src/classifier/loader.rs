@@ -1,9 +1,11 @@
 //! Images on their way from inputs to the network.
 
+use image::RgbImage;
+
 use super::input::Content;
 use super::times::{Stage, Stopwatch};
 use crate::error::{Error, Result};
-use crate::image::{Budget, Damage, ImageFile, Pixels, Preprocessing, Request, Thumbnail};
+use crate::image::{Budget, Damage, ImageFile, Pixels, Preprocessing, Request, Seen, Thumbnail};
 
 /// Loads images, on several threads, within one budget of memory.
 #[derive(Debug)]
@@ -22,6 +24,15 @@ pub(super) struct Loaded {
     pub(super) thumbnail: Option<Thumbnail>,
 }
 
+/// An image besides what a network sees of it.
+pub(crate) struct Photo {
+    pub(crate) image: RgbImage,
+    pub(crate) seen: Seen,
+    pub(crate) values: Vec<f32>,
+    /// What is wrong with the file, where that was accepted.
+    pub(crate) damage: Option<String>,
+}
+
 impl Loader {
     /// What a network sees of an image, and where it is wanted a small picture for people.
     pub(super) fn load(
@@ -36,6 +47,21 @@ impl Loader {
             values: stopwatch.time(Stage::Resize, transform)?,
             damage: pixels.damage().map(str::to_owned),
             thumbnail: with_thumbnail.then(|| pixels.thumbnail()).transpose()?,
+        })
+    }
+
+    /// [`Loader::load`] that keeps the image.
+    pub(super) fn load_photo(&self, content: Content) -> Result<Photo> {
+        let pixels = self.pixels(content, &Stopwatch::default())?;
+        let values = pixels.transform(&self.preprocessing)?;
+        let damage = pixels.damage().map(str::to_owned);
+        let image = pixels.into_rgb();
+        let seen = Seen::new([image.height(), image.width()], &self.preprocessing)?;
+        Ok(Photo {
+            image,
+            seen,
+            values,
+            damage,
         })
     }
 

@@ -9,6 +9,7 @@ mod classes;
 mod input;
 mod labels;
 mod loader;
+mod observed;
 mod preprocessing;
 mod stream;
 mod times;
@@ -448,16 +449,19 @@ impl Classifier {
                 damage, thumbnail, ..
             }) => {
                 let output = outputs.next()?;
-                let features = self.features.as_ref().map_or(0, |vector| vector.length);
-                let classes = output.len().saturating_sub(features);
-                let (output, features) = output.split_at(classes);
-                let classes = Classes::new(self.outputs, output, self.labels.clone(), damage);
-                let features = self.features.as_ref().map(|_| features);
-                let classes = classes.and_then(|classes| classes.with_features(features));
+                let classes = self.answer(output, damage);
                 Some(classes.map(|classes| classes.with_thumbnail(thumbnail)))
             }
             Err(error) => Some(Err(error)),
         });
         Ok(classes.collect())
+    }
+
+    /// What the network's output for one image says.
+    fn answer(&self, output: &[f32], damage: Option<String>) -> Result<Classes> {
+        let features = self.features.as_ref().map_or(0, |vector| vector.length);
+        let (output, features) = output.split_at(output.len().saturating_sub(features));
+        let classes = Classes::new(self.outputs, output, self.labels.clone(), damage)?;
+        classes.with_features(self.features.as_ref().map(|_| features))
     }
 }

@@ -12,6 +12,12 @@ Examples:
   senet eval photos.csv -w model.safetensors -f ndjson
   senet eval photos -w new.safetensors --compare old.safetensors";
 
+pub(super) const EXPLAIN: &str = "\
+Examples:
+  senet explain photo.jpg -o heat.png
+  senet explain photo.jpg -w model.safetensors --class hammer --occlusion
+  senet explain photos -w builtin:seresnet20 -f ndjson";
+
 pub(super) const TRACE: &str = "\
 Examples:
   senet trace seresnet50 --size 320

@@ -7,6 +7,7 @@ mod completions;
 mod engine;
 mod eval;
 mod examples;
+mod explain;
 mod inspect;
 mod man;
 mod models;
@@ -26,6 +27,7 @@ pub use self::classify::ClassifyArgs;
 pub use self::completions::CompletionsArgs;
 pub use self::engine::{DeviceArgs, EngineArgs, EngineName, Precision};
 pub use self::eval::EvalArgs;
+pub use self::explain::ExplainArgs;
 pub use self::inspect::InspectArgs;
 pub use self::man::ManArgs;
 pub use self::models::ModelsArgs;
@@ -66,6 +68,9 @@ pub enum Command {
     /// How good a network is, on images whose classes are known; two of them compared
     #[command(after_help = examples::EVAL)]
     Eval(EvalArgs),
+    /// What a network saw: the gates of its SE blocks, and a heat map over the photograph
+    #[command(after_help = examples::EXPLAIN)]
+    Explain(ExplainArgs),
     /// Shape, parameters and MACs of every layer; with an image, its values too
     #[command(after_help = examples::TRACE)]
     Trace(TraceArgs),

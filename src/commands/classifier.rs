@@ -28,6 +28,25 @@ pub(super) fn prepare(
     runtime: Runtime,
     features: bool,
 ) -> Result<(Weights, Classifier)> {
+    let (weights, options) = options(arguments, pixels, runtime)?;
+    let options = Options {
+        features,
+        ..options
+    };
+    let classifier = Classifier::new_observed(&weights, options, &mut super::tell)?;
+    Ok((weights, classifier))
+}
+
+/// Loads the weights that the flags name, and says what else they say.
+///
+/// # Errors
+///
+/// Those of the weights; a network without weights.
+pub(super) fn options(
+    arguments: &ClassifierArgs,
+    pixels: &PixelArgs,
+    runtime: Runtime,
+) -> Result<(Weights, Options)> {
     let source = match &arguments.weights {
         Some(source) => source,
         None => &Source::Builtin(builtin(arguments.network.as_deref())),
@@ -67,10 +86,9 @@ pub(super) fn prepare(
         batch_size: arguments.batch_size,
         memory: arguments.memory,
         damage: arguments.damaged,
-        features,
+        features: false,
     };
-    let classifier = Classifier::new_observed(&weights, options, &mut super::tell)?;
-    Ok((weights, classifier))
+    Ok((weights, options))
 }
 
 /// The weights inside the program for this network, or for whatever is in a photograph.

@@ -5,6 +5,7 @@ mod classifier;
 mod classify;
 mod completions;
 mod eval;
+mod explain;
 mod features;
 mod inputs;
 mod inspect;
@@ -60,6 +61,7 @@ pub fn run(Cli { command, quiet }: Cli) -> anyhow::Result<Outcome> {
     match command {
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Trace(arguments) => trace::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -14,6 +14,7 @@ mod geometry;
 mod guard;
 mod load;
 mod resample;
+mod seen;
 mod thumbnail;
 mod transform;
 
@@ -23,6 +24,7 @@ pub use self::budget::{Budget, DEFAULT_MEMORY, Share};
 pub use self::decode::{Damage, Decoded, Header, Request, decode_bytes, format_name, header};
 pub use self::guard::silence_decoders;
 pub use self::load::{ImageFile, Pixels, decode, load};
+pub use self::seen::Seen;
 pub use self::thumbnail::Thumbnail;
 pub use self::transform::{normalise, resize_and_crop, transform};
 pub use crate::preprocessing::{

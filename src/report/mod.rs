@@ -9,6 +9,7 @@ mod evaluation;
     unused_imports,
     reason = "the pages that draw with all of it come one by one"
 )]
+mod explain;
 mod html;
 mod inspect;
 mod isolation;
@@ -34,6 +35,7 @@ pub use evaluation::{
     Change, Changes, ClassName, Compared, Comparison, Evaluation, EvaluationRow, Failure, Mistake,
     Mistakes, ScoredClass, Subject, Thumbnails,
 };
+pub use explain::{ExplainFormat, Explained, ExplainedGates, ExplainedMap};
 pub use inspect::{Differences, InspectedTensor, Inspection};
 pub use models::{LeftOut, Model, Models};
 pub use parity::{DumpNames, DumpParity, Parity};

@@ -1,0 +1,44 @@
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::classifier::ClassifierArgs;
+use super::pixels::PixelArgs;
+use crate::report::ExplainFormat;
+
+/// `senet explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Image files, or folders, which are searched recursively
+    #[arg(required = true, value_name = "IMAGE")]
+    pub inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub classifier: ClassifierArgs,
+    /// The class, by its number or label, that the heat map is of [default: the likeliest of each
+    /// image]
+    #[arg(long, value_name = "CLASS")]
+    pub class: Option<String>,
+    /// Cover one part of the image after another, and see how much the answer falls, also where the
+    /// class activation map is exact
+    #[arg(long)]
+    pub occlusion: bool,
+    /// Draw the gates of each block from the largest to the smallest, not in the order of channels
+    #[arg(long)]
+    pub sort: bool,
+    /// Text for people, or a row for each image for programs, with every gate and the map
+    #[arg(short, long, value_enum, default_value_t = ExplainFormat::Table)]
+    pub format: ExplainFormat,
+    /// Draw one image's heat map over it, and below the gates of every block, into FILE.png
+    #[arg(short, long, value_name = "FILE.png")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show it as the help of the whole group"
+    )]
+    pub pixels: PixelArgs,
+}

@@ -1,0 +1,247 @@
+//! What a network saw in an image: the gates of its SE blocks, and where in the image the evidence for a
+//! class is.
+
+mod activation_map;
+mod gates;
+mod occlusion;
+
+use std::collections::{HashMap, HashSet};
+
+use candle_core::Tensor;
+
+use self::activation_map::ActivationMap;
+use self::gates::GateLayer;
+pub use self::gates::Gates;
+use crate::checkpoint::Weights;
+use crate::classifier::{Class, Classes, Classifier, Input, Notice, Options, RgbImage};
+use crate::error::{Error, Result};
+use crate::image::Seen;
+use crate::model::Runtime;
+
+/// Values of layers, by their names.
+type Kept = HashMap<String, Tensor>;
+
+/// A loaded network that says what it saw.
+///
+/// ```
+/// use senet::checkpoint::{Builtin, Weights};
+/// use senet::classifier::Options;
+/// use senet::explain::{Explainer, Method};
+///
+/// let weights = Weights::builtin(Builtin::SeResNet20)?;
+/// let explainer = Explainer::new(&weights, Options::default(), false, &mut |_| {})?;
+/// let explanation = explainer.explain("tests/images/photos/cat.jpg", None)?;
+/// assert_eq!(explanation.gates.len(), 9);
+/// let evidence = explanation.evidence.expect("there are classes");
+/// assert_eq!((evidence.class.label.as_str(), evidence.map.method), ("cat", Method::ClassActivation));
+/// # Ok::<(), senet::Error>(())
+/// ```
+pub struct Explainer {
+    /// By candle, which hands out every value.
+    classifier: Classifier,
+    /// What computes images of which a part is covered, where that is needed.
+    covering: Option<Classifier>,
+    activation_map: Option<ActivationMap>,
+    gates: Vec<GateLayer>,
+}
+
+/// What a network saw in an image.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    /// The image, as it was decoded.
+    pub photo: RgbImage,
+    /// Where in it the network looked.
+    pub seen: Seen,
+    /// What is wrong with its file, where damage was accepted.
+    pub damage: Option<String>,
+    /// The gates of every SE block, in the order of computation.
+    pub gates: Vec<Gates>,
+    /// What speaks for a class; nothing of a network without classes.
+    pub evidence: Option<Evidence>,
+}
+
+/// What speaks for a class.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// The class.
+    pub class: Class,
+    /// Where in the network's input.
+    pub map: HeatMap,
+}
+
+/// How much each part of the network's input speaks for a class.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeatMap {
+    /// How that was found.
+    pub method: Method,
+    /// Rows and columns, which share the network's input evenly.
+    pub size: [usize; 2],
+    /// A number for each, row by row: the larger, the more it speaks for the class.
+    pub values: Vec<f32>,
+    /// What the network adds to the mean of the values for the class's logit, where that is exact.
+    pub bias: Option<f32>,
+}
+
+/// How a [`HeatMap`] was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// The class activation map (Zhou et al., arXiv:1512.04150): the maps before the global average
+    /// pool, weighed by the classifier's weights of the class. Exact: the mean of its values and the
+    /// classifier's bias are the class's logit.
+    ClassActivation,
+    /// By how much the network's output for the class falls where a part of the input is covered by
+    /// what it sees as zeros (Zeiler and Fergus, arXiv:1311.2901).
+    Occlusion,
+}
+
+impl Method {
+    /// Its name for people and programs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ClassActivation => "class activation",
+            Self::Occlusion => "occlusion",
+        }
+    }
+}
+
+impl Explainer {
+    /// Loads `weights`. What `options` say of the runtime is for what is computed again and again, as
+    /// images with a covered part; with `occlusion` that is done for networks with a class activation
+    /// map, too. `observe` is handed what should be known.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Classifier::new_observed`], but for weights without a classifier.
+    pub fn new(
+        weights: &Weights,
+        options: Options,
+        occlusion: bool,
+        observe: &mut dyn FnMut(Notice),
+    ) -> Result<Self> {
+        let network = match &options.network {
+            Some(network) => weights.with_classes(network),
+            None => weights.network()?,
+        };
+        let by_candle = Options {
+            runtime: Runtime::Candle {
+                device: options.runtime.device().clone(),
+                dtype: options.runtime.dtype(),
+            },
+            // Of a network without a classifier the gates are worth a look all the same.
+            features: network.is_headless(),
+            ..options.clone()
+        };
+        let classifier = Classifier::new_observed(weights, by_candle, observe)?;
+        let layers = classifier.model().layers().clone();
+        let activation_map = if occlusion || classifier.classes() == 0 {
+            None
+        } else {
+            ActivationMap::load(&layers, weights)?
+        };
+        let covering = if activation_map.is_none() && classifier.classes() > 0 {
+            Some(Classifier::new(weights, options)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            gates: gates::find(&layers),
+            classifier,
+            covering,
+            activation_map,
+        })
+    }
+
+    /// How many SE blocks the network has.
+    #[must_use]
+    pub fn blocks(&self) -> usize {
+        self.gates.len()
+    }
+
+    /// How many classes the network tells apart.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.classifier.classes()
+    }
+
+    /// The name of each class, or its number where no names are known.
+    #[must_use]
+    pub fn labels(&self) -> Vec<String> {
+        (0..self.classes())
+            .map(|class| self.classifier.label(class))
+            .collect()
+    }
+
+    /// What the network saw in an image that speaks for `class`, or for the likeliest one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Classifier::classify`], or a class that the network has not.
+    pub fn explain(&self, input: impl Into<Input>, class: Option<usize>) -> Result<Explanation> {
+        let loaded = self.classifier.load_photo(input.into())?;
+        let (classes, kept) = self.run(&loaded.values)?;
+        let gates = self.gates.iter().map(|gate| gate.read(&kept));
+        let gates = gates.collect::<Result<_>>()?;
+        let evidence = self.evidence(&classes, class, &kept, &loaded.values)?;
+        Ok(Explanation {
+            photo: loaded.image,
+            seen: loaded.seen,
+            damage: loaded.damage,
+            gates,
+            evidence,
+        })
+    }
+
+    /// The gates that the network has for an image, without looking for evidence.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Classifier::classify`].
+    pub fn gates(&self, input: impl Into<Input>) -> Result<Vec<Gates>> {
+        let loaded = self.classifier.load_photo(input.into())?;
+        let (_, kept) = self.run(&loaded.values)?;
+        self.gates.iter().map(|gate| gate.read(&kept)).collect()
+    }
+
+    /// The classes of what the network sees, and the values that are wanted.
+    fn run(&self, values: &[f32]) -> Result<(Classes, Kept)> {
+        let gates = self.gates.iter().map(|gate| gate.layer.clone());
+        let maps = self.activation_map.iter().map(|map| map.layer.clone());
+        let wanted: HashSet<String> = gates.chain(maps).collect();
+        let mut kept = Kept::new();
+        let classes = self.classifier.observe(values, &mut |layer, value| {
+            if wanted.contains(&layer.name) {
+                kept.insert(layer.name.clone(), value.clone());
+            }
+        })?;
+        Ok((classes, kept))
+    }
+
+    fn evidence(
+        &self,
+        classes: &Classes,
+        class: Option<usize>,
+        kept: &Kept,
+        values: &[f32],
+    ) -> Result<Option<Evidence>> {
+        let found = match class {
+            Some(class) => classes.of_class(class),
+            None => classes.top(1).pop(),
+        };
+        let Some(class) = found else {
+            return match class {
+                Some(class) if self.classes() > 0 => Err(Error::Usage(format!(
+                    "there is no class {class}; the network's are 0 to {}",
+                    self.classes() - 1
+                ))),
+                _ => Ok(None),
+            };
+        };
+        let map = match (&self.activation_map, &self.covering) {
+            (Some(map), _) => map.of_class(class.class, kept)?,
+            (None, Some(covering)) => occlusion::map(covering, values, class.class)?,
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(Evidence { class, map }))
+    }
+}
