@@ -102,7 +102,7 @@ fn load(batch: Vec<Input>, with_thumbnail: usize, loader: &Loader, stopwatch: &S
     let load = |(place, input): (usize, Input)| {
         let name = input.name().to_owned();
         let with_thumbnail = place < with_thumbnail;
-        (name, loader.load(input.content, with_thumbnail, stopwatch))
+        (name, loader.load(input, with_thumbnail, stopwatch))
     };
     batch.into_par_iter().enumerate().map(load).collect()
 }

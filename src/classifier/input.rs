@@ -1,4 +1,6 @@
+use std::any::Any;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use image::{DynamicImage, RgbImage};
 
@@ -20,12 +22,19 @@ use crate::text::path_text;
 pub struct Input {
     name: String,
     pub(super) content: Content,
+    pub(super) held: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// Where pixels come from.
 #[derive(Debug, Clone)]
 pub(super) enum Content {
     File(PathBuf),
+    /// So many bytes of a file from an offset on.
+    Part {
+        path: PathBuf,
+        offset: u64,
+        length: u64,
+    },
     Bytes(Vec<u8>),
     Pixels(RgbImage),
     /// From nowhere, for this reason.
@@ -36,9 +45,35 @@ impl Input {
     /// What is known to be no image: its row has `problem` in place of an answer.
     #[must_use]
     pub fn unreadable(name: String, problem: String) -> Self {
+        Self::new(name, Content::Nothing(problem))
+    }
+
+    /// An image that lies in a larger file: `length` bytes from `offset` on.
+    #[must_use]
+    pub fn part(path: PathBuf, offset: u64, length: u64) -> Self {
+        let content = Content::Part {
+            path: path.clone(),
+            offset,
+            length,
+        };
+        Self::new(path_text(&path), content)
+    }
+
+    /// Keeps `held` until the image is decoded or is found to be none: so whoever makes inputs
+    /// knows which are still in hand.
+    #[must_use]
+    pub fn holding(self, held: impl Any + Send + Sync) -> Self {
+        Self {
+            held: Some(Arc::new(held)),
+            ..self
+        }
+    }
+
+    fn new(name: String, content: Content) -> Self {
         Self {
             name,
-            content: Content::Nothing(problem),
+            content,
+            held: None,
         }
     }
 
@@ -60,10 +95,7 @@ impl Input {
 
 impl From<PathBuf> for Input {
     fn from(path: PathBuf) -> Self {
-        Self {
-            name: path_text(&path),
-            content: Content::File(path),
-        }
+        Self::new(path_text(&path), Content::File(path))
     }
 }
 
@@ -90,10 +122,7 @@ impl From<String> for Input {
 impl From<Vec<u8>> for Input {
     /// An image's file that was read already.
     fn from(bytes: Vec<u8>) -> Self {
-        Self {
-            name: "bytes".to_owned(),
-            content: Content::Bytes(bytes),
-        }
+        Self::new("bytes".to_owned(), Content::Bytes(bytes))
     }
 }
 
@@ -108,9 +137,6 @@ impl From<DynamicImage> for Input {
 impl From<RgbImage> for Input {
     /// Pixels as they are: nothing is left to say of transparency, 16 bits and orientation.
     fn from(pixels: RgbImage) -> Self {
-        Self {
-            name: "pixels".to_owned(),
-            content: Content::Pixels(pixels),
-        }
+        Self::new("pixels".to_owned(), Content::Pixels(pixels))
     }
 }

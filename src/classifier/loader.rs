@@ -2,6 +2,7 @@
 
 use image::RgbImage;
 
+use super::Input;
 use super::input::Content;
 use super::times::{Stage, Stopwatch};
 use crate::error::{Error, Result};
@@ -37,11 +38,11 @@ impl Loader {
     /// What a network sees of an image, and where it is wanted a small picture for people.
     pub(super) fn load(
         &self,
-        content: Content,
+        input: Input,
         with_thumbnail: bool,
         stopwatch: &Stopwatch,
     ) -> Result<Loaded> {
-        let pixels = self.pixels(content, stopwatch)?;
+        let pixels = self.pixels(input, stopwatch)?;
         let transform = || pixels.transform(&self.preprocessing);
         Ok(Loaded {
             values: stopwatch.time(Stage::Resize, transform)?,
@@ -51,8 +52,8 @@ impl Loader {
     }
 
     /// [`Loader::load`] that keeps the image.
-    pub(super) fn load_photo(&self, content: Content) -> Result<Photo> {
-        let pixels = self.pixels(content, &Stopwatch::default())?;
+    pub(super) fn load_photo(&self, input: Input) -> Result<Photo> {
+        let pixels = self.pixels(input, &Stopwatch::default())?;
         let values = pixels.transform(&self.preprocessing)?;
         let damage = pixels.damage().map(str::to_owned);
         let image = pixels.into_rgb();
@@ -65,13 +66,19 @@ impl Loader {
         })
     }
 
-    /// The image before it is resized.
-    pub(super) fn pixels(&self, content: Content, stopwatch: &Stopwatch) -> Result<Pixels<'_>> {
+    /// The image before it is resized. What the input holds is held until it is decoded.
+    pub(super) fn pixels(&self, input: Input, stopwatch: &Stopwatch) -> Result<Pixels<'_>> {
         let request = Request {
             damage: self.damage,
             ..Request::new(&self.preprocessing)
         };
+        let Input { content, held, .. } = input;
         let read = || match content {
+            Content::Part {
+                path,
+                offset,
+                length,
+            } => ImageFile::read_part(&path, offset, length, &request, &self.budget).map(Ok),
             Content::File(path) => ImageFile::read(&path, &request, &self.budget).map(Ok),
             Content::Bytes(bytes) => ImageFile::of_bytes(bytes, &request, &self.budget).map(Ok),
             Content::Pixels(pixels) => {
@@ -79,9 +86,11 @@ impl Loader {
             }
             Content::Nothing(problem) => Err(Error::Image(problem)),
         };
-        match stopwatch.time(Stage::Read, read)? {
+        let pixels = match stopwatch.time(Stage::Read, read)? {
             Ok(file) => stopwatch.time(Stage::Decode, || file.decode(&request)),
             Err(pixels) => Ok(pixels),
-        }
+        };
+        drop(held);
+        pixels
     }
 }

@@ -324,11 +324,9 @@ impl Classifier {
     ///
     /// An image that cannot be read, decoded or resized, or for which the network computes NaN.
     pub fn classify(&self, input: impl Into<Input>) -> Result<Classes> {
-        let loaded = self.loader.load(
-            input.into().content,
-            self.thumbnails > 0,
-            &Stopwatch::default(),
-        );
+        let loaded = self
+            .loader
+            .load(input.into(), self.thumbnails > 0, &Stopwatch::default());
         self.run(vec![loaded])?.swap_remove(0)
     }
 
@@ -338,8 +336,8 @@ impl Classifier {
     ///
     /// An image that cannot be read or decoded.
     pub fn thumbnail(&self, input: impl Into<Input>) -> Result<Thumbnail> {
-        let content = input.into().content;
-        let pixels = self.loader.pixels(content, &Stopwatch::default())?;
+        let stopwatch = Stopwatch::default();
+        let pixels = self.loader.pixels(input.into(), &stopwatch)?;
         Thumbnail::of(&pixels.into_rgb())
     }
 

@@ -23,7 +23,7 @@ impl Classifier {
 
     /// An image besides what the network sees of it.
     pub(crate) fn load_photo(&self, input: Input) -> Result<Photo> {
-        self.loader.load_photo(input.content)
+        self.loader.load_photo(input)
     }
 
     /// The classes of what the network sees of one image; `observe` is handed the values that its

@@ -32,8 +32,8 @@ pub struct ClassifierArgs {
     /// Class names, one a line [default: what the weights' file says]
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// Images that are read, and handed to the network, together; of these the engine cpu computes
-    /// 8 at a time, candle all
+    /// Images that are read, and handed to the network, together, fewer where a list has no more
+    /// yet; of these the engine cpu computes 8 at a time, candle all
     #[arg(short, long, alias = "batch", value_name = "N", default_value_t = 16, value_parser = at_least_one)]
     pub batch_size: usize,
     #[command(flatten)]

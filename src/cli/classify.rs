@@ -4,7 +4,7 @@ use clap::{ArgGroup, Args};
 
 use super::classifier::ClassifierArgs;
 use super::pixels::PixelArgs;
-use super::values::at_least_one;
+use super::values::{Shard, at_least_one};
 use crate::report::RowFormat;
 
 /// `senet classify`.
@@ -12,12 +12,17 @@ use crate::report::RowFormat;
 #[command(group = ArgGroup::new("written").args(["output", "features"]).multiple(true))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct ClassifyArgs {
-    /// Image files, folders (searched recursively), or `-` for a list of paths on standard input
+    /// Image files, folders (searched recursively), tar archives (`shard-{000..127}.tar` is 128), or
+    /// `-` for a list of paths, or a tar archive, on standard input
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     /// The list on standard input has NUL bytes between its paths, as `find -print0` writes it
     #[arg(short = '0', long)]
     pub null: bool,
+    /// Only every Nth input, from the Ith on: part I of N that are disjoint and complete; a tar
+    /// archive counts as one input
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
     #[command(flatten)]
     #[expect(
         missing_docs,

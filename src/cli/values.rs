@@ -45,6 +45,28 @@ impl FromStr for ImageSize {
     }
 }
 
+/// One of so many parts of the inputs, written `I/N`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// Which, from 1 on.
+    pub index: u64,
+    /// How many there are.
+    pub count: u64,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |digits: &str| digits.parse().ok();
+        text.split_once('/')
+            .and_then(|(index, count)| number(index).zip(number(count)))
+            .filter(|(index, count)| (1..=*count).contains(index))
+            .map(|(index, count)| Self { index, count })
+            .ok_or_else(|| "expected I/N such as 2/8, where I is from 1 to N".to_owned())
+    }
+}
+
 /// A device, as named on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceName {

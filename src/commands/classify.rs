@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 
 use super::Outcome;
 use super::features::Features;
-use super::inputs::{self, Inputs, PassedOver};
+use super::inputs::{self, Inputs, PassedOver, Search, Told};
 use super::output::{
     self, Asked, Begun, CutShort, Existing, Interruption, Output, Place, Record, Tally, Written,
 };
@@ -40,8 +40,13 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
     let place = Place::find(arguments.output.as_deref(), read)?;
     let mut features = Features::of(arguments, &weights, &classifier)?;
     let stdin = BufReader::with_capacity(1 << 16, io::stdin());
-    let inputs = Inputs::new(arguments.inputs.clone(), arguments.null, stdin);
-    let mut inputs = inputs.refusing(place.refusal());
+    let search = Search {
+        null: arguments.null,
+        memory: Some(arguments.classifier.memory),
+        shard: arguments.shard,
+        refuse: Some(Box::new(place.refusal())),
+    };
+    let mut inputs = Inputs::new(arguments.inputs.clone(), search, stdin);
     let told = inputs.told();
     let top_k = arguments.top_k.min(classifier.classes());
     let mut names = inputs.by_ref().map(|input| input.name());
@@ -70,12 +75,12 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         // That the inputs ended with an error says more than that there are too few.
         Err(error) => return Err(told.end().err().unwrap_or(error).into()),
     };
-    let bar = progress_bar(&arguments.inputs, classifier.batch_size());
+    let bar = progress_bar(arguments, classifier.batch_size());
     bar.set_position(earlier.rows as u64);
     bar.reset_eta();
 
     let mut rows = writer(output, format, top_k, earlier.rows)?;
-    let mut batches = if has_list(&arguments.inputs) {
+    let mut batches = if arguments.inputs.iter().any(|path| inputs::may_wait(path)) {
         classifier.stream(inputs)
     } else {
         classifier.batches(inputs)
@@ -103,19 +108,8 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         return Err(interrupted(signal, rows.finish().context(ROWS)?, count)?);
     }
     let formulas = earlier.formulas + rows.formulas();
-    let ended = match told.end() {
-        Ok(_) if count == 0 => anyhow::bail!("no input: standard input named no image"),
-        Ok(passed_over) => {
-            timed(&mut write, || finish(rows, features))?;
-            Ok(passed_over)
-        }
-        Err(error) if count == 0 => return Err(error.into()),
-        Err(error) => {
-            let place = rows.finish().context(ROWS)?.cut_short()?.place;
-            let rows = counted(count, "row");
-            Err(anyhow::Error::from(error).context(format!("after {rows}, in {place}")))
-        }
-    };
+    let is_part = arguments.shard.is_some();
+    let ended = timed(&mut write, || end(&told, rows, features, count, is_part));
     if arguments.timings {
         let spent = [load, write, started.elapsed()];
         say_timings(count - earlier.rows, spent, batches.times());
@@ -147,6 +141,36 @@ fn finish(rows: RowWriter<Output>, features: Option<Features>) -> anyhow::Result
         features.finish()?;
     }
     rows.finish().context(ROWS)?.finish()
+}
+
+/// Ends the rows, so many, and says what was passed over; only a part of all inputs may be empty.
+///
+/// # Errors
+///
+/// What ended the inputs before their end, with where the rows before it are, or keeps the end from
+/// being written.
+fn end(
+    told: &Told,
+    rows: RowWriter<Output>,
+    features: Option<Features>,
+    count: usize,
+    is_part: bool,
+) -> anyhow::Result<PassedOver> {
+    match told.end() {
+        Ok(_) if count == 0 && !is_part => {
+            anyhow::bail!("no input: standard input named no image")
+        }
+        Ok(passed_over) => {
+            finish(rows, features)?;
+            Ok(passed_over)
+        }
+        Err(error) if count == 0 => Err(error.into()),
+        Err(error) => {
+            let place = rows.finish().context(ROWS)?.cut_short()?.place;
+            let rows = counted(count, "row");
+            Err(anyhow::Error::from(error).context(format!("after {rows}, in {place}")))
+        }
+    }
 }
 
 /// What becomes of rows that are there.
@@ -333,25 +357,27 @@ fn say_timings(images: usize, [load, write, total]: [Duration; 3], times: Times)
     let _ = timings.write_table(&mut io::stderr().lock());
 }
 
-fn has_list(arguments: &[PathBuf]) -> bool {
-    arguments.iter().any(|path| inputs::is_standard_input(path))
-}
-
 /// A bar for more than a batch, with the time that is left where it can be known: what folders hold
-/// is counted beside the run, and what a list holds by nobody.
-fn progress_bar(arguments: &[PathBuf], batch_size: usize) -> ProgressBar {
-    if has_list(arguments) {
+/// is counted beside the run, and what a list or a stream holds by nobody.
+fn progress_bar(arguments: &ClassifyArgs, batch_size: usize) -> ProgressBar {
+    let ClassifyArgs {
+        inputs: named,
+        shard,
+        ..
+    } = arguments;
+    if named.iter().any(|path| inputs::may_wait(path)) {
         return super::progress::bar(None, "{spinner} {pos} images, {per_sec}");
     }
-    if !arguments.iter().any(|path| path.is_dir()) {
-        if arguments.len() <= batch_size {
-            return ProgressBar::hidden();
-        }
-        return super::progress::bar(Some(arguments.len() as u64), BAR);
+    if named.len() <= batch_size && named.iter().all(|path| path.is_file()) {
+        return ProgressBar::hidden();
     }
     let bar = super::progress::bar(None, BAR);
     if !bar.is_hidden() {
-        let inputs = Inputs::new(arguments.to_vec(), false, io::empty());
+        let search = Search {
+            shard: *shard,
+            ..Search::default()
+        };
+        let inputs = Inputs::new(named.clone(), search, io::empty());
         let counted = bar.clone();
         // Without it the bar has no end.
         let thread = std::thread::Builder::new().name("senet-count".to_owned());

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::Outcome;
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Search};
 use crate::classifier::Input;
 use crate::cli::ExplainArgs;
 use crate::error::{Error, Result};
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &ExplainArgs) -> anyhow::Result<Outcome> {
     let class = class
         .map(|class| numbered(class, &explainer.labels()))
         .transpose()?;
-    let inputs = Inputs::new(arguments.inputs.clone(), false, io::empty());
+    let inputs = Inputs::new(arguments.inputs.clone(), Search::default(), io::empty());
     let told = inputs.told();
     let (mut count, mut failed) = (0, 0);
     for input in inputs {

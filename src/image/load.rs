@@ -1,7 +1,7 @@
 //! From a file to what a network sees of it, a step at a time and within a [`Budget`] of memory.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use image::RgbImage;
@@ -57,6 +57,39 @@ impl<'a> ImageFile<'a> {
             }
             // Others have the rest in hand. Nobody waits for memory with memory in hand: this
             // is given back meanwhile, and the file read again.
+            known = needed;
+        }
+        Err(Error::Image("the file changes while it is read".to_owned()))
+    }
+
+    /// Reads `length` bytes of the file at `path` from `offset` on, as [`ImageFile::read`] reads all.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ImageFile::read`]; [`Error::Image`] of a file that does not have so many bytes.
+    pub fn read_part(
+        path: &Path,
+        offset: u64,
+        length: u64,
+        request: &Request,
+        budget: &'a Budget,
+    ) -> Result<Self> {
+        let mut known = 0;
+        for _ in 0..TRIES {
+            let mut share = budget.take(length.max(known))?;
+            let mut file = files::open(path, Pipes::Refused).map_err(Error::file("open", path))?;
+            let part = file.seek(SeekFrom::Start(offset));
+            let bytes = part.and_then(|_| read(file, length));
+            let bytes = bytes.map_err(Error::file("read", path))?;
+            if (bytes.len() as u64) < length {
+                return Err(Error::Image(
+                    "the file it lies in has become shorter".to_owned(),
+                ));
+            }
+            let needed = length.saturating_add(memory(&bytes, request.preprocessing)?);
+            if share.grow(needed)? {
+                return Ok(Self { bytes, share });
+            }
             known = needed;
         }
         Err(Error::Image("the file changes while it is read".to_owned()))

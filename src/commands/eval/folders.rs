@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::super::inputs::Inputs;
+use super::super::inputs::{Inputs, Search};
 use super::data::{Data, Labelled, Told, is_split};
 use crate::error::{Error, Result};
 use crate::image::has_image_extension;
@@ -54,7 +54,7 @@ pub(super) fn open(path: &Path, split: Option<&str>) -> Result<Data> {
         ));
     }
     let names: Vec<String> = folders.iter().map(|folder| name(folder)).collect();
-    let inputs = Inputs::new(folders.clone(), false, io::empty());
+    let inputs = Inputs::new(folders.clone(), Search::default(), io::empty());
     told.walk = Some(inputs.told());
     let images = inputs.map(move |input| {
         let path = input.path.clone();

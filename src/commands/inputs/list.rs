@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
+use super::path_of;
 use crate::error::{Error, Result};
 use crate::image;
 
@@ -75,7 +76,7 @@ impl<R: BufRead> Paths<R> {
                 }
             }
             if !path.is_empty() {
-                return Ok(Some(path_of(&path)));
+                return Ok(Some(path_of(path)));
             }
         }
     }
@@ -156,19 +157,6 @@ fn too_long(null: bool) -> Error {
     ))
 }
 
-/// Bytes of a list as a path: themselves where paths are bytes.
-fn path_of(bytes: &[u8]) -> PathBuf {
-    #[cfg(unix)]
-    {
-        use std::os::unix::ffi::OsStrExt;
-        PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
-    }
-    #[cfg(not(unix))]
-    {
-        PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,7 +225,7 @@ mod tests {
                 panic!("two paths and an error: {paths:?}");
             };
             assert_eq!([a.as_path(), b.as_path()], [Path::new("a"), Path::new("b")]);
-            assert!(error.to_string().contains("read further"), "{error}");
+            assert_eq!(error.to_string(), "cannot read `standard input`");
         }
     }
 

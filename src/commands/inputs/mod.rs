@@ -1,22 +1,33 @@
 //! What the arguments of `senet classify` name, found while it is computed.
 
+mod braces;
 mod folder;
 mod list;
 mod passed_over;
+mod shard;
+mod standard_input;
+mod tar;
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(super) use self::passed_over::PassedOver;
+use self::shard::Turns;
+use self::standard_input::StandardInput;
+use self::tar::{Members, Room};
 use crate::classifier;
+use crate::cli::Shard;
 use crate::error::{Error, Result};
+use crate::image::DEFAULT_MEMORY;
 use crate::text::path_text;
 
 /// An image to classify, or why there is none under this name.
 pub(super) struct Input {
     pub(super) path: PathBuf,
     pub(super) problem: Option<String>,
+    /// What is to be read, where that is no file of this name.
+    content: Option<classifier::Input>,
 }
 
 impl Input {
@@ -28,6 +39,7 @@ impl Input {
         Self {
             path,
             problem: None,
+            content: None,
         }
     }
 
@@ -35,33 +47,63 @@ impl Input {
         Self {
             path: path.to_path_buf(),
             problem: Some(problem),
+            content: None,
+        }
+    }
+
+    fn content(path: PathBuf, content: classifier::Input) -> Self {
+        Self {
+            path,
+            problem: None,
+            content: Some(content),
         }
     }
 }
 
 impl From<Input> for classifier::Input {
     fn from(input: Input) -> Self {
-        match &input.problem {
-            Some(problem) => Self::unreadable(input.name(), problem.clone()),
-            None => input.path.into(),
+        let name = input.name();
+        match (input.problem, input.content) {
+            (Some(problem), _) => Self::unreadable(name, problem),
+            (None, Some(content)) => content.named(name),
+            (None, None) => input.path.into(),
         }
     }
 }
 
 /// The images that the arguments name, one at a time: folders are searched in the order of names,
-/// and `-` stands for the paths on standard input.
+/// archives read in theirs, and `-` stands for the paths on standard input, or for the archive
+/// there.
 ///
 /// Nothing is looked for before it is asked for, and nothing that was handed out is kept.
 pub(super) struct Inputs {
-    found: Found,
+    found: Box<dyn Iterator<Item = Result<Input>> + Send>,
     told: Told,
-    refuse: Box<Refuse>,
 }
 
-/// What is found at a place: inputs, or why no more can be found anywhere.
-type Found = Box<dyn Iterator<Item = Result<Input>> + Send>;
+/// What is found where a path leads.
+enum Place {
+    Image(Input),
+    /// All that is in an archive, whose own path this is unless it is a stream.
+    Archive(Option<PathBuf>, Box<Members>),
+}
 
-/// Whether a path must not be read, and why.
+/// The places that a path or a list leads to, or why no more can be found anywhere.
+type Places = Box<dyn Iterator<Item = Result<Place>> + Send>;
+
+/// How inputs are looked for.
+#[derive(Default)]
+pub(super) struct Search {
+    /// Whether a list on standard input has NUL bytes between its paths, not ends of lines.
+    pub(super) null: bool,
+    /// Memory for all images in hand, where that is not as much as by default.
+    pub(super) memory: Option<u64>,
+    /// Which of the places are wanted, if not all.
+    pub(super) shard: Option<Shard>,
+    /// Whether a path must not be read: with this error inputs end.
+    pub(super) refuse: Option<Box<Refuse>>,
+}
+
 type Refuse = dyn Fn(&Path) -> Result<()> + Send;
 
 /// What there is to say of [`Inputs`] when they have ended, whoever has them by then.
@@ -75,44 +117,53 @@ struct Said {
 }
 
 impl Inputs {
-    /// Those of the `arguments`; a list on standard input has a path a line or, with `null`,
-    /// ended by NUL bytes.
+    /// Those of the `arguments` that the `search` is for.
     pub(super) fn new(
         arguments: Vec<PathBuf>,
-        null: bool,
+        search: Search,
         stdin: impl BufRead + Send + 'static,
     ) -> Self {
         let told = Told::default();
-        let of_path = told.clone();
+        let memory = search.memory.unwrap_or(DEFAULT_MEMORY);
+        let guide = Guide {
+            told: told.clone(),
+            room: Room::new(memory / tar::SHARE),
+        };
         let mut stdin = Some(stdin);
-        let found = arguments.into_iter().flat_map(move |argument| {
+        let arguments = arguments.into_iter().flat_map(braces::expand);
+        let places = arguments.flat_map(move |argument| -> Places {
             if !is_standard_input(&argument) {
-                return expand(argument, &of_path);
+                return guide.places(argument);
             }
             // Of a second `-` there is nothing left.
-            let paths = stdin.take().map(|stdin| list::Paths::new(stdin, null));
-            let of_path = of_path.clone();
-            let found = paths
-                .into_iter()
-                .flatten()
-                .flat_map(move |path| match path {
-                    Ok(path) => expand(path, &of_path),
-                    Err(error) => Box::new(std::iter::once(Err(error))),
-                });
-            Box::new(found)
+            let guide = guide.clone();
+            let found = stdin
+                .take()
+                .map(|stdin| StandardInput::new(stdin, search.null, guide));
+            Box::new(found.into_iter().flatten())
+        });
+        let mut turns = Turns::new(search.shard);
+        // An error is every shard's.
+        let places = places.filter(move |place| place.is_err() || turns.next());
+        let refuse = search.refuse;
+        let found = places.flat_map(move |place| -> Box<dyn Iterator<Item = _> + Send> {
+            let refused = |path: &Path| refuse.as_ref()?(path).err();
+            let error = match place {
+                Ok(Place::Image(input)) => match refused(&input.path) {
+                    None => return Box::new(std::iter::once(Ok(input))),
+                    Some(error) => error,
+                },
+                Ok(Place::Archive(path, members)) => match path.as_deref().and_then(refused) {
+                    None => return Box::new(members.map(Ok)),
+                    Some(error) => error,
+                },
+                Err(error) => error,
+            };
+            Box::new(std::iter::once(Err(error)))
         });
         Self {
             found: Box::new(found),
             told,
-            refuse: Box::new(|_| Ok(())),
-        }
-    }
-
-    /// Ends with the error of the first input that `refuse` has one for.
-    pub(super) fn refusing(self, refuse: impl Fn(&Path) -> Result<()> + Send + 'static) -> Self {
-        Self {
-            refuse: Box::new(refuse),
-            ..self
         }
     }
 
@@ -126,9 +177,7 @@ impl Iterator for Inputs {
     type Item = Input;
 
     fn next(&mut self) -> Option<Input> {
-        let input = self.found.next()?;
-        let input = input.and_then(|input| (self.refuse)(&input.path).map(|()| input));
-        let error = match input {
+        let error = match self.found.next()? {
             Ok(input) => return Some(input),
             Err(error) => error,
         };
@@ -168,12 +217,47 @@ pub(super) fn is_standard_input(argument: &Path) -> bool {
     argument.as_os_str() == "-"
 }
 
-/// A file stands for itself, whatever its name.
-fn expand(path: PathBuf, told: &Told) -> Found {
-    if path.is_dir() {
-        Box::new(folder::Search::new(path, told.clone()).map(Ok))
-    } else {
-        Box::new(std::iter::once(Ok(Input::image(path))))
+/// Whether what an argument leads to may have to be waited for: standard input, and archives, whose
+/// members may have to wait until others are decoded.
+pub(super) fn may_wait(argument: &Path) -> bool {
+    is_standard_input(argument) || tar::is_archive(argument)
+}
+
+/// What it takes to follow a path.
+#[derive(Clone)]
+struct Guide {
+    told: Told,
+    room: Arc<Room>,
+}
+
+impl Guide {
+    /// The places that a path leads to: folders to what is in them, a file to itself, or to what is
+    /// in it where it is named like an archive.
+    fn places(&self, path: PathBuf) -> Places {
+        if path.is_dir() {
+            let images = folder::Search::new(path, self.told.clone());
+            return Box::new(images.map(|image| Ok(Place::Image(image))));
+        }
+        let place = if tar::is_archive(&path) {
+            let members = Members::of_file(path.clone(), self.room.clone(), self.told.clone());
+            Place::Archive(Some(path), Box::new(members))
+        } else {
+            Place::Image(Input::image(path))
+        };
+        Box::new(std::iter::once(Ok(place)))
+    }
+}
+
+/// Bytes from outside as a path: themselves where paths are bytes.
+fn path_of(bytes: Vec<u8>) -> PathBuf {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStringExt;
+        PathBuf::from(std::ffi::OsString::from_vec(bytes))
+    }
+    #[cfg(not(unix))]
+    {
+        PathBuf::from(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 
