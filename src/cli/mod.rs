@@ -123,7 +123,7 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// Their last program, where another's output goes into it.
+    /// Their last program, where another's output goes into it, up to the file that its own goes to.
     #[test]
     fn the_examples_in_the_help_are_commands_of_this_program() {
         for command in Cli::command().get_subcommands() {
@@ -133,7 +133,8 @@ mod tests {
             for example in examples {
                 assert!(example.len() <= 80, "{example}");
                 let last = example.rsplit(" | ").next().unwrap();
-                let parsed = Cli::try_parse_from(last.split_whitespace());
+                let words = last.split(" > ").next().unwrap();
+                let parsed = Cli::try_parse_from(words.split_whitespace());
                 let parsed = parsed.unwrap_or_else(|error| panic!("{example}: {error}"));
                 let name = format!("{:?}", parsed.command).to_lowercase();
                 assert!(name.starts_with(command.get_name()), "{example}");
