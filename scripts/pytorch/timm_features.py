@@ -12,6 +12,7 @@ have to give the vectors that timm's network without a classifier puts out.
 from __future__ import annotations
 
 import argparse
+import copy
 import subprocess
 import tempfile
 from pathlib import Path
@@ -29,10 +30,17 @@ from scripts.pytorch.networks import save
 from scripts.pytorch.timm_photo import lively_model
 
 TOLERANCE = 1e-4
-"""The largest difference, as a share of the largest number of a vector.
+"""The largest difference from double precision, as a share of the largest number of a photograph's vector.
 
 Single precision is off by some 1e-5 of it behind a hundred layers, as parity
 finds; a vector of another layer or another order of channels by about 1.
+"""
+
+TIMES_PYTORCH = 8.0
+"""How many times as far off as PyTorch's own single precision a vector may be, where that is more.
+
+Lively weights amplify what is rounded for some photographs: of efficientnet_b0
+PyTorch was off by 4e-4 for one, and this program by 1e-4 and, on candle, 5e-4.
 """
 
 CASES = (
@@ -46,16 +54,24 @@ CASES = (
 )
 """Networks whose vectors lie behind a pool, behind a dense layer and before a batch norm of two classifiers."""
 
-Vectors = npt.NDArray[np.float32]
+Vectors = npt.NDArray[np.floating[Any]]
 
 
 @torch.no_grad()
-def timm_vectors(model: nn.Module, photos: list[Path]) -> Vectors:
+def timm_vectors(model: nn.Module, photos: list[Path]) -> tuple[Vectors, float]:
+    """A vector for each photograph in double precision, and by which share of it single precision is off."""
     config = timm.data.resolve_model_data_config(model)
     transform = timm.data.create_transform(**config, is_training=False)
     pixels = torch.stack([transform(Image.open(photo).convert("RGB")) for photo in photos])
-    vectors: Vectors = model(pixels).numpy()
-    return vectors
+    single: Vectors = model(pixels).numpy()
+    vectors: Vectors = copy.deepcopy(model).double()(pixels.double()).numpy()
+    return vectors, share_off(single, vectors)
+
+
+def share_off(found: Vectors, expected: Vectors) -> float:
+    """The largest difference, as a share of the largest number of the photograph's own vector."""
+    largest = np.abs(expected).max(axis=1, keepdims=True)
+    return float((np.abs(found - expected) / largest).max())
 
 
 def our_vectors(senet: Path, weights: Path, photos: list[Path], output: Path) -> Vectors:
@@ -73,17 +89,18 @@ def our_vectors(senet: Path, weights: Path, photos: list[Path], output: Path) ->
     return vectors
 
 
-def compare(ours: Vectors, theirs: Vectors) -> float:
-    """The largest difference, as a share of the largest number.
+def compare(ours: Vectors, theirs: Vectors, by_pytorch: float) -> float:
+    """By which share the program is off, where PyTorch in single precision is by that of `by_pytorch`.
 
     Raises:
         ValueError: other shapes, or a difference beyond the tolerance.
     """
     if ours.shape != theirs.shape:
         raise ValueError(f"vectors of shape {ours.shape}, timm's are {theirs.shape}")
-    difference = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
-    if not difference <= TOLERANCE:
-        raise ValueError(f"vectors differ by {difference:.1e} of the largest number, expected at most {TOLERANCE}")
+    tolerance = max(TOLERANCE, TIMES_PYTORCH * by_pytorch)
+    difference = share_off(ours, theirs)
+    if not difference <= tolerance:
+        raise ValueError(f"vectors differ by {difference:.1e} of the largest number, expected at most {tolerance:.1e}")
     return difference
 
 
@@ -106,14 +123,15 @@ def main(words: list[str] | None = None) -> None:
             cast(Any, model).reset_classifier(0)
             headless = folder / f"{name}-headless"
             save("timm", model, headless)
-            theirs = timm_vectors(model, photos)
+            theirs, by_pytorch = timm_vectors(model, photos)
             for kind, weights in (("whole", folder / name), ("without classifier", headless)):
                 try:
                     ours = our_vectors(arguments.senet, weights, photos, folder / "vectors.npy")
-                    difference = compare(ours, theirs)
+                    difference = compare(ours, theirs, by_pytorch)
                 except ValueError as error:
                     raise ValueError(f"{name}, {kind}: {error}") from error
-                print(f"{name}, {kind}: {ours.shape[1]} numbers, differ by {difference:.1e}", flush=True)
+                off = f"off by {difference:.1e}, PyTorch by {by_pytorch:.1e}"
+                print(f"{name}, {kind}: {ours.shape[1]} numbers, {off}", flush=True)
 
 
 if __name__ == "__main__":
