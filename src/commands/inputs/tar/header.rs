@@ -98,7 +98,7 @@ pub(super) struct Extended {
 }
 
 impl Extended {
-    /// Reads records such as `18 path=cat.jpg\n`, which begin with their length; none where they
+    /// Reads records such as `16 path=cat.jpg\n`, which begin with their length; none where they
     /// are no such records.
     pub(super) fn read(mut records: &[u8]) -> Option<Self> {
         let mut read = Self::default();
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn records_of_pax_have_the_length_they_say() {
-        let read = Extended::read(b"18 path=a\nb.jpeg\n12 size=012\n").unwrap();
+        let read = Extended::read(b"17 path=a\nb.jpeg\n12 size=012\n").unwrap();
         let expected = Extended {
             name: Some(b"a\nb.jpeg".to_vec()),
             size: Some(12),
@@ -181,12 +181,12 @@ mod tests {
         };
         assert_eq!(read, expected);
         for torn in [
-            &b"18 path=cat.jpg"[..],
+            &b"16 path=cat.jpg"[..],
             b"path=cat.jpg\n",
             b"99999999999999999999 path=a\n",
             b"0 path=a\n",
             b"2 path=a\n",
-            b"9 path=a\n",
+            b"8 path=a\n",
             b"8 noequ\n",
         ] {
             assert_eq!(Extended::read(torn), None, "{torn:?}");
