@@ -49,6 +49,11 @@ class Run:
         """MiB at most until that share of the rows was there."""
         return max(size for rows, size in self.memory if rows <= share * self.rows)
 
+    def growth(self) -> float:
+        """MiB that the peak lies above what was taken at most until a tenth of the rows was there."""
+        early = max(size for rows, size in self.memory if rows <= max(1, self.rows / 10))
+        return self.peak(1.0) - early
+
 
 def names(images: Sequence[Path], rows: int) -> Iterator[str]:
     return (str(images[index % len(images)]) for index in range(rows))
@@ -86,7 +91,6 @@ def run(command: Sequence[str], images: Sequence[Path], rows: int, pause: float)
         started = time.monotonic()
         writer = threading.Thread(target=write, args=(program.stdin, images, rows, end, pause), daemon=True)
         writer.start()
-        sampled = started
         expected = names(images, rows)
         for line in program.stdout:
             row = json.loads(line)
@@ -94,10 +98,8 @@ def run(command: Sequence[str], images: Sequence[Path], rows: int, pause: float)
             if row["input"] != name or row["error"] is not None:
                 raise ValueError(f"row {seen.rows + 1} is {row}, expected an answer for `{name}`")
             seen.rows += 1
-            now = time.monotonic()
-            seen.first = seen.first or now - started
-            if now - sampled >= 1 or seen.rows == rows:
-                sampled = now
+            seen.first = seen.first or time.monotonic() - started
+            if seen.rows % max(1, rows // 100) == 0:
                 seen.memory.append((seen.rows, resident(program.pid)))
         status = program.wait()
         seen.wall = time.monotonic() - started
@@ -128,8 +130,7 @@ def main() -> None:
     for share in (0.01, 0.1, 0.25, 0.5, 0.75, 1.0):
         if any(rows <= share * seen.rows for rows, _ in seen.memory):
             print(f"memory      {seen.peak(share):.1f} MiB at most until {share:.0%} of the rows")
-    early = [size for rows, size in seen.memory if rows <= seen.rows / 10]
-    if early and seen.peak(1.0) > max(early) + MOST_GROWTH:
+    if seen.growth() > MOST_GROWTH:
         sys.exit(f"memory has grown by more than {MOST_GROWTH} MiB since a tenth of the rows")
 
 

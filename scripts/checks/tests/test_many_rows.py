@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.checks.many_rows import run
+from scripts.checks.many_rows import MOST_GROWTH, run
 
 PROGRAM = """
 import json, sys
@@ -39,3 +39,16 @@ def test_every_row_in_order_is_counted() -> None:
 def test_rows_that_are_lost_doubled_or_out_of_order_are_an_error(change: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         seen_of(change)
+
+
+def test_memory_that_grows_with_the_rows_is_found() -> None:
+    program = """
+import json, sys
+kept = []
+for line in sys.stdin:
+    kept.append(b"x" * 20_000)
+    print(json.dumps({"input": line.rstrip("\\n"), "error": None}), flush=True)
+"""
+    seen = run([sys.executable, "-c", program], [Path("a.jpg")], rows=5000, pause=0)
+    # 4,500 rows of 20 kB.
+    assert seen.growth() > 80 > MOST_GROWTH
