@@ -41,25 +41,17 @@ impl<'a> ImageFile<'a> {
     /// [`Error::File`] when it cannot be read; [`Error::Image`] when it is no regular file, no
     /// image, or needs more than the whole `budget`.
     pub fn read(path: &Path, request: &Request, budget: &'a Budget) -> Result<Self> {
-        let mut known = 0;
-        for _ in 0..TRIES {
+        Self::tried(|known| {
             let file = open(path)?;
             let metadata = file.metadata().map_err(Error::file("read", path))?;
             if !metadata.is_file() {
-                return Self::read_pipe(path, file, request, budget);
+                return Self::read_pipe(path, file, request, budget).map(Ok);
             }
             let length = metadata.len();
-            let mut share = budget.take(length.max(known))?;
+            let share = budget.take(length.max(known))?;
             let bytes = read(file, length).map_err(Error::file("read", path))?;
-            let needed = length.saturating_add(memory(&bytes, request.preprocessing)?);
-            if share.grow(needed)? {
-                return Ok(Self { bytes, share });
-            }
-            // Others have the rest in hand. Nobody waits for memory with memory in hand: this
-            // is given back meanwhile, and the file read again.
-            known = needed;
-        }
-        Err(Error::Image("the file changes while it is read".to_owned()))
+            Self::settled(bytes, length, share, request)
+        })
     }
 
     /// Reads `length` bytes of the file at `path` from `offset` on, as [`ImageFile::read`] reads all.
@@ -74,9 +66,8 @@ impl<'a> ImageFile<'a> {
         request: &Request,
         budget: &'a Budget,
     ) -> Result<Self> {
-        let mut known = 0;
-        for _ in 0..TRIES {
-            let mut share = budget.take(length.max(known))?;
+        Self::tried(|known| {
+            let share = budget.take(length.max(known))?;
             let mut file = files::open(path, Pipes::Refused).map_err(Error::file("open", path))?;
             let part = file.seek(SeekFrom::Start(offset));
             let bytes = part.and_then(|_| read(file, length));
@@ -86,13 +77,39 @@ impl<'a> ImageFile<'a> {
                     "the file it lies in has become shorter".to_owned(),
                 ));
             }
-            let needed = length.saturating_add(memory(&bytes, request.preprocessing)?);
-            if share.grow(needed)? {
-                return Ok(Self { bytes, share });
+            Self::settled(bytes, length, share, request)
+        })
+    }
+
+    /// What `read` reads, which is told how much memory it is known to need; while it finds that it
+    /// needs more it reads again.
+    fn tried(mut read: impl FnMut(u64) -> Result<Result<Self, u64>>) -> Result<Self> {
+        let mut known = 0;
+        for _ in 0..TRIES {
+            match read(known)? {
+                Ok(file) => return Ok(file),
+                Err(needed) => known = needed,
             }
-            known = needed;
         }
         Err(Error::Image("the file changes while it is read".to_owned()))
+    }
+
+    /// Bytes that were read of so many, with memory to decode and resize them, or how much they need
+    /// in all where others have the rest in hand. Nobody waits for memory with memory in hand: this
+    /// is given back meanwhile, and the file read again.
+    fn settled(
+        bytes: Vec<u8>,
+        length: u64,
+        mut share: Share<'a>,
+        request: &Request,
+    ) -> Result<Result<Self, u64>> {
+        let needed = length.saturating_add(memory(&bytes, request.preprocessing)?);
+        let fits = share.grow(needed)?;
+        Ok(if fits {
+            Ok(Self { bytes, share })
+        } else {
+            Err(needed)
+        })
     }
 
     /// Takes a file's bytes, once there is memory to decode and resize them.
