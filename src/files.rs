@@ -19,6 +19,15 @@ pub(crate) enum Pipes {
     Inherited,
 }
 
+/// Whether both paths lead to one file that is there.
+#[cfg(feature = "cli")]
+pub(crate) fn are_one(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
+}
+
 /// Opens the file at `path` to read it.
 ///
 /// # Errors

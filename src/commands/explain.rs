@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use super::Outcome;
 use super::inputs::{Inputs, Search};
+use super::output::refuse_read;
 use crate::classifier::Input;
 use crate::cli::ExplainArgs;
 use crate::error::{Error, Result};
@@ -23,19 +24,8 @@ pub(super) fn run(arguments: &ExplainArgs) -> anyhow::Result<Outcome> {
     let (weights, options) =
         super::classifier::options(&arguments.classifier, &arguments.pixels, runtime)?;
     if let Some(path) = &arguments.output {
-        let is_same =
-            |read: &&std::path::PathBuf| read.canonicalize().ok() == path.canonicalize().ok();
-        let mut read = weights.paths().iter().chain(&arguments.inputs);
-        if path.exists()
-            && let Some(read) = read.find(is_same)
-        {
-            return Err(Error::Usage(format!(
-                "`--output {}` would overwrite `{}`, which is to be read",
-                shown_path(path),
-                shown_path(read)
-            ))
-            .into());
-        }
+        let read = weights.paths().iter().chain(&arguments.inputs);
+        refuse_read("--output", path, read)?;
     }
     let explainer = Explainer::new(&weights, options, arguments.occlusion, &mut super::tell)?;
     let class = arguments.class.as_deref();

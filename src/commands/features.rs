@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Serialize;
 
+use super::output::{PARTIAL, refuse_read, with_ending};
 use crate::checkpoint::Weights;
 use crate::classifier::{Classifier, FeatureVector};
 use crate::cli::ClassifyArgs;
@@ -49,16 +50,8 @@ impl Features {
         let (Some(path), Some(vector)) = (&arguments.features, classifier.features()) else {
             return Ok(None);
         };
-        let is_same =
-            |read: &&PathBuf| read.exists() && read.canonicalize().ok() == path.canonicalize().ok();
-        let mut read = weights.paths().iter().chain(&arguments.classifier.labels);
-        if let Some(read) = read.find(is_same) {
-            return Err(Error::Usage(format!(
-                "`--features {}` would overwrite `{}`, which is to be read",
-                shown_path(path),
-                shown_path(read)
-            )));
-        }
+        let read = weights.paths().iter().chain(&arguments.classifier.labels);
+        refuse_read("--features", path, read)?;
         if arguments.output.as_ref() == Some(path) {
             return Err(Error::Usage(format!(
                 "`--features` and `--output` both write `{}`",
@@ -83,9 +76,7 @@ impl Features {
                 shown_path(path)
             )));
         }
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
+        let partial = with_ending(path, PARTIAL);
         let mut options = File::options();
         options.write(true);
         let opened = if overwrite {

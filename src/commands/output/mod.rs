@@ -17,7 +17,7 @@ pub(super) use self::earlier::Tally;
 pub(super) use self::interruption::{Interruption, end_by};
 use self::partial::Partial;
 use self::place::FilePlace;
-pub(super) use self::place::Place;
+pub(super) use self::place::{PARTIAL, Place, refuse_read, with_ending};
 pub(super) use self::record::{Asked, Record};
 use super::complain;
 use crate::error::{Error, Result};

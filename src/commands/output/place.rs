@@ -4,9 +4,12 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::record;
 use crate::error::{Error, Result};
+use crate::files::are_one;
 use crate::text::shown_path;
+
+/// What is behind the name of a file that is not whole yet.
+pub(in crate::commands) const PARTIAL: &str = ".partial";
 
 /// What an output's path stands for.
 pub(in crate::commands) enum Place {
@@ -61,11 +64,9 @@ impl Place {
             Err(_) => path.to_path_buf(),
             Ok(path) => path,
         };
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
+        let partial = with_ending(&path, PARTIAL);
         let place = FilePlace {
-            record: record::path_of(&partial),
+            record: with_ending(&partial, ".json"),
             path,
             partial,
         };
@@ -93,11 +94,9 @@ impl FilePlace {
 
     /// Refuses to read the file at `read`, where that is one of these by whatever path.
     fn refuse(&self, read: &Path) -> Result<()> {
-        let is_read = |written: &&PathBuf| {
-            written.file_name() == read.file_name()
-                && written.canonicalize().ok() == read.canonicalize().ok()
-                && written.exists()
-        };
+        // Of most inputs the name tells.
+        let is_read =
+            |written: &&PathBuf| written.file_name() == read.file_name() && are_one(written, read);
         if self.written().iter().any(is_read) {
             return Err(self.refusal(&format!("`{}`", shown_path(read))));
         }
@@ -119,11 +118,37 @@ impl FilePlace {
     }
 
     fn refusal(&self, read: &str) -> Error {
-        Error::Usage(format!(
-            "`--output {}` would overwrite {read}, which is to be read",
-            shown_path(&self.path)
-        ))
+        would_overwrite("--output", &self.path, read)
     }
+}
+
+/// Refuses to write the file at `path`, which a flag names, where it is one of those `read`.
+pub(in crate::commands) fn refuse_read<'a>(
+    flag: &str,
+    path: &Path,
+    mut read: impl Iterator<Item = &'a PathBuf>,
+) -> Result<()> {
+    match read.find(|read| are_one(read, path)) {
+        Some(read) => {
+            let read = format!("`{}`", shown_path(read));
+            Err(would_overwrite(flag, path, &read))
+        }
+        None => Ok(()),
+    }
+}
+
+fn would_overwrite(flag: &str, path: &Path, read: &str) -> Error {
+    Error::Usage(format!(
+        "`{flag} {}` would overwrite {read}, which is to be read",
+        shown_path(path)
+    ))
+}
+
+/// `FILE` with more behind its name.
+pub(in crate::commands) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
 }
 
 /// What standard input is.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -181,13 +181,6 @@ impl Record {
             shown(&ours.to_string())
         )))
     }
-}
-
-/// Where the record of the rows at `partial` is.
-pub(super) fn path_of(partial: &Path) -> PathBuf {
-    let mut path = partial.as_os_str().to_owned();
-    path.push(".json");
-    path.into()
 }
 
 /// Removes a record, where there is one: of a file that is whole nobody asks for it.

@@ -1,11 +1,11 @@
 //! `senet parity --ours`: two dumps compared, and no weights.
 
-use std::fs;
 use std::path::Path;
 
 use super::super::{self as commands, Outcome};
 use crate::cli::ParityArgs;
 use crate::error::Error;
+use crate::files::are_one;
 use crate::parity::{Aliases, ComparedDumps, Dump, Tolerance, compare_dumps};
 use crate::report::DumpParity;
 use crate::text::shown_path;
@@ -63,12 +63,4 @@ pub(super) fn run(arguments: &ParityArgs, ours: &Path) -> anyhow::Result<Outcome
     } else {
         Outcome::No
     })
-}
-
-/// Whether both paths lead to one file.
-fn are_one(a: &Path, b: &Path) -> bool {
-    match (fs::canonicalize(a), fs::canonicalize(b)) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => false,
-    }
 }
