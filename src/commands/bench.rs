@@ -118,7 +118,7 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
         steps: steps::steps(&by_step, &layers, &trace),
         list_steps: arguments.steps,
     };
-    super::to_stdout(|out| report.write_as(arguments.format, out))?;
+    super::print_as(&report, arguments.format, Bench::write_page)?;
     Ok(Outcome::Yes)
 }
 

@@ -38,7 +38,7 @@ use crate::error::{Error, Result};
 use crate::image::silence_decoders;
 use crate::network::catalog::Named;
 use crate::network::{Architecture, Graph, Layer, Network, SqueezeWidth, catalog};
-use crate::report::{Format, Report};
+use crate::report::{Format, PageFormat, Report};
 use crate::text;
 
 /// The answer that the exit status gives.
@@ -94,6 +94,22 @@ fn is_quiet() -> bool {
 /// `senet trace | head`, changes nothing about the answer.
 fn print(report: &impl Report, format: Format) -> anyhow::Result<()> {
     to_stdout(|out| report.write(format, out))
+}
+
+/// [`print`] of a report that is also a page.
+fn print_as<R: Report>(
+    report: &R,
+    format: PageFormat,
+    write_page: impl FnOnce(&R, &mut dyn Write) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    match format {
+        PageFormat::Table => print(report, Format::Table),
+        PageFormat::Json => print(report, Format::Json),
+        PageFormat::Html => to_stdout(|out| {
+            write_page(report, out)?;
+            out.flush()
+        }),
+    }
 }
 
 fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {

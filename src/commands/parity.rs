@@ -2,8 +2,6 @@ mod dumps;
 mod isolation;
 mod names;
 
-use std::io::{self, Write};
-
 use candle_core::{DType, Device};
 
 use super::Outcome;
@@ -16,7 +14,7 @@ use crate::model::memory::{self, Together};
 use crate::model::{Model, Runtime};
 use crate::network::trace::trace;
 use crate::parity::{Aliases, Compared, Inside, Reference, Tolerance, compare, look_inside};
-use crate::report::{Format, PageFormat, Parity, Report};
+use crate::report::Parity;
 use crate::text::{escaped, shown, shown_path};
 
 pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
@@ -36,22 +34,6 @@ fn tolerance(arguments: &ParityArgs, default: Tolerance) -> Tolerance {
     Tolerance {
         absolute: arguments.atol.unwrap_or(default.absolute),
         relative: arguments.rtol.unwrap_or(default.relative),
-    }
-}
-
-/// Writes what was found in the form that was asked for.
-fn print<R: Report>(
-    report: &R,
-    format: PageFormat,
-    write_page: impl FnOnce(&R, &mut dyn Write) -> io::Result<()>,
-) -> anyhow::Result<()> {
-    match format {
-        PageFormat::Table => super::print(report, Format::Table),
-        PageFormat::Json => super::print(report, Format::Json),
-        PageFormat::Html => super::to_stdout(|out| {
-            write_page(report, out)?;
-            out.flush()
-        }),
     }
 }
 
@@ -159,7 +141,7 @@ fn with_weights(arguments: &ParityArgs, weights: &Source) -> anyhow::Result<Outc
         causes: causes.unwrap_or_default(),
         isolate: arguments.isolate,
     };
-    print(&report, arguments.format, Parity::write_page)?;
+    super::print_as(&report, arguments.format, Parity::write_page)?;
     Ok(if report.passed {
         Outcome::Yes
     } else {

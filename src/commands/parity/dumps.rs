@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &ParityArgs, ours: &Path) -> anyhow::Result<Outcome
         layers: values,
         width: commands::width(),
     };
-    super::print(&report, arguments.format, DumpParity::write_page)?;
+    commands::print_as(&report, arguments.format, DumpParity::write_page)?;
     Ok(if report.passed {
         Outcome::Yes
     } else {

@@ -41,6 +41,6 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
         values,
         extra,
     };
-    super::print(&report, arguments.format, |_, _| Ok(()))?;
+    commands::print_as(&report, arguments.format, |_, _| Ok(()))?;
     Ok(if known { Outcome::Yes } else { Outcome::No })
 }

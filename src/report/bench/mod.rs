@@ -6,8 +6,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::Report;
 use super::table::{self, Align, thousands};
-use super::{Format, PageFormat, Report};
 use crate::cpu::Isa;
 use crate::text::{counted, escaped, shown};
 
@@ -154,22 +154,6 @@ impl Spread {
 }
 
 impl Bench {
-    /// Writes it as `format` asks.
-    ///
-    /// # Errors
-    ///
-    /// The errors of `out`.
-    pub fn write_as(&self, format: PageFormat, out: &mut dyn Write) -> io::Result<()> {
-        match format {
-            PageFormat::Table => self.write(Format::Table, out),
-            PageFormat::Json => self.write(Format::Json, out),
-            PageFormat::Html => {
-                self.write_page(out)?;
-                out.flush()
-            }
-        }
-    }
-
     /// Writes how long each step takes.
     fn write_steps(&self, out: &mut dyn Write) -> io::Result<()> {
         let (left, right) = (Align::Left, Align::Right);

@@ -16,7 +16,12 @@ const SERIES: usize = 6;
 const FLOP_PER_MAC: f64 = 2.;
 
 impl Bench {
-    pub(super) fn write_page(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// Writes it as a page that stands alone.
+    ///
+    /// # Errors
+    ///
+    /// The errors of `out`.
+    pub fn write_page(&self, out: &mut dyn Write) -> io::Result<()> {
         html::start(out, &format!("{}: where its time goes", self.network))?;
         html::facts(out, &self.facts())?;
         self.write_kinds(out)?;
