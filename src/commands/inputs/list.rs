@@ -4,6 +4,7 @@ use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use super::path_of;
+use super::standard_input::first_bytes;
 use crate::error::{Error, Result};
 use crate::image;
 
@@ -84,17 +85,9 @@ impl<R: BufRead> Paths<R> {
     /// As many of the first bytes as tell an image from a list, but none that would have to be
     /// waited for once there is a path; without the mark that some programs put before a text.
     fn start(&mut self) -> Result<Vec<u8>> {
-        let mut start = Vec::new();
-        while start.len() < SIGNATURE && !start.contains(&end(self.null)) {
-            let there = self.stdin.fill_buf().map_err(failed())?;
-            let there = &there[..there.len().min(SIGNATURE - start.len())];
-            if there.is_empty() {
-                break;
-            }
-            start.extend_from_slice(there);
-            let count = there.len();
-            self.stdin.consume(count);
-        }
+        let is_path = |start: &[u8]| start.contains(&end(self.null));
+        let start = first_bytes(&mut self.stdin, SIGNATURE, is_path);
+        let mut start = start.map_err(failed())?;
         refuse_image(&start, self.null)?;
         if start.starts_with(b"\xef\xbb\xbf") {
             start.drain(..3);

@@ -55,10 +55,20 @@ impl<R: BufRead + Send + 'static> StandardInput<R> {
 /// As many of the first bytes as tell an archive from a list, but none that would have to be waited
 /// for once there is a line: a header has a NUL byte before.
 fn start(stdin: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let is_line = |start: &[u8]| !start.contains(&0) && start.contains(&b'\n');
+    first_bytes(stdin, START, is_line)
+}
+
+/// The first bytes, so many at most: what is there at a time, until that is enough.
+pub(super) fn first_bytes(
+    stdin: &mut impl BufRead,
+    most: usize,
+    is_enough: impl Fn(&[u8]) -> bool,
+) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
-    while start.len() < START && (start.contains(&0) || !start.contains(&b'\n')) {
+    while start.len() < most && !is_enough(&start) {
         let there = stdin.fill_buf()?;
-        let there = &there[..there.len().min(START - start.len())];
+        let there = &there[..there.len().min(most - start.len())];
         if there.is_empty() {
             break;
         }

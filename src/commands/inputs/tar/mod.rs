@@ -7,7 +7,6 @@ mod header;
 mod room;
 mod tape;
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -111,7 +110,7 @@ impl Members {
         told: Told,
     ) -> Self {
         let stream: Box<dyn BufRead + Send> = if is_gzip {
-            Box::new(BufReader::new(MultiGzDecoder::new(stream)))
+            Box::new(unpacked(stream))
         } else {
             Box::new(stream)
         };
@@ -388,6 +387,6 @@ fn open(path: &Path) -> Result<Tape, String> {
     open().map_err(|error| format!("cannot open it: {error}"))
 }
 
-fn unpacked(file: BufReader<File>) -> impl BufRead + Send {
-    BufReader::new(MultiGzDecoder::new(file))
+fn unpacked(packed: impl BufRead + Send) -> impl BufRead + Send {
+    BufReader::new(MultiGzDecoder::new(packed))
 }
