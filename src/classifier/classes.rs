@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::labels;
 use crate::error::{Error, Result};
 use crate::image::Thumbnail;
 use crate::network::{Layers, Operation};
@@ -146,11 +147,9 @@ impl Classes {
     /// What there is of the class of this number; nothing where there is none.
     #[must_use]
     pub fn of_class(&self, class: usize) -> Option<Class> {
-        let labels = self.labels.as_ref();
-        let label = labels.and_then(|labels| labels.get(class).cloned());
         Some(Class {
             class,
-            label: label.unwrap_or_else(|| class.to_string()),
+            label: labels::of_class(self.labels.as_deref(), class),
             probability: *self.probabilities.get(class)?,
             logit: *self.logits.get(class)?,
         })

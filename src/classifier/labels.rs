@@ -17,6 +17,12 @@ pub enum Labels {
 /// A network of so many classes, whose weights do not name them, is one of `ImageNet`-1k.
 const IMAGENET_CLASSES: usize = 1000;
 
+/// The name of a class, or its number where no names are known.
+pub(super) fn of_class(labels: Option<&[String]>, class: usize) -> String {
+    let label = labels.and_then(|labels| labels.get(class).cloned());
+    label.unwrap_or_else(|| class.to_string())
+}
+
 /// The names of the classes of `network`: those `given`, else those of its weights, else, of so
 /// many, those of `ImageNet`.
 ///

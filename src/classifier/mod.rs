@@ -337,8 +337,7 @@ impl Classifier {
     /// An image that cannot be read or decoded.
     pub fn thumbnail(&self, input: impl Into<Input>) -> Result<Thumbnail> {
         let stopwatch = Stopwatch::default();
-        let pixels = self.loader.pixels(input.into(), &stopwatch)?;
-        Thumbnail::of(&pixels.into_rgb())
+        self.loader.pixels(input.into(), &stopwatch)?.thumbnail()
     }
 
     /// Classifies many images: a row for each, in their order, whether or not it is an image.

@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 
 use super::loader::Photo;
-use super::{Classes, Classifier, Input};
+use super::{Classes, Classifier, Input, labels};
 use crate::error::Result;
 use crate::model::Model;
 use crate::network::Layer;
@@ -16,9 +16,7 @@ impl Classifier {
 
     /// The name of a class, or its number where no names are known.
     pub(crate) fn label(&self, class: usize) -> String {
-        let labels = self.labels.as_ref();
-        let label = labels.and_then(|labels| labels.get(class).cloned());
-        label.unwrap_or_else(|| class.to_string())
+        labels::of_class(self.labels(), class)
     }
 
     /// An image besides what the network sees of it.

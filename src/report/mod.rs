@@ -4,11 +4,6 @@ mod bench;
 mod classification;
 mod contact_sheet;
 mod evaluation;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the pages that draw with all of it come one by one"
-)]
 mod explain;
 mod html;
 mod inspect;

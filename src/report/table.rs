@@ -66,6 +66,11 @@ pub(super) fn write_markdown(
     Ok(())
 }
 
+/// A share of a whole: `86.80 %`.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.2} %", share * 100.)
+}
+
 /// A whole number with commas between thousands.
 pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::table::{percent, share};
+use super::table::share;
 use super::{EvaluationRow, Subject};
 use crate::evaluation::{Difference, McNemar, Pairs, Share};
-use crate::report::table::{self, Align, thousands};
+use crate::report::table::{self, Align, percent, thousands};
 use crate::text::{escaped, shown};
 
 /// Other weights on the same images.

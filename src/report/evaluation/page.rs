@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::comparison::probability;
-use super::table::{percent, share};
+use super::table::share;
 use super::{Comparison, Evaluation, ScoredClass};
 use crate::evaluation::Pairs;
 use crate::image::Thumbnail;
 use crate::report::html::{self, Axis, Chart, bar, escaped};
-use crate::report::table::thousands;
+use crate::report::table::{percent, thousands};
 
 /// Of the reliability diagram, whose width is 960.
 const HEIGHT: f64 = 420.;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::{Evaluation, ScoredClass};
 use crate::evaluation::{Bin, Confusion, Share};
-use crate::report::table::{self, Align, thousands};
+use crate::report::table::{self, Align, percent, thousands};
 use crate::text::{escaped, shown};
 
 /// Classes that are listed, those recognised worst where there are more.
@@ -205,8 +205,4 @@ pub(super) fn share(share: &Share) -> String {
         ),
         _ => of,
     }
-}
-
-pub(super) fn percent(share: f64) -> String {
-    format!("{:.2} %", share * 100.)
 }

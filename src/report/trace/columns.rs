@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use super::{TraceRow, Values, WindowRow};
-use crate::report::table::{Align, thousands};
+use crate::report::table::{Align, percent, thousands};
 
 /// A column of a trace beside the layers' names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -223,11 +223,6 @@ impl Column {
         };
         field.unwrap_or_default()
     }
-}
-
-/// A share of the whole.
-pub(super) fn percent(share: f64) -> String {
-    format!("{:.2} %", share * 100.)
 }
 
 /// Bytes in millions.

@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use super::columns::{megabytes, percent};
+use super::columns::megabytes;
 use super::tree::{self, Node};
 use super::{TraceReport, TraceRow, Values, WindowRow};
 use crate::report::html::{self, bar, escaped};
-use crate::report::table::thousands;
+use crate::report::table::{percent, thousands};
 
 /// Where a level of the tree has fewer rows than this, its groups are unfolded from the start.
 const FEW: usize = 4;
