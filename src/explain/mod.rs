@@ -152,12 +152,6 @@ impl Explainer {
         })
     }
 
-    /// How many SE blocks the network has.
-    #[must_use]
-    pub fn blocks(&self) -> usize {
-        self.gates.len()
-    }
-
     /// How many classes the network tells apart.
     #[must_use]
     pub fn classes(&self) -> usize {
@@ -190,17 +184,6 @@ impl Explainer {
             gates,
             evidence,
         })
-    }
-
-    /// The gates that the network has for an image, without looking for evidence.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Classifier::classify`].
-    pub fn gates(&self, input: impl Into<Input>) -> Result<Vec<Gates>> {
-        let loaded = self.classifier.load_photo(input.into())?;
-        let (_, kept) = self.run(&loaded.values)?;
-        self.gates.iter().map(|gate| gate.read(&kept)).collect()
     }
 
     /// The classes of what the network sees, and the values that are wanted.
