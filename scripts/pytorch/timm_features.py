@@ -11,7 +11,6 @@ have to give the vectors that timm's network without a classifier puts out.
 
 from __future__ import annotations
 
-import argparse
 import copy
 import subprocess
 import tempfile
@@ -27,7 +26,7 @@ from torch import nn
 
 from scripts.command_line import errors_in_one_line
 from scripts.pytorch.networks import save
-from scripts.pytorch.timm_photo import lively_model
+from scripts.pytorch.timm_photo import lively_model, photos_parser, without_loss
 
 TOLERANCE = 1e-4
 """The largest difference from double precision, as a share of the largest number of a photograph's vector.
@@ -105,18 +104,11 @@ def compare(ours: Vectors, theirs: Vectors, by_pytorch: float) -> float:
 
 
 def main(words: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
-    parser.add_argument("--senet", type=Path, required=True, help="the program")
-    parser.add_argument("--seed", type=int, default=0, help="of the weights (%(default)s)")
-    arguments = parser.parse_args(words)
+    arguments = photos_parser(__doc__).parse_args(words)
 
     with errors_in_one_line(), tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        photos = []
-        for photo in arguments.photos:
-            photos.append(folder / f"{photo.stem}.png")
-            Image.open(photo).convert("RGB").save(photos[-1])
+        photos = without_loss(arguments.photos, folder)
         for name in CASES:
             model = lively_model(name, arguments.seed)
             save("timm", model, folder / name)

@@ -112,19 +112,30 @@ def compare(ours: Answer, theirs: Answer) -> float:
     return difference
 
 
-def main(words: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def photos_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser for photographs, the program and a seed."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
     parser.add_argument("--senet", type=Path, required=True, help="the program")
     parser.add_argument("--seed", type=int, default=0, help="of the weights (%(default)s)")
-    arguments = parser.parse_args(words)
+    return parser
+
+
+def without_loss(photos: list[Path], folder: Path) -> list[Path]:
+    """Save photographs so that every decoder finds the same pixels, and return where."""
+    saved = []
+    for photo in photos:
+        saved.append(folder / f"{photo.stem}.png")
+        Image.open(photo).convert("RGB").save(saved[-1])
+    return saved
+
+
+def main(words: list[str] | None = None) -> None:
+    arguments = photos_parser(__doc__).parse_args(words)
 
     with errors_in_one_line(), tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        lossless = []
-        for photo in arguments.photos:
-            lossless.append(folder / f"{photo.stem}.png")
-            Image.open(photo).convert("RGB").save(lossless[-1])
+        lossless = without_loss(arguments.photos, folder)
         for name, test_size in CASES:
             model = lively_model(name, arguments.seed)
             weights = folder / f"{name}-{test_size}"
