@@ -99,11 +99,20 @@ impl Model for SeNet {
         observe: &mut dyn FnMut(&Layer, &Tensor) -> Result<()>,
     ) -> Result<Tensor> {
         let xs = xs.to_dtype(self.dtype())?.to_device(self.device())?;
+        // candle's error would have its words alone, and not why the system refused something.
+        let mut refused = None;
         let ys = self.forward_with(&xs, &mut |layer, value| {
             let value = value.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
-            observe(layer, &value).map_err(candle_core::Error::wrap)
-        })?;
-        Ok(ys.to_device(&Device::Cpu)?.to_dtype(DType::F32)?)
+            observe(layer, &value).map_err(|error| {
+                let words = candle_core::Error::msg(error.to_string());
+                refused = Some(error);
+                words
+            })
+        });
+        match refused {
+            Some(error) => Err(error),
+            None => Ok(ys?.to_device(&Device::Cpu)?.to_dtype(DType::F32)?),
+        }
     }
 
     fn run_timed(&self, xs: &Tensor) -> Result<Vec<TimedStep>> {
@@ -128,5 +137,28 @@ impl Model for SeNet {
             Ok(())
         })?;
         Ok(steps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use candle_nn::VarBuilder;
+
+    use super::*;
+    use crate::error::Error;
+    use crate::network::catalog;
+
+    #[test]
+    fn what_an_observer_refuses_comes_back_with_its_reason() {
+        let layers = catalog::find("se_block").unwrap().layers();
+        let xs = Tensor::zeros((1, 32, 4, 4), DType::F32, &Device::Cpu).unwrap();
+        let net = SeNet::new(layers, VarBuilder::zeros(DType::F32, &Device::Cpu)).unwrap();
+        let found = net.run_observed(&xs, &mut |_, _| {
+            let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            Err(Error::file("write", std::path::Path::new("dump"))(full))
+        });
+        assert!(matches!(found, Err(Error::File { .. })), "{found:?}");
     }
 }
