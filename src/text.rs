@@ -3,6 +3,8 @@
 //! Names, metadata, labels, paths and other programs' words go through here on their way into a
 //! message or a table. JSON and CSV have their own quoting and keep a text whole.
 
+pub(crate) mod near;
+
 use std::path::{MAIN_SEPARATOR, Path};
 
 /// The most characters of a text that are shown; a cut is marked by ` …`.
@@ -117,6 +119,26 @@ pub fn counted(count: usize, name: &str) -> String {
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
     digits.collect()
+}
+
+/// Whether `pattern` is all of `name`, with anything in the place of each `*`.
+#[cfg(feature = "cli")]
+pub(crate) fn follows(name: &str, pattern: &str) -> bool {
+    let Some((beginning, rest)) = pattern.split_once('*') else {
+        return name == pattern;
+    };
+    let Some(mut name) = name.strip_prefix(beginning) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let end = parts.pop().unwrap_or_default();
+    for part in parts {
+        match name.split_once(part) {
+            Some((_, after)) => name = after,
+            None => return false,
+        }
+    }
+    name.ends_with(end)
 }
 
 /// What stands where something was cut.

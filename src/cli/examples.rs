@@ -22,7 +22,7 @@ pub(super) const TRACE: &str = "\
 Examples:
   senet trace seresnet50 --size 320
   senet trace model.safetensors --format html > trace.html
-  senet trace --image photo.jpg --preset torch";
+  senet trace --image photo.jpg --save layer1 --save-to values.safetensors";
 
 pub(super) const PARITY: &str = "\
 Examples:

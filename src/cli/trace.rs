@@ -49,7 +49,7 @@ pub struct TraceArgs {
     )]
     pub widths: WidthArgs,
     /// Images in the batch
-    #[arg(short, long, alias = "batch", value_name = "N", default_value_t = 1, value_parser = at_least_one, conflicts_with = "image")]
+    #[arg(short, long, alias = "batch", value_name = "N", default_value_t = 1, value_parser = at_least_one, conflicts_with = "images")]
     pub batch_size: usize,
     /// Order of the dimensions shown
     #[arg(long, value_enum, default_value_t = Layout::Nchw)]
@@ -57,14 +57,23 @@ pub struct TraceArgs {
     /// Fold layers deeper than N into their groups
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub depth: Option<usize>,
-    /// Run the network on this image and show the values
-    #[arg(long, value_name = "FILE")]
-    pub image: Option<PathBuf>,
+    /// Run the network on this image and show the values; of several (`--image a --image b`) as one
+    /// batch, and the values are those of all
+    #[arg(long = "image", value_name = "FILE")]
+    pub images: Vec<PathBuf>,
     /// Run the network on a smooth test pattern and show the values
     #[arg(long)]
     pub values: bool,
+    /// Run the network, and write its input and its layers' values into this safetensors file, a
+    /// dump that `parity` reads
+    #[arg(long, value_name = "FILE", conflicts_with = "plan")]
+    pub save_to: Option<PathBuf>,
+    /// Write the value of this layer or group, or of the layers that follow a pattern
+    /// ('layer1.*.relu'), into the file of --save-to; may be given several times [default: all layers]
+    #[arg(long, value_name = "LAYER", requires = "save_to")]
+    pub save: Vec<String>,
     /// Show what the engine cpu makes of the layers: its steps, their algorithms, memory and MACs
-    #[arg(long, conflicts_with_all = ["image", "values", "depth", "layout"])]
+    #[arg(long, conflicts_with_all = ["images", "values", "depth", "layout"])]
     pub plan: bool,
     #[command(flatten)]
     #[expect(

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::network::catalog::Named;
 use crate::network::{Graph, Network, catalog, trace};
 use crate::report::{Format, LeftOut, ListFormat, Model, Models};
-use crate::text::shown;
+use crate::text::{follows, shown};
 
 pub(super) fn run(arguments: &ModelsArgs) -> anyhow::Result<Outcome> {
     let words = (&arguments.network, &arguments.filter);
@@ -102,21 +102,11 @@ fn chosen(text: Option<&str>) -> anyhow::Result<Chosen> {
 /// Whether `name` has `text` in it; where there is a `*` in the text, whether it is the whole name
 /// with anything in each star's place.
 fn is_meant(text: &str, name: &str) -> bool {
-    let Some((beginning, rest)) = text.split_once('*') else {
-        return name.contains(text);
-    };
-    let Some(mut name) = name.strip_prefix(beginning) else {
-        return false;
-    };
-    let mut parts: Vec<&str> = rest.split('*').collect();
-    let end = parts.pop().unwrap_or_default();
-    for part in parts {
-        match name.split_once(part) {
-            Some((_, after)) => name = after,
-            None => return false,
-        }
+    if text.contains('*') {
+        follows(name, text)
+    } else {
+        name.contains(text)
     }
-    name.ends_with(end)
 }
 
 fn model(family: &'static str, network: &Network) -> Result<Model> {

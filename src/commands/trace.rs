@@ -1,24 +1,24 @@
+mod input;
 mod rows;
+mod saved;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
+use self::input::Input;
+use self::saved::{Saved, Selection};
 use super::Outcome;
-use super::pattern::test_pattern;
 use super::subject::Subject;
 use crate::checkpoint::{Builtin, Weights, drawn_weights};
-use crate::classifier::{preprocessing, recommended};
-use crate::cli::{EngineName, PixelArgs, TraceArgs};
+use crate::cli::{EngineName, TraceArgs};
 use crate::error::{Error, Result};
-use crate::image;
 use crate::model::Model;
 use crate::model::memory::{self, Together};
+use crate::network::Network;
 use crate::network::trace::trace;
-use crate::network::{Layout, Network, Shape};
 use crate::report::{Column, Format, TraceFormat, Values};
-use crate::text::shown_path;
 
 pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     let format = plan_format(arguments)?;
@@ -45,24 +45,20 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     )?;
     let network = super::with_classes(network, arguments.classes, weights.as_ref())?;
     let layers = network.layers();
+    let selection = Selection::of(arguments, &layers)?;
     let weights = match weights {
         None if values_wanted => builtin_weights_of(&network, arguments)?,
         weights => weights,
     };
+    if let Some(selection) = &selection {
+        selection.check_read(arguments, weights.as_ref())?;
+    }
     // Weights that do not fit are worth an answer even where only shapes are asked for.
     let tensors =
         |weights: &Weights| weights.var_builder(&layers, runtime.dtype(), runtime.device());
     let tensors = weights.as_ref().map(tensors).transpose()?;
-    let image = match (&arguments.image, &weights) {
-        (Some(path), Some(weights)) => Some(load(path, &network, weights, &arguments.pixels)?),
-        _ => None,
-    };
-
-    let shape = match &image {
-        Some((_, shape)) => *shape,
-        None => shape(arguments, &network, weights.as_ref()),
-    };
-    let trace = trace(&layers, shape)?;
+    let input = Input::of(arguments, &network, weights.as_ref())?;
+    let trace = trace(&layers, input.shape)?;
     let check_memory = |together| memory::check(&layers, &trace, &runtime, together, memory::MOST);
     if arguments.plan {
         check_memory(Together::MicroBatch)?;
@@ -77,16 +73,19 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         } else {
             super::complain("note", "the values are those of weights drawn at random");
         }
-        let input = image.map_or_else(|| test_pattern(shape), |(values, _)| values);
-        let input = Tensor::from_vec(input, shape.dims(Layout::Nchw), &Device::Cpu)?;
+        let xs = input.tensor(arguments)?;
         let drawn = || drawn_weights(&layers, runtime.dtype(), runtime.device());
-        let model = runtime.build(layers.clone(), tensors.unwrap_or_else(drawn), shape)?;
+        let model = runtime.build(layers.clone(), tensors.unwrap_or_else(drawn), input.shape)?;
         if let Some(weights) = &weights {
             super::warn_of_nonfinite(weights);
         }
         let of_weights = |weights: &Weights| weights.file().name().to_owned();
         let weights = weights.as_ref().map(of_weights);
-        Some(measure(&*model, runtime.name(), weights, &input)?)
+        let create = |selection: Selection<'_>| {
+            selection.create(arguments, &layers, &runtime, weights.as_deref())
+        };
+        let saved = selection.map(create).transpose()?;
+        Some(measure(&*model, runtime.name(), weights, &xs, saved)?)
     } else {
         None
     };
@@ -97,7 +96,7 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
 
 /// Whether the network is to run.
 fn values_wanted(arguments: &TraceArgs) -> bool {
-    arguments.values || arguments.image.is_some()
+    arguments.values || !arguments.images.is_empty() || arguments.save_to.is_some()
 }
 
 /// The form of a plan, where one is asked for.
@@ -106,7 +105,7 @@ fn values_wanted(arguments: &TraceArgs) -> bool {
 ///
 /// Flags that do not go together.
 fn plan_format(arguments: &TraceArgs) -> Result<Format> {
-    if arguments.image.is_none() && arguments.pixels.prepare_images() {
+    if arguments.images.is_empty() && arguments.pixels.prepare_images() {
         return Err(Error::Usage(
             "flags on pixels are for an image, and there is no `--image`\nhint: `--size` \
              chooses the size of any input"
@@ -148,20 +147,6 @@ struct Measured {
     times: HashMap<String, Duration>,
 }
 
-/// The batch asked for: of the size asked for, else that of the weights, else the network's own.
-fn shape(arguments: &TraceArgs, network: &Network, weights: Option<&Weights>) -> Shape {
-    let asked = arguments.pixels.size.map(|size| [size.height, size.width]);
-    let of_weights = || {
-        let preprocessing = recommended(weights?, arguments.pixels.test_size, &mut super::tell)?;
-        Some(preprocessing.size)
-    };
-    let own = network.input.shape(arguments.batch_size);
-    Shape {
-        spatial: asked.or_else(of_weights).or(own.spatial),
-        ..own
-    }
-}
-
 /// The weights inside the program for a network; nothing where there are none, and a pattern is to
 /// go through weights that are drawn.
 fn builtin_weights_of(network: &Network, arguments: &TraceArgs) -> Result<Option<Weights>> {
@@ -172,7 +157,7 @@ fn builtin_weights_of(network: &Network, arguments: &TraceArgs) -> Result<Option
     };
     match builtin {
         Some(builtin) => Weights::builtin(builtin).map(Some),
-        None if arguments.image.is_none() => Ok(None),
+        None if arguments.images.is_empty() => Ok(None),
         None => Err(Error::Usage(format!(
             "an image's values need weights, and none of `{}` are inside this program\nhint: name a \
              file with `--weights`; `--values` shows those of a pattern under drawn weights",
@@ -181,50 +166,36 @@ fn builtin_weights_of(network: &Network, arguments: &TraceArgs) -> Result<Option
     }
 }
 
-fn load(
-    path: &std::path::Path,
-    network: &Network,
-    weights: &Weights,
-    pixels: &PixelArgs,
-) -> Result<(Vec<f32>, Shape)> {
-    let choices = pixels.choices();
-    let preprocessing = preprocessing(
-        network,
-        weights,
-        choices,
-        pixels.test_size,
-        &mut super::tell,
-    )?;
-    let values = image::load(path, &preprocessing).map_err(|error| match error {
-        Error::Image(problem) => Error::Image(format!("`{}`: {problem}", shown_path(path))),
-        error => error,
-    })?;
-    let shape = Shape {
-        spatial: Some(preprocessing.size),
-        ..network.input.shape(1)
-    };
-    Ok((values, shape))
-}
-
-/// Runs the network twice, the first time for the values and to warm up, the second for the times.
+/// Runs the network twice, the first time for the values, those to be saved among them, and to warm
+/// up, the second for the times.
 fn measure(
     model: &dyn Model,
     engine: &'static str,
     weights: Option<String>,
     input: &Tensor,
-) -> Result<Measured> {
+    mut saved: Option<Saved>,
+) -> anyhow::Result<Measured> {
     let mut measured = Measured {
         engine,
         weights,
         values: HashMap::new(),
         times: HashMap::new(),
     };
+    if let Some(saved) = &mut saved {
+        saved.add_input(input)?;
+    }
     model.run_observed(input, &mut |layer, value| {
+        if let Some(saved) = &mut saved {
+            saved.add_value(layer, value)?;
+        }
         let numbers = value.flatten_all()?.to_vec1::<f32>()?;
         let values = Values::of(&numbers);
         measured.values.insert(layer.name.clone(), values);
         Ok(())
     })?;
+    if let Some(saved) = saved {
+        saved.finish()?;
+    }
     // What only the engine does is part of the step that it is done for, which comes next.
     let mut before = Duration::ZERO;
     for step in model.run_timed(input)? {

@@ -54,13 +54,13 @@ pub(crate) fn check(
         return Ok(());
     }
     let input = of_input.input;
-    let smaller = match input.batch {
-        1 => "`--size`",
-        _ => "`--batch-size` or `--size`",
+    let fewer = match input.batch {
+        1 => "",
+        _ => "fewer images in the batch, or ",
     };
     Err(Error::Geometry(format!(
-        "`{}` takes {} of memory for an input of {:?}, and may take {}\nhint: a smaller {smaller} \
-         takes less",
+        "`{}` takes {} of memory for an input of {:?}, and may take {}\nhint: {fewer}a smaller \
+         `--size` takes less",
         layers.name(),
         shown_bytes(needed),
         input.dims(Layout::Nchw),

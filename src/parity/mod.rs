@@ -11,6 +11,7 @@ mod naming;
 mod reference;
 mod segment;
 mod spelling;
+mod writer;
 
 use std::collections::HashMap;
 
@@ -32,6 +33,7 @@ pub use inside::{Inside, look_inside};
 pub use isolation::{Isolated, Isolation};
 pub use naming::{Extra, NamedValue, NamedValues};
 pub use reference::Reference;
+pub use writer::DumpWriter;
 
 /// What was compared, and what could not be.
 #[derive(Debug, Clone, PartialEq)]

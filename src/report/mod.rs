@@ -38,7 +38,7 @@ pub use parity::{DumpNames, DumpParity, Parity};
 pub use parquet_rows::GROUP_ROWS;
 pub use plan::PlanReport;
 pub use timings::Timings;
-pub use trace::{Column, TraceReport, TraceRow, Values, WindowRow};
+pub use trace::{Column, DRAWN, TraceReport, TraceRow, Values, WindowRow};
 pub use vectors::VectorFormat;
 pub use written_rows::{WrittenRow, WrittenRows};
 

@@ -6,6 +6,7 @@ use crate::network::layers::SEPARATORS;
 use crate::network::trace::{LayerCost, Trace};
 use crate::network::{Layer, Layers, Layout, Shape};
 use crate::report::{TraceReport, TraceRow, WindowRow};
+use crate::text::path_text;
 
 /// Bytes of a number in single precision.
 const SINGLE: u64 = 4;
@@ -49,6 +50,11 @@ pub(super) fn report(
         engine: measured.map(|measured| measured.engine),
         weights: measured.and_then(|measured| measured.weights.clone()),
         drawn: measured.is_some_and(|measured| measured.weights.is_none()),
+        images: arguments
+            .images
+            .iter()
+            .map(|path| path_text(path))
+            .collect(),
         layout: arguments.layout,
         input_shape: trace.input.dims(arguments.layout),
         layers: rows,

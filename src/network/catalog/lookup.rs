@@ -4,12 +4,10 @@ use std::cmp::Reverse;
 
 use super::{Convention, Network, left_out, networks};
 use crate::error::{Error, Result};
+use crate::text::near::{LONGEST_NAME, alike, edits, is_near};
 
 /// The names that timm has given up, and what it calls the same now.
 const DEPRECATED: &str = include_str!("timm_deprecated.tsv");
-
-/// Longer than any name of timm's, tag included; what is longer is compared with none.
-const LONGEST_NAME: usize = 100;
 
 /// A network, and how its name was understood.
 #[derive(Debug, Clone, PartialEq)]
@@ -210,8 +208,6 @@ fn likeliest(name: &str) -> String {
         elsewhere.is_some_and(|elsewhere| fold(elsewhere.name) == folded)
     });
     let mut meant: Vec<_> = called_alike.collect();
-    // Further apart than that, two names share little more than their length.
-    let is_near = |network: &Network, distance| distance <= EDIT * fold(&network.name).len() / 3;
     let nearest = networks().min_by_key(|network| {
         (
             distance(name, &folded, &network.name),
@@ -221,7 +217,7 @@ fn likeliest(name: &str) -> String {
     });
     meant.extend(nearest.filter(|network| {
         let distance = distance(name, &folded, &network.name);
-        distance == SHORTENED || meant.is_empty() && is_near(network, distance)
+        distance == SHORTENED || meant.is_empty() && is_near(distance, fold(&network.name).len())
     }));
     if meant.is_empty() {
         return LIST.to_owned();
@@ -233,15 +229,6 @@ fn likeliest(name: &str) -> String {
     format!("did you mean {}?", names.join(" or "))
 }
 
-/// How many characters both begin with.
-fn alike(a: &str, b: &str) -> usize {
-    a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count()
-}
-
-/// A character more, less or another, or two that changed places.
-const EDIT: usize = 4;
-/// A character that looks like another.
-const LOOK_ALIKE: usize = 1;
 /// A name that leaves out what follows an underscore: `seresnext50`.
 const SHORTENED: usize = 2;
 
@@ -252,43 +239,6 @@ fn distance(name: &str, folded: &str, known: &str) -> usize {
         return SHORTENED;
     }
     edits(folded.as_bytes(), fold(known).as_bytes())
-}
-
-/// The least weight of edits from `a` to `b`, no character being edited twice.
-fn edits(a: &[u8], b: &[u8]) -> usize {
-    let width = b.len() + 1;
-    let mut least = vec![0; (a.len() + 1) * width];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            least[i * width + j] = match (i, j) {
-                (0, _) => j * EDIT,
-                (_, 0) => i * EDIT,
-                _ => {
-                    let before =
-                        |rows: usize, columns: usize| least[(i - rows) * width + j - columns];
-                    let replaced = before(1, 1) + replacement(a[i - 1], b[j - 1]);
-                    let added_or_left_out = before(1, 0).min(before(0, 1)) + EDIT;
-                    let swapped = (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                        .then(|| before(2, 2) + EDIT);
-                    replaced
-                        .min(added_or_left_out)
-                        .min(swapped.unwrap_or(usize::MAX))
-                }
-            };
-        }
-    }
-    least[a.len() * width + b.len()]
-}
-
-fn replacement(a: u8, b: u8) -> usize {
-    const ALIKE: [&[u8]; 3] = [b"o0", b"l1i", b"s5"];
-    if a == b {
-        0
-    } else if ALIKE.iter().any(|set| set.contains(&a) && set.contains(&b)) {
-        LOOK_ALIKE
-    } else {
-        EDIT
-    }
 }
 
 #[cfg(test)]

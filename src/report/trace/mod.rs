@@ -15,6 +15,9 @@ use crate::network::Layout;
 use crate::network::layers::SEPARATORS;
 use crate::text::shown;
 
+/// What weights are called that are of no file.
+pub const DRAWN: &str = "drawn at random";
+
 /// The answer of `senet trace`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TraceReport {
@@ -29,6 +32,10 @@ pub struct TraceReport {
     /// Whether it was run with weights that were drawn at random, the same each time.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub drawn: bool,
+    /// The files of the images that it was run on, a batch of which all values are; nothing of
+    /// another input.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<String>,
     /// The layout of every shape here.
     pub layout: Layout,
     /// The shape of the network's input.
@@ -107,7 +114,7 @@ pub struct WindowRow {
     pub dilation: [usize; 2],
 }
 
-/// Statistics of a tensor. All but the counts are of its finite values.
+/// Statistics of a tensor, all images of a batch together. All but the counts are of its finite values.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Values {
     /// The smallest value.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::columns::megabytes;
 use super::tree::{self, Node};
-use super::{TraceReport, TraceRow, Values, WindowRow};
+use super::{DRAWN, TraceReport, TraceRow, Values, WindowRow};
 use crate::report::html::{self, bar, escaped};
 use crate::report::table::{percent, thousands};
 
@@ -81,8 +81,11 @@ impl TraceReport {
         ];
         if let (Some(engine), Some(time)) = (self.engine, self.time_ms) {
             facts.push(("engine", engine.to_owned()));
-            let weights = self.weights.as_deref().unwrap_or("drawn at random");
+            let weights = self.weights.as_deref().unwrap_or(DRAWN);
             facts.push(("weights", weights.to_owned()));
+            if !self.images.is_empty() {
+                facts.push(("images", self.images.join(", ")));
+            }
             facts.push(("time", format!("{time:.2} ms")));
         }
         facts
