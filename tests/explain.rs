@@ -117,13 +117,63 @@ fn a_picture_is_as_wide_as_the_photograph_with_a_strip_for_each_block_below() {
 }
 
 #[test]
+fn a_page_shows_every_image_with_its_map_its_classes_and_a_strip_for_each_block() {
+    let folder = tempfile::tempdir().unwrap();
+    let hostile = folder.path().join("<script>alert(1)<script>.jpg");
+    std::fs::copy(CAT, &hostile).unwrap();
+    let broken = folder.path().join("broken.jpg");
+    std::fs::write(&broken, "no image").unwrap();
+    let page = folder.path().join("page.html");
+    let arguments = [
+        "explain",
+        hostile.to_str().unwrap(),
+        broken.to_str().unwrap(),
+        "-w",
+        "builtin:seresnet20",
+    ];
+    let output = senet(&[&arguments[..], &["-o", page.to_str().unwrap()]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let page = std::fs::read_to_string(page).unwrap();
+    for (part, count) in [
+        ("<section>", 2),
+        ("<figure><img src=\"data:image/jpeg;base64,", 2),
+        ("<span class=\"few\"><img src=\"data:image/png;base64,", 9),
+        ("<div class=\"class\">", 5),
+        ("<p class=\"bad-text\">not an image", 1),
+        ("<script", 0),
+    ] {
+        assert_eq!(page.matches(part).count(), count, "{part}");
+    }
+    assert!(page.contains("<b>83.0 %</b> cat") && page.ends_with("</html>\n"));
+    // What goes to standard output is the same page.
+    let printed = senet(&[&arguments[..], &["-f", "html"]].concat());
+    assert_eq!(String::from_utf8(printed.stdout).unwrap(), page);
+}
+
+#[test]
+fn a_class_is_found_by_label_word_synset_or_number() {
+    for (class, label) in [
+        ("tiger_cat", "tiger cat"),
+        ("n02123159", "tiger cat"),
+        ("282", "tiger cat"),
+    ] {
+        assert_eq!(
+            explained(&[CAT, "--class", class])["class"]["label"],
+            label,
+            "{class}"
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_explained_is_said() {
     assert!(
-        refusal(&[CAT, "--class", "no such class"]).contains("no class is called `no such class`")
+        refusal(&[CAT, "--class", "no such class"])
+            .contains("is no label of the network: `no such class`")
     );
-    assert!(refusal(&[CAT, "--class", "1000"]).contains("there is no class 1000"));
+    assert!(refusal(&[CAT, "--class", "1000"]).contains("by number, from 0 to 999"));
     assert!(refusal(&[CAT, CAT, "-o", "x.png"]).contains("there may be several images"));
-    assert!(refusal(&[CAT, "-o", "x.jpg"]).contains("does not end with .png"));
+    assert!(refusal(&[CAT, "-o", "x.jpg"]).contains("ends with none of .png and .html"));
     let output = senet(&["explain", "README.md", CAT]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("1 of 2 inputs failed"));

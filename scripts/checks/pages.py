@@ -10,6 +10,8 @@ background.
 - `bench`: the same graph: a row for each kind, a column and a row for each step, a point on the roofline for each that
   multiplies.
 - `classify`: photographs and what is none: a card for each, with its picture and a bar for each class.
+- `eval`: the same in folders of classes: the confusion matrix, the calibration, a card for each mistake.
+- `explain`: the same: each photograph and the heat map over it, a bar for each class, a strip for each SE block.
 
     python -m scripts.checks.pages --senet target/release/senet --keep pages
 """
@@ -206,18 +208,28 @@ def bench_page(senet: Path, folder: Path) -> Page:
     return Page(page, "se_bottleneck", elements, ("paper", "line"))
 
 
-def classify_page(senet: Path, folder: Path) -> Page:
-    """Photographs, and what is none, in files and of classes that are called by markup."""
+def hostile_images(images: Path) -> Path:
+    """A folder of photographs, and what is none, in files that are called by markup."""
     name = HOSTILE.replace("/", "\N{FRACTION SLASH}")
-    images = folder / "images"
     images.mkdir()
     for number, photo in enumerate(sorted(PHOTOS.glob("*.jpg"))):
         shutil.copy(photo, images / f"{number} {name}.jpg")
     (images / f"none {name}.jpg").write_bytes(b"no image")
+    return images
+
+
+def hostile_labels(folder: Path, classes: int) -> Path:
+    """Classes that are called by markup."""
     labels = folder / "labels.txt"
-    labels.write_text("".join(f"{number} {HOSTILE}\n" for number in range(1000)), encoding="utf-8")
+    labels.write_text("".join(f"{number} {HOSTILE}\n" for number in range(classes)), encoding="utf-8")
+    return labels
+
+
+def classify_page(senet: Path, folder: Path) -> Page:
+    """Photographs, and what is none."""
     page = folder / "classify.html"
-    write(senet, page, 1, "classify", images, "--labels", labels)
+    images = hostile_images(folder / "classified")
+    write(senet, page, 1, "classify", images, "--labels", hostile_labels(folder, 1000))
     count = len(list(PHOTOS.glob("*.jpg")))
     elements = {
         "div.card": count + 1,
@@ -229,11 +241,62 @@ def classify_page(senet: Path, folder: Path) -> Page:
     return Page(page, "these images", elements, ("paper", "line", "difference"))
 
 
+def eval_page(senet: Path, folder: Path) -> Page:
+    """Photographs, and what is none, each in a class of its own: the cat is one, which is right."""
+    data = folder / "evaluated"
+    for number, image in enumerate(sorted(hostile_images(folder / "unsorted").iterdir())):
+        of_class = data / str(3 + number)
+        of_class.mkdir(parents=True)
+        image.rename(of_class / image.name)
+    labels = hostile_labels(folder, 10)
+    page = folder / "eval.html"
+    words: tuple[str | Path, ...] = ("eval", data, "--weights", "builtin:seresnet20", "--labels", labels)
+    write(senet, page, 1, *words)
+    done = subprocess.run([senet.resolve(), *words, "--format", "json"], capture_output=True, check=False)
+    report = json.loads(done.stdout)
+    mistakes = len(report["mistakes"])
+    shares = sum(score[share] is not None for score in report["classes"] for share in ("recall", "precision"))
+    elements = {
+        "svg.matrix": 1,
+        "svg.chart": 1,
+        "polyline.tolerance": 1,
+        "circle.ok": sum(item["images"] > 0 for item in report["calibration"]["bins"]),
+        "svg.bar": shares,
+        "div.card": mistakes,
+        "img": mistakes,
+        "p.bad-text": mistakes,
+        # Of what failed.
+        "details": 1,
+    }
+    return Page(page, "seresnet20", elements, ("paper", "line", "difference"))
+
+
+def explain_page(senet: Path, folder: Path) -> Page:
+    """What a network saw in photographs, and in what is none."""
+    page = folder / "explain.html"
+    images, labels = hostile_images(folder / "explained"), hostile_labels(folder, 10)
+    write(senet, page, 1, "explain", images, "--weights", "builtin:seresnet20", "--labels", labels)
+    count = len(list(PHOTOS.glob("*.jpg")))
+    blocks = 9
+    elements = {
+        "section": count + 1,
+        "figure": 2 * count,
+        "div.class": 5 * count,
+        "div.strip": blocks * count,
+        # Besides, what the colours of gates mean.
+        "img": (2 + blocks) * count + 1,
+        "p.bad-text": 1,
+    }
+    return Page(page, "seresnet20", elements, ("paper", "line"))
+
+
 PAGES: dict[str, Callable[[Path, Path], Page]] = {
     "parity": parity_page,
     "trace": trace_page,
     "bench": bench_page,
     "classify": classify_page,
+    "eval": eval_page,
+    "explain": explain_page,
 }
 
 

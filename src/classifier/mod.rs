@@ -306,6 +306,12 @@ impl Classifier {
         self.labels.as_deref()
     }
 
+    /// The name of a class, or its number where no names are known.
+    #[must_use]
+    pub fn label(&self, class: usize) -> String {
+        labels::of_class(self.labels(), class)
+    }
+
     /// What [`Classes::features`] are, where they were asked for.
     #[must_use]
     pub fn features(&self) -> Option<&FeatureVector> {

@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 
 use super::loader::Photo;
-use super::{Classes, Classifier, Input, labels};
+use super::{Classes, Classifier, Input};
 use crate::error::Result;
 use crate::model::Model;
 use crate::network::Layer;
@@ -12,11 +12,6 @@ impl Classifier {
     /// What computes it.
     pub(crate) fn model(&self) -> &dyn Model {
         &*self.model
-    }
-
-    /// The name of a class, or its number where no names are known.
-    pub(crate) fn label(&self, class: usize) -> String {
-        labels::of_class(self.labels(), class)
     }
 
     /// An image besides what the network sees of it.

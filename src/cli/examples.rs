@@ -16,7 +16,7 @@ pub(super) const EXPLAIN: &str = "\
 Examples:
   senet explain photo.jpg -o heat.png
   senet explain photo.jpg -w model.safetensors --class hammer --occlusion
-  senet explain photos -w builtin:seresnet20 -f ndjson";
+  senet explain photos -w builtin:seresnet20 -f html > seen.html";
 
 pub(super) const TRACE: &str = "\
 Examples:

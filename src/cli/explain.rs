@@ -18,8 +18,8 @@ pub struct ExplainArgs {
         reason = "clap would show it as the help of the whole group"
     )]
     pub classifier: ClassifierArgs,
-    /// The class, by its number or label, that the heat map is of [default: the likeliest of each
-    /// image]
+    /// The class, by its label, synset or number, that the heat map is of [default: the likeliest of
+    /// each image]
     #[arg(long, value_name = "CLASS")]
     pub class: Option<String>,
     /// Cover one part of the image after another, and see how much the answer falls, also where the
@@ -29,11 +29,13 @@ pub struct ExplainArgs {
     /// Draw the gates of each block from the largest to the smallest, not in the order of channels
     #[arg(long)]
     pub sort: bool,
-    /// Text for people, or a row for each image for programs, with every gate and the map
+    /// Text for people, a row for each image for programs, with every gate and the map, or a page for
+    /// a browser
     #[arg(short, long, value_enum, default_value_t = ExplainFormat::Table)]
     pub format: ExplainFormat,
-    /// Draw one image's heat map over it, and below the gates of every block, into FILE.png
-    #[arg(short, long, value_name = "FILE.png")]
+    /// Besides, write a file, whose extension says what it is: .png is one image's heat map over it,
+    /// and below the gates of every block; .html is the page
+    #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
     #[expect(

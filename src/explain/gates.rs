@@ -25,6 +25,14 @@ impl Gates {
         mean
     }
 
+    /// The numbers from the largest to the smallest.
+    #[must_use]
+    pub fn sorted(&self) -> Vec<f32> {
+        let mut values = self.values.clone();
+        values.sort_by(|a, b| b.total_cmp(a));
+        values
+    }
+
     /// The least and the largest of the numbers.
     #[must_use]
     pub fn range(&self) -> [f32; 2] {

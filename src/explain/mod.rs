@@ -17,6 +17,7 @@ use crate::classifier::{Class, Classes, Classifier, Input, Notice, Options, RgbI
 use crate::error::{Error, Result};
 use crate::image::Seen;
 use crate::model::Runtime;
+use crate::network::Network;
 
 /// Values of layers, by their names.
 type Kept = HashMap<String, Tensor>;
@@ -56,6 +57,8 @@ pub struct Explanation {
     pub damage: Option<String>,
     /// The gates of every SE block, in the order of computation.
     pub gates: Vec<Gates>,
+    /// How likely each class is; none of a network without classes.
+    pub classes: Classes,
     /// What speaks for a class; nothing of a network without classes.
     pub evidence: Option<Evidence>,
 }
@@ -158,12 +161,16 @@ impl Explainer {
         self.classifier.classes()
     }
 
-    /// The name of each class, or its number where no names are known.
+    /// The names of the classes, where they are known.
     #[must_use]
-    pub fn labels(&self) -> Vec<String> {
-        (0..self.classes())
-            .map(|class| self.classifier.label(class))
-            .collect()
+    pub fn labels(&self) -> Option<&[String]> {
+        self.classifier.labels()
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        self.classifier.network()
     }
 
     /// What the network saw in an image that speaks for `class`, or for the likeliest one.
@@ -182,6 +189,7 @@ impl Explainer {
             seen: loaded.seen,
             damage: loaded.damage,
             gates,
+            classes,
             evidence,
         })
     }

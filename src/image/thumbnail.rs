@@ -36,16 +36,25 @@ impl Thumbnail {
     /// # Ok::<(), senet::Error>(())
     /// ```
     pub fn of(image: &RgbImage) -> Result<Self> {
+        Self::within(image, Self::SIDE)
+    }
+
+    /// The whole of `image` in at most so many rows and columns; never more than it has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Image`] of an image without pixels.
+    pub fn within(image: &RgbImage, most: u32) -> Result<Self> {
         let (width, height) = image.dimensions();
         let longest = width.max(height);
         if width.min(height) == 0 {
             return Err(Error::Image("no pixel to show".to_owned()));
         }
-        let small = if longest > Self::SIDE {
+        let small = if longest > most {
             let scaled = |side: u32| {
-                let scaled = u64::from(side) * u64::from(Self::SIDE) / u64::from(longest);
-                // No longer than SIDE.
-                u32::try_from(scaled).unwrap_or(Self::SIDE).max(1)
+                let scaled = u64::from(side) * u64::from(most) / u64::from(longest);
+                // No longer than `most`.
+                u32::try_from(scaled).unwrap_or(most).max(1)
             };
             &imageops::thumbnail(image, scaled(width), scaled(height))
         } else {

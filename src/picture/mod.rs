@@ -9,7 +9,7 @@ use image::{Rgb, imageops};
 
 pub use self::colours::colour;
 pub use self::heat::heat;
-pub use self::strips::strips;
+pub use self::strips::{row, strips};
 use crate::error::{Error, Result};
 
 /// Rows between pictures that are put together.

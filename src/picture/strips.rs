@@ -31,9 +31,29 @@ pub fn strips(gates: &[&[f32]], width: u32) -> RgbImage {
     picture
 }
 
+/// Gates as a row of pixels, one each: a gate of 0 is dark, one of 1 light.
+#[must_use]
+pub fn row(gates: &[f32]) -> RgbImage {
+    let width = u32::try_from(gates.len()).unwrap_or(u32::MAX);
+    RgbImage::from_fn(width, 1, |x, _| {
+        let gate = gates.get(x as usize).copied().unwrap_or_default();
+        Rgb(colour(f64::from(gate)))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_has_a_pixel_for_each_gate() {
+        let picture = row(&[0., 0.5, 1.]);
+        assert_eq!(picture.dimensions(), (3, 1));
+        assert_eq!(
+            [0, 1, 2].map(|x| picture.get_pixel(x, 0).0),
+            [0., 0.5, 1.].map(colour)
+        );
+    }
 
     #[test]
     fn a_strip_has_the_colours_of_its_gates_from_left_to_right() {

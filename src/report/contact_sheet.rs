@@ -5,9 +5,8 @@
 use std::io::{self, Write};
 
 use super::classification::Classification;
-use super::html::{self, bar, escaped};
+use super::html::{self, escaped};
 use crate::image::Thumbnail;
-use crate::text::SHOWN;
 
 /// Images that have a small picture, the first of all: with some eight kilobytes each the page stays
 /// below a few megabytes. The cards of the others have their words.
@@ -40,29 +39,14 @@ pub(super) fn write(out: &mut dyn Write, row: &Classification) -> io::Result<()>
         let uri = html::data_uri("image/jpeg", jpeg);
         write!(out, "{}", html::picture(&uri, enlarged(*size), &row.input))?;
     }
-    write!(out, "<h3>{}</h3>", name(&row.input))?;
+    write!(out, "<h3>{}</h3>", html::input(&row.input))?;
     if let Some(error) = &row.error {
         write!(out, "<p class=\"bad-text\">{}</p>", escaped(error))?;
     }
     for class in &row.top {
-        let probability = f64::from(class.probability);
-        write!(
-            out,
-            "<div class=\"class\"><b>{:.1} %</b> {}{}</div>",
-            probability * 100.,
-            escaped(&class.label),
-            bar(probability)
-        )?;
+        write!(out, "{}", html::class(class))?;
     }
     writeln!(out, "</div>")
-}
-
-/// An input's name; of one that is too long its end, which tells more than its folders do.
-fn name(input: &str) -> String {
-    match input.char_indices().rev().nth(SHOWN - 1) {
-        Some((start, _)) if start > 0 => format!("… {}", escaped(&input[start..])),
-        _ => escaped(input),
-    }
 }
 
 /// A picture's size on the page.
@@ -127,12 +111,5 @@ mod tests {
                 .count(),
             4
         );
-    }
-
-    #[test]
-    fn of_a_long_name_the_end_is_shown() {
-        let long = format!("{}/cat.jpg", "é".repeat(300));
-        assert!(name(&long).starts_with("… é") && name(&long).ends_with("/cat.jpg"));
-        assert_eq!(name("cat.jpg"), "cat.jpg");
     }
 }

@@ -30,7 +30,7 @@ pub use evaluation::{
     Change, Changes, ClassName, Compared, Comparison, Evaluation, EvaluationRow, Failure, Mistake,
     Mistakes, ScoredClass, Subject, Thumbnails,
 };
-pub use explain::{ExplainFormat, Explained, ExplainedGates, ExplainedMap};
+pub use explain::{ExplainFormat, Explained, ExplainedGates, ExplainedMap, PICTURED, Pictures};
 pub use inspect::{Differences, InspectedTensor, Inspection};
 pub use models::{LeftOut, Model, Models};
 pub use parity::{DumpNames, DumpParity, Parity};

@@ -60,13 +60,9 @@ impl Pass {
 
     /// A class by its number.
     pub(super) fn class(&self, class: usize) -> ClassName {
-        let label = self
-            .classifier
-            .labels()
-            .and_then(|labels| labels.get(class));
         ClassName {
             class,
-            label: label.cloned().unwrap_or_else(|| class.to_string()),
+            label: self.classifier.label(class),
         }
     }
 

@@ -5,6 +5,7 @@ mod interruption;
 mod partial;
 mod place;
 mod record;
+mod whole;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -19,6 +20,7 @@ use self::partial::Partial;
 use self::place::FilePlace;
 pub(super) use self::place::{PARTIAL, Place, refuse_read, with_ending};
 pub(super) use self::record::{Asked, Record};
+pub(super) use self::whole::WholeFile;
 use super::complain;
 use crate::error::{Error, Result};
 use crate::report::RowFormat;

@@ -1,5 +1,8 @@
 //! A share as a bar beside its number.
 
+use super::escaped;
+use crate::classifier::Class;
+
 /// A bar of which `share`, from 0 to 1, is filled; none of it where that is no number. The number
 /// stands beside it: readers of a screen are told that alone.
 pub(in crate::report) fn bar(share: f64) -> String {
@@ -7,6 +10,17 @@ pub(in crate::report) fn bar(share: f64) -> String {
     let width = 100. * share.clamp(0., 1.);
     format!(
         "<svg class=\"bar\" aria-hidden=\"true\"><rect width=\"{width:.1}%\" height=\"100%\"/></svg>"
+    )
+}
+
+/// A class with its probability, and that as a bar.
+pub(in crate::report) fn class(class: &Class) -> String {
+    let probability = f64::from(class.probability);
+    format!(
+        "<div class=\"class\"><b>{:.1} %</b> {}{}</div>",
+        probability * 100.,
+        escaped(&class.label),
+        bar(probability)
     )
 }
 

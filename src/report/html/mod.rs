@@ -12,10 +12,10 @@ mod picture;
 
 use std::io::{self, Write};
 
-pub(super) use self::bar::bar;
+pub(super) use self::bar::{bar, class};
 pub(super) use self::chart::{Axis, Chart};
 pub(super) use self::picture::{data_uri, picture};
-use crate::text::shown;
+use crate::text::{SHOWN, shown};
 
 /// Colours that are told apart on light and on dark, by those who see no red, too: the points that
 /// differ are squares.
@@ -78,6 +78,14 @@ pub(super) fn escaped(text: &str) -> String {
     escaped
 }
 
+/// An input's name; of one that is too long its end, which tells more than its folders do.
+pub(super) fn input(input: &str) -> String {
+    match input.char_indices().rev().nth(SHOWN - 1) {
+        Some((start, _)) if start > 0 => format!("… {}", escaped(&input[start..])),
+        _ => escaped(input),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +102,12 @@ mod tests {
         assert!(page.contains("<dt>&lt;b&gt;</dt><dd>&quot;&#39;&amp;</dd>"));
         // Nothing in the style is fetched either.
         assert!(!STYLE.contains("url(") && !STYLE.contains("@import"));
+    }
+
+    #[test]
+    fn of_a_long_name_the_end_is_shown() {
+        let long = format!("{}/cat.jpg", "é".repeat(300));
+        assert!(input(&long).starts_with("… é") && input(&long).ends_with("/cat.jpg"));
+        assert_eq!(input("cat.jpg"), "cat.jpg");
     }
 }

@@ -14,6 +14,9 @@ const MOST: usize = 40;
 const CELL: usize = 30;
 const NAMES: usize = 150;
 
+/// Room to the right of the last cell for its column's name, which leans over it.
+const LEANING: usize = 80;
+
 /// Letters of a name that there is room for.
 const LETTERS: usize = 22;
 
@@ -28,7 +31,7 @@ pub(super) fn write(evaluation: &Evaluation, out: &mut dyn Write) -> io::Result<
     writeln!(
         out,
         "<h2>Confusion</h2>\n<p class=\"note\">A row for each class, a column for what its images \
-         are taken for; the darker, the more of the class{}.</p>",
+         are taken for; the stronger its colour, the more of the class{}.</p>",
         match evaluation.classes.len() {
             all if all > classes.len() => format!(
                 "; the {} of {all} classes with the most wrong answers",
@@ -37,7 +40,8 @@ pub(super) fn write(evaluation: &Evaluation, out: &mut dyn Write) -> io::Result<
             _ => String::new(),
         }
     )?;
-    let (width, height) = (NAMES + CELL * classes.len(), NAMES + CELL * classes.len());
+    let height = NAMES + CELL * classes.len();
+    let width = height + LEANING;
     writeln!(
         out,
         "<div class=\"scroll\"><svg class=\"matrix\" viewBox=\"0 0 {width} {height}\" \

@@ -1,8 +1,14 @@
+//! What a network saw in images.
+
+mod page;
+
 use std::io::{self, Write};
 
 use clap::ValueEnum;
 use serde::Serialize;
 
+pub use self::page::{PICTURED, Pictures};
+use super::html;
 use crate::classifier::Class;
 use crate::explain::Explanation;
 use crate::text::{escaped, shown};
@@ -14,7 +20,39 @@ pub enum ExplainFormat {
     Table,
     /// One object a line.
     Ndjson,
+    /// A page that stands alone: photographs and their heat maps, classes, and a strip for each
+    /// block's gates.
+    Html,
 }
+
+impl ExplainFormat {
+    /// Writes what comes before the first image, with names of the network and its weights.
+    ///
+    /// # Errors
+    ///
+    /// The errors of `out`.
+    pub fn start(self, network: &str, weights: &str, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::Table | Self::Ndjson => Ok(()),
+            Self::Html => page::start(out, network, weights),
+        }
+    }
+
+    /// Writes what comes behind the last.
+    ///
+    /// # Errors
+    ///
+    /// The errors of `out`.
+    pub fn end(self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::Table | Self::Ndjson => Ok(()),
+            Self::Html => html::end(out),
+        }
+    }
+}
+
+/// The likeliest classes that are named.
+const TOP: usize = 5;
 
 /// What `senet explain` says of one image.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,12 +61,17 @@ pub struct Explained {
     pub input: String,
     /// The class that the heat map is of.
     pub class: Option<Class>,
+    /// The likeliest classes, five at most.
+    pub top: Vec<Class>,
     /// Where in the network's input the evidence for it is.
     pub map: Option<ExplainedMap>,
     /// The gates of each SE block, in the order of computation.
     pub gates: Vec<ExplainedGates>,
     /// Why there is no answer.
     pub error: Option<String>,
+    /// All of it drawn, for a page.
+    #[serde(skip)]
+    pub pictures: Option<Pictures>,
 }
 
 /// A heat map.
@@ -44,6 +87,17 @@ pub struct ExplainedMap {
     pub values: Vec<f32>,
     /// What the network adds to the mean of the values for the class's logit, where that is exact.
     pub bias: Option<f32>,
+}
+
+impl ExplainedMap {
+    /// The least and the largest of its numbers.
+    fn range(&self) -> [f32; 2] {
+        let values = || self.values.iter().copied();
+        [
+            values().fold(f32::INFINITY, f32::min),
+            values().fold(f32::NEG_INFINITY, f32::max),
+        ]
+    }
 }
 
 /// The gates of an SE block.
@@ -86,8 +140,10 @@ impl Explained {
                 values: evidence.map.values.clone(),
                 bias: evidence.map.bias,
             }),
+            top: explanation.classes.top(TOP),
             gates: gates.collect(),
             error: None,
+            pictures: None,
         }
     }
 
@@ -97,9 +153,11 @@ impl Explained {
         Self {
             input,
             class: None,
+            top: Vec::new(),
             map: None,
             gates: Vec::new(),
             error: Some(error),
+            pictures: None,
         }
     }
 
@@ -115,6 +173,7 @@ impl Explained {
                 serde_json::to_writer(&mut *out, self)?;
                 writeln!(out)?;
             }
+            ExplainFormat::Html => page::write(out, self)?,
         }
         out.flush()
     }
@@ -162,8 +221,7 @@ impl Explained {
 /// The map in ten shades, a mark for each place.
 fn write_map(map: &ExplainedMap, out: &mut dyn Write) -> io::Result<()> {
     const SHADES: &[u8; 10] = b" .:-=+*#%@";
-    let least = map.values.iter().copied().fold(f32::INFINITY, f32::min);
-    let largest = map.values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let [least, largest] = map.range();
     for row in map.values.chunks(map.columns.max(1)) {
         let shades = row.iter().map(|value| {
             let part = (value - least) / (largest - least);

@@ -1,0 +1,128 @@
+//! What `senet explain --output` writes besides.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::super::complain;
+use super::super::output::WholeFile;
+use super::drawing;
+use crate::cli::ExplainArgs;
+use crate::error::{Error, Result};
+use crate::explain::{Explainer, Explanation};
+use crate::report::{ExplainFormat, Explained};
+use crate::text::shown_path;
+
+/// What a file holds, as its name says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// One image's heat map and gates.
+    Picture,
+    Page,
+}
+
+impl Kind {
+    /// That of the file asked for, if one is.
+    ///
+    /// # Errors
+    ///
+    /// An extension that says none of them, or one picture for what may be several images.
+    pub(super) fn of(arguments: &ExplainArgs) -> Result<Option<Self>> {
+        let Some(path) = &arguments.output else {
+            return Ok(None);
+        };
+        let extension = path.extension().unwrap_or_default();
+        let problem = match extension.to_ascii_lowercase().to_str() {
+            Some("png") => match arguments.inputs.as_slice() {
+                [one] if !one.is_dir() => return Ok(Some(Self::Picture)),
+                _ => {
+                    "is one picture, and there may be several images\nhint: draw one at a time, or \
+                     all of them as a page, `FILE.html`"
+                }
+            },
+            Some("html" | "htm") => return Ok(Some(Self::Page)),
+            _ => "ends with none of .png and .html, which say what is written",
+        };
+        Err(Error::Usage(format!(
+            "`--output {}` {problem}",
+            shown_path(path)
+        )))
+    }
+}
+
+/// The file, while images come.
+pub(super) enum File {
+    Picture { path: PathBuf, sort: bool },
+    Page(WholeFile),
+}
+
+impl File {
+    /// Begins it.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be written.
+    pub(super) fn begin(
+        kind: Kind,
+        path: &Path,
+        sort: bool,
+        explainer: &Explainer,
+        weights: &str,
+    ) -> anyhow::Result<Self> {
+        match kind {
+            Kind::Picture => Ok(Self::Picture {
+                path: path.to_path_buf(),
+                sort,
+            }),
+            Kind::Page => {
+                let mut file = WholeFile::create(path)?;
+                let network = &explainer.network().name;
+                file.write(|out| ExplainFormat::Html.start(network, weights, out))?;
+                Ok(Self::Page(file))
+            }
+        }
+    }
+
+    /// Adds an image, or why there is nothing to say of it.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be drawn or written.
+    pub(super) fn add(
+        &mut self,
+        row: &Explained,
+        explanation: Option<&Explanation>,
+    ) -> anyhow::Result<()> {
+        match self {
+            Self::Picture { path, sort } => {
+                let Some(explanation) = explanation else {
+                    return Ok(());
+                };
+                let Some(png) = drawing::png(explanation, *sort)? else {
+                    let nothing =
+                        "there is nothing to draw: the network has neither classes nor SE blocks";
+                    complain("warning", nothing);
+                    return Ok(());
+                };
+                std::fs::write(&*path, png)
+                    .with_context(|| format!("cannot write `{}`", shown_path(path)))
+            }
+            Self::Page(file) => file.write(|out| row.write(ExplainFormat::Html, out)),
+        }
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    ///
+    /// A write that fails.
+    pub(super) fn finish(self) -> anyhow::Result<()> {
+        match self {
+            Self::Picture { .. } => Ok(()),
+            Self::Page(mut file) => {
+                file.write(|out| ExplainFormat::Html.end(out))?;
+                file.finish()
+            }
+        }
+    }
+}
