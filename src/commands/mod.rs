@@ -9,6 +9,7 @@ mod explain;
 mod features;
 mod inputs;
 mod inspect;
+mod labelled;
 mod man;
 mod model;
 mod models;

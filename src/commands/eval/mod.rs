@@ -1,17 +1,14 @@
 //! How good a classifier is, on images whose classes are known.
 
-mod data;
-mod folders;
-mod list;
 mod pass;
 
 use std::io::{self, Write};
 
 use anyhow::Context;
 
-use self::data::{Data, Labelled};
 use self::pass::Pass;
 use super::classify::on_a_line;
+use super::labelled::{Data, Labelled};
 use super::{Outcome, complain};
 use crate::classifier::Row;
 use crate::cli::EvalArgs;

@@ -1,14 +1,13 @@
 //! A classifier and what it takes the classes of the data for.
 
-use super::data::{Data, Labelled};
+use super::super::labelled::{Data, Labelled};
 use crate::checkpoint::Weights;
 use crate::classifier::{Classifier, Row};
 use crate::cli::{ClassifierArgs, PixelArgs};
-use crate::error::{Error, Result};
-use crate::evaluation::{Matched, match_classes};
+use crate::error::Result;
+use crate::evaluation::Matched;
 use crate::model::Runtime;
 use crate::report::{ClassName, Subject};
-use crate::text::shown;
 
 /// A classifier ready to look at the data.
 pub(super) struct Pass {
@@ -24,7 +23,7 @@ impl Pass {
     ///
     /// # Errors
     ///
-    /// Those of [`super::super::classifier::prepare`] and [`match_classes`].
+    /// Those of [`super::super::classifier::prepare`] and [`Data::matched`].
     pub(super) fn load(
         arguments: &ClassifierArgs,
         pixels: &PixelArgs,
@@ -34,13 +33,7 @@ impl Pass {
         let (weights, classifier) =
             super::super::classifier::prepare(arguments, pixels, runtime.clone(), false)?;
         let name = of_weights(&weights);
-        let matched = match_classes(&data.names, classifier.classes(), classifier.labels());
-        let matched = matched.map_err(|error| match error {
-            Error::Usage(problem) => {
-                Error::Usage(format!("`{}` and `{name}`: {problem}", shown(&data.name)))
-            }
-            error => error,
-        })?;
+        let matched = data.matched(&classifier, &name)?;
         Ok(Self {
             weights: name,
             classifier,

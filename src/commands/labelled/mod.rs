@@ -1,13 +1,17 @@
 //! Images whose classes are known, wherever that is said.
 
+mod folders;
+mod list;
+
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::super::inputs;
-use super::{folders, list};
-use crate::classifier::Input;
-use crate::error::Result;
+use super::inputs;
+use crate::classifier::{Classifier, Input};
+use crate::error::{Error, Result};
+use crate::evaluation::{Matched, match_classes};
+use crate::text::shown;
 
 /// An image and what it shows.
 #[derive(Debug, Clone)]
@@ -66,6 +70,22 @@ impl Data {
         } else {
             list::open(path, split)
         }
+    }
+
+    /// The classes of `classifier`, which has the weights of that name, for the names of the data.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`match_classes`].
+    pub(super) fn matched(&self, classifier: &Classifier, weights: &str) -> Result<Matched> {
+        let matched = match_classes(&self.names, classifier.classes(), classifier.labels());
+        matched.map_err(|error| match error {
+            Error::Usage(problem) => Error::Usage(format!(
+                "`{}` and `{weights}`: {problem}",
+                shown(&self.name)
+            )),
+            error => error,
+        })
     }
 
     /// The images as a classifier takes them, and each once more for whoever gets its row.

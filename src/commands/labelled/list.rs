@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::data::{Data, Labelled, Told, is_split};
+use super::{Data, Labelled, Told, is_split};
 use crate::error::{Error, Result};
 use crate::files::{self, Pipes};
 use crate::text::{counted, path_text, shown, shown_list, shown_path};

@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::super::inputs::{Inputs, Search};
-use super::data::{Data, Labelled, Told, is_split};
+use super::{Data, Labelled, Told, is_split};
+use crate::commands::inputs::{Inputs, Search};
 use crate::error::{Error, Result};
 use crate::image::has_image_extension;
 use crate::text::{counted, path_text, shown, shown_list, shown_path};
