@@ -1,5 +1,6 @@
 //! What `senet explain` says of photographs.
 
+#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::process::Output;
@@ -173,9 +174,259 @@ fn what_cannot_be_explained_is_said() {
     );
     assert!(refusal(&[CAT, "--class", "1000"]).contains("by number, from 0 to 999"));
     assert!(refusal(&[CAT, CAT, "-o", "x.png"]).contains("there may be several images"));
-    assert!(refusal(&[CAT, "-o", "x.jpg"]).contains("ends with none of .png and .html"));
+    assert!(
+        refusal(&[CAT, "-o", "x.jpg"]).contains("ends with none of .png, .html and .safetensors")
+    );
     let output = senet(&["explain", "README.md", CAT]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("1 of 2 inputs failed"));
     assert!(String::from_utf8_lossy(&output.stdout).contains("error: not an image"));
+}
+
+/// Two cats and a ship, in folders called as classes.
+fn labelled() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (class, photo, name) in [
+        ("cat", "cat.jpg", "a.jpg"),
+        ("cat", "coffee.jpg", "b.jpg"),
+        ("ship", "rocket.jpg", "c.jpg"),
+    ] {
+        let class = folder.path().join(class);
+        std::fs::create_dir_all(&class).unwrap();
+        std::fs::copy(
+            std::path::Path::new("tests/images/photos").join(photo),
+            class.join(name),
+        )
+        .unwrap();
+    }
+    folder
+}
+
+#[test]
+fn mean_gates_of_a_class_are_the_means_of_its_images_gates() {
+    let folder = labelled();
+    let data = folder.path().to_str().unwrap();
+    let arguments = [
+        "explain",
+        data,
+        "--by-class",
+        "-w",
+        "builtin:seresnet20",
+        "-f",
+        "ndjson",
+    ];
+    let output = senet(&arguments);
+    assert_eq!(output.status.code(), Some(0));
+    let rows: Vec<Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    // Two classes and both together, of nine blocks.
+    assert_eq!(rows.len(), 3 * 9);
+    let of_image = |photo: &str| {
+        let photo = format!("tests/images/photos/{photo}");
+        let row = explained(&[&photo, "-w", "builtin:seresnet20"]);
+        let gates = row["gates"].as_array().unwrap().clone();
+        gates
+            .iter()
+            .map(|gates| numbers(&gates["values"]))
+            .collect::<Vec<_>>()
+    };
+    let [cat, coffee, rocket] = ["cat.jpg", "coffee.jpg", "rocket.jpg"].map(of_image);
+    for (block, rows) in rows.chunks(3).enumerate() {
+        let found: Vec<(Option<u64>, u64)> = rows
+            .iter()
+            .map(|row| (row["class"].as_u64(), row["images"].as_u64().unwrap()))
+            .collect();
+        assert_eq!(found, [(Some(3), 2), (Some(8), 1), (None, 3)]);
+        assert_eq!(rows[1]["label"], "ship");
+        let [cats, ship, all] = [0, 1, 2].map(|row| numbers(&rows[row]["values"]));
+        let mut deviations = Vec::new();
+        for channel in 0..cats.len() {
+            let cats_mean = f64::midpoint(cat[block][channel], coffee[block][channel]);
+            let ship_mean = rocket[block][channel];
+            // Means in double precision, written in single.
+            assert!((cats[channel] - cats_mean).abs() < 1e-7);
+            assert!((ship[channel] - ship_mean).abs() < 1e-7);
+            // Each class counts the same.
+            assert!((all[channel] - f64::midpoint(cats_mean, ship_mean)).abs() < 1e-7);
+            // The deviation of two numbers is half of what they differ by.
+            deviations.push((cats_mean - ship_mean).abs() / 2.);
+        }
+        let spread = rows[2]["spread"].as_f64().unwrap();
+        assert!((spread - mean(&deviations)).abs() < 1e-7, "{spread}");
+    }
+}
+
+#[test]
+fn an_image_that_fails_is_named_and_in_no_mean() {
+    let folder = labelled();
+    std::fs::write(folder.path().join("ship/broken.jpg"), "no image").unwrap();
+    let data = folder.path().to_str().unwrap();
+    let output = senet(&["explain", data, "--by-class", "-w", "builtin:seresnet20"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("ship/broken.jpg`: not an image") && said.contains("1 of 4 images failed"),
+        "{said}"
+    );
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.contains("images   3\n"), "{table}");
+    assert!(
+        table.contains("ship/broken.jpg: not an image") && table.contains("1, in no mean"),
+        "{table}"
+    );
+}
+
+#[test]
+fn a_page_of_means_has_a_chart_for_each_depth_with_a_line_for_each_class() {
+    let folder = labelled();
+    let page = folder.path().join("page.html");
+    let data = folder.path().to_str().unwrap();
+    let page_path = page.to_str().unwrap();
+    let arguments = [
+        "explain",
+        data,
+        "--by-class",
+        "-w",
+        "builtin:seresnet20",
+        "-o",
+        page_path,
+    ];
+    assert_eq!(senet(&arguments).status.code(), Some(0));
+    let page = std::fs::read_to_string(page).unwrap();
+    for (part, count) in [
+        ("<section>", 9),
+        ("<svg class=\"chart\"", 10),
+        ("<polyline class=\"series s0\"", 9),
+        ("<polyline class=\"series s1\"", 9),
+        ("<polyline class=\"series s2\"", 0),
+        ("<polyline class=\"all\"", 9),
+    ] {
+        assert_eq!(page.matches(part).count(), count, "{part}");
+    }
+    assert!(page.ends_with("</html>\n"));
+}
+
+/// Numbers of JSON, which has those of single precision in as few digits as tell them apart.
+fn singles(values: &Value) -> Vec<f32> {
+    serde_json::from_value(values.clone()).unwrap()
+}
+
+/// The numbers of a tensor in single precision.
+fn single(tensors: &safetensors::SafeTensors<'_>, name: &str) -> Vec<f32> {
+    let tensor = tensors.tensor(name).unwrap();
+    let numbers = tensor.data().chunks_exact(4);
+    numbers
+        .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
+        .collect()
+}
+
+#[test]
+fn gates_and_maps_as_tensors_are_those_of_the_rows_and_nan_where_an_image_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gates.safetensors");
+    let output = senet(&[
+        "explain",
+        "README.md",
+        CAT,
+        "tests/images/photos/coffee.jpg",
+        "-w",
+        "builtin:seresnet20",
+        "-o",
+        path.to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let bytes = std::fs::read(&path).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    // Nine blocks, the maps and their classes.
+    assert_eq!(tensors.len(), 11);
+    assert_eq!(tensors.tensor("layer3.0.se").unwrap().shape(), [3, 64]);
+    assert_eq!(tensors.tensor("heat_map").unwrap().shape(), [3, 8, 8]);
+    let classes = tensors.tensor("heat_map_class").unwrap();
+    let classes: Vec<i64> = classes
+        .data()
+        .chunks_exact(8)
+        .map(|bytes| i64::from_le_bytes(bytes.try_into().unwrap()))
+        .collect();
+    assert_eq!(classes, [-1, 3, 1]);
+    let row = explained(&[CAT, "-w", "builtin:seresnet20"]);
+    for gates in row["gates"].as_array().unwrap() {
+        let values = singles(&gates["values"]);
+        let all = single(&tensors, gates["block"].as_str().unwrap());
+        assert!(all[..values.len()].iter().all(|value| value.is_nan()));
+        assert_eq!(all[values.len()..2 * values.len()], values);
+    }
+    let map = singles(&row["map"]["values"]);
+    assert_eq!(single(&tensors, "heat_map")[64..128], map);
+    let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let metadata = header.metadata().as_ref().unwrap();
+    let inputs: Vec<String> = serde_json::from_str(&metadata["inputs"]).unwrap();
+    assert_eq!(inputs, ["README.md", CAT, "tests/images/photos/coffee.jpg"]);
+    // Nothing is left beside it.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn mean_gates_as_tensors_have_a_row_for_each_class() {
+    let folder = labelled();
+    let path = folder.path().join("means.safetensors");
+    let output = senet(&[
+        "explain",
+        folder.path().to_str().unwrap(),
+        "--by-class",
+        "-w",
+        "builtin:seresnet20",
+        "-f",
+        "ndjson",
+        "-o",
+        path.to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(0));
+    let bytes = std::fs::read(&path).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(tensors.len(), 10);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let rows: Vec<Value> = printed
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for rows in rows.chunks(3) {
+        let expected = [singles(&rows[0]["values"]), singles(&rows[1]["values"])].concat();
+        let found = single(&tensors, rows[0]["block"].as_str().unwrap());
+        assert_eq!(found, expected);
+    }
+    let images = tensors.tensor("images").unwrap();
+    assert_eq!(images.data(), [2_i64, 1].map(i64::to_le_bytes).concat());
+}
+
+/// What goes to a terminal is the file that `--output` writes.
+#[test]
+fn a_picture_in_the_terminal_is_the_picture_of_the_file() {
+    use base64::Engine as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("heat.png");
+    let arguments = ["explain", CAT, "-w", "builtin:seresnet20"];
+    for (how, start, end) in [
+        ("kitty", "\u{1b}_Ga=T,f=100,", "\u{1b}\\"),
+        ("iterm2", "\u{1b}]1337;File=inline=1;", "\u{7}"),
+    ] {
+        let more = ["--picture", how, "-o", path.to_str().unwrap()];
+        let output = senet(&[&arguments[..], &more].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let picture = text.find(start).unwrap();
+        let chunks = text[picture..].trim_end().split_terminator(end);
+        let base64: String = chunks
+            .map(|chunk| chunk.split([';', ':']).next_back().unwrap())
+            .collect();
+        let png = base64::engine::general_purpose::STANDARD
+            .decode(base64)
+            .unwrap();
+        assert_eq!(png, std::fs::read(&path).unwrap(), "{how}");
+    }
+    // Standard output is no terminal.
+    let plain = senet(&[&arguments[..], &["--picture", "auto"]].concat());
+    assert!(!plain.stdout.contains(&0x1b));
 }

@@ -97,8 +97,8 @@ fn the_documentation_shows_what_the_program_prints() {
         }
     }
     assert_eq!(
-        run, 18,
-        "the documentation shows eighteen runs of the program"
+        run, 19,
+        "the documentation shows nineteen runs of the program"
     );
 }
 

@@ -12,6 +12,7 @@ background.
 - `classify`: photographs and what is none: a card for each, with its picture and a bar for each class.
 - `eval`: the same in folders of classes: the confusion matrix, the calibration, a card for each mistake.
 - `explain`: the same: each photograph and the heat map over it, a bar for each class, a strip for each SE block.
+- `gates`: the same in folders of classes: a chart of how far classes are apart, and one for each SE block.
 
     python -m scripts.checks.pages --senet target/release/senet --keep pages
 """
@@ -241,13 +242,18 @@ def classify_page(senet: Path, folder: Path) -> Page:
     return Page(page, "these images", elements, ("paper", "line", "difference"))
 
 
-def eval_page(senet: Path, folder: Path) -> Page:
-    """Photographs, and what is none, each in a class of its own: the cat is one, which is right."""
-    data = folder / "evaluated"
-    for number, image in enumerate(sorted(hostile_images(folder / "unsorted").iterdir())):
+def hostile_classes(data: Path) -> Path:
+    """A folder of photographs, and what is none, each in a class of its own: the cat is one, which is right."""
+    for number, image in enumerate(sorted(hostile_images(data.with_suffix(".unsorted")).iterdir())):
         of_class = data / str(3 + number)
         of_class.mkdir(parents=True)
         image.rename(of_class / image.name)
+    return data
+
+
+def eval_page(senet: Path, folder: Path) -> Page:
+    """How often the network is right, of classes of one image each."""
+    data = hostile_classes(folder / "evaluated")
     labels = hostile_labels(folder, 10)
     page = folder / "eval.html"
     words: tuple[str | Path, ...] = ("eval", data, "--weights", "builtin:seresnet20", "--labels", labels)
@@ -290,6 +296,27 @@ def explain_page(senet: Path, folder: Path) -> Page:
     return Page(page, "seresnet20", elements, ("paper", "line"))
 
 
+def gates_page(senet: Path, folder: Path) -> Page:
+    """The mean gates of classes of one image each."""
+    page = folder / "gates.html"
+    data, labels = hostile_classes(folder / "gated"), hostile_labels(folder, 10)
+    write(senet, page, 1, "explain", "--by-class", data, "--weights", "builtin:seresnet20", "--labels", labels)
+    classes = len(list(PHOTOS.glob("*.jpg")))
+    blocks = 9
+    elements = {
+        "section": blocks,
+        "svg.chart": 1 + blocks,
+        "polyline.line": 1,
+        "polyline.all": blocks,
+        "circle.ok": blocks,
+        # What failed, and how many images each class has.
+        "details": 2,
+        "tr": 2 + 1 + classes,
+    }
+    elements |= {f"polyline.series s{place}": blocks for place in range(classes)}
+    return Page(page, "seresnet20", elements, ("paper", "line"))
+
+
 PAGES: dict[str, Callable[[Path, Path], Page]] = {
     "parity": parity_page,
     "trace": trace_page,
@@ -297,6 +324,7 @@ PAGES: dict[str, Callable[[Path, Path], Page]] = {
     "classify": classify_page,
     "eval": eval_page,
     "explain": explain_page,
+    "gates": gates_page,
 }
 
 

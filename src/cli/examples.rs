@@ -15,8 +15,8 @@ Examples:
 pub(super) const EXPLAIN: &str = "\
 Examples:
   senet explain photo.jpg -o heat.png
-  senet explain photo.jpg -w model.safetensors --class hammer --occlusion
-  senet explain photos -w builtin:seresnet20 -f html > seen.html";
+  senet explain photo.jpg -w model.safetensors --class hammer -f html
+  senet explain labelled -w builtin:seresnet20 --by-class -o gates.html";
 
 pub(super) const TRACE: &str = "\
 Examples:

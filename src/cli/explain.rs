@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::classifier::ClassifierArgs;
 use super::pixels::PixelArgs;
-use crate::report::ExplainFormat;
+use crate::report::{ExplainFormat, InlinePicture};
 
 /// `senet explain`.
 #[derive(Debug, Args)]
@@ -26,6 +26,13 @@ pub struct ExplainArgs {
     /// class activation map is exact
     #[arg(long)]
     pub occlusion: bool,
+    /// The mean gates of each class, and how far classes are apart at each depth: IMAGE is a folder with
+    /// a folder for each class, or a CSV or NDJSON file of paths and labels, as `senet eval` has them
+    #[arg(long, conflicts_with_all = ["class", "occlusion", "sort", "picture"])]
+    pub by_class: bool,
+    /// The part of labelled images to take, as `senet eval` does
+    #[arg(long, value_name = "NAME", requires = "by_class")]
+    pub split: Option<String>,
     /// Draw the gates of each block from the largest to the smallest, not in the order of channels
     #[arg(long)]
     pub sort: bool,
@@ -33,8 +40,12 @@ pub struct ExplainArgs {
     /// a browser
     #[arg(short, long, value_enum, default_value_t = ExplainFormat::Table)]
     pub format: ExplainFormat,
+    /// Draw each image's heat map over it, and below the gates of every block, in the terminal
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = InlinePicture::Auto)]
+    pub picture: InlinePicture,
     /// Besides, write a file, whose extension says what it is: .png is one image's heat map over it,
-    /// and below the gates of every block; .html is the page
+    /// and below the gates of every block; .html is the page; .safetensors has the gates of each block
+    /// and the heat maps, or the mean gates, as tensors
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     #[command(flatten)]

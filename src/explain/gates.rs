@@ -1,5 +1,7 @@
 //! The gates of SE blocks, read from the values of layers.
 
+use std::collections::HashMap;
+
 use super::Kept;
 use crate::error::{Error, Result};
 use crate::network::layers::SEPARATORS;
@@ -54,7 +56,8 @@ pub(super) struct GateLayer {
     pub(super) layer: String,
 }
 
-/// The gates of every SE block among `layers`, in the order of computation.
+/// The gates of every SE block among `layers`, in the order of computation. A block is called as the
+/// group that it is, or where that holds several as the layer that its gates come from.
 pub(super) fn find(layers: &Layers) -> Vec<GateLayer> {
     let list = layers.as_slice();
     let blocks = squeeze_excitation::find(layers);
@@ -66,7 +69,18 @@ pub(super) fn find(layers: &Layers) -> Vec<GateLayer> {
             layer: gate.name.clone(),
         })
     });
-    gates.collect()
+    let mut gates: Vec<GateLayer> = gates.collect();
+    // In a graph one group may hold several blocks.
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for gate in &gates {
+        *counts.entry(gate.block.clone()).or_default() += 1;
+    }
+    for gate in &mut gates {
+        if counts.get(&gate.block).is_some_and(|&count| count > 1) {
+            gate.block.clone_from(&gate.layer);
+        }
+    }
+    gates
 }
 
 /// The smallest group that all of these layers are in.
@@ -116,6 +130,18 @@ mod tests {
             );
             assert_eq!(found, (block, layer, count));
         }
+    }
+
+    #[test]
+    fn blocks_that_share_a_group_are_called_by_their_gates() {
+        let network = catalog::find("seresnet20").unwrap();
+        let mut list = network.layers().as_slice().to_vec();
+        for layer in &mut list {
+            layer.name = format!("all.{}", layer.name.replace('.', "_"));
+        }
+        let gates = find(&Layers::new("test", network.input, list).unwrap());
+        assert_eq!(gates.len(), 9);
+        assert!(gates.iter().all(|gate| gate.block == gate.layer));
     }
 
     #[test]

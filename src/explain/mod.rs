@@ -2,22 +2,23 @@
 //! class is.
 
 mod activation_map;
+mod class_gates;
 mod gates;
 mod occlusion;
+mod reader;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use candle_core::Tensor;
 
 use self::activation_map::ActivationMap;
-use self::gates::GateLayer;
+pub use self::class_gates::{ClassGates, ClassMean, MeanGates};
 pub use self::gates::Gates;
+pub use self::reader::{GateReader, GatesSeen};
 use crate::checkpoint::Weights;
 use crate::classifier::{Class, Classes, Classifier, Input, Notice, Options, RgbImage};
 use crate::error::{Error, Result};
 use crate::image::Seen;
-use crate::model::Runtime;
-use crate::network::Network;
 
 /// Values of layers, by their names.
 type Kept = HashMap<String, Tensor>;
@@ -38,12 +39,10 @@ type Kept = HashMap<String, Tensor>;
 /// # Ok::<(), senet::Error>(())
 /// ```
 pub struct Explainer {
-    /// By candle, which hands out every value.
-    classifier: Classifier,
+    reader: GateReader,
     /// What computes images of which a part is covered, where that is needed.
     covering: Option<Classifier>,
     activation_map: Option<ActivationMap>,
-    gates: Vec<GateLayer>,
 }
 
 /// What a network saw in an image.
@@ -122,25 +121,12 @@ impl Explainer {
         occlusion: bool,
         observe: &mut dyn FnMut(Notice),
     ) -> Result<Self> {
-        let network = match &options.network {
-            Some(network) => weights.with_classes(network),
-            None => weights.network()?,
-        };
-        let by_candle = Options {
-            runtime: Runtime::Candle {
-                device: options.runtime.device().clone(),
-                dtype: options.runtime.dtype(),
-            },
-            // Of a network without a classifier the gates are worth a look all the same.
-            features: network.is_headless(),
-            ..options.clone()
-        };
-        let classifier = Classifier::new_observed(weights, by_candle, observe)?;
-        let layers = classifier.model().layers().clone();
+        let reader = GateReader::new(weights, options.clone(), observe)?;
+        let classifier = reader.classifier();
         let activation_map = if occlusion || classifier.classes() == 0 {
             None
         } else {
-            ActivationMap::load(&layers, weights)?
+            ActivationMap::load(classifier.model().layers(), weights)?
         };
         let covering = if activation_map.is_none() && classifier.classes() > 0 {
             Some(Classifier::new(weights, options)?)
@@ -148,29 +134,22 @@ impl Explainer {
             None
         };
         Ok(Self {
-            gates: gates::find(&layers),
-            classifier,
+            reader,
             covering,
             activation_map,
         })
     }
 
-    /// How many classes the network tells apart.
+    /// The network with its classes.
     #[must_use]
-    pub fn classes(&self) -> usize {
-        self.classifier.classes()
+    pub fn classifier(&self) -> &Classifier {
+        self.reader.classifier()
     }
 
-    /// The names of the classes, where they are known.
+    /// What reads its gates.
     #[must_use]
-    pub fn labels(&self) -> Option<&[String]> {
-        self.classifier.labels()
-    }
-
-    /// The network.
-    #[must_use]
-    pub fn network(&self) -> &Network {
-        self.classifier.network()
+    pub fn reader(&self) -> &GateReader {
+        &self.reader
     }
 
     /// What the network saw in an image that speaks for `class`, or for the likeliest one.
@@ -179,10 +158,10 @@ impl Explainer {
     ///
     /// Those of [`Classifier::classify`], or a class that the network has not.
     pub fn explain(&self, input: impl Into<Input>, class: Option<usize>) -> Result<Explanation> {
-        let loaded = self.classifier.load_photo(input.into())?;
-        let (classes, kept) = self.run(&loaded.values)?;
-        let gates = self.gates.iter().map(|gate| gate.read(&kept));
-        let gates = gates.collect::<Result<_>>()?;
+        let loaded = self.classifier().load_photo(input.into())?;
+        let besides = self.activation_map.as_ref().map(|map| map.layer.as_str());
+        let (classes, kept) = self.reader.run(&loaded.values, besides)?;
+        let gates = self.reader.of(&kept)?;
         let evidence = self.evidence(&classes, class, &kept, &loaded.values)?;
         Ok(Explanation {
             photo: loaded.image,
@@ -192,20 +171,6 @@ impl Explainer {
             classes,
             evidence,
         })
-    }
-
-    /// The classes of what the network sees, and the values that are wanted.
-    fn run(&self, values: &[f32]) -> Result<(Classes, Kept)> {
-        let gates = self.gates.iter().map(|gate| gate.layer.clone());
-        let maps = self.activation_map.iter().map(|map| map.layer.clone());
-        let wanted: HashSet<String> = gates.chain(maps).collect();
-        let mut kept = Kept::new();
-        let classes = self.classifier.observe(values, &mut |layer, value| {
-            if wanted.contains(&layer.name) {
-                kept.insert(layer.name.clone(), value.clone());
-            }
-        })?;
-        Ok((classes, kept))
     }
 
     fn evidence(
@@ -221,9 +186,9 @@ impl Explainer {
         };
         let Some(class) = found else {
             return match class {
-                Some(class) if self.classes() > 0 => Err(Error::Usage(format!(
+                Some(class) if self.classifier().classes() > 0 => Err(Error::Usage(format!(
                     "there is no class {class}; the network's are 0 to {}",
-                    self.classes() - 1
+                    self.classifier().classes() - 1
                 ))),
                 _ => Ok(None),
             };

@@ -6,6 +6,7 @@ mod contact_sheet;
 mod evaluation;
 mod explain;
 mod html;
+mod inline_picture;
 mod inspect;
 mod isolation;
 mod models;
@@ -14,6 +15,7 @@ mod parity;
 mod parquet_rows;
 mod plan;
 mod table;
+mod tensors;
 mod timings;
 mod trace;
 mod vectors;
@@ -30,13 +32,18 @@ pub use evaluation::{
     Change, Changes, ClassName, Compared, Comparison, Evaluation, EvaluationRow, Failure, Mistake,
     Mistakes, ScoredClass, Subject, Thumbnails,
 };
-pub use explain::{ExplainFormat, Explained, ExplainedGates, ExplainedMap, PICTURED, Pictures};
+pub use explain::{
+    ExplainFormat, Explained, ExplainedGates, ExplainedMap, GatedClass, GatesByClass, PICTURED,
+    Pictures,
+};
+pub use inline_picture::{InlinePicture, Protocol};
 pub use inspect::{Differences, InspectedTensor, Inspection};
 pub use models::{LeftOut, Model, Models};
 pub use parity::{DumpNames, DumpParity, Parity};
 #[cfg(feature = "parquet")]
 pub use parquet_rows::GROUP_ROWS;
 pub use plan::PlanReport;
+pub use tensors::{TensorElement, TensorLine, check_names, safetensors_start};
 pub use timings::Timings;
 pub use trace::{Column, DRAWN, TraceReport, TraceRow, Values, WindowRow};
 pub use vectors::VectorFormat;

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
+use super::tensors::{self, TensorElement, TensorLine};
 use crate::classifier::FeatureVector;
 use crate::text::shown;
 
@@ -70,16 +69,17 @@ fn safetensors(vector: &FeatureVector, rows: usize) -> Vec<u8> {
         network,
         layer,
     } = vector;
-    let bytes = (rows as u64).saturating_mul(4 * *length as u64);
-    let header = json!({
-        "__metadata__": {
-            "framework": "senet",
-            "network": shown(network),
-            "layer": shown(layer),
-        },
-        "features": {"dtype": "F32", "shape": [rows, length], "data_offsets": [0, bytes]},
-    });
-    let mut header = header.to_string().into_bytes();
+    let metadata = [
+        ("framework", "senet".to_owned()),
+        ("network", shown(network)),
+        ("layer", shown(layer)),
+    ];
+    let features = TensorLine {
+        name: "features".to_owned(),
+        element: TensorElement::F32,
+        shape: vec![rows, *length],
+    };
+    let mut header = tensors::header(&metadata, &[features]).into_bytes();
     header.resize(SAFETENSORS_BYTES - 8, b' ');
     let length = (header.len() as u64).to_le_bytes();
     [length.as_slice(), header.as_slice()].concat()

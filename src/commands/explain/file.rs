@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::super::complain;
+use super::super::inputs::may_wait;
 use super::super::output::WholeFile;
 use super::drawing;
+use super::tensors::ImageTensors;
 use crate::cli::ExplainArgs;
 use crate::error::{Error, Result};
 use crate::explain::{Explainer, Explanation};
@@ -19,6 +21,7 @@ pub(super) enum Kind {
     /// One image's heat map and gates.
     Picture,
     Page,
+    Tensors,
 }
 
 impl Kind {
@@ -33,15 +36,19 @@ impl Kind {
         };
         let extension = path.extension().unwrap_or_default();
         let problem = match extension.to_ascii_lowercase().to_str() {
+            Some("png") if arguments.by_class => {
+                "is a picture of one image\nhint: means by class are drawn as a page, `FILE.html`"
+            }
             Some("png") => match arguments.inputs.as_slice() {
-                [one] if !one.is_dir() => return Ok(Some(Self::Picture)),
+                [one] if !one.is_dir() && !may_wait(one) => return Ok(Some(Self::Picture)),
                 _ => {
                     "is one picture, and there may be several images\nhint: draw one at a time, or \
                      all of them as a page, `FILE.html`"
                 }
             },
             Some("html" | "htm") => return Ok(Some(Self::Page)),
-            _ => "ends with none of .png and .html, which say what is written",
+            Some("safetensors") => return Ok(Some(Self::Tensors)),
+            _ => "ends with none of .png, .html and .safetensors, which say what is written",
         };
         Err(Error::Usage(format!(
             "`--output {}` {problem}",
@@ -54,6 +61,7 @@ impl Kind {
 pub(super) enum File {
     Picture { path: PathBuf, sort: bool },
     Page(WholeFile),
+    Tensors(ImageTensors),
 }
 
 impl File {
@@ -76,9 +84,13 @@ impl File {
             }),
             Kind::Page => {
                 let mut file = WholeFile::create(path)?;
-                let network = &explainer.network().name;
+                let network = &explainer.classifier().network().name;
                 file.write(|out| ExplainFormat::Html.start(network, weights, out))?;
                 Ok(Self::Page(file))
+            }
+            Kind::Tensors => {
+                let tensors = ImageTensors::create(path, explainer, weights)?;
+                Ok(Self::Tensors(tensors))
             }
         }
     }
@@ -108,6 +120,7 @@ impl File {
                     .with_context(|| format!("cannot write `{}`", shown_path(path)))
             }
             Self::Page(file) => file.write(|out| row.write(ExplainFormat::Html, out)),
+            Self::Tensors(tensors) => tensors.add(row, explanation),
         }
     }
 
@@ -123,6 +136,7 @@ impl File {
                 file.write(|out| ExplainFormat::Html.end(out))?;
                 file.finish()
             }
+            Self::Tensors(tensors) => tensors.finish(),
         }
     }
 }

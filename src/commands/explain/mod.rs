@@ -1,24 +1,30 @@
 //! `senet explain`: what a network saw in images.
 
+mod by_class;
 mod drawing;
 mod file;
+mod tensors;
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use self::file::{File, Kind};
 use super::Outcome;
 use super::inputs::{Inputs, Search};
 use super::output::refuse_read;
-use crate::classifier::Input;
+use crate::classifier::{Classifier, Input};
 use crate::cli::ExplainArgs;
 use crate::error::{Error, Result};
 use crate::evaluation::match_classes;
 use crate::explain::{Explainer, Explanation};
-use crate::report::{ExplainFormat, Explained, PICTURED, Pictures};
+use crate::report::{ExplainFormat, Explained, InlinePicture, PICTURED, Pictures, Protocol};
 use crate::text::{counted, escaped, shown};
 
 pub(super) fn run(arguments: &ExplainArgs) -> anyhow::Result<Outcome> {
     let kind = Kind::of(arguments)?;
+    if arguments.by_class {
+        return by_class::run(arguments, kind);
+    }
+    let inline = inline(arguments)?;
     let runtime = super::classifier::runtime(&arguments.classifier)?;
     let (weights, options) =
         super::classifier::options(&arguments.classifier, &arguments.pixels, runtime)?;
@@ -29,13 +35,14 @@ pub(super) fn run(arguments: &ExplainArgs) -> anyhow::Result<Outcome> {
     let explainer = Explainer::new(&weights, options, arguments.occlusion, &mut super::tell)?;
     let weights = weights.file().shown_name();
     let class = arguments.class.as_deref();
-    let class = class.map(|class| numbered(class, &explainer)).transpose()?;
+    let class = class.map(|class| numbered(class, explainer.classifier()));
+    let class = class.transpose()?;
     let file = kind.zip(arguments.output.as_deref());
     let file =
         file.map(|(kind, path)| File::begin(kind, path, arguments.sort, &explainer, &weights));
     let mut file = file.transpose()?;
     let is_page = arguments.format == ExplainFormat::Html || kind == Some(Kind::Page);
-    let network = &explainer.network().name;
+    let network = &explainer.classifier().network().name;
     super::to_stdout(|out| arguments.format.start(network, &weights, out))?;
     let inputs = Inputs::new(arguments.inputs.clone(), Search::default(), io::empty());
     let told = inputs.told();
@@ -57,6 +64,14 @@ pub(super) fn run(arguments: &ExplainArgs) -> anyhow::Result<Outcome> {
         };
         count += 1;
         super::to_stdout(|out| row.write(arguments.format, out))?;
+        if let (Some(protocol), Ok(explanation)) = (inline, &explanation)
+            && let Some(png) = drawing::png(explanation, arguments.sort)?
+        {
+            super::to_stdout(|out| {
+                protocol.write(&png, columns(), out)?;
+                out.flush()
+            })?;
+        }
         if let Some(file) = &mut file {
             file.add(&row, explanation.as_ref().ok())?;
         }
@@ -77,6 +92,37 @@ pub(super) fn run(arguments: &ExplainArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Yes)
 }
 
+/// How each image is drawn among the text, if it is.
+///
+/// # Errors
+///
+/// A picture among what is no text for people.
+fn inline(arguments: &ExplainArgs) -> Result<Option<Protocol>> {
+    let is_text = arguments.format == ExplainFormat::Table;
+    let asked = match arguments.picture {
+        InlinePicture::Auto if is_text && io::stdout().is_terminal() => {
+            let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+            return Ok(Protocol::of_terminal(variable));
+        }
+        InlinePicture::Auto | InlinePicture::Never => return Ok(None),
+        InlinePicture::Kitty => Protocol::Kitty,
+        InlinePicture::Iterm2 => Protocol::Iterm2,
+    };
+    if is_text {
+        return Ok(Some(asked));
+    }
+    Err(Error::Usage(
+        "`--picture` draws among the text for people, and another `--format` is asked for"
+            .to_owned(),
+    ))
+}
+
+/// How wide a picture is in a terminal.
+fn columns() -> usize {
+    const MOST: usize = 64;
+    super::width().map_or(MOST, |width| width.min(MOST))
+}
+
 /// The row of an image that was seen; says what is wrong with its file.
 fn explained(name: String, explanation: &Explanation, pictures: Option<Pictures>) -> Explained {
     if let Some(damage) = &explanation.damage {
@@ -89,15 +135,16 @@ fn explained(name: String, explanation: &Explanation, pictures: Option<Pictures>
 }
 
 /// The class that a label, synset or number means.
-fn numbered(class: &str, explainer: &Explainer) -> Result<usize> {
-    if explainer.classes() == 0 {
+fn numbered(class: &str, classifier: &Classifier) -> Result<usize> {
+    if classifier.classes() == 0 {
         return Err(Error::Usage(format!(
             "`--class {}` is one of a network's classes, and `{}` has none",
             shown(class),
-            shown(&explainer.network().name)
+            shown(&classifier.network().name)
         )));
     }
-    let matched = match_classes(&[class.to_owned()], explainer.classes(), explainer.labels())?;
+    let names = [class.to_owned()];
+    let matched = match_classes(&names, classifier.classes(), classifier.labels())?;
     // One name has one class.
     Ok(matched.classes.first().copied().unwrap_or_default())
 }

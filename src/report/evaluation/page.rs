@@ -19,8 +19,8 @@ const HEIGHT: f64 = 420.;
 /// Classes that are shown at once; more are behind a line to be opened.
 const OPEN: usize = 40;
 
-/// Images of each kind that are listed.
-const LISTED: usize = 20;
+/// Where all rows are of which a page lists the first.
+const WHOLE: &str = "which <code>--format json</code> lists";
 
 /// Small pictures of mistakes, by the place of the mistake.
 pub type Thumbnails = HashMap<usize, Thumbnail>;
@@ -184,7 +184,7 @@ impl Evaluation {
             .failed
             .iter()
             .map(|failure| [failure.input.as_str(), failure.error.as_str()]);
-        write_list(out, "Failed", ["image", "error"], rows)
+        html::list(out, "Failed", ["image", "error"], rows, WHOLE)
     }
 }
 
@@ -243,38 +243,9 @@ fn write_comparison(comparison: &Comparison, out: &mut dyn Write) -> io::Result<
                     &change.second,
                 ]
             });
-            write_list(out, title, ["image", "class", "first", "then"], rows)?;
+            let header = ["image", "class", "first", "then"];
+            html::list(out, title, header, rows, WHOLE)?;
         }
     }
     Ok(())
-}
-
-/// The first of many rows, behind a line to be opened.
-fn write_list<'a, const CELLS: usize>(
-    out: &mut dyn Write,
-    title: &str,
-    header: [&str; CELLS],
-    rows: impl ExactSizeIterator<Item = [&'a str; CELLS]>,
-) -> io::Result<()> {
-    let count = rows.len();
-    writeln!(
-        out,
-        "<details><summary>{title}: {}</summary>\n<div class=\"scroll\"><table>\n<thead><tr>",
-        thousands(count as u64)
-    )?;
-    for name in header {
-        write!(out, "<th>{name}</th>")?;
-    }
-    writeln!(out, "</tr></thead>\n<tbody>")?;
-    for row in rows.take(LISTED) {
-        let cells = row.map(|cell| format!("<td class=\"text\">{}</td>", escaped(cell)));
-        writeln!(out, "<tr>{}</tr>", cells.concat())?;
-    }
-    writeln!(out, "</tbody>\n</table></div>")?;
-    if count > LISTED {
-        let more = thousands((count - LISTED) as u64);
-        let which = "which <code>--format json</code> lists";
-        writeln!(out, "<p class=\"note\">{more} more, {which}</p>")?;
-    }
-    writeln!(out, "</details>")
 }

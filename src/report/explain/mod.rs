@@ -1,5 +1,6 @@
 //! What a network saw in images.
 
+mod by_class;
 mod page;
 
 use std::io::{self, Write};
@@ -7,6 +8,7 @@ use std::io::{self, Write};
 use clap::ValueEnum;
 use serde::Serialize;
 
+pub use self::by_class::{GatedClass, GatesByClass};
 pub use self::page::{PICTURED, Pictures};
 use super::html;
 use crate::classifier::Class;

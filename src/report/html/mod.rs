@@ -8,12 +8,14 @@
 
 mod bar;
 mod chart;
+mod list;
 mod picture;
 
 use std::io::{self, Write};
 
 pub(super) use self::bar::{bar, class};
 pub(super) use self::chart::{Axis, Chart};
+pub(super) use self::list::list;
 pub(super) use self::picture::{data_uri, picture};
 use crate::text::{SHOWN, shown};
 
