@@ -108,8 +108,16 @@ def planned(arguments: argparse.Namespace, words: list[str]) -> Job:
     return Job.plan(arguments.output, inputs(), settings)
 
 
+CAUSED = "\nThe above exception was the direct cause of the following exception:\n"
+"""What Python prints between an error and the one that was raised from it."""
+
+
 def last_line(message: str) -> str:
-    """What an error says, without how Python got there: engines hand on what workers print."""
+    """What an error says, without how Python got there: engines hand on what workers print.
+
+    Of errors that are one another's cause the first counts, which others were only wrapped around.
+    """
+    message, *_ = message.split(CAUSED)
     errors = re.findall(r"^[\w.]*(?:Error|Exception)(?:\(\w+\))?: (.+)$", message, flags=re.MULTILINE)
     return errors[-1] if errors else message.strip().splitlines()[0]
 

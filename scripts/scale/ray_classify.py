@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import ray
+from ray.exceptions import RayError
 
 import scripts
 from scripts.scale import command
@@ -40,7 +41,11 @@ class Actor:
 
 
 def classify(job: Job, parts: list[int], arguments: argparse.Namespace) -> Iterator[Done]:
-    """Have a Ray cluster do these parts."""
+    """Have a Ray cluster do these parts.
+
+    Raises:
+        ValueError: a part cannot be done, or an actor not be started, with what Ray says of it.
+    """
     packages = [str(Path(folder)) for folder in scripts.__path__]
     local = {} if arguments.address else {"num_cpus": arguments.workers * arguments.threads + 1}
     if not arguments.verbose:
@@ -66,6 +71,8 @@ def classify(job: Job, parts: list[int], arguments: argparse.Namespace) -> Itera
         )
         for row in done.iter_rows():
             yield Done(**row)
+    except RayError as error:
+        raise ValueError(str(error)) from error
     finally:
         ray.shutdown()
 
