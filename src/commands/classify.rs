@@ -108,6 +108,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         return Err(interrupted(signal, rows.finish().context(ROWS)?, count)?);
     }
     let formulas = earlier.formulas + rows.formulas();
+    let left_out = rows.left_out();
     let is_part = arguments.shard.is_some();
     let ended = timed(&mut write, || end(&told, rows, features, count, is_part));
     if arguments.timings {
@@ -115,6 +116,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         say_timings(count - earlier.rows, spent, batches.times());
     }
     warn_of_formulas(formulas);
+    warn_of_left_out(left_out);
     for warning in ended.iter().flat_map(PassedOver::warnings) {
         super::complain("warning", &warning);
     }
@@ -186,6 +188,16 @@ fn existing(arguments: &ClassifyArgs) -> Existing {
 fn cut_off(rows: RowWriter<Output>, error: Error) -> Error {
     let _ = rows.finish().map(Output::cut_short);
     error
+}
+
+fn warn_of_left_out(left_out: usize) {
+    if left_out > 0 {
+        let message = format!(
+            "{} are not on the page, which is full\nhint: `--format csv` or `ndjson` writes all",
+            counted(left_out, "image")
+        );
+        super::complain("warning", &message);
+    }
 }
 
 fn warn_of_formulas(formulas: usize) {

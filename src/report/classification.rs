@@ -2,9 +2,10 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::RowFormat;
+use super::contact_sheet::{self, Cards};
 #[cfg(feature = "parquet")]
 use super::parquet_rows::ParquetRows;
-use super::{RowFormat, contact_sheet};
 use crate::classifier::Class;
 use crate::image::Thumbnail;
 use crate::text::{escaped, shown};
@@ -31,6 +32,7 @@ pub struct RowWriter<W: Write + Send> {
     top_k: usize,
     rows: usize,
     formulas: usize,
+    cards: Cards,
 }
 
 enum Out<W: Write + Send> {
@@ -59,6 +61,7 @@ impl<W: Write + Send> RowWriter<W> {
                     top_k,
                     rows: 0,
                     formulas: 0,
+                    cards: Cards::default(),
                 });
             }
             #[cfg(not(feature = "parquet"))]
@@ -76,6 +79,7 @@ impl<W: Write + Send> RowWriter<W> {
             top_k,
             rows,
             formulas: 0,
+            cards: Cards::default(),
         }
     }
 
@@ -114,7 +118,7 @@ impl<W: Write + Send> RowWriter<W> {
                 serde_json::to_writer(&mut *out, row)?;
                 writeln!(out)?;
             }
-            RowFormat::Html => contact_sheet::write(out, row)?,
+            RowFormat::Html => self.cards.write(out, row)?,
             RowFormat::Parquet => return Err(io::ErrorKind::Unsupported.into()),
         }
         self.rows += 1;
@@ -127,6 +131,11 @@ impl<W: Write + Send> RowWriter<W> {
     /// change the names for every other reader.
     pub fn formulas(&self) -> usize {
         self.formulas
+    }
+
+    /// How many rows are not on a page, which was full.
+    pub fn left_out(&self) -> usize {
+        self.cards.left_out()
     }
 
     /// What the rows are written to; none is half written.
@@ -146,6 +155,7 @@ impl<W: Write + Send> RowWriter<W> {
     pub fn finish(self) -> io::Result<W> {
         match self.out {
             Out::Text(mut out) => {
+                self.cards.write_left_out(&mut out)?;
                 out.write_all(self.format.ending().as_bytes())?;
                 out.flush()?;
                 Ok(out)

@@ -7,10 +7,15 @@ use std::io::{self, Write};
 use super::classification::Classification;
 use super::html::{self, escaped};
 use crate::image::Thumbnail;
+use crate::text::counted;
 
-/// Images that have a small picture, the first of all: with some eight kilobytes each the page stays
-/// below a few megabytes. The cards of the others have their words.
+/// Images that have a small picture, the first of all: with some eight kilobytes each these are a few
+/// megabytes. The cards of the others have their words.
 pub const THUMBNAILS: usize = 500;
+
+/// Bytes of a page behind which no further card comes: a browser is slow with more, and nobody looks
+/// at so many. Of five classes a card that is some 40,000 images.
+const MOST_BYTES: usize = 32 << 20;
 
 /// What makes a whole page of the rows so far.
 pub(super) const END: &str = "</div>\n</body>\n</html>\n";
@@ -28,12 +33,54 @@ pub(super) fn start(out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "<div class=\"cards\">")
 }
 
-/// Writes a row.
-///
-/// # Errors
-///
-/// The errors of `out`.
-pub(super) fn write(out: &mut dyn Write, row: &Classification) -> io::Result<()> {
+/// What is on the page so far, besides its start.
+#[derive(Debug, Default)]
+pub(super) struct Cards {
+    bytes: usize,
+    left_out: usize,
+}
+
+impl Cards {
+    /// Writes a row, unless the page is full.
+    ///
+    /// # Errors
+    ///
+    /// The errors of `out`.
+    pub(super) fn write(&mut self, out: &mut dyn Write, row: &Classification) -> io::Result<()> {
+        if self.bytes >= MOST_BYTES {
+            self.left_out += 1;
+            return Ok(());
+        }
+        let mut card = Vec::new();
+        write_card(&mut card, row)?;
+        self.bytes += card.len();
+        out.write_all(&card)
+    }
+
+    /// How many rows are not on the page, which was full.
+    pub(super) fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// Says on the page how many rows are not there.
+    ///
+    /// # Errors
+    ///
+    /// The errors of `out`.
+    pub(super) fn write_left_out(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.left_out == 0 {
+            return Ok(());
+        }
+        let images = counted(self.left_out, "more image");
+        writeln!(
+            out,
+            "<p class=\"bad-text\" style=\"grid-column:1/-1\">{images} would make this page too large for a browser. As CSV or \
+             NDJSON all are written.</p>"
+        )
+    }
+}
+
+fn write_card(out: &mut dyn Write, row: &Classification) -> io::Result<()> {
     write!(out, "<div class=\"card\">")?;
     if let Some(Thumbnail { size, jpeg }) = &row.thumbnail {
         let uri = html::data_uri("image/jpeg", jpeg);
@@ -64,8 +111,9 @@ mod tests {
     fn page(rows: &[Classification]) -> String {
         let mut out = Vec::new();
         start(&mut out).unwrap();
+        let mut cards = Cards::default();
         for row in rows {
-            write(&mut out, row).unwrap();
+            cards.write(&mut out, row).unwrap();
         }
         out.extend(END.bytes());
         String::from_utf8(out).unwrap()
@@ -110,6 +158,31 @@ mod tests {
             page.matches("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;")
                 .count(),
             4
+        );
+    }
+
+    #[test]
+    fn a_full_page_takes_no_more_cards_and_says_how_many_are_left_out() {
+        let row = row("cat.jpg");
+        let mut card = Vec::new();
+        write_card(&mut card, &row).unwrap();
+        let fits = MOST_BYTES.div_ceil(card.len());
+        let (mut cards, mut written) = (Cards::default(), Vec::new());
+        for _ in 0..fits {
+            cards.write(&mut written, &row).unwrap();
+        }
+        cards.write_left_out(&mut written).unwrap();
+        assert_eq!((cards.left_out(), written.len()), (0, fits * card.len()));
+        for _ in 0..1000 {
+            cards.write(&mut written, &row).unwrap();
+        }
+        assert_eq!(cards.left_out(), 1000);
+        written.clear();
+        cards.write_left_out(&mut written).unwrap();
+        let said = String::from_utf8(written).unwrap();
+        assert!(
+            said.contains(">1000 more images would make this page too large"),
+            "{said}"
         );
     }
 }
