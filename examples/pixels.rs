@@ -2,9 +2,9 @@
 //!
 //! Standard input has a JSON object on each line, with the path of an `image` and its
 //! `preprocessing`. Standard output answers each with a line and what the line announces:
-//! `{"height": H, "width": W}`, H * W * 3 bytes (row, column, channel: the pixels after resize
-//! and crop), 3 * H * W little-endian `f32` (channel, row, column: what the network is given); or
-//! `{"error": "..."}` alone. With `"decoded": true` in the question the bytes are the whole
+//! `{"height": H, "width": W}`, H * W * C bytes (row, column, channel: the pixels after resize
+//! and crop), C * H * W little-endian `f32` (channel, row, column: what the network is given); or
+//! `{"error": "..."}` alone. C is 3, unless the preprocessing's `channel_order` is `gray` or `rgba`. With `"decoded": true` in the question the bytes are the whole
 //! image as decoded, and no values follow; `"accept_damage": true` asks for what is left of
 //! a damaged one, whose line then has what is wrong, `"damage": "..."`.
 //!
@@ -16,8 +16,9 @@
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
-use image::RgbImage;
-use senet::image::{Budget, Damage, ImageFile, Preprocessing, Request, normalise, resize_and_crop};
+use senet::image::{
+    Budget, Damage, ImageFile, Preprocessing, Raster, Request, normalise, resize_and_crop,
+};
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,7 +43,7 @@ fn main() -> anyhow::Result<()> {
                     header["damage"] = damage.into();
                 }
                 writeln!(output, "{header}")?;
-                output.write_all(&seen.pixels)?;
+                output.write_all(seen.pixels.samples())?;
                 let bytes: Vec<u8> = seen.values.into_iter().flat_map(f32::to_le_bytes).collect();
                 output.write_all(&bytes)?;
             }
@@ -57,7 +58,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 struct Seen {
-    pixels: RgbImage,
+    pixels: Raster,
     values: Vec<f32>,
     damage: Option<String>,
 }
@@ -71,7 +72,7 @@ fn answer(question: &Question) -> senet::Result<Seen> {
     let budget = Budget::default();
     let image = ImageFile::read(&question.image, &request, &budget)?.decode(&request)?;
     let damage = image.damage().map(str::to_owned);
-    let decoded = image.into_rgb();
+    let decoded = image.into_raster();
     let (pixels, values) = if question.decoded {
         (decoded, Vec::new())
     } else {

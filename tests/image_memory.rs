@@ -12,8 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use image::{DynamicImage, ImageFormat};
 use senet::image::{
-    Budget, CropMode, ImageFile, Interpolation, Preprocessing, Preset, Request, header,
+    Budget, ChannelOrder, CropMode, ImageFile, Interpolation, Orientation, Preprocessing, Preset,
+    Request, header,
 };
+
+const ORDERS: [ChannelOrder; 3] = [ChannelOrder::Rgb, ChannelOrder::Gray, ChannelOrder::Rgba];
 
 /// What a decoder keeps whatever the image's size: tables, a window of deflate, buffers.
 const FIXED: u64 = 512 << 10;
@@ -105,21 +108,29 @@ fn images() -> Vec<(PathBuf, Vec<u8>)> {
 #[test]
 fn decoding_takes_no_more_than_the_header_says() {
     let _turn = TURN.lock();
-    let preprocessing = timm([224, 224]);
-    let request = Request::new(&preprocessing);
     let mut decoded = 0;
     for (path, bytes) in images() {
         let Ok(header) = header(&bytes) else { continue };
-        let (found, most) = most_bytes(|| senet::image::decode_bytes(&bytes, &request));
-        decoded += usize::from(found.is_ok());
-        assert!(
-            most <= header.memory + FIXED,
-            "{}: {most} bytes, {} said",
-            path.display(),
-            header.memory
-        );
+        for channel_order in ORDERS {
+            for orientation in [Orientation::Ignore, Orientation::Apply] {
+                let preprocessing = Preprocessing {
+                    channel_order,
+                    orientation,
+                    ..timm([224, 224])
+                };
+                let request = Request::new(&preprocessing);
+                let said = header.memory_for(channel_order);
+                let (found, most) = most_bytes(|| senet::image::decode_bytes(&bytes, &request));
+                decoded += usize::from(found.is_ok());
+                assert!(
+                    most <= said + FIXED,
+                    "{} {channel_order:?}: {most} bytes, {said} said",
+                    path.display(),
+                );
+            }
+        }
     }
-    assert!(decoded >= 40, "{decoded} images");
+    assert!(decoded >= 6 * 40, "{decoded} images");
 }
 
 /// Bits, the lowest of a byte first.
@@ -245,10 +256,14 @@ fn an_image_takes_no_more_than_its_share() {
     let mut transformed = 0;
     for path in paths {
         for crop_mode in CropMode::ALL {
-            for interpolation in Interpolation::ALL {
+            for (interpolation, channel_order) in Interpolation::ALL
+                .into_iter()
+                .zip(ORDERS.into_iter().cycle())
+            {
                 let preprocessing = Preprocessing {
                     crop_mode,
                     interpolation,
+                    channel_order,
                     ..timm([224, 160])
                 };
                 let request = Request::new(&preprocessing);

@@ -217,6 +217,7 @@ def expected_images() -> dict[str, bytes]:
     """What the transform should make of scene.png, by name."""
     filters = Image.Resampling
     image = scene()
+    odd = odd_images()
     made = {
         "center_16_bilinear.png": center(image, (16, 16), 1.0, filters.BILINEAR),
         "center_16_bicubic.png": center(image, (16, 16), 0.875, filters.BICUBIC),
@@ -229,6 +230,20 @@ def expected_images() -> dict[str, bytes]:
         "squash_24x40_nearest.png": squash(image, (24, 40), 1.0, filters.NEAREST),
         "border_24x24_box.png": border(image, (24, 24), 1.0, filters.BOX),
         "border_31x20_bicubic.png": border(image, (31, 20), 0.9, filters.BICUBIC),
+        # For networks of one channel and of four: converted first, as timm's loader does.
+        "gray_16_bicubic.png": center(image.convert("L"), (16, 16), 0.875, filters.BICUBIC),
+        **{
+            f"opacity_{name}_5x3.png": squash(
+                Image.open(io.BytesIO(odd[name + ".png"])).convert("RGBA"), (5, 3), 1.0, kind
+            )
+            for name, kind in (
+                ("rgba", filters.BICUBIC),
+                ("gray_alpha", filters.LANCZOS),
+                ("palette_transparent", filters.BILINEAR),
+                ("rgba16", filters.NEAREST),
+                ("gray16", filters.BOX),
+            )
+        },
     }
     return {name: encode(image, "PNG", optimize=True) for name, image in made.items()}
 

@@ -62,11 +62,11 @@ class Answer:
     probabilities: list[float]
 
 
-def lively_model(name: str, seed: int) -> nn.Module:
+def lively_model(name: str, seed: int, channels: int = 3) -> nn.Module:
     torch.manual_seed(seed)
-    model: nn.Module = timm.create_model(name, pretrained=False).eval()
+    model: nn.Module = timm.create_model(name, pretrained=False, in_chans=channels).eval()
     random = np.random.default_rng(seed)
-    enliven(model, random, structured_images(random, CALIBRATION_IMAGES, (96, 96), 3))
+    enliven(model, random, structured_images(random, CALIBRATION_IMAGES, (96, 96), channels))
     *_, classifier = (module for module in model.modules() if isinstance(module, nn.Linear))
     with torch.no_grad():
         for parameter in classifier.parameters():

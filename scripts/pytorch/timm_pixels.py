@@ -3,7 +3,8 @@
 Lossless images of many sizes, modes and formats go through every filter and
 crop mode, photographs as JPEG files of many kinds through some. The 8-bit pixels
 after resize and crop must be those of Pillow, bit for bit, and so must the
-normalised floats; the first that differ end the program with status 1.
+normalised floats, as gray, in colour and with opacity, for networks of 1, 3 and
+4 channels; the first that differ end the program with status 1.
 
     cargo build --release --example pixels
     python -m scripts.pytorch.timm_pixels target/release/examples/pixels
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import logging
 import struct
 import subprocess
 import tempfile
@@ -30,6 +32,7 @@ import PIL
 from PIL import Image
 from timm.data import create_transform
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, IMAGENET_INCEPTION_MEAN
+from timm.data.loader import adapt_to_chs
 from torchvision.transforms import Compose, Normalize, ToTensor
 
 from scripts.checks.make_test_images import ORIENTATION, encode, odd_images, png16, png_chunk
@@ -47,6 +50,14 @@ CROP_PCTS = (0.875, 0.9, 0.95, 1.0)
 # Height and width.
 SIZES = ((224, 224), (288, 288), (97, 160), (160, 97), (33, 32))
 MEANS = (IMAGENET_DEFAULT_MEAN, IMAGENET_INCEPTION_MEAN, (0.3, 0.1, 0.7))
+
+ORDERS = {"L": "gray", "RGB": "rgb", "RGBA": "rgba"}
+"""What senet calls the mode of Pillow that timm's `input_img_mode` names."""
+
+OTHER_MODES = ("L", "RGBA")
+
+OPACITY = (0.4, 0.3)
+"""Mean and deviation of opacity."""
 
 # Tags of TIFF.
 ROWS_PER_STRIP, PREDICTOR = 278, 317
@@ -66,7 +77,28 @@ class Way:
     crop_pct: float
     crop_mode: str
     interpolation: str
-    mean: tuple[float, ...] = IMAGENET_DEFAULT_MEAN
+    mode: str = "RGB"
+    colours: tuple[float, ...] = IMAGENET_DEFAULT_MEAN
+
+    @property
+    def channels(self) -> int:
+        """As many as a pixel has samples."""
+        return len(self.mean)
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """A number for each channel."""
+        return self.for_channels(self.colours, OPACITY[0])
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """A number for each channel."""
+        return self.for_channels(IMAGENET_DEFAULT_STD, OPACITY[1])
+
+    def for_channels(self, colours: tuple[float, ...], opacity: float) -> tuple[float, ...]:
+        """What timm's loader makes of numbers of three channels for gray; beside them that of opacity."""
+        averaged: tuple[float, ...] = adapt_to_chs(colours, 1)
+        return {"L": averaged, "RGB": colours, "RGBA": (*colours, opacity)}[self.mode]
 
     def preprocessing(self) -> dict[str, object]:
         """The same for senet."""
@@ -76,13 +108,15 @@ class Way:
             "crop_pct": self.crop_pct,
             "crop_mode": self.crop_mode,
             "interpolation": self.interpolation,
-            "mean": self.mean,
-        }
+            "mean": self.mean if self.mode == "RGBA" else self.colours,
+            "channel_order": ORDERS[self.mode],
+        } | ({"std": self.std} if self.mode == "RGBA" else {})
 
     def __str__(self) -> str:
         """As it appears in a message."""
         height, width = self.size
-        return f"{self.crop_mode} {height}x{width}, crop_pct {self.crop_pct}, {self.interpolation}, mean {self.mean}"
+        geometry = f"{self.crop_mode} {height}x{width}, crop_pct {self.crop_pct}, {self.interpolation}"
+        return f"{self.mode}, {geometry}, mean {self.mean}"
 
 
 class Senet:
@@ -133,9 +167,10 @@ class Senet:
         if "error" in header:
             return str(header["error"])
         height, width = int(header["height"]), int(header["width"])
-        pixels = np.frombuffer(self.read(3 * height * width), np.uint8)
-        values = np.frombuffer(self.read(12 * height * width), "<f4")
-        return pixels.reshape(height, width, 3), values.reshape(3, height, width)
+        count = way.channels * height * width
+        pixels = np.frombuffer(self.read(count), np.uint8)
+        values = np.frombuffer(self.read(4 * count), "<f4")
+        return pixels.reshape(height, width, way.channels), values.reshape(way.channels, height, width)
 
 
 class Timm:
@@ -143,13 +178,13 @@ class Timm:
 
     def __init__(self, way: Way) -> None:
         transform = create_transform(
-            input_size=(3, *way.size),
+            input_size=(way.channels, *way.size),
             is_training=False,
             interpolation=way.interpolation,
             crop_pct=way.crop_pct,
             crop_mode=way.crop_mode,
             mean=way.mean,
-            std=IMAGENET_DEFAULT_STD,
+            std=way.std,
         )
         *self.geometry, to_tensor, normalise = transform.transforms
         if not isinstance(to_tensor, ToTensor) or not isinstance(normalise, Normalize):
@@ -162,7 +197,8 @@ class Timm:
             pixels = Compose(self.geometry)(image)
         except ValueError as error:
             return str(error)
-        return np.asarray(pixels), self.values(pixels).numpy()
+        samples = np.asarray(pixels)
+        return samples.reshape(*samples.shape[:2], -1), self.values(pixels).numpy()
 
 
 def noise(height: int, width: int, channels: int, bits: int = 8) -> npt.NDArray[np.uint16]:
@@ -296,14 +332,20 @@ def tiffs(height: int = 37, width: int = 53) -> dict[str, bytes]:
 
 
 def ways(number: int, *, every: bool) -> Iterator[Way]:
-    """Every filter in every crop mode; what else there is in turn, or in `every` combination."""
+    """Every filter in every crop mode; what else there is in turn, or in `every` combination.
+
+    In colour, and in turn as gray and with opacity, which of every combination a few are.
+    """
     kinds = list(itertools.product(CROP_MODES, INTERPOLATIONS))
     rest = list(itertools.product(SIZES, CROP_PCTS))
     for place, (crop_mode, interpolation) in enumerate(kinds):
         # 18 kinds and 20 combinations: a step of 7 goes through all of them.
         for turn in range(len(rest)) if every else [7 * (place + len(kinds) * number)]:
             size, crop_pct = rest[turn % len(rest)]
-            yield Way(size, crop_pct, crop_mode, interpolation, MEANS[(place + turn) % len(MEANS)])
+            colours = MEANS[(place + turn) % len(MEANS)]
+            yield Way(size, crop_pct, crop_mode, interpolation, "RGB", colours)
+            if turn < len(OTHER_MODES) or not every:
+                yield Way(size, crop_pct, crop_mode, interpolation, OTHER_MODES[(place + number) % 2], colours)
 
 
 def first_difference(found: Bytes | Floats, expected: Bytes | Floats) -> str | None:
@@ -323,7 +365,7 @@ def compare(senet: Senet, path: Path, way: Way) -> str | None:
     with warnings.catch_warnings():
         # Pillow advises against what timm does with a palette's opacities.
         warnings.simplefilter("ignore", UserWarning)
-        image = Image.open(path).convert("RGB")
+        image = Image.open(path).convert(way.mode)
     found, expected = senet.see(path, way), Timm(way).see(image)
     if isinstance(found, str) and isinstance(expected, str):
         return None
@@ -406,6 +448,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", type=Path, help="the example `pixels`, built")
     arguments = parser.parse_args()
+    # That means and deviations are averaged for gray is what is asked for here.
+    logging.getLogger("timm.data.loader").setLevel(logging.ERROR)
     with errors_in_one_line(), tempfile.TemporaryDirectory() as name, Senet(arguments.program) as senet:
         if int(PIL.__version__.split(".")[0]) < OLDEST_PILLOW:
             raise ValueError(f"Pillow {PIL.__version__} resizes in another order; needs {OLDEST_PILLOW} or later")

@@ -11,7 +11,7 @@ use super::spelling::{
 use super::wrapping::{Shapes, Wrapping};
 #[cfg(test)]
 use crate::network::Network;
-use crate::network::{Layer, Layers, Operation};
+use crate::network::{Layer, Layers, Operation, Value};
 use crate::text::shown;
 
 /// Where a parameter is found in a file.
@@ -169,6 +169,26 @@ pub(super) fn resolve(layers: &Layers, found: &Found) -> Result<Sources, Mismatc
         .collect();
     mismatch.unexpected.sort_unstable();
     mismatch.or(sources)
+}
+
+/// How many channels the first convolution of a file reads, where it is that of `layers` but for them.
+pub(super) fn input_channels(layers: &Layers, found: &Found) -> Option<usize> {
+    let mut layers_of_input = layers.as_slice().iter();
+    let first = layers_of_input.find(|layer| layer.inputs.contains(&Value::INPUT))?;
+    if !matches!(first.operation, Operation::Conv(conv) if conv.groups == 1) {
+        return None;
+    }
+    let mut parameters = expected(first, layers, found.spelling);
+    // Output channels, those that it reads, rows and columns.
+    let weight = parameters.find(|parameter| parameter.shape.len() == 4)?;
+    let shape = found.shape(&weight.name)?;
+    weight.arrangements.iter().find_map(|arrangement| {
+        let axis = arrangement.permutation.get(1).copied().unwrap_or(1);
+        let mut as_found = arrangement.shape.clone();
+        let channels = *shape.get(axis).filter(|&&channels| channels > 0)?;
+        *as_found.get_mut(axis)? = channels;
+        (as_found == shape).then_some(channels)
+    })
 }
 
 /// A parameter as a file of some spelling should have it.

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::keys::{self, Found, Mismatch, Sources, resolve};
-use crate::network::{Network, catalog};
+use crate::network::{Input, Network, catalog};
 use crate::text::shown_list;
 
 /// What the names and shapes of a file's tensors say.
@@ -68,7 +68,7 @@ fn fitting_networks(found: &Found) -> Vec<(Network, Sources)> {
         if network.tensor_count() != found.count() {
             return None;
         }
-        let network = with_classes_of(network, found);
+        let network = with_classes_of(&with_input_of(network, found), found);
         let sources = resolve(&network.layers(), found).ok()?;
         Some((network, sources))
     });
@@ -83,7 +83,9 @@ fn headless_networks(found: &Found) -> Vec<Network> {
     let headless = networks.into_par_iter().filter_map(|network| {
         let missing = network.tensor_count().checked_sub(found.count())?;
         let may_be = (1..=MOST_TENSORS).contains(&missing);
-        may_be.then(|| headless(network, found)).flatten()
+        may_be
+            .then(|| headless(&with_input_of(network, found), found))
+            .flatten()
     });
     headless.collect()
 }
@@ -94,7 +96,7 @@ fn nearest_network(found: &Found, told: Option<&str>) -> Recognition {
     let networks = allowed_networks(found);
     let differing = networks.into_par_iter().filter_map(|network| {
         shared_names(network, found)?;
-        let network = with_classes_of(network, found);
+        let network = with_classes_of(&with_input_of(network, found), found);
         let mismatch = resolve(&network.layers(), found).err().unwrap_or_default();
         Some((network, mismatch))
     });
@@ -147,6 +149,19 @@ pub(super) fn foreign(found: &Found) -> String {
          `senet inspect` all that a file holds",
         shown_list(&names, SHOWN)
     )
+}
+
+/// `network` with an input of as many channels as the file's first convolution reads.
+pub(super) fn with_input_of(network: &Network, found: &Found) -> Network {
+    // A network in a file says itself what it takes.
+    let of_file = || keys::input_channels(&network.layers(), found);
+    match network.classes.and_then(|_| of_file()) {
+        Some(channels) if channels != network.input.channels => network.clone().with_input(Input {
+            channels,
+            ..network.input
+        }),
+        _ => network.clone(),
+    }
 }
 
 /// `network` with as many classes as the bias of the file's last layer with one has numbers; without

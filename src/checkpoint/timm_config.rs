@@ -14,7 +14,9 @@ use super::folder::MOST_BYTES;
 use super::labels::{LabelNames, MOST_CLASSES, labels};
 use crate::error::{Error, Result};
 use crate::files::{self, Pipes};
-use crate::image::{CropMode, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing};
+use crate::image::{
+    ChannelOrder, CropMode, IMAGENET_MEAN, IMAGENET_STD, Interpolation, PerChannel, Preprocessing,
+};
 use crate::text::{shown, shown_path};
 
 /// What a `config.json` says of the weights beside it.
@@ -28,7 +30,7 @@ pub(super) struct TimmConfig {
     pub(super) input: Option<[usize; 3]>,
     /// A label for each class.
     pub(super) labels: Option<Vec<String>>,
-    /// How images are prepared; nothing where that is not said for as many channels.
+    /// How images are prepared; nothing where the input's channels are not those of images.
     pub(super) preprocessing: Option<Preprocessing>,
     /// The same at the size recommended for tests, if the file recommends one.
     pub(super) test_preprocessing: Option<Preprocessing>,
@@ -113,15 +115,15 @@ impl TimmConfig {
         let crop_pct = weights.get("crop_pct")?.unwrap_or(0.875);
         let test_size = weights.size("test_input_size")?;
         let test_crop_pct: Option<f64> = weights.get("test_crop_pct")?;
-        let says_pixels = channels == RGB
-            || (channels == 1
-                && [weights.numbers("mean")?, weights.numbers("std")?] == [Some(1); 2]);
-        let test_preprocessing = if !says_pixels {
-            None
-        } else if test_size.is_some() || test_crop_pct.is_some() {
+        let order = ChannelOrder::of_channels(channels);
+        let preprocessing = |size, crop_pct| {
+            let of_order = |order| preprocessing(&weights, order, size, crop_pct);
+            order.map(of_order).transpose()
+        };
+        let test_preprocessing = if test_size.is_some() || test_crop_pct.is_some() {
             let size = test_size.unwrap_or(size);
             let crop_pct = test_crop_pct.unwrap_or(crop_pct);
-            Some(preprocessing(&weights, size, crop_pct)?)
+            preprocessing(size, crop_pct)?
         } else {
             None
         };
@@ -130,9 +132,7 @@ impl TimmConfig {
             classes,
             input: (channels != RGB).then_some([channels, size[0], size[1]]),
             labels,
-            preprocessing: says_pixels
-                .then(|| preprocessing(&weights, size, crop_pct))
-                .transpose()?,
+            preprocessing: preprocessing(size, crop_pct)?,
             test_preprocessing,
             fixed_size: weights.get("fixed_input_size")?.unwrap_or(false),
             background: background(&weights)?,
@@ -143,20 +143,25 @@ impl TimmConfig {
 /// timm's evaluation transform, which decodes images as Pillow does.
 fn preprocessing(
     weights: &Fields,
+    order: ChannelOrder,
     size: [usize; 2],
     crop_pct: f64,
 ) -> Result<Preprocessing, String> {
+    let timm = Preprocessing::timm(
+        size,
+        crop_pct,
+        weights
+            .get("interpolation")?
+            .unwrap_or(Interpolation::Bicubic),
+        IMAGENET_MEAN,
+        IMAGENET_STD,
+    );
     let preprocessing = Preprocessing {
         crop_mode: weights.get("crop_mode")?.unwrap_or(CropMode::Center),
-        ..Preprocessing::timm(
-            size,
-            crop_pct,
-            weights
-                .get("interpolation")?
-                .unwrap_or(Interpolation::Bicubic),
-            weights.rgb("mean")?.unwrap_or(IMAGENET_MEAN),
-            weights.rgb("std")?.unwrap_or(IMAGENET_STD),
-        )
+        channel_order: order,
+        mean: weights.per_channel("mean", order)?.unwrap_or(timm.mean),
+        std: weights.per_channel("std", order)?.unwrap_or(timm.std),
+        ..timm
     };
     match preprocessing.validate() {
         Ok(()) => Ok(preprocessing),
@@ -272,30 +277,27 @@ impl Fields<'_> {
         Ok(size.map(|[_, height, width]| [height, width]))
     }
 
-    /// How many numbers there are, where there are any.
-    fn numbers(&self, name: &str) -> Result<Option<usize>, String> {
-        let numbers = self.get::<OneOrMore<f64>>(name)?;
-        Ok(numbers.map(|numbers| match numbers {
-            OneOrMore::One(_) => 1,
-            OneOrMore::More(numbers) => numbers.len(),
-        }))
-    }
-
-    /// A number for each channel, or one for all of them.
-    fn rgb(&self, name: &str) -> Result<Option<[f64; 3]>, String> {
+    /// A number for each channel, or one for all of them; or those of red, green and blue, whose
+    /// mean timm then takes for all.
+    fn per_channel(&self, name: &str, order: ChannelOrder) -> Result<Option<PerChannel>, String> {
         let numbers = match self.get(name)? {
             None => return Ok(None),
             Some(OneOrMore::One(number)) => vec![number],
             Some(OneOrMore::More(numbers)) => numbers,
         };
-        match numbers[..] {
-            [all] => Ok(Some([all; 3])),
-            [red, green, blue] => Ok(Some([red, green, blue])),
-            _ => Err(format!(
-                "has `{name}` of {} numbers; expected 3 or 1",
-                numbers.len()
-            )),
-        }
+        let channels = order.channels();
+        let found = numbers.len();
+        PerChannel::from_slice(&numbers)
+            .filter(|_| [1, RGB, channels].contains(&found))
+            .map(Some)
+            .ok_or_else(|| {
+                let expected = if channels == RGB {
+                    "3 or 1"
+                } else {
+                    "3, 1 or as many as channels"
+                };
+                format!("has `{name}` of {found} numbers; expected {expected}")
+            })
     }
 }
 
@@ -365,7 +367,11 @@ mod tests {
         )
         .unwrap();
         let (mean, std) = ([0.5; 3], [0.25; 3]);
-        let expected = Preprocessing::timm([96, 128], 1., Interpolation::Bilinear, mean, std);
+        let expected = Preprocessing {
+            mean: PerChannel::Gray([0.5]),
+            std: PerChannel::Gray([0.25]),
+            ..Preprocessing::timm([96, 128], 1., Interpolation::Bilinear, mean, std)
+        };
         assert_eq!(config.preprocessing, Some(expected));
         assert_eq!(config.classes, Some(2));
         assert_eq!(
@@ -375,9 +381,9 @@ mod tests {
     }
 
     // timm.create_model(name, in_chans=N), saved by save_for_hf: mean and std stay those of three
-    // channels, of which timm's loader then says that they do not fit.
+    // channels, whose mean timm's loader then takes.
     #[test]
-    fn an_input_of_other_channels_says_pixels_only_where_it_has_numbers_for_them() {
+    fn an_input_of_one_channel_is_gray_and_one_of_four_has_opacity() {
         let of = |channels: usize, mean: &str| {
             let config = with(&format!(
                 r#"{{"model_args": {{"in_chans": {channels}}}, "pretrained_cfg": {{
@@ -385,22 +391,44 @@ mod tests {
             ));
             config.unwrap()
         };
-        let grey = of(1, "[0.5]");
-        assert_eq!(grey.input, Some([1, 64, 32]));
-        let expected = Preprocessing {
-            crop_mode: CropMode::Squash,
-            ..Preprocessing::timm([64, 32], 0.9, Interpolation::Bilinear, [0.5; 3], [0.5; 3])
-        };
-        assert_eq!(grey.preprocessing, Some(expected));
-        for (channels, mean) in [
-            (1, "[0.1, 0.2, 0.3]"),
-            (4, "[0.1, 0.2, 0.3, 0.4]"),
-            (4, "0.5"),
+        let three = [0.1, 0.2, 0.3];
+        for (channels, mean, order, expected) in [
+            (1, "0.5", ChannelOrder::Gray, PerChannel::Gray([0.5])),
+            (1, "[0.5]", ChannelOrder::Gray, PerChannel::Gray([0.5])),
+            (
+                1,
+                "[0.1, 0.2, 0.3]",
+                ChannelOrder::Gray,
+                PerChannel::Rgb(three),
+            ),
+            (
+                4,
+                "[0.1, 0.2, 0.3]",
+                ChannelOrder::Rgba,
+                PerChannel::Rgb(three),
+            ),
+            (
+                4,
+                "[0.1, 0.2, 0.3, 0.4]",
+                ChannelOrder::Rgba,
+                PerChannel::Rgba([0.1, 0.2, 0.3, 0.4]),
+            ),
         ] {
             let config = of(channels, mean);
             assert_eq!(config.input, Some([channels, 64, 32]));
-            assert_eq!(config.preprocessing, None, "{channels} {mean}");
+            let expected = Preprocessing {
+                crop_mode: CropMode::Squash,
+                channel_order: order,
+                mean: expected,
+                std: expected,
+                ..Preprocessing::timm([64, 32], 0.9, Interpolation::Bilinear, three, three)
+            };
+            assert_eq!(config.preprocessing, Some(expected), "{channels} {mean}");
         }
+        // Of a satellite's bands.
+        let bands = of(13, "[0.1, 0.2]");
+        assert_eq!(bands.input, Some([13, 64, 32]));
+        assert_eq!(bands.preprocessing, None);
         assert_eq!(with("{}").unwrap().input, None);
     }
 

@@ -12,7 +12,7 @@ use super::graph;
 use super::keys::{Found, Mismatch, Sources, resolve};
 use super::labels;
 use super::normalization::Normalization;
-use super::recognition::{Recognition, foreign, recognise, with_classes_of};
+use super::recognition::{Recognition, foreign, recognise, with_classes_of, with_input_of};
 use super::source::{Download, Repository, Source};
 use super::timm_config::{Background, TimmConfig};
 use super::wrapping::{Copies, Shapes, Wrapping};
@@ -364,16 +364,16 @@ impl Weights {
     /// file's classifier does; and of the input that they are said to take.
     #[must_use]
     pub fn with_classes(&self, network: &Network) -> Network {
-        let mut network = network.clone();
-        if let (Some([channels, height, width]), Some(_)) = (self.input, network.classes) {
-            network.input = Input {
-                channels,
-                height,
-                width,
-            };
-            // It is for red, green and blue.
-            network.evaluation = None;
-        }
+        let network = match self.input {
+            Some([channels, height, width]) if network.classes.is_some() => {
+                network.clone().with_input(Input {
+                    channels,
+                    height,
+                    width,
+                })
+            }
+            _ => with_input_of(network, &self.found),
+        };
         match self.classes {
             Some(classes) => network.with_classes(classes),
             None => with_classes_of(&network, &self.found),
@@ -396,8 +396,8 @@ impl Weights {
             Some(Normalization { mean, std }) => Preprocessing {
                 // What the layer is given.
                 divisor: 255.,
-                mean,
-                std,
+                mean: mean.into(),
+                std: std.into(),
                 ..published.clone()
             },
             None => published.clone(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use image::{DynamicImage, RgbImage};
 
+use crate::image::Raster;
 use crate::text::path_text;
 
 /// An image to classify, and the name that its row has.
@@ -36,7 +37,7 @@ pub(super) enum Content {
         length: u64,
     },
     Bytes(Vec<u8>),
-    Pixels(RgbImage),
+    Pixels(Raster),
     /// From nowhere, for this reason.
     Nothing(String),
 }
@@ -127,16 +128,24 @@ impl From<Vec<u8>> for Input {
 }
 
 impl From<DynamicImage> for Input {
-    /// An image in 8 bits a channel, without its alpha channel, as [`DynamicImage::into_rgb8`]
-    /// makes it. A file's own bytes keep what Pillow makes of transparency and 16 bits.
+    /// An image in 8 bits a channel, as [`DynamicImage::into_rgb8`] makes it; its opacity is of
+    /// account only where the network has a channel for it. A file's own bytes keep what Pillow makes
+    /// of transparency and 16 bits.
     fn from(image: DynamicImage) -> Self {
-        image.into_rgb8().into()
+        Raster::from(image).into()
     }
 }
 
 impl From<RgbImage> for Input {
     /// Pixels as they are: nothing is left to say of transparency, 16 bits and orientation.
     fn from(pixels: RgbImage) -> Self {
+        Raster::from(pixels).into()
+    }
+}
+
+impl From<Raster> for Input {
+    /// Pixels as [`image::decode`](crate::image::decode) has them.
+    fn from(pixels: Raster) -> Self {
         Self::new("pixels".to_owned(), Content::Pixels(pixels))
     }
 }

@@ -56,7 +56,7 @@ impl Loader {
         let pixels = self.pixels(input, &Stopwatch::default())?;
         let values = pixels.transform(&self.preprocessing)?;
         let damage = pixels.damage().map(str::to_owned);
-        let image = pixels.into_rgb();
+        let image = pixels.into_raster().into_rgb();
         let seen = Seen::new([image.height(), image.width()], &self.preprocessing)?;
         Ok(Photo {
             image,

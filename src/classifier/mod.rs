@@ -435,8 +435,7 @@ impl Classifier {
         let outputs = if values.is_empty() {
             Vec::new()
         } else {
-            let [height, width] = self.loader.preprocessing.size;
-            let outputs = self.model.run_images(&values, [3, height, width])?;
+            let outputs = self.model.run_images(&values, self.input_dims())?;
             outputs.to_vec2::<f32>()?
         };
         if outputs.len() != values.len() {
@@ -458,6 +457,16 @@ impl Classifier {
             Err(error) => Some(Err(error)),
         });
         Ok(classes.collect())
+    }
+
+    /// Channels, height and width of what the network sees of an image.
+    fn input_dims(&self) -> [usize; 3] {
+        let Preprocessing {
+            size: [height, width],
+            channel_order,
+            ..
+        } = self.loader.preprocessing;
+        [channel_order.channels(), height, width]
     }
 
     /// What the network's output for one image says.

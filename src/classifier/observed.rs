@@ -26,8 +26,8 @@ impl Classifier {
         values: &[f32],
         observe: &mut dyn FnMut(&Layer, &Tensor),
     ) -> Result<Classes> {
-        let [height, width] = self.loader.preprocessing.size;
-        let xs = Tensor::from_slice(values, (1, 3, height, width), &Device::Cpu)?;
+        let [channels, height, width] = self.input_dims();
+        let xs = Tensor::from_slice(values, (1, channels, height, width), &Device::Cpu)?;
         let outputs = self.model.run_observed(&xs, &mut |layer, value| {
             observe(layer, value);
             Ok(())
@@ -38,8 +38,7 @@ impl Classifier {
 
     /// What the network puts out for `class`, of each of what it sees of several images.
     pub(crate) fn outputs_for(&self, images: &[&[f32]], class: usize) -> Result<Vec<f32>> {
-        let [height, width] = self.loader.preprocessing.size;
-        let outputs = self.model.run_images(images, [3, height, width])?;
+        let outputs = self.model.run_images(images, self.input_dims())?;
         let outputs = outputs.to_vec2::<f32>()?;
         let outputs = outputs.iter().map(|outputs| {
             let classes = self.answer(outputs, None)?;

@@ -1,17 +1,22 @@
 use super::Notice;
 use crate::checkpoint::Weights;
 use crate::error::{Error, Result};
-use crate::image::{Choices, Preprocessing};
+use crate::image::{ChannelOrder, Choices, PerChannel, Preprocessing};
 use crate::network::Network;
+use crate::text::{counted, shown};
 
 /// What images go through: what the weights' file says, else what the network's publishers do,
 /// but for `choices`. With `for_tests`, at the size that the file recommends for tests.
 ///
-/// A preset among the choices takes the place of all that the file says but the size.
+/// A preset among the choices takes the place of all that the file says but the size. The channels are
+/// those of the network's input: an image is gray for one of a single channel, and has its opacity
+/// beside its colours for one of four. As in timm, means and deviations that are said for other
+/// channels are averaged, with a note.
 ///
 /// # Errors
 ///
-/// A network that takes no images; choices that make no sense, or are missing in both places.
+/// A network that takes no images; choices that make no sense, are for other channels than the
+/// network's, or are missing in both places.
 pub(crate) fn preprocessing(
     network: &Network,
     weights: &Weights,
@@ -20,18 +25,21 @@ pub(crate) fn preprocessing(
     observe: &mut dyn FnMut(Notice),
 ) -> Result<Preprocessing> {
     let input = network.input;
-    if input.channels != 3 {
+    let Some(order) = ChannelOrder::of_channels(input.channels) else {
         return Err(Error::Usage(format!(
-            "`{}` takes inputs of {} channels, not images",
-            network.name, input.channels
+            "`{}` takes inputs of {} channels, not images, which have 1 (gray), 3 (red, green, blue) \
+             or 4 (and opacity)",
+            shown(&network.name),
+            input.channels
         )));
-    }
+    };
+    check_choices(&choices, network)?;
     let said = recommended(weights, for_tests, observe);
     let published = match said {
         None if choices.preset.is_none() => weights.evaluation(network)?,
         _ => None,
     };
-    let chosen = match said.or(published.as_ref()) {
+    let prepared = match said.or(published.as_ref()) {
         Some(known) if choices.preset.is_none() => choices.over(known),
         _ => {
             let size = said.map_or([input.height, input.width], |said| said.size);
@@ -46,7 +54,17 @@ pub(crate) fn preprocessing(
             })?
         }
     };
+    let chosen = Preprocessing {
+        channel_order: match prepared.channel_order {
+            said if said.channels() == order.channels() => said,
+            _ => order,
+        },
+        ..prepared
+    };
     chosen.validate()?;
+    for (name, numbers) in [("mean", chosen.mean), ("std", chosen.std)] {
+        tell_of_average(name, numbers, order, observe);
+    }
     match &weights.preprocessing {
         Some(Preprocessing { size, .. }) if weights.fixed_size && chosen.size != *size => {
             Err(Error::Usage(format!(
@@ -59,6 +77,51 @@ pub(crate) fn preprocessing(
             )))
         }
         _ => Ok(chosen),
+    }
+}
+
+/// Refuses choices that are for images of other channels than the network's input.
+fn check_choices(choices: &Choices, network: &Network) -> Result<()> {
+    let channels = network.input.channels;
+    let order = choices.channel_order.map(ChannelOrder::channels);
+    // One number is for every channel.
+    let numbers = |numbers: Option<PerChannel>| {
+        let count = numbers.map(|numbers| numbers.as_slice().len());
+        count.filter(|&count| count > 1)
+    };
+    let said = [
+        ("channel-order", order),
+        ("mean", numbers(choices.mean)),
+        ("std", numbers(choices.std)),
+    ];
+    for (flag, said) in said {
+        if let Some(said) = said.filter(|&said| said != channels) {
+            return Err(Error::Usage(format!(
+                "`--{flag}` is for images of {}; `{}` takes {channels}",
+                counted(said, "channel"),
+                shown(&network.name)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Says where numbers for other channels than the network's are averaged.
+fn tell_of_average(
+    name: &str,
+    numbers: PerChannel,
+    order: ChannelOrder,
+    observe: &mut dyn FnMut(Notice),
+) {
+    let numbers = numbers.as_slice();
+    let differ = numbers.iter().any(|number| Some(number) != numbers.first());
+    if differ && numbers.len() != order.channels() {
+        observe(Notice::Note(format!(
+            "`{name}` is said for {} channels, and the network takes {}: the average is taken, as \
+             timm has it\nhint: `--{name}` says another",
+            numbers.len(),
+            order.channels()
+        )));
     }
 }
 

@@ -35,7 +35,7 @@ pub use self::parity::ParityArgs;
 pub use self::pixels::PixelArgs;
 pub use self::source::{ClassesArgs, HeadArgs, WidthArgs};
 pub use self::trace::TraceArgs;
-pub use self::values::{DeviceName, ImageSize, Rgb, Shard};
+pub use self::values::{DeviceName, ImageSize, Shard};
 
 /// Run, inspect and check Squeeze-and-Excitation networks.
 #[derive(Debug, Parser)]

@@ -2,9 +2,10 @@
 
 use clap::Args;
 
-use super::values::{ImageSize, Rgb};
+use super::values::ImageSize;
 use crate::image::{
-    Alpha, ChannelOrder, Choices, CropMode, Interpolation, Orientation, Preset, SixteenBit,
+    Alpha, ChannelOrder, Choices, CropMode, Interpolation, Orientation, PerChannel, Preset,
+    SixteenBit,
 };
 
 /// How images become a network's input. What is not given is as the weights' file says, else as
@@ -36,13 +37,14 @@ pub struct PixelArgs {
     /// What samples of 0 to 255 are divided by first
     #[arg(long, value_name = "NUMBER")]
     pub divisor: Option<f64>,
-    /// Subtracted from red, green and blue after that; one number is for all three
+    /// Subtracted from red, green and blue after that; one number is for every channel, and the only
+    /// one of a gray image
     #[arg(long, value_name = "R,G,B", allow_hyphen_values = true)]
-    pub mean: Option<Rgb>,
-    /// Divides red, green and blue in the end; one number is for all three
+    pub mean: Option<PerChannel>,
+    /// Divides red, green and blue in the end; as many numbers as `--mean`
     #[arg(long, value_name = "R,G,B", allow_hyphen_values = true)]
-    pub std: Option<Rgb>,
-    /// Which channel comes first
+    pub std: Option<PerChannel>,
+    /// Which channel comes first; gray is for networks of one channel, rgba of four
     #[arg(long)]
     pub channel_order: Option<ChannelOrder>,
     /// What becomes of transparency
@@ -78,8 +80,8 @@ impl PixelArgs {
             crop_mode: self.crop_mode,
             interpolation: self.interpolation,
             divisor: self.divisor,
-            mean: self.mean.map(|mean| mean.0),
-            std: self.std.map(|std| std.0),
+            mean: self.mean,
+            std: self.std,
             channel_order: self.channel_order,
             alpha: self.alpha,
             sixteen_bit: self.sixteen_bit,

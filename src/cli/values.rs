@@ -4,22 +4,22 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::cpu::MOST_THREADS;
+use crate::image::PerChannel;
 
-/// A number for each of red, green and blue; one alone is for all three.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rgb(pub [f64; 3]);
-
-impl FromStr for Rgb {
+impl FromStr for PerChannel {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers: Result<Vec<f64>, _> =
             text.split(',').map(|part| part.trim().parse()).collect();
-        match numbers.as_deref() {
-            Ok(&[number]) => Ok(Self([number; 3])),
-            Ok(&[red, green, blue]) => Ok(Self([red, green, blue])),
-            _ => Err("expected three numbers such as 0.485,0.456,0.406, or one".to_owned()),
-        }
+        numbers
+            .ok()
+            .and_then(|numbers| Self::from_slice(&numbers))
+            .ok_or_else(|| {
+                "expected three numbers such as 0.485,0.456,0.406, or one, or four for images with \
+                 opacity"
+                    .to_owned()
+            })
     }
 }
 
@@ -161,10 +161,11 @@ mod tests {
 
     #[test]
     fn one_number_is_for_all_colours() {
-        assert_eq!("0.5".parse(), Ok(Rgb([0.5; 3])));
-        assert_eq!("1, 2,-3".parse(), Ok(Rgb([1., 2., -3.])));
-        for wrong in ["", "1,2", "1,2,3,4", "1,2,", "half"] {
-            assert!(wrong.parse::<Rgb>().is_err(), "{wrong}");
+        assert_eq!("0.5".parse(), Ok(PerChannel::Gray([0.5])));
+        assert_eq!("1, 2,-3".parse(), Ok(PerChannel::Rgb([1., 2., -3.])));
+        assert_eq!("1,2,3,4".parse(), Ok(PerChannel::Rgba([1., 2., 3., 4.])));
+        for wrong in ["", "1,2", "1,2,", "1,2,3,4,5", "half"] {
+            assert!(wrong.parse::<PerChannel>().is_err(), "{wrong}");
         }
     }
 

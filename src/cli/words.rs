@@ -57,6 +57,8 @@ words! {
     ChannelOrder {
         Rgb "rgb" "Red, green, blue"
         Bgr "bgr" "Blue, green, red, as Caffe has it"
+        Gray "gray" "Gray alone: the luma, as of Pillow's `convert(\"L\")`"
+        Rgba "rgba" "Red, green, blue and opacity"
     }
     Alpha {
         White "white" "The image is composed over white"

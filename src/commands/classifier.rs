@@ -4,6 +4,7 @@ use crate::checkpoint::{Builtin, Source, Weights};
 use crate::classifier::{Classifier, Labels, Options};
 use crate::cli::{ClassifierArgs, EngineName, PixelArgs, WidthArgs};
 use crate::error::{Error, Result};
+use crate::image::ChannelOrder;
 use crate::model::Runtime;
 use crate::network::catalog;
 
@@ -64,7 +65,7 @@ pub(super) fn options(
     )?;
     // Of a network that takes no images that is said first.
     if arguments.weights.is_none()
-        && network.input.channels == 3
+        && ChannelOrder::of_channels(network.input.channels).is_some()
         && weights
             .network
             .as_ref()

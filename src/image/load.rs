@@ -4,12 +4,11 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use image::RgbImage;
-
 use super::Preprocessing;
 use super::budget::{Budget, Share};
 use super::decode::{Decoded, Header, Request, decode_within, header, too_large};
 use super::guard::guarded;
+use super::raster::Raster;
 use super::thumbnail::Thumbnail;
 use super::transform::{transform, transform_memory};
 use crate::error::{Error, Result};
@@ -173,17 +172,24 @@ impl<'a> Pixels<'a> {
     ///
     /// The errors of [`resize_and_crop`](super::resize_and_crop) that are known from their number;
     /// [`Error::Image`] where they need more than the whole `budget`.
-    pub fn of(pixels: RgbImage, preprocessing: &Preprocessing, budget: &'a Budget) -> Result<Self> {
-        let resized = transform_memory([pixels.height(), pixels.width()], preprocessing)?;
-        let needed = Header::rgb(pixels.width(), pixels.height()).saturating_add(resized);
-        let damage = None;
+    pub fn of(pixels: Raster, preprocessing: &Preprocessing, budget: &'a Budget) -> Result<Self> {
+        let order = preprocessing.channel_order;
+        let (width, height) = pixels.dimensions();
+        let resized = transform_memory([height, width], preprocessing)?;
+        let channels = pixels.channels().max(order.channels()) as u64;
+        // As they are, and as the network takes them.
+        let images = Header::samples(width, height, 2 * channels);
+        let share = budget.take(images.saturating_add(resized))?;
         Ok(Self {
-            decoded: Decoded { pixels, damage },
-            _share: budget.take(needed)?,
+            decoded: Decoded {
+                pixels: pixels.converted(order),
+                damage: None,
+            },
+            _share: share,
         })
     }
 
-    /// Resizes, crops and normalises them: channel, row, column, `3 * H * W` values.
+    /// Resizes, crops and normalises them: channel, row, column.
     ///
     /// # Errors
     ///
@@ -200,7 +206,7 @@ impl<'a> Pixels<'a> {
     /// The errors of [`Thumbnail::of`].
     pub fn thumbnail(&self) -> Result<Thumbnail> {
         let panicked = || Error::Image("cannot make it small: that panicked".to_owned());
-        guarded(panicked, || Thumbnail::of(&self.decoded.pixels))
+        guarded(panicked, || Thumbnail::of(&self.decoded.pixels.rgb()))
     }
 
     /// What is wrong with the file, where that was accepted.
@@ -209,27 +215,27 @@ impl<'a> Pixels<'a> {
         self.decoded.damage.as_deref()
     }
 
-    /// The pixels, 8-bit RGB.
+    /// The pixels.
     #[must_use]
-    pub fn into_rgb(self) -> RgbImage {
+    pub fn into_raster(self) -> Raster {
         self.decoded.pixels
     }
 }
 
-/// Decodes the image at `path`, whatever its name.
+/// Decodes the image at `path`, whatever its name, to the channels that the preprocessing is for.
 ///
 /// # Errors
 ///
 /// Errors of [`ImageFile::read`], with a budget of [`DEFAULT_MEMORY`](super::DEFAULT_MEMORY), and
 /// of [`ImageFile::decode`].
-pub fn decode(path: &Path, preprocessing: &Preprocessing) -> Result<RgbImage> {
+pub fn decode(path: &Path, preprocessing: &Preprocessing) -> Result<Raster> {
     let request = Request::new(preprocessing);
     let budget = Budget::default();
     let pixels = ImageFile::read(path, &request, &budget)?.decode(&request)?;
-    Ok(pixels.into_rgb())
+    Ok(pixels.into_raster())
 }
 
-/// Reads the image at `path` as a network's input: channel, row, column, `3 * H * W` values.
+/// Reads the image at `path` as a network's input: channel, row, column.
 ///
 /// # Errors
 ///
@@ -244,7 +250,8 @@ pub fn load(path: &Path, preprocessing: &Preprocessing) -> Result<Vec<f32>> {
 /// What an image takes at most besides its file: decoded, or resized.
 fn memory(bytes: &[u8], preprocessing: &Preprocessing) -> Result<u64> {
     let header = header(bytes)?;
-    let pixels = Header::rgb(header.width, header.height);
+    let order = preprocessing.channel_order;
+    let pixels = Header::samples(header.width, header.height, order.channels() as u64);
     // It may be turned when it is decoded. What cannot be resized one way alone is refused later.
     let stored = transform_memory([header.height, header.width], preprocessing);
     let turned = transform_memory([header.width, header.height], preprocessing);
@@ -253,7 +260,7 @@ fn memory(bytes: &[u8], preprocessing: &Preprocessing) -> Result<u64> {
         (Ok(one), Err(_)) | (Err(_), Ok(one)) => one,
         (Err(as_stored), Err(_)) => return Err(as_stored),
     };
-    Ok(header.memory.max(pixels.saturating_add(resized)))
+    Ok(header.memory_for(order).max(pixels.saturating_add(resized)))
 }
 
 /// Opens a file, or a pipe that this process was started with, without waiting for anybody.

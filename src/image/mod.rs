@@ -1,7 +1,8 @@
-//! A file becomes what a network takes: decoded, resized, cropped and normalised to `[3, H, W]`.
+//! A file becomes what a network takes: decoded, resized, cropped and normalised to `[channels, H, W]`.
 //!
 //! ```text
-//! file ──decode──> RGB pixels ──transform──> resize, crop, normalise ──> [3, H, W]
+//! file ──decode──> pixels ──transform──> resize, crop, normalise ──> [channels, H, W]
+//!             gray, RGB or RGBA, as the network takes them
 //! ```
 //!
 //! Each choice that changes pixels is a field of [`Preprocessing`], which travels
@@ -13,6 +14,7 @@ mod filter;
 mod geometry;
 mod guard;
 mod load;
+mod raster;
 mod resample;
 mod seen;
 mod thumbnail;
@@ -24,12 +26,13 @@ pub use self::budget::{Budget, DEFAULT_MEMORY, Share};
 pub use self::decode::{Damage, Decoded, Header, Request, decode_bytes, format_name, header};
 pub use self::guard::silence_decoders;
 pub use self::load::{ImageFile, Pixels, decode, load};
+pub use self::raster::Raster;
 pub use self::seen::Seen;
 pub use self::thumbnail::Thumbnail;
 pub use self::transform::{normalise, resize_and_crop, transform};
 pub use crate::preprocessing::{
     Alpha, ChannelOrder, Choices, CropMode, IMAGENET_MEAN, IMAGENET_STD, Interpolation,
-    Orientation, Preprocessing, Preset, SixteenBit,
+    Orientation, PerChannel, Preprocessing, Preset, SixteenBit,
 };
 
 /// The extensions, in lower case, of the files that a walk through a folder picks up.

@@ -5,20 +5,21 @@
 
 use std::ops::Range;
 
-use image::RgbImage;
+use image::{ImageBuffer, Pixel};
 
 use super::Interpolation;
 use super::filter::{WEIGHT_BITS, Window, windows, windows_memory};
 use super::geometry::Side;
 use crate::error::{Error, Result};
 
-/// The most pixels there may be between the two passes: 192 MiB.
+/// The most pixels there may be between the two passes: 192 MiB in red, green and blue.
 const MAX_PIXELS: usize = 1 << 26;
 
 /// A half in units of the weights, so that the shift that ends a sum rounds it.
 const HALF: i32 = 1 << (WEIGHT_BITS - 1);
 
-/// The part of the resized `image` that `height` and `width` keep, without borders.
+/// The part of the resized `image` that `height` and `width` keep, without borders. `CHANNELS` is the
+/// number of a pixel's samples, each of which is resized by itself.
 ///
 /// Samples are rounded to 8 bits between the passes. Rows and columns that end
 /// outside the kept part are not computed.
@@ -26,36 +27,42 @@ const HALF: i32 = 1 << (WEIGHT_BITS - 1);
 /// # Errors
 ///
 /// [`Error::Image`] when there would be too many pixels between the passes.
-pub(super) fn resample(
-    image: &RgbImage,
+pub(super) fn resample<P: Pixel<Subpixel = u8>, const CHANNELS: usize>(
+    image: &ImageBuffer<P, Vec<u8>>,
     height: &Side,
     width: &Side,
     interpolation: Interpolation,
-) -> Result<RgbImage> {
+) -> Result<ImageBuffer<P, Vec<u8>>> {
+    debug_assert_eq!(CHANNELS, usize::from(P::CHANNEL_COUNT));
     let windows = |side: &Side| windows(side.found, side.resized, side.kept.clone(), interpolation);
     let (mut columns, mut rows) = (windows(height), windows(width));
     let kept = |side: &Side| side.kept.end - side.kept.start;
-    let mut resized = RgbImage::new(kept(width), kept(height));
-    let row_length = 3 * image.width() as usize;
+    let mut resized = ImageBuffer::new(kept(width), kept(height));
+    let row_length = CHANNELS * image.width() as usize;
     if columns_come_first(height, width) {
         let read = shift_to_first(&mut rows);
-        let mut between = between(columns.len(), read.len())?;
-        let read = 3 * read.start..3 * read.end;
+        let mut between = between::<CHANNELS>(columns.len(), read.len())?;
+        let read = CHANNELS * read.start..CHANNELS * read.end;
         along_columns(image, row_length, read.clone(), &columns, &mut between);
-        along_rows(&between, read.len(), &rows, &mut resized);
+        along_rows::<CHANNELS>(&between, read.len(), &rows, &mut resized);
     } else {
         let read = shift_to_first(&mut columns);
-        let mut between = between(read.len(), rows.len())?;
+        let mut between = between::<CHANNELS>(read.len(), rows.len())?;
         let read = &image.as_raw()[row_length * read.start..row_length * read.end];
-        along_rows(read, row_length, &rows, &mut between);
-        let row_length = 3 * rows.len();
+        along_rows::<CHANNELS>(read, row_length, &rows, &mut between);
+        let row_length = CHANNELS * rows.len();
         along_columns(&between, row_length, 0..row_length, &columns, &mut resized);
     }
     Ok(resized)
 }
 
-/// Bytes that [`resample`] takes at most, the result included.
-pub(super) fn resample_memory(height: &Side, width: &Side, interpolation: Interpolation) -> u64 {
+/// Bytes that [`resample`] of so many channels takes at most, the result included.
+pub(super) fn resample_memory(
+    height: &Side,
+    width: &Side,
+    interpolation: Interpolation,
+    channels: u64,
+) -> u64 {
     let windows = |side: &Side| windows_memory(side.found, side.resized, &side.kept, interpolation);
     let [rows, columns] = [height, width].map(|side| u64::from(side.kept.end - side.kept.start));
     let between = if columns_come_first(height, width) {
@@ -63,13 +70,13 @@ pub(super) fn resample_memory(height: &Side, width: &Side, interpolation: Interp
     } else {
         columns.saturating_mul(height.found.into())
     };
-    // A row of sums in 32 bits, of three channels.
-    let sums = 12 * u64::from(width.found).max(columns);
+    // A row in 32 bits.
+    let sums = (4 * channels).saturating_mul(u64::from(width.found).max(columns));
     [
         windows(height),
         windows(width),
-        3 * between.min(MAX_PIXELS as u64),
-        3 * rows.saturating_mul(columns),
+        channels * between.min(MAX_PIXELS as u64),
+        channels.saturating_mul(rows.saturating_mul(columns)),
         sums,
     ]
     .into_iter()
@@ -94,23 +101,28 @@ fn shift_to_first(windows: &mut [Window]) -> Range<usize> {
 }
 
 /// Room for the pixels between the passes.
-fn between(height: usize, width: usize) -> Result<Vec<u8>> {
+fn between<const CHANNELS: usize>(height: usize, width: usize) -> Result<Vec<u8>> {
     if height.saturating_mul(width) > MAX_PIXELS {
         return Err(Error::Image(format!(
             "image too large to resize: {height}x{width} pixels (height x width) between the \
              passes; expected at most {MAX_PIXELS}"
         )));
     }
-    Ok(vec![0; 3 * height * width])
+    Ok(vec![0; CHANNELS * height * width])
 }
 
 /// The rows of `samples`, each resized to a pixel for each window.
-fn along_rows(samples: &[u8], row_length: usize, windows: &[Window], resized: &mut [u8]) {
-    let resized = resized.chunks_exact_mut(3 * windows.len());
+fn along_rows<const CHANNELS: usize>(
+    samples: &[u8],
+    row_length: usize,
+    windows: &[Window],
+    resized: &mut [u8],
+) {
+    let resized = resized.chunks_exact_mut(CHANNELS * windows.len());
     for (row, resized) in samples.chunks_exact(row_length).zip(resized) {
-        for (window, resized) in windows.iter().zip(resized.chunks_exact_mut(3)) {
-            let mut sums = [HALF; 3];
-            let pixels = row[3 * window.first..].chunks_exact(3);
+        for (window, resized) in windows.iter().zip(resized.chunks_exact_mut(CHANNELS)) {
+            let mut sums = [HALF; CHANNELS];
+            let pixels = row[CHANNELS * window.first..].chunks_exact(CHANNELS);
             for (pixel, weight) in pixels.zip(&window.weights) {
                 for (sum, sample) in sums.iter_mut().zip(pixel) {
                     *sum += i32::from(*sample) * weight;
@@ -150,8 +162,8 @@ fn rounded(sum: i32) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use image::Rgb;
     use image::imageops::crop_imm;
+    use image::{Rgb, RgbImage};
 
     use super::*;
 
@@ -185,7 +197,7 @@ mod tests {
             for (height, width) in sizes {
                 let resize = |rows, columns| {
                     let (height, width) = (side(37, height, rows), side(31, width, columns));
-                    resample(&image, &height, &width, interpolation).unwrap()
+                    resample::<_, 3>(&image, &height, &width, interpolation).unwrap()
                 };
                 let whole = resize(0..height, 0..width);
                 assert_eq!(whole.dimensions(), (width, height));

@@ -82,7 +82,8 @@ mod tests {
                     let is_dot = x.abs_diff(column) < 8 && y.abs_diff(row) < 8;
                     Rgb([if is_dot { 255 } else { 0 }; 3])
                 });
-                let input = resize_and_crop(&image, &preprocessing).unwrap();
+                let input = resize_and_crop(&image.into(), &preprocessing).unwrap();
+                let input = input.into_rgb();
                 let mut sums = [0_f64; 3];
                 for (x, y, pixel) in input.enumerate_pixels() {
                     // The borders have a colour of their own.

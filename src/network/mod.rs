@@ -30,7 +30,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::preprocessing::Preprocessing;
+use crate::preprocessing::{ChannelOrder, Preprocessing};
 
 /// A network, described once.
 ///
@@ -190,6 +190,18 @@ impl Network {
     pub fn with_classes(self, classes: usize) -> Self {
         Self {
             classes: self.classes.map(|_| classes),
+            ..self
+        }
+    }
+
+    /// The same network for other inputs. How its publishers prepare images is left out where the inputs
+    /// are none.
+    #[must_use]
+    pub(crate) fn with_input(self, input: Input) -> Self {
+        let order = ChannelOrder::of_channels(input.channels);
+        Self {
+            input,
+            evaluation: self.evaluation.filter(|_| order.is_some()),
             ..self
         }
     }

@@ -110,18 +110,23 @@ impl Reference {
     /// # Errors
     ///
     /// A dump without `input`, or one that is not a batch of feature maps; pixels of which nothing
-    /// says how they are prepared, or of other than three channels.
+    /// says how they are prepared, or of other channels than the network takes.
     pub fn input(&self) -> Result<Tensor> {
         let input = self.tensor("input")?;
         if input.rank() == 4 && input.elem_count() > 0 {
             let input = input.to_dtype(DType::F32)?;
-            match (self.is_of_pixels()?, &self.preprocessing, input.dim(1)?) {
-                (false, ..) => Ok(input),
-                (true, Some(preprocessing), 3) => normalised(&input, preprocessing),
-                (true, Some(_), channels) => Err(self.file.problem(format!(
-                    "has pixels of {channels} channels for `input`, expected 3: red, green and blue"
-                ))),
-                (true, None, _) => Err(self.file.problem(
+            match (self.is_of_pixels()?, &self.preprocessing) {
+                (false, _) => Ok(input),
+                (true, Some(preprocessing)) => {
+                    let (found, expected) = (input.dim(1)?, preprocessing.channel_order.channels());
+                    if found != expected {
+                        return Err(self.file.problem(format!(
+                            "has pixels of {found} channels for `input`, expected {expected}"
+                        )));
+                    }
+                    normalised(&input, preprocessing)
+                }
+                (true, None) => Err(self.file.problem(
                     "has pixels for `input`, and nothing says how a network is given them"
                         .to_owned(),
                 )),
@@ -317,7 +322,7 @@ pub(super) fn has_weights(file: &TensorFile) -> bool {
     !tensors.contains_key("input") && tensors.keys().any(is_weight)
 }
 
-/// What [`normalise`](crate::image::normalise) makes of pixels, of `[N, 3, H, W]`.
+/// What [`normalise`](crate::image::normalise) makes of pixels, of `[N, C, H, W]`.
 fn normalised(pixels: &Tensor, preprocessing: &Preprocessing) -> Result<Tensor> {
     let channels = preprocessing.channels().map(|channel| {
         let samples = pixels.narrow(1, channel.source, 1)?;
@@ -325,17 +330,17 @@ fn normalised(pixels: &Tensor, preprocessing: &Preprocessing) -> Result<Tensor> 
         let values = values.map(|sample| channel.normalise(sample)).collect();
         Ok(Tensor::from_vec(values, samples.shape(), &Device::Cpu)?)
     });
-    let channels = channels.into_iter().collect::<Result<Vec<_>>>()?;
+    let channels = channels.collect::<Result<Vec<_>>>()?;
     Ok(Tensor::cat(&channels, 1)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use image::RgbImage;
+    use image::{GrayImage, RgbImage, RgbaImage};
 
     use super::*;
-    use crate::image::normalise;
-    use crate::preprocessing::{ChannelOrder, Preset};
+    use crate::image::{Raster, normalise};
+    use crate::preprocessing::{ChannelOrder, PerChannel, Preset};
 
     /// Of the images in dumps, as `RgbImage` has them too.
     const HEIGHT: usize = 2;
@@ -373,8 +378,8 @@ mod tests {
         Preprocessing {
             channel_order,
             divisor: 128.,
-            mean: [0.125, 0.5, 0.75],
-            std: [0.25, 0.5, 2.],
+            mean: PerChannel::Rgb([0.125, 0.5, 0.75]),
+            std: PerChannel::Rgb([0.25, 0.5, 2.]),
             ..Preset::Torch.preprocessing([HEIGHT, WIDTH])
         }
     }
@@ -388,16 +393,30 @@ mod tests {
     #[test]
     fn pixels_become_what_those_of_an_image_become() {
         for layout in [Layout::Nhwc, Layout::Nchw] {
-            for order in [ChannelOrder::Rgb, ChannelOrder::Bgr] {
+            for order in [
+                ChannelOrder::Rgb,
+                ChannelOrder::Bgr,
+                ChannelOrder::Gray,
+                ChannelOrder::Rgba,
+            ] {
                 let preprocessing = uneven(order);
-                let reference = dump(3, layout, Some("pixels")).prepared(preprocessing.clone());
+                let channels = order.channels();
+                let reference =
+                    dump(channels, layout, Some("pixels")).prepared(preprocessing.clone());
                 let found = reference.input().unwrap();
-                assert_eq!(found.dims(), [2, 3, HEIGHT, WIDTH]);
-                let images = samples(3);
-                let images = images.chunks(3 * HEIGHT * WIDTH).flat_map(|samples| {
-                    let image = RgbImage::from_raw(3, 2, samples.to_vec()).unwrap();
-                    normalise(&image, &preprocessing)
-                });
+                assert_eq!(found.dims(), [2, channels, HEIGHT, WIDTH]);
+                let images = samples(channels);
+                let images = images
+                    .chunks(channels * HEIGHT * WIDTH)
+                    .flat_map(|samples| {
+                        let samples = samples.to_vec();
+                        let image = match channels {
+                            1 => Raster::Gray(GrayImage::from_raw(3, 2, samples).unwrap()),
+                            3 => Raster::Rgb(RgbImage::from_raw(3, 2, samples).unwrap()),
+                            _ => Raster::Rgba(RgbaImage::from_raw(3, 2, samples).unwrap()),
+                        };
+                        normalise(&image, &preprocessing)
+                    });
                 let found: Vec<f32> = found.flatten_all().unwrap().to_vec1().unwrap();
                 assert_eq!(found, images.collect::<Vec<_>>(), "{layout:?} {order:?}");
             }
@@ -463,7 +482,7 @@ mod tests {
         let of_four = dump(4, Layout::Nhwc, Some("pixels"));
         assert_eq!(
             refusal(of_four.prepared(uneven(ChannelOrder::Rgb)).input()),
-            "has pixels of 4 channels for `input`, expected 3: red, green and blue"
+            "has pixels of 4 channels for `input`, expected 3"
         );
     }
 }

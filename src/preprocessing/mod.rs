@@ -1,10 +1,12 @@
 //! What an image goes through on its way to a network, as plain data; the module `image` does it to
 //! pixels.
 
+mod per_channel;
 mod preset;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::per_channel::PerChannel;
 pub use self::preset::{Choices, IMAGENET_MEAN, IMAGENET_STD, Preset};
 use crate::error::{Error, Result};
 
@@ -40,13 +42,13 @@ pub struct Preprocessing {
     pub interpolation: Interpolation,
     /// What a sample of 0 to 255 is divided by first.
     pub divisor: f64,
-    /// Subtracted from red, green and blue after the division.
-    pub mean: [f64; 3],
-    /// Divides red, green and blue after that.
-    pub std: [f64; 3],
-    /// Which channel comes first in the result.
+    /// Subtracted from each channel after the division.
+    pub mean: PerChannel,
+    /// Divides each channel after that.
+    pub std: PerChannel,
+    /// Which channels the result has, in their order.
     pub channel_order: ChannelOrder,
-    /// What becomes of transparency.
+    /// What becomes of transparency where the result has no channel for it.
     pub alpha: Alpha,
     /// What becomes of 16-bit samples.
     pub sixteen_bit: SixteenBit,
@@ -88,7 +90,7 @@ pub enum Interpolation {
     Lanczos,
 }
 
-/// Which channel comes first in a network's input.
+/// Which channels a network's input has, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChannelOrder {
@@ -96,6 +98,10 @@ pub enum ChannelOrder {
     Rgb,
     /// Blue, green, red, as Caffe has it.
     Bgr,
+    /// Gray alone: what Pillow's `convert("L")` makes of an image before it is resized.
+    Gray,
+    /// Red, green, blue and opacity, as of Pillow's `convert("RGBA")`.
+    Rgba,
 }
 
 /// What becomes of transparency.
@@ -133,7 +139,7 @@ pub enum Orientation {
 /// A channel of a network's input.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Channel {
-    /// Where its samples are among red, green and blue.
+    /// Where its samples are in a pixel.
     pub(crate) source: usize,
     divisor: f32,
     mean: f32,
@@ -144,6 +150,35 @@ impl Channel {
     /// What the network sees of a sample of 0 to 255: divided, the mean subtracted, divided by std.
     pub(crate) fn normalise(&self, sample: f32) -> f32 {
         (sample / self.divisor - self.mean) / self.std
+    }
+}
+
+impl ChannelOrder {
+    /// That of images for a network whose input has so many channels; nothing where there is none.
+    #[must_use]
+    pub fn of_channels(channels: usize) -> Option<Self> {
+        match channels {
+            1 => Some(Self::Gray),
+            3 => Some(Self::Rgb),
+            4 => Some(Self::Rgba),
+            _ => None,
+        }
+    }
+
+    /// How many channels there are.
+    #[must_use]
+    pub fn channels(self) -> usize {
+        self.sources().len()
+    }
+
+    /// Where each channel's samples are in a pixel.
+    fn sources(self) -> &'static [usize] {
+        match self {
+            Self::Rgb => &[0, 1, 2],
+            Self::Bgr => &[2, 1, 0],
+            Self::Gray => &[0],
+            Self::Rgba => &[0, 1, 2, 3],
+        }
     }
 }
 
@@ -181,8 +216,8 @@ impl Preprocessing {
             crop_mode: CropMode::Center,
             interpolation,
             divisor: 255.0,
-            mean,
-            std,
+            mean: PerChannel::Rgb(mean),
+            std: PerChannel::Rgb(std),
             channel_order: ChannelOrder::Rgb,
             alpha: Alpha::Drop,
             sixteen_bit: SixteenBit::Saturate,
@@ -191,17 +226,20 @@ impl Preprocessing {
     }
 
     /// What becomes of samples in each channel of the result, in its order.
-    pub(crate) fn channels(&self) -> [Channel; 3] {
-        let sources = match self.channel_order {
-            ChannelOrder::Rgb => [0, 1, 2],
-            ChannelOrder::Bgr => [2, 1, 0],
-        };
-        sources.map(|source| Channel {
+    pub(crate) fn channels(&self) -> impl Iterator<Item = Channel> {
+        let order = self.channel_order;
+        order.sources().iter().map(move |&source| Channel {
             source,
             divisor: single(self.divisor),
-            mean: single(self.mean[source]),
-            std: single(self.std[source]),
+            mean: single(self.mean.of(source, order)),
+            std: single(self.std.of(source, order)),
         })
+    }
+
+    /// The samples of a pixel that a network sees as zeros.
+    pub(crate) fn zero(&self) -> impl Iterator<Item = f64> {
+        let order = self.channel_order;
+        (0..order.channels()).map(move |source| self.divisor * self.mean.of(source, order))
     }
 
     /// Checks every value that a file or a switch may have got wrong.
@@ -230,19 +268,18 @@ impl Preprocessing {
                 self.divisor
             )
         })?;
-        let singles = |values: [f64; 3]| values.into_iter().map(single);
-        require(singles(self.mean).all(f32::is_finite), || {
-            format!("`mean` must be three finite numbers, found {:?}", self.mean)
+        let numbers = |values: &PerChannel, is_valid: fn(f32) -> bool| {
+            values.as_slice().iter().copied().map(single).all(is_valid)
+        };
+        require(numbers(&self.mean, f32::is_finite), || {
+            let found = self.mean.as_slice();
+            format!("`mean` must be finite numbers, found {found:?}")
         })?;
-        require(
-            singles(self.std).all(|value| value.is_finite() && value > 0.0),
-            || {
-                format!(
-                    "`std` must be three finite numbers above 0, found {:?}",
-                    self.std
-                )
-            },
-        )
+        let is_deviation = |value: f32| value.is_finite() && value > 0.0;
+        require(numbers(&self.std, is_deviation), || {
+            let found = self.std.as_slice();
+            format!("`std` must be finite numbers above 0, found {found:?}")
+        })
     }
 }
 

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Alpha, ChannelOrder, CropMode, Interpolation, Orientation, Preprocessing, SixteenBit};
+use super::{
+    Alpha, ChannelOrder, CropMode, Interpolation, Orientation, PerChannel, Preprocessing,
+    SixteenBit,
+};
 
 /// Means of red, green and blue over ImageNet, in units of 255.
 pub const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
@@ -50,22 +53,22 @@ impl Preset {
             Self::Timm => timm,
             Self::Tf => Preprocessing {
                 divisor: 127.5,
-                mean: [1.0; 3],
-                std: [1.0; 3],
+                mean: PerChannel::Rgb([1.0; 3]),
+                std: PerChannel::Rgb([1.0; 3]),
                 ..keras
             },
             Self::Caffe => Preprocessing {
                 divisor: 1.0,
-                mean: [123.68, 116.779, 103.939],
-                std: [1.0; 3],
+                mean: PerChannel::Rgb([123.68, 116.779, 103.939]),
+                std: PerChannel::Rgb([1.0; 3]),
                 channel_order: ChannelOrder::Bgr,
                 ..keras
             },
             Self::Torch => keras,
             Self::Pixels => Preprocessing {
                 divisor: 1.0,
-                mean: [0.0; 3],
-                std: [1.0; 3],
+                mean: PerChannel::Rgb([0.0; 3]),
+                std: PerChannel::Rgb([1.0; 3]),
                 ..keras
             },
         }
@@ -84,8 +87,8 @@ pub struct Choices {
     pub crop_mode: Option<CropMode>,
     pub interpolation: Option<Interpolation>,
     pub divisor: Option<f64>,
-    pub mean: Option<[f64; 3]>,
-    pub std: Option<[f64; 3]>,
+    pub mean: Option<PerChannel>,
+    pub std: Option<PerChannel>,
     pub channel_order: Option<ChannelOrder>,
     pub alpha: Option<Alpha>,
     pub sixteen_bit: Option<SixteenBit>,

@@ -4,9 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use senet::Error;
-use senet::image::decode;
 
-use super::{folder, odd, plain};
+use super::{decode, folder, odd, plain};
 
 fn error(path: &Path) -> String {
     let error = decode(path, &plain()).unwrap_err();

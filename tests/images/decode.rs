@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use image::RgbImage;
-use senet::image::{Alpha, Orientation, Preprocessing, SixteenBit, decode, has_image_extension};
+use senet::image::{Alpha, Orientation, Preprocessing, SixteenBit, has_image_extension};
 
-use super::{BLUE, GREEN, QUADRANTS, RED, WHITE, channel, folder, odd, pattern, plain};
+use super::{BLUE, GREEN, QUADRANTS, RED, WHITE, channel, decode, folder, odd, pattern, plain};
 
 /// JPEG at quality 95: its colour conversion and quantisation, on flat blocks.
 const JPEG_ROUNDING: u8 = 3;

@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use senet::image::{
-    Alpha, ChannelOrder, CropMode, Interpolation, Orientation, Preprocessing, Request, SixteenBit,
-    decode_bytes,
+    Alpha, ChannelOrder, CropMode, Interpolation, Orientation, Preprocessing, Raster, Request,
+    SixteenBit, decode_bytes,
 };
 
 const RED: [u8; 3] = [220, 30, 30];
@@ -50,8 +50,8 @@ fn plain() -> Preprocessing {
         crop_mode: CropMode::Center,
         interpolation: Interpolation::Bilinear,
         divisor: 255.0,
-        mean: [0.0; 3],
-        std: [1.0; 3],
+        mean: [0.0; 3].into(),
+        std: [1.0; 3].into(),
         channel_order: ChannelOrder::Rgb,
         alpha: Alpha::White,
         sixteen_bit: SixteenBit::Scale,
@@ -79,7 +79,12 @@ fn dropping() -> Preprocessing {
 fn decoded(bytes: &[u8], preprocessing: &Preprocessing) -> RgbImage {
     let decoded = decode_bytes(bytes, &Request::new(preprocessing)).unwrap();
     assert_eq!(decoded.damage, None);
-    decoded.pixels
+    decoded.pixels.into_rgb()
+}
+
+/// The pixels of the file at `path` in red, green and blue.
+fn decode(path: &Path, preprocessing: &Preprocessing) -> senet::Result<RgbImage> {
+    senet::image::decode(path, preprocessing).map(Raster::into_rgb)
 }
 
 /// Why a file cannot be decoded.

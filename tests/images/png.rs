@@ -86,7 +86,7 @@ fn pixels_without_their_checksum_are_damage_that_can_be_accepted() {
         let bytes = file(&with_wrong_sum(), wrong);
         assert_eq!(error_of(&bytes), expected);
         let accepted = accepted(&bytes).unwrap();
-        assert_rows(&accepted.pixels, &[[RED], [GREEN]]);
+        assert_rows(&accepted.pixels.into_rgb(), &[[RED], [GREEN]]);
         assert_eq!(accepted.damage.as_deref(), Some(expected));
     }
 }
@@ -134,7 +134,7 @@ fn pixels_that_stop_early_are_damage_and_what_is_there_can_be_accepted() {
     let expected = "truncated or damaged PNG: the data stops before its last pixel";
     assert_eq!(error_of(&few), expected);
     let accepted = accepted(&few).unwrap();
-    assert_rows(&accepted.pixels, &[[RED], [[0; 3]]]);
+    assert_rows(&accepted.pixels.into_rgb(), &[[RED], [[0; 3]]]);
     assert_eq!(accepted.damage.as_deref(), Some(expected));
 }
 

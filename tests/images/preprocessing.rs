@@ -2,7 +2,9 @@
 
 use image::{Rgb, RgbImage};
 use safetensors::SafeTensors;
-use senet::image::{Interpolation, Orientation, Preprocessing, Preset, load, normalise, transform};
+use senet::image::{
+    Interpolation, Orientation, Preprocessing, Preset, Raster, load, normalise, transform,
+};
 
 use super::{channel, odd, pattern, plain};
 
@@ -13,8 +15,8 @@ const KERAS: &[u8] = include_bytes!("../fixtures/keras_pixels.safetensors");
 fn values_are_channel_row_column_and_normalised() {
     let preprocessing = Preprocessing {
         size: [6, 8],
-        mean: [0.5, 0.25, 0.125],
-        std: [0.5, 0.25, 2.0],
+        mean: [0.5, 0.25, 0.125].into(),
+        std: [0.5, 0.25, 2.0].into(),
         ..plain()
     };
     let values = load(&odd("pattern.png"), &preprocessing).unwrap();
@@ -35,8 +37,8 @@ fn preprocessing_travels_as_json() {
     assert_eq!(
         preprocessing,
         Preprocessing {
-            mean: [0.4914, 0.4822, 0.4465],
-            std: [0.2470, 0.2435, 0.2616],
+            mean: [0.4914, 0.4822, 0.4465].into(),
+            std: [0.2470, 0.2435, 0.2616].into(),
             ..plain()
         }
     );
@@ -58,14 +60,22 @@ fn bad_preprocessing_names_the_field_and_what_was_found() {
         (|bad| bad.crop_pct = f64::NAN, "`crop_pct`", "NaN"),
         (|bad| bad.divisor = 0.0, "`divisor`", "0"),
         (|bad| bad.divisor = f64::INFINITY, "`divisor`", "inf"),
-        (|bad| bad.mean[1] = f64::INFINITY, "`mean`", "inf"),
+        (
+            |bad| bad.mean = [0.0, f64::INFINITY, 0.0].into(),
+            "`mean`",
+            "inf",
+        ),
         // Beyond single precision, in which networks compute.
-        (|bad| bad.mean[2] = 1e39, "`mean`", "1e39"),
-        (|bad| bad.std[2] = 0.0, "`std`", "0.0"),
-        (|bad| bad.std[0] = 1e-60, "`std`", "1e-60"),
-        (|bad| bad.std[1] = -1.0, "`std`", "-1.0"),
-        (|bad| bad.std[0] = f64::NAN, "`std`", "NaN"),
-        (|bad| bad.std[0] = f64::INFINITY, "`std`", "inf"),
+        (|bad| bad.mean = [0.0, 0.0, 1e39].into(), "`mean`", "1e39"),
+        (|bad| bad.std = [1.0, 1.0, 0.0].into(), "`std`", "0.0"),
+        (|bad| bad.std = [1e-60, 1.0, 1.0].into(), "`std`", "1e-60"),
+        (|bad| bad.std = [1.0, -1.0, 1.0].into(), "`std`", "-1.0"),
+        (|bad| bad.std = [f64::NAN, 1.0, 1.0].into(), "`std`", "NaN"),
+        (
+            |bad| bad.std = [f64::INFINITY, 1.0, 1.0].into(),
+            "`std`",
+            "inf",
+        ),
     ];
     for (spoil, field, found) in cases {
         let mut bad = plain();
@@ -78,7 +88,10 @@ fn bad_preprocessing_names_the_field_and_what_was_found() {
         );
         assert!(end.contains(found), "{message}");
         let image = RgbImage::new(4, 4);
-        assert_eq!(transform(&image, &bad).unwrap_err().to_string(), message);
+        assert_eq!(
+            transform(&image.into(), &bad).unwrap_err().to_string(),
+            message
+        );
     }
 }
 
@@ -92,7 +105,7 @@ fn keras(name: &str) -> Vec<f32> {
 /// To the last bit: the operations and their order are Keras's.
 #[test]
 fn the_presets_of_keras_give_its_very_values() {
-    let ramp = RgbImage::from_fn(16, 16, |x, y| Rgb([channel(16 * y + x); 3]));
+    let ramp: Raster = RgbImage::from_fn(16, 16, |x, y| Rgb([channel(16 * y + x); 3])).into();
     for (name, preset) in [
         ("tf", Preset::Tf),
         ("caffe", Preset::Caffe),
@@ -120,7 +133,7 @@ fn a_preset_stands_for_all_that_is_not_said() {
         .unwrap(),
         Preprocessing {
             crop_pct: 0.95,
-            mean: [0.5; 3],
+            mean: [0.5; 3].into(),
             ..Preset::Timm.preprocessing([160, 160])
         }
     );

@@ -1,19 +1,22 @@
 //! Resize and crop are those of Pillow, torchvision and timm, bit for bit.
 
-use image::RgbImage;
+use std::path::Path;
+
+use image::{RgbImage, RgbaImage};
 use senet::image::{
-    CropMode,
+    ChannelOrder, CropMode,
     Interpolation::{self, Bicubic, Bilinear, Box, Hamming, Lanczos, Nearest},
-    Preprocessing, decode, load, resize_and_crop,
+    Preprocessing, Raster, SixteenBit, load, resize_and_crop,
 };
 
-use super::{GREEN, RED, channel, folder, odd, plain};
+use super::{GREEN, RED, channel, decode, folder, odd, plain};
 
 /// What becomes of `scene.png`, compared with what Pillow made of it.
 fn assert_as_pillow(expected: &str, preprocessing: &Preprocessing) {
     let expected = decode(&folder("expected").join(expected), preprocessing).unwrap();
     let scene = decode(&odd("scene.png"), preprocessing).unwrap();
-    let found = resize_and_crop(&scene, preprocessing).unwrap();
+    let found = resize_and_crop(&scene.into(), preprocessing).unwrap();
+    let found = found.into_rgb();
     assert_eq!(found.dimensions(), expected.dimensions());
     for ((x, y, found), expected) in found.enumerate_pixels().zip(expected.pixels()) {
         assert_eq!(found, expected, "{preprocessing:?}: column {x}, row {y}");
@@ -28,7 +31,7 @@ fn every_filter_and_crop_is_that_of_pillow_and_timm() {
         crop_mode,
         interpolation,
         // As double and single precision a different colour of borders: 76 and 77.
-        mean: [0.485, 0.5, 0.3],
+        mean: [0.485, 0.5, 0.3].into(),
         ..plain()
     };
     let center = |size, crop_pct, filter| way(CropMode::Center, size, crop_pct, filter);
@@ -50,17 +53,78 @@ fn every_filter_and_crop_is_that_of_pillow_and_timm() {
     }
 }
 
+/// Conversion before the resize, and colours multiplied with their opacity on the way.
+#[test]
+fn gray_and_opacity_are_those_of_pillow() {
+    let way = |channel_order, size, crop_mode, crop_pct, interpolation| Preprocessing {
+        channel_order,
+        size,
+        crop_mode,
+        crop_pct,
+        interpolation,
+        sixteen_bit: SixteenBit::Saturate,
+        ..plain()
+    };
+    let opacity = |filter| way(ChannelOrder::Rgba, [5, 3], CropMode::Squash, 1.0, filter);
+    let gray = way(
+        ChannelOrder::Gray,
+        [16, 16],
+        CropMode::Center,
+        0.875,
+        Bicubic,
+    );
+    for (image, expected, preprocessing) in [
+        ("scene.png", "gray_16_bicubic.png", gray),
+        ("rgba.png", "opacity_rgba_5x3.png", opacity(Bicubic)),
+        (
+            "gray_alpha.png",
+            "opacity_gray_alpha_5x3.png",
+            opacity(Lanczos),
+        ),
+        (
+            "palette_transparent.png",
+            "opacity_palette_transparent_5x3.png",
+            opacity(Bilinear),
+        ),
+        ("rgba16.png", "opacity_rgba16_5x3.png", opacity(Nearest)),
+        ("gray16.png", "opacity_gray16_5x3.png", opacity(Box)),
+    ] {
+        let of = |path: &Path| senet::image::decode(path, &preprocessing).unwrap();
+        let found = resize_and_crop(&of(&odd(image)), &preprocessing).unwrap();
+        assert_eq!(found.channels(), preprocessing.channel_order.channels());
+        assert_eq!(found, of(&folder("expected").join(expected)), "{image}");
+    }
+}
+
+#[test]
+fn an_image_of_other_channels_than_are_asked_for_is_an_error() {
+    let gray = Preprocessing {
+        channel_order: ChannelOrder::Gray,
+        ..plain()
+    };
+    let error = resize_and_crop(&RgbImage::new(4, 4).into(), &gray).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "has 3 channels; the preprocessing is for 1"
+    );
+}
+
 #[test]
 fn an_image_of_the_right_size_is_left_alone() {
-    let image = RgbImage::from_fn(32, 32, |x, y| {
-        image::Rgb([channel(x * 8), channel(y * 8), 7])
+    let image = RgbaImage::from_fn(32, 32, |x, y| {
+        image::Rgba([channel(x * 8), channel(y * 8), 7, channel(4 * x + 3 * y)])
     });
-    for interpolation in Interpolation::ALL {
-        let preprocessing = Preprocessing {
-            interpolation,
-            ..plain()
-        };
-        assert_eq!(resize_and_crop(&image, &preprocessing).unwrap(), image);
+    let image = Raster::Rgba(image);
+    for order in [ChannelOrder::Rgba, ChannelOrder::Rgb, ChannelOrder::Gray] {
+        let image = image.clone().converted(order);
+        for interpolation in Interpolation::ALL {
+            let preprocessing = Preprocessing {
+                interpolation,
+                channel_order: order,
+                ..plain()
+            };
+            assert_eq!(resize_and_crop(&image, &preprocessing).unwrap(), image);
+        }
     }
 }
 
@@ -109,7 +173,7 @@ fn a_resize_beyond_all_measure_is_refused() {
         ..plain()
     };
     assert_eq!(
-        resize_and_crop(&image, &large)
+        resize_and_crop(&image.into(), &large)
             .map(|image| image.dimensions())
             .unwrap_err()
             .to_string(),

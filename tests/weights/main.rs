@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod channels;
 mod features;
 mod folder;
 mod hostile;

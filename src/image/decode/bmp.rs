@@ -4,13 +4,11 @@
 //! without a colour, and refuses headers of OS/2. The format is small: a header, a palette or
 //! masks, and rows of samples that are packed or in run lengths.
 
-use image::{Rgb, RgbImage};
-
-use super::pixels::opaque;
+use super::pixels::Canvas;
 use super::problem::{damaged, unsupported};
 use super::{Decoded, Header, Request};
 use crate::error::Result;
-use crate::image::Alpha;
+use crate::image::Preprocessing;
 
 const NAME: &str = "BMP";
 /// Bytes before the header that says of what kind it is by its length.
@@ -36,11 +34,11 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header> {
 
 pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Decoded> {
     let bitmap = Bitmap::of(bytes)?;
-    let pixels = match bitmap.coding {
-        Coding::Packed => bitmap.packed(request.preprocessing.alpha)?,
-        Coding::Runs { nibbles } => bitmap.runs(nibbles)?,
+    let canvas = match bitmap.coding {
+        Coding::Packed => bitmap.packed(request.preprocessing)?,
+        Coding::Runs { nibbles } => bitmap.runs(nibbles, request.preprocessing)?,
     };
-    Ok(Decoded::whole(pixels))
+    Ok(Decoded::whole(canvas))
 }
 
 /// What the header says, and the file that it says it of.
@@ -177,7 +175,7 @@ impl<'a> Bitmap<'a> {
     }
 
     /// The rows of samples as they are stored.
-    fn packed(&self, alpha: Alpha) -> Result<RgbImage> {
+    fn packed(&self, preprocessing: &Preprocessing) -> Result<Canvas> {
         let row_bits = u64::from(self.width) * u64::from(self.bits);
         let (used, stride) = (row_bits.div_ceil(8), row_bits.div_ceil(32) * 4);
         let data = self.bytes.get(self.start..).unwrap_or_default();
@@ -188,32 +186,33 @@ impl<'a> Bitmap<'a> {
         let (Ok(stride), true) = (usize::try_from(stride), needed <= data.len() as u64) else {
             return Err(damaged(NAME, "the data stops before its last row"));
         };
-        let mut pixels = RgbImage::new(self.width, self.height);
-        for (row, samples) in self.rows(&mut pixels).zip(data.chunks(stride)) {
+        let mut canvas = Canvas::new((self.width, self.height), preprocessing);
+        for (y, samples) in self.rows().zip(data.chunks(stride)) {
             match &self.colours {
                 Colours::Palette(palette) => {
                     let per_byte = 8 / usize::from(self.bits);
-                    for (x, pixel) in row.enumerate() {
-                        let place = 8 - usize::from(self.bits) * (x % per_byte + 1);
-                        let sample = samples[x / per_byte] >> place;
-                        *pixel = Rgb(palette.colour(sample & (0xFF >> (8 - self.bits))));
+                    for (x, place) in (0..self.width).zip(0..) {
+                        let shift = 8 - usize::from(self.bits) * (place % per_byte + 1);
+                        let sample = samples[place / per_byte] >> shift;
+                        let index = sample & (0xFF >> (8 - self.bits));
+                        canvas.put(x, y, palette.colour(index));
                     }
                 }
                 Colours::Masks(masks) => {
                     let size = usize::from(self.bits / 8);
-                    for (pixel, sample) in row.zip(samples.chunks_exact(size)) {
+                    for (x, sample) in (0..self.width).zip(samples.chunks_exact(size)) {
                         let mut whole = [0; 4];
                         whole[..size].copy_from_slice(sample);
-                        *pixel = Rgb(masks.colour(u32::from_le_bytes(whole), alpha));
+                        canvas.put(x, y, masks.colour(u32::from_le_bytes(whole)));
                     }
                 }
             }
         }
-        Ok(pixels)
+        Ok(canvas)
     }
 
     /// The pixels of run-length encoded data.
-    fn runs(&self, nibbles: bool) -> Result<RgbImage> {
+    fn runs(&self, nibbles: bool, preprocessing: &Preprocessing) -> Result<Canvas> {
         let Colours::Palette(palette) = &self.colours else {
             return Err(damaged(NAME, "run lengths without a palette"));
         };
@@ -222,26 +221,19 @@ impl<'a> Bitmap<'a> {
         if indices.len() < width * height {
             return Err(damaged(NAME, "the data stops before its last row"));
         }
-        let mut pixels = RgbImage::new(self.width, self.height);
-        for (row, indices) in self.rows(&mut pixels).zip(indices.chunks(width)) {
-            for (pixel, index) in row.zip(indices) {
-                *pixel = Rgb(palette.colour(*index));
+        let mut canvas = Canvas::new((self.width, self.height), preprocessing);
+        for (y, indices) in self.rows().zip(indices.chunks(width)) {
+            for (x, &index) in (0..).zip(indices) {
+                canvas.put(x, y, palette.colour(index));
             }
         }
-        Ok(pixels)
+        Ok(canvas)
     }
 
-    /// The rows of `pixels` in the file's order.
-    fn rows<'p>(
-        &self,
-        pixels: &'p mut RgbImage,
-    ) -> Box<dyn Iterator<Item = image::buffer::PixelsMut<'p, Rgb<u8>>> + 'p> {
-        let rows = pixels.rows_mut();
-        if self.top_down {
-            Box::new(rows)
-        } else {
-            Box::new(rows.rev())
-        }
+    /// Which row each stored one is.
+    fn rows(&self) -> impl Iterator<Item = u32> {
+        let (last, top_down) = (self.height - 1, self.top_down);
+        (0..=last).map(move |row| if top_down { row } else { last - row })
     }
 }
 
@@ -346,13 +338,14 @@ impl<'a> Palette<'a> {
         }
     }
 
-    fn colour(&self, index: u8) -> [u8; 3] {
+    /// Opaque.
+    fn colour(&self, index: u8) -> [u8; 4] {
         let at = self.entry * usize::from(index);
         match (self.entries.get(at..at + 3), self.beyond) {
-            (Some(&[blue, green, red]), _) => [red, green, blue],
-            (_, Beyond::Black) => [0; 3],
-            (_, Beyond::White) => [255; 3],
-            (_, Beyond::Gray) => [index; 3],
+            (Some(&[blue, green, red]), _) => [red, green, blue, 255],
+            (_, Beyond::Black) => [0, 0, 0, 255],
+            (_, Beyond::White) => [255; 4],
+            (_, Beyond::Gray) => [index, index, index, 255],
         }
     }
 }
@@ -398,10 +391,10 @@ impl Masks {
         })
     }
 
-    fn colour(&self, sample: u32, alpha: Alpha) -> [u8; 3] {
+    fn colour(&self, sample: u32) -> [u8; 4] {
         let [red, green, blue] = [0, 1, 2].map(|channel| self.rgb[channel].value(sample));
         let opacity = self.opacity.as_ref().map_or(255, |mask| mask.value(sample));
-        opaque([red, green, blue, opacity], alpha)
+        [red, green, blue, opacity]
     }
 }
 

@@ -4,11 +4,10 @@
 //! palette and gives no part of a file that it cannot read on: Pillow passes over what it does
 //! not know. The pixels are unpacked by that crate's own `weezl`.
 
-use image::{Rgb, RgbImage};
 use weezl::decode::Configuration;
 use weezl::{BitOrder, LzwStatus};
 
-use super::pixels::opaque;
+use super::pixels::Canvas;
 use super::problem::{damaged, unsupported};
 use super::{Decoded, Header, Request};
 use crate::error::Result;
@@ -38,21 +37,18 @@ pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Decoded> {
         } else {
             255
         };
-        Rgb(opaque(
-            [red, green, blue, opacity],
-            request.preprocessing.alpha,
-        ))
+        [red, green, blue, opacity]
     };
-    let (width, height) = frame.canvas;
     // The screen's background colour counts from the second frame on.
-    let mut pixels = RgbImage::from_pixel(width, height, colour(frame.transparent.unwrap_or(0)));
+    let background = colour(frame.transparent.unwrap_or(0));
+    let mut canvas = Canvas::of(frame.canvas, background, request.preprocessing);
     let rows = indices.chunks_exact(frame.width.into());
     for (y, row) in frame.rows().zip(rows) {
         for (x, &index) in (u32::from(frame.left)..).zip(row) {
-            pixels.put_pixel(x, u32::from(frame.top) + y, colour(index));
+            canvas.put(x, u32::from(frame.top) + y, colour(index));
         }
     }
-    Ok(Decoded::whole(pixels))
+    Ok(Decoded::whole(canvas))
 }
 
 /// A file's first frame, as its blocks describe it.

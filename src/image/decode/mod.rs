@@ -1,4 +1,4 @@
-//! A file's bytes become 8-bit RGB pixels, or an error that says what is wrong with them.
+//! A file's bytes become 8-bit pixels of the channels that a network takes, or an error that says what is wrong with them.
 //!
 //! A file of its own for each format; each first reads what the header says, so that what
 //! decoding will take is known before anything is allocated.
@@ -12,13 +12,15 @@ mod problem;
 mod tiff;
 mod webp;
 
-use image::{ImageFormat, RgbImage};
+use image::ImageFormat;
 
 use self::problem::damaged;
 pub(super) use self::problem::too_large;
+use super::ChannelOrder;
 use super::Preprocessing;
 use super::budget::DEFAULT_MEMORY;
 use super::guard::guarded;
+use super::raster::Raster;
 use crate::error::{Error, Result};
 use crate::text::shown_bytes;
 
@@ -57,17 +59,17 @@ pub enum Damage {
 /// An image once it is decoded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded {
-    /// The pixels, 8-bit RGB.
-    pub pixels: RgbImage,
+    /// The pixels, of the channels that were asked for.
+    pub pixels: Raster,
     /// What is wrong with the file though it was read: what [`Damage::Accept`] let pass, or what
     /// whole files often have, such as a JPEG's bytes of no known meaning.
     pub damage: Option<String>,
 }
 
 impl Decoded {
-    fn whole(pixels: RgbImage) -> Self {
+    fn whole(pixels: impl Into<Raster>) -> Self {
         Self {
-            pixels,
+            pixels: pixels.into(),
             damage: None,
         }
     }
@@ -81,16 +83,36 @@ pub struct Header {
     /// The number of rows, as stored.
     pub height: u32,
     /// The most bytes that decoding takes at a time besides the file's own: the decoder's
-    /// and the RGB pixels.
+    /// and the RGB pixels. Other pixels take more: [`Header::memory_for`].
     pub memory: u64,
 }
 
 impl Header {
+    /// [`Header::memory`] where pixels of other channels than red, green and blue are asked for.
+    #[must_use]
+    pub fn memory_for(&self, order: ChannelOrder) -> u64 {
+        let area = Self::samples(self.width, self.height, 1);
+        let more = match order {
+            ChannelOrder::Rgb | ChannelOrder::Bgr => 0,
+            // Beside the colours that it is made of.
+            ChannelOrder::Gray => area,
+            // So where there is no opacity; where there is, each pixel is larger by a sample, and
+            // is there twice where the image is turned.
+            ChannelOrder::Rgba => area.saturating_mul(4),
+        };
+        self.memory.saturating_add(more)
+    }
+
     /// Bytes of an image as RGB.
     pub(super) fn rgb(width: u32, height: u32) -> u64 {
+        Self::samples(width, height, 3)
+    }
+
+    /// Bytes of an image of so many channels.
+    pub(super) fn samples(width: u32, height: u32, channels: u64) -> u64 {
         u64::from(width)
             .saturating_mul(height.into())
-            .saturating_mul(3)
+            .saturating_mul(channels)
     }
 }
 
@@ -104,12 +126,13 @@ impl Header {
 pub fn decode_bytes(bytes: &[u8], request: &Request) -> Result<Decoded> {
     let format = Format::of(bytes)?;
     let header = format.header(bytes)?;
-    if header.memory > request.memory {
+    let needed = header.memory_for(request.preprocessing.channel_order);
+    if needed > request.memory {
         return Err(too_large(&format!(
             "decoding its {}x{} pixels (height x width) takes {} of memory; expected at most {}",
             header.height,
             header.width,
-            shown_bytes(header.memory),
+            shown_bytes(needed),
             shown_bytes(request.memory)
         )));
     }
@@ -161,6 +184,7 @@ fn unread_format(bytes: &[u8]) -> Option<&'static str> {
 struct Format {
     name: &'static str,
     header: fn(&[u8]) -> Result<Header>,
+    /// In red, green and blue, and with opacity where that is asked for and there is any.
     decode: fn(&[u8], &Request) -> Result<Decoded>,
 }
 
@@ -211,7 +235,13 @@ impl Format {
     }
 
     fn decode(&self, bytes: &[u8], request: &Request) -> Result<Decoded> {
-        guarded(|| self.panicked(), || (self.decode)(bytes, request))
+        let order = request.preprocessing.channel_order;
+        let decode = || {
+            let Decoded { pixels, damage } = (self.decode)(bytes, request)?;
+            let pixels = pixels.converted(order);
+            Ok(Decoded { pixels, damage })
+        };
+        guarded(|| self.panicked(), decode)
     }
 
     fn panicked(&self) -> Error {

@@ -11,11 +11,12 @@ use image::metadata::Orientation as Turn;
 use image::{DynamicImage, ImageBuffer};
 use png::{BitDepth, ColorType, DecodeOptions, DecodingError, Limits, Reader, Transformations};
 
-use super::pixels::{to_rgb, turned};
+use super::pixels::in_eight_bits;
 use super::problem::{damaged, too_large};
 use super::{Damage, Decoded, Header, Request};
 use crate::error::{Error, Result};
 use crate::image::Orientation;
+use crate::image::raster::Raster;
 
 const NAME: &str = "PNG";
 
@@ -129,7 +130,7 @@ fn read(bytes: &[u8], checks: Checks) -> Result<(Image, Option<DecodingError>), 
 }
 
 impl Image {
-    fn into_pixels(self, request: &Request) -> Result<image::RgbImage> {
+    fn into_pixels(self, request: &Request) -> Result<Raster> {
         let (width, height) = self.size;
         let samples = self.samples;
         // Takes them, so that they are gone when the image is turned.
@@ -167,10 +168,10 @@ impl Image {
             }
         };
         let image = image.ok_or_else(|| damaged(NAME, "it has too few samples"))?;
-        let pixels = to_rgb(image, NAME, self.gray_key, request.preprocessing)?;
-        Ok(match request.preprocessing.orientation {
-            Orientation::Apply => turned(pixels, self.turn),
-            Orientation::Ignore => pixels,
+        let pixels = in_eight_bits(image, NAME, self.gray_key, request.preprocessing)?;
+        Ok(match (request.preprocessing.orientation, self.turn) {
+            (Orientation::Apply, Some(turn)) => pixels.turned(turn),
+            _ => pixels,
         })
     }
 }

@@ -7,14 +7,14 @@
 use std::io::Cursor;
 
 use image::metadata::Orientation as Turn;
-use image::{Rgb, RgbImage};
 use image_webp::{DecodingError, WebPDecoder};
 
-use super::pixels::{opaque, turned};
+use super::pixels::Canvas;
 use super::problem::{damaged, too_large, unsupported};
 use super::{Decoded, Header, Request};
 use crate::error::{Error, Result};
-use crate::image::{Alpha, Orientation};
+use crate::image::raster::Raster;
+use crate::image::{Orientation, Preprocessing};
 
 const NAME: &str = "WebP";
 
@@ -71,12 +71,15 @@ fn codes(length: usize) -> u64 {
 
 pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Decoded> {
     let picture = Picture::first(bytes)?;
-    let pixels = picture.pixels(request.preprocessing.alpha)?;
+    let pixels = picture.pixels(request.preprocessing)?;
     let turn = match request.preprocessing.orientation {
         Orientation::Apply => picture.exif.and_then(Turn::from_exif_chunk),
         Orientation::Ignore => None,
     };
-    Ok(Decoded::whole(turned(pixels, turn)))
+    Ok(Decoded::whole(match turn {
+        Some(turn) => pixels.turned(turn),
+        None => pixels,
+    }))
 }
 
 /// A file's only picture, or its first, and the canvas it is on.
@@ -193,7 +196,7 @@ impl<'a> Picture<'a> {
     }
 
     /// The canvas with the picture on it.
-    fn pixels(&self, alpha: Alpha) -> Result<RgbImage> {
+    fn pixels(&self, preprocessing: &Preprocessing) -> Result<Raster> {
         let file = self.still();
         let mut decoder = WebPDecoder::new(Cursor::new(&file)).map_err(problem)?;
         if decoder.dimensions() != self.size {
@@ -203,11 +206,9 @@ impl<'a> Picture<'a> {
         let mut samples = vec![0; size];
         decoder.read_image(&mut samples).map_err(problem)?;
 
-        let (width, height) = self.canvas;
         // Outside of a frame is transparent black.
         let outside = if self.has_opacity { 0 } else { 255 };
-        let outside = Rgb(opaque([0, 0, 0, outside], alpha));
-        let mut pixels = RgbImage::from_pixel(width, height, outside);
+        let mut canvas = Canvas::of(self.canvas, [0, 0, 0, outside], preprocessing);
         let channels = if decoder.has_alpha() { 4 } else { 3 };
         let rows = samples.chunks_exact(channels * self.size.0 as usize);
         for (y, row) in (self.place.1..).zip(rows) {
@@ -216,11 +217,10 @@ impl<'a> Picture<'a> {
                     Some(&opacity) if self.has_opacity => opacity,
                     _ => 255,
                 };
-                let rgb = opaque([pixel[0], pixel[1], pixel[2], opacity], alpha);
-                pixels.put_pixel(x, y, Rgb(rgb));
+                canvas.put(x, y, [pixel[0], pixel[1], pixel[2], opacity]);
             }
         }
-        Ok(pixels)
+        Ok(canvas.into())
     }
 
     /// The picture alone, as a file.

@@ -35,7 +35,7 @@ use super::architecture::{
 };
 use super::{Convention, Elsewhere, Input, Network, Published, Top1};
 use crate::preprocessing::{
-    CropMode, IMAGENET_MEAN, IMAGENET_STD, Interpolation, Preprocessing, Preset,
+    CropMode, IMAGENET_MEAN, IMAGENET_STD, Interpolation, PerChannel, Preprocessing, Preset,
 };
 use mobile::{
     efficientnet, efficientnet_pruned, efficientnet_v2, fbnet, hardcorenas, keras as applications,
@@ -213,8 +213,8 @@ impl Network {
     /// Says that pixels go in from -1 to 1, not by the mean and deviation of `ImageNet`.
     const fn centred(mut self) -> Self {
         if let Some(evaluation) = &mut self.evaluation {
-            evaluation.mean = [0.5; 3];
-            evaluation.std = [0.5; 3];
+            evaluation.mean = PerChannel::Rgb([0.5; 3]);
+            evaluation.std = PerChannel::Rgb([0.5; 3]);
         }
         self
     }
@@ -230,8 +230,8 @@ impl Network {
     /// Says that pixels go in from 0 to 1, as they are.
     const fn unshifted(mut self) -> Self {
         if let Some(evaluation) = &mut self.evaluation {
-            evaluation.mean = [0.; 3];
-            evaluation.std = [1.; 3];
+            evaluation.mean = PerChannel::Rgb([0.; 3]);
+            evaluation.std = PerChannel::Rgb([1.; 3]);
         }
         self
     }

@@ -21,7 +21,8 @@ const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
 fn jpeg_in_a_tiff_is_what_it_is_alone() {
     let alone = decode_bytes(&jpeg(), &Request::new(&plain()))
         .unwrap()
-        .pixels;
+        .pixels
+        .into_rgb();
     let tiff = Tiff::rgb()
         .tag(PHOTOMETRIC, &[YCBCR])
         .tag(COMPRESSION, &[7]);

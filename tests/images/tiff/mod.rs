@@ -247,7 +247,7 @@ fn timm() -> Preprocessing {
 fn decode_as(tiff: &Tiff, preprocessing: &Preprocessing) -> RgbImage {
     let decoded = decode_bytes(&tiff.bytes(), &Request::new(preprocessing)).unwrap();
     assert_eq!(decoded.damage, None);
-    decoded.pixels
+    decoded.pixels.into_rgb()
 }
 
 fn error(tiff: &Tiff) -> String {

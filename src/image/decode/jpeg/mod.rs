@@ -6,16 +6,17 @@ mod markers;
 #[cfg(any(test, not(feature = "libjpeg")))]
 mod rust;
 
+use image::RgbImage;
 use image::metadata::Orientation as Turn;
 
 #[cfg(feature = "libjpeg")]
 use self::libjpeg as decoder;
 #[cfg(not(feature = "libjpeg"))]
 use self::rust as decoder;
-use super::pixels::turned;
-use super::{Decoded, Header, Request};
+use super::{Damage, Decoded, Header, Request};
 use crate::error::Result;
 use crate::image::Orientation;
+use crate::image::raster::Raster;
 
 const NAME: &str = "JPEG";
 
@@ -33,13 +34,18 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header> {
 }
 
 pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Decoded> {
-    let (pixels, damage) = decoder::decode(bytes, request.damage)?;
-    let turn = match request.preprocessing.orientation {
-        Orientation::Apply => Some(turn(bytes)),
-        Orientation::Ignore => None,
+    let (pixels, damage) = colours(bytes, request.damage)?;
+    let pixels = Raster::Rgb(pixels);
+    let pixels = match request.preprocessing.orientation {
+        Orientation::Apply => pixels.turned(turn(bytes)),
+        Orientation::Ignore => pixels,
     };
-    let pixels = turned(pixels, turn);
     Ok(Decoded { pixels, damage })
+}
+
+/// The pixels as they are stored, and the damage that was let pass.
+pub(super) fn colours(bytes: &[u8], damage: Damage) -> Result<(RgbImage, Option<String>)> {
+    decoder::decode(bytes, damage)
 }
 
 /// The turn that undoes how the camera was held, as far as it said so.

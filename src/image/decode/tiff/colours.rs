@@ -1,12 +1,13 @@
 //! A pixel's samples become red, green and blue, in the arithmetic of Pillow.
 
-use super::super::pixels::{of_cmyk, opaque};
+use super::super::pixels::of_cmyk;
 use super::compression::Compression;
 use super::directory::Directory;
 use super::samples::Samples;
 use super::{NAME, damaged, unsupported};
 use crate::error::Result;
-use crate::image::{Alpha, Preprocessing, SixteenBit};
+use crate::image::raster::divided;
+use crate::image::{Alpha, ChannelOrder, Preprocessing, SixteenBit};
 
 pub(super) const PHOTOMETRIC_INTERPRETATION: u16 = 262;
 const COLOUR_MAP: u16 = 320;
@@ -117,8 +118,8 @@ impl Colours {
         sample < colours || self.opacity.is_some_and(|(place, _)| sample == place)
     }
 
-    /// The colour of a pixel of samples of `bits` bits.
-    pub(super) fn of(&self, pixel: &[u16], bits: u32, preprocessing: &Preprocessing) -> [u8; 3] {
+    /// The colour and opacity of a pixel of samples of `bits` bits.
+    pub(super) fn of(&self, pixel: &[u16], bits: u32, preprocessing: &Preprocessing) -> [u8; 4] {
         let rule = preprocessing.sixteen_bit;
         let at = |place: usize| pixel.get(place).copied().unwrap_or(0);
         let colour = |place: usize| narrow_colour(at(place), bits, rule);
@@ -131,20 +132,24 @@ impl Colours {
             Kind::Rgb => [0, 1, 2].map(colour),
             Kind::Cmyk => of_cmyk([0, 1, 2, 3].map(colour)),
         };
-        let Some((place, kind)) = self.opacity else {
-            return colours;
+        let keeps_opacity = preprocessing.channel_order == ChannelOrder::Rgba;
+        let (colours, opacity) = match self.opacity {
+            None => (colours, 255),
+            Some((place, Opacity::Separate)) => (colours, colour(place)),
+            // Over white nothing is to be divided.
+            Some((place, Opacity::Multiplied))
+                if preprocessing.alpha == Alpha::White && !keeps_opacity =>
+            {
+                let white = 255 - colour(place);
+                (colours.map(|sample| sample.saturating_add(white)), 255)
+            }
+            Some((place, Opacity::Multiplied)) => {
+                let opacity = colour(place);
+                (colours.map(|sample| divided(sample, opacity)), opacity)
+            }
         };
-        let opacity = colour(place);
-        match (kind, preprocessing.alpha) {
-            (Opacity::Separate, alpha) => {
-                let [red, green, blue] = colours;
-                opaque([red, green, blue, opacity], alpha)
-            }
-            (Opacity::Multiplied, Alpha::Drop) => colours.map(|sample| divided(sample, opacity)),
-            (Opacity::Multiplied, Alpha::White) => {
-                colours.map(|sample| sample.saturating_add(255 - opacity))
-            }
-        }
+        let [red, green, blue] = colours;
+        [red, green, blue, opacity]
     }
 }
 
@@ -199,11 +204,4 @@ fn scaled(sample: u16, white: u16) -> u8 {
     let white = u32::from(white);
     let scaled = (255 * u32::from(sample) + white / 2) / white;
     u8::try_from(scaled).unwrap_or(u8::MAX)
-}
-
-/// A colour that has been multiplied with its opacity, before it was.
-fn divided(sample: u8, opacity: u8) -> u8 {
-    let sample = 255 * u32::from(sample);
-    let divided = sample.checked_div(opacity.into()).unwrap_or(0);
-    u8::try_from(divided).unwrap_or(u8::MAX)
 }

@@ -3,7 +3,7 @@
 //! It is put together to a whole stream that says of its colours what the TIFF does, since the
 //! marks that a JPEG has of that do not count in a TIFF.
 
-use super::super::{Decoded, Request, jpeg};
+use super::super::{Damage, jpeg};
 use super::compression::TOO_SHORT;
 use super::{NAME, damaged, unsupported};
 use crate::error::Result;
@@ -43,7 +43,7 @@ impl Part {
     /// # Errors
     ///
     /// The errors of JPEG, or the image has another size or other samples.
-    pub(super) fn decode(self, tables: &[u8], data: &[u8], request: &Request) -> Result<Samples> {
+    pub(super) fn decode(self, tables: &[u8], data: &[u8], damage: Damage) -> Result<Samples> {
         let (stream, frame) = self.stream(tables, data)?;
         if frame.bits != 8 {
             let kind = format!("JPEG of {} bits", frame.bits);
@@ -69,7 +69,7 @@ impl Part {
                 "JPEG that takes more memory than its size accounts for",
             ));
         }
-        let Decoded { pixels, damage } = jpeg::decode(&stream, request)?;
+        let (pixels, damage) = jpeg::colours(&stream, damage)?;
         let samples = match self.samples {
             1 => pixels.pixels().map(|pixel| pixel.0[0]).collect(),
             _ => pixels.into_raw(),

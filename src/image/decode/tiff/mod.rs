@@ -15,11 +15,11 @@ mod samples;
 use std::borrow::Cow;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, Rgb, RgbImage};
 
 use self::compression::{Compression, Decompressor};
 use self::layout::{Chunk, Layout};
 use self::samples::{add_differences, unpack};
+use super::pixels::Canvas;
 use super::problem::{damaged, too_large, unsupported};
 use super::{Decoded, Header, Request};
 use crate::error::Result;
@@ -46,12 +46,11 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header> {
 pub(super) fn decode(bytes: &[u8], request: &Request) -> Result<Decoded> {
     let layout = Layout::read(bytes)?;
     let Decoded { pixels, damage } = pixels(&layout, request)?;
-    let mut image = DynamicImage::ImageRgb8(pixels);
     // Whatever the preprocessing says: Pillow turns a TIFF as it reads it.
-    if let Some(turn) = Orientation::from_exif(layout.orientation) {
-        image.apply_orientation(turn);
-    }
-    let pixels = image.into_rgb8();
+    let pixels = match Orientation::from_exif(layout.orientation) {
+        Some(turn) => pixels.turned(turn),
+        None => pixels,
+    };
     Ok(Decoded { pixels, damage })
 }
 
@@ -78,7 +77,7 @@ fn memory(layout: &Layout) -> u64 {
 
 fn pixels(layout: &Layout, request: &Request) -> Result<Decoded> {
     let mut damage = None;
-    let mut image = RgbImage::new(layout.width, layout.height);
+    let mut canvas = Canvas::new((layout.width, layout.height), request.preprocessing);
     let mut decompressor = Decompressor::new(layout.compression, layout.chunks.width);
     let count = layout.samples.count;
     let mut row = vec![0; layout.chunks.width as usize * count];
@@ -94,7 +93,8 @@ fn pixels(layout: &Layout, request: &Request) -> Result<Decoded> {
                 if layout.compression == Compression::Jpeg {
                     let data = layout.compressed(chunk)?;
                     let part = layout.jpeg(down);
-                    let (samples, passed) = part.decode(layout.jpeg_tables, &data, request)?;
+                    let (samples, passed) =
+                        part.decode(layout.jpeg_tables, &data, request.damage)?;
                     damage = damage.take().or(passed);
                     return Ok((plane, Cow::Owned(samples)));
                 }
@@ -116,13 +116,13 @@ fn pixels(layout: &Layout, request: &Request) -> Result<Decoded> {
                         layout
                             .colours
                             .of(pixel, layout.samples.bits, request.preprocessing);
-                    image.put_pixel(x, top + y, Rgb(colour));
+                    canvas.put(x, top + y, colour);
                 }
             }
         }
     }
     Ok(Decoded {
-        pixels: image,
+        pixels: canvas.into(),
         damage,
     })
 }
