@@ -34,7 +34,7 @@ from timm.utils.model import reparameterize_model
 from torch import nn
 
 from scripts.command_line import errors_in_one_line
-from scripts.pytorch.facts import cost
+from scripts.pytorch.facts import ShapesAlone, cost
 from scripts.pytorch.networks import FOLDED
 from scripts.senet_program import ProgramError, ask
 
@@ -91,7 +91,7 @@ def in_timm(name: str) -> str:
 
 def on_meta(name: str, classes: int) -> nn.Module:
     """timm's network without numbers, its branches folded where the program's name says so."""
-    with torch.device("meta"):
+    with torch.device("meta"), ShapesAlone():
         model: nn.Module = timm.create_model(in_timm(name), pretrained=False, num_classes=classes)
         if name.endswith(FOLDED):
             model = reparameterize_model(model)

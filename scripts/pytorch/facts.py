@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.overrides import TorchFunctionMode
 
 ROUNDING = 0.005e9
 """Published figures have two decimals of a billion."""
@@ -21,6 +24,41 @@ operations an output (`batchnorm_flop_jit`), an average pool in a gate less than
 shows in two decimals. Here only convolutions and linear layers count, as in the
 paper, which makes all of these networks 0.2 to 0.8 % cheaper.
 """
+
+
+KEEP_SHAPES = frozenset(
+    {
+        nn.functional.batch_norm,
+        nn.init.kaiming_uniform_,
+        nn.init.normal_,
+        nn.init.uniform_,
+        torch.Tensor.normal_,
+        torch.Tensor.uniform_,
+    }
+)
+
+
+class ShapesAlone(TorchFunctionMode):
+    """Leaves out what keeps the shape of a tensor that has nothing but a shape, on the meta device.
+
+    What PyTorch makes of these it says in Python, operation by operation, which was half of the time
+    that a network took.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        words = kwargs or {}
+        if func in KEEP_SHAPES:
+            # Initialisers hand theirs on by name.
+            tensor = args[0] if args else words["tensor"]
+            if tensor.is_meta:
+                return tensor
+        return func(*args, **words)
 
 
 @dataclass(frozen=True)
@@ -57,7 +95,8 @@ def cost(model: nn.Module, height: int, width: int) -> Cost:
             normalised += output.numel()
 
     hooks = [module.register_forward_hook(count) for module in model.modules()]
-    model(torch.zeros(1, 3, height, width, device=next(model.parameters()).device))
+    with ShapesAlone():
+        model(torch.zeros(1, 3, height, width, device=next(model.parameters()).device))
     for hook in hooks:
         hook.remove()
     return Cost(parameters, macs, normalised)

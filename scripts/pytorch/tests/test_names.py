@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file
 
 from scripts.pytorch.check_names import Coverage, check_stated, coverage, on_meta, read_listed, write_hollow
+from scripts.pytorch.facts import cost
 
 TABLE = "name,module,tags\na,m,x+y\nb,m,\nc,n,z\n"
 
@@ -28,6 +30,12 @@ def test_a_hollow_file_has_every_name_and_shape(tmp_path: Path) -> None:
     }
     assert found["fc.bias"].shape == (7,)
     assert not torch.any(found["conv1.weight"])
+
+
+@pytest.mark.parametrize("name", ["seresnet18", "mobilenetv3_small_050"])
+def test_without_numbers_a_network_costs_what_it_costs_with_them(name: str) -> None:
+    model = timm.create_model(name, num_classes=7).eval()
+    assert cost(on_meta(name, 7), 65, 97) == cost(model, 65, 97)
 
 
 def test_only_the_tables_networks_and_tags_count(tmp_path: Path) -> None:
