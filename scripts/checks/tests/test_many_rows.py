@@ -50,5 +50,6 @@ for line in sys.stdin:
     print(json.dumps({"input": line.rstrip("\\n"), "error": None}), flush=True)
 """
     seen = run([sys.executable, "-c", program], [Path("a.jpg")], rows=5000, pause=0)
-    # 4,500 rows of 20 kB.
-    assert seen.growth() > 80 > MOST_GROWTH
+    # 4,500 rows of 20 kB are 86 MiB. Where the machine does much else, a program is ahead of what is
+    # read of it by what a pipe and a buffer hold: some 2,000 rows, of which the early ones know already.
+    assert seen.growth() > 40 > MOST_GROWTH
