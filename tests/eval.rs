@@ -85,6 +85,25 @@ fn what_is_in_no_class_is_left_out_with_a_warning() {
 }
 
 #[test]
+fn a_class_without_images_is_a_warning_and_data_without_any_an_error() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("dog")).unwrap();
+    let (_, said, status) = eval(root.path(), &[]);
+    assert_eq!(status, Some(2));
+    assert!(said.contains("holds no images in its folders"), "{said}");
+    put(root.path(), "cat", "cat.jpg", "a.jpg");
+    let (json, said, status) = eval(root.path(), &[]);
+    assert_eq!(status, Some(0));
+    assert_eq!(json["images"], 1);
+    assert_eq!(json["failed"], serde_json::json!([]));
+    assert!(
+        said.starts_with("warning: folders without images: `"),
+        "{said}"
+    );
+    assert!(said.ends_with("/dog`\n"), "{said}");
+}
+
+#[test]
 fn an_unknown_class_among_known_ones_is_an_error() {
     let root = tempfile::tempdir().unwrap();
     put(root.path(), "cat", "cat.jpg", "a.jpg");

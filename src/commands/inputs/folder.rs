@@ -16,12 +16,22 @@ pub(super) struct Search {
     walk: walkdir::IntoIter,
     searched: HashSet<Identity>,
     is_empty: bool,
+    if_empty: IfEmpty,
     told: Told,
+}
+
+/// What a folder without images is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IfEmpty {
+    /// An input with that problem.
+    Problem,
+    /// Something to be told of, and no input.
+    Told,
 }
 
 impl Search {
     /// Tells `told` what it passes over.
-    pub(super) fn new(folder: PathBuf, told: Told) -> Self {
+    pub(super) fn new(folder: PathBuf, if_empty: IfEmpty, told: Told) -> Self {
         let walk = WalkDir::new(&folder)
             .follow_links(true)
             .sort_by_file_name()
@@ -31,6 +41,7 @@ impl Search {
             walk,
             searched: HashSet::new(),
             is_empty: true,
+            if_empty,
             told,
         }
     }
@@ -73,10 +84,20 @@ impl Iterator for Search {
                 return Some(input);
             }
         }
-        std::mem::replace(&mut self.is_empty, false).then(|| {
-            let problem = "the folder holds no images".to_owned();
-            Input::problem(&self.folder, problem)
-        })
+        if !std::mem::replace(&mut self.is_empty, false) {
+            return None;
+        }
+        match self.if_empty {
+            IfEmpty::Problem => {
+                let problem = "the folder holds no images".to_owned();
+                Some(Input::problem(&self.folder, problem))
+            }
+            IfEmpty::Told => {
+                self.told
+                    .pass_over(|found| found.empty(self.folder.clone()));
+                None
+            }
+        }
     }
 }
 
@@ -127,7 +148,7 @@ mod tests {
 
     fn search_in(folder: &Path) -> (Vec<Input>, PassedOver) {
         let told = Told::default();
-        let inputs = Search::new(folder.to_path_buf(), told.clone()).collect();
+        let inputs = Search::new(folder.to_path_buf(), IfEmpty::Problem, told.clone()).collect();
         (inputs, told.end().unwrap())
     }
 

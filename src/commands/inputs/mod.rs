@@ -1,4 +1,4 @@
-//! What the arguments of `senet classify` name, found while it is computed.
+//! The images that arguments and the folders of classes name, found while others are computed.
 
 mod braces;
 mod folder;
@@ -12,6 +12,7 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::folder::IfEmpty;
 pub(super) use self::passed_over::PassedOver;
 use self::shard::Turns;
 use self::standard_input::StandardInput;
@@ -212,6 +213,15 @@ impl Told {
     }
 }
 
+/// The images in a folder and below it, in the order of names. That there are none is told, and is no
+/// input.
+pub(super) fn in_folder(
+    folder: PathBuf,
+    told: &Told,
+) -> impl Iterator<Item = Input> + Send + use<> {
+    folder::Search::new(folder, IfEmpty::Told, told.clone())
+}
+
 /// Whether an argument stands for what is on standard input.
 pub(super) fn is_standard_input(argument: &Path) -> bool {
     argument.as_os_str() == "-"
@@ -235,7 +245,7 @@ impl Guide {
     /// in it where it is named like an archive.
     fn places(&self, path: PathBuf) -> Places {
         if path.is_dir() {
-            let images = folder::Search::new(path, self.told.clone());
+            let images = folder::Search::new(path, IfEmpty::Problem, self.told.clone());
             return Box::new(images.map(|image| Ok(Place::Image(image))));
         }
         let place = if tar::is_archive(&path) {

@@ -10,6 +10,8 @@ pub(in crate::commands) struct PassedOver {
     images: BTreeMap<String, usize>,
     /// Other names of folders that were searched already.
     folders: Vec<PathBuf>,
+    /// Folders without images, where that is no problem.
+    empty: Vec<PathBuf>,
 }
 
 impl PassedOver {
@@ -23,17 +25,32 @@ impl PassedOver {
         self.folders.push(path);
     }
 
+    /// Adds a folder without images.
+    pub(super) fn empty(&mut self, path: PathBuf) {
+        self.empty.push(path);
+    }
+
+    /// How many folders without images there are, where that is no problem.
+    pub(in crate::commands) fn empty_folders(&self) -> usize {
+        self.empty.len()
+    }
+
     /// Says so, if there is anything to say.
     pub(in crate::commands) fn warnings(&self) -> Vec<String> {
         /// Folders that are named.
         const NAMED: usize = 3;
         let mut warnings = Vec::new();
-        if !self.folders.is_empty() {
-            let names: Vec<String> = self.folders.iter().map(|path| shown_path(path)).collect();
-            warnings.push(format!(
-                "passed over, as they are other names of folders that were searched: {}",
-                shown_list(&names, NAMED)
-            ));
+        for (what, folders) in [
+            (
+                "passed over, as they are other names of folders that were searched",
+                &self.folders,
+            ),
+            ("folders without images", &self.empty),
+        ] {
+            if !folders.is_empty() {
+                let names: Vec<String> = folders.iter().map(|path| shown_path(path)).collect();
+                warnings.push(format!("{what}: {}", shown_list(&names, NAMED)));
+            }
         }
         if !self.images.is_empty() {
             let files: usize = self.images.values().sum();
@@ -63,7 +80,7 @@ mod tests {
         let images = [("avif", 1), ("heic", 2), ("jxl", 1)];
         let passed_over = PassedOver {
             images: images.map(|(name, count)| (name.to_owned(), count)).into(),
-            folders: Vec::new(),
+            ..PassedOver::default()
         };
         assert_eq!(
             passed_over.warnings(),

@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Data, Labelled, Told, is_split};
-use crate::commands::inputs::{Inputs, Search};
+use super::{Data, Labelled, Told, Walk, is_split};
+use crate::commands::inputs;
 use crate::error::{Error, Result};
 use crate::image::has_image_extension;
 use crate::text::{counted, path_text, shown, shown_list, shown_path};
@@ -54,17 +54,19 @@ pub(super) fn open(path: &Path, split: Option<&str>) -> Result<Data> {
         ));
     }
     let names: Vec<String> = folders.iter().map(|folder| name(folder)).collect();
-    let inputs = Inputs::new(folders.clone(), Search::default(), io::empty());
-    told.walk = Some(inputs.told());
-    let images = inputs.map(move |input| {
-        let path = input.path.clone();
-        // Every input is a class's folder or lies in one.
-        let name = folders.iter().position(|folder| path.starts_with(folder));
-        Labelled {
+    let walk = inputs::Told::default();
+    told.walk = Some(Walk {
+        data: path_text(&root),
+        folders: folders.len(),
+        told: walk.clone(),
+    });
+    let images = folders.into_iter().enumerate();
+    let images = images.flat_map(move |(name, folder)| {
+        inputs::in_folder(folder, &walk).map(move |input| Labelled {
+            path: input.path.clone(),
             input: input.into(),
-            path,
-            name: name.unwrap_or_default(),
-        }
+            name,
+        })
     });
     Ok(Data {
         name: path_text(&root),

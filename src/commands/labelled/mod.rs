@@ -39,8 +39,17 @@ pub(super) struct Data {
 /// What there is to say of the data when all of it has been looked at.
 #[derive(Clone, Default)]
 pub(super) struct Told {
-    pub(super) found: Vec<String>,
-    pub(super) walk: Option<inputs::Told>,
+    found: Vec<String>,
+    walk: Option<Walk>,
+}
+
+/// A search through the folders of classes.
+#[derive(Clone)]
+struct Walk {
+    /// What holds the folders.
+    data: String,
+    folders: usize,
+    told: inputs::Told,
 }
 
 impl Told {
@@ -48,11 +57,18 @@ impl Told {
     ///
     /// # Errors
     ///
-    /// What ended the images before their end.
+    /// What ended the images before their end; folders none of which holds an image.
     pub(super) fn warnings(&self) -> Result<Vec<String>> {
         let mut warnings = self.found.clone();
         if let Some(walk) = &self.walk {
-            warnings.extend(walk.end()?.warnings());
+            let passed_over = walk.told.end()?;
+            if passed_over.empty_folders() == walk.folders {
+                return Err(Error::Usage(format!(
+                    "`{}` holds no images in its folders",
+                    shown(&walk.data)
+                )));
+            }
+            warnings.extend(passed_over.warnings());
         }
         Ok(warnings)
     }
