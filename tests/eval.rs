@@ -104,6 +104,34 @@ fn a_class_without_images_is_a_warning_and_data_without_any_an_error() {
 }
 
 #[test]
+fn rows_are_a_list_of_the_same_images_and_classes_wherever_they_are_read() {
+    let root = tempfile::tempdir().unwrap();
+    // Number 3, a cat, is labelled as number 4 would be.
+    let labels = root.path().join("labels.txt");
+    fs::write(&labels, "0\n1\n2\n4\n3\n5\n6\n7\n8\n9\n").unwrap();
+    put(root.path(), "photos/4", "cat.jpg", "back\\slash.jpg");
+    put(root.path(), "photos/8", "coffee.jpg", "b.jpg");
+    let rows = Command::cargo_bin("senet")
+        .unwrap()
+        .current_dir(root.path())
+        .args(["eval", "photos", "--weights", "builtin:seresnet20"])
+        .args(["--labels", "labels.txt", "--format", "ndjson"])
+        .output()
+        .unwrap();
+    let elsewhere = root.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let list = elsewhere.join("rows.ndjson");
+    fs::write(&list, rows.stdout).unwrap();
+    let flags = ["--labels", labels.to_str().unwrap()];
+    let (of_rows, said, status) = eval(&list, &flags);
+    assert_eq!(status, Some(0), "{said}");
+    let (of_folders, ..) = eval(&root.path().join("photos"), &flags);
+    assert_eq!(of_rows["confusion"], of_folders["confusion"]);
+    assert_eq!(of_rows["top_1"]["count"], 1);
+    assert_eq!(of_rows["matched_by"], "label");
+}
+
+#[test]
 fn an_unknown_class_among_known_ones_is_an_error() {
     let root = tempfile::tempdir().unwrap();
     put(root.path(), "cat", "cat.jpg", "a.jpg");

@@ -129,7 +129,7 @@ impl Counted {
         compared: Option<(&Pass, Row)>,
     ) -> EvaluationRow {
         let truth = first.matched.classes[labelled.name];
-        let mut counted = EvaluationRow::new(row.input.clone(), first.class(truth));
+        let mut counted = EvaluationRow::new(row.input.clone(), &labelled.path, first.class(truth));
         let answer = answer(row, truth);
         let other = compared.map(|(second, row)| {
             let truth = second.matched.classes[labelled.name];

@@ -24,13 +24,14 @@ const PATH: [&str; 8] = [
     "input",
 ];
 
-/// What the class of an image may be called; the first that there is counts.
+/// What the class of an image may be called; the first that there is counts. In the rows of
+/// `senet eval` that is its label: its number may be the label of another class.
 const LABEL: [&str; 8] = [
     "label",
     "class",
     "class_name",
-    "truth",
     "truth_label",
+    "truth",
     "target",
     "category",
     "synset",

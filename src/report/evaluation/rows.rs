@@ -20,6 +20,9 @@ pub struct ClassName {
 pub struct EvaluationRow {
     /// The image, as it was named.
     pub input: String,
+    /// Its file, from the root on, so that these rows are a list wherever they are kept; none where that
+    /// is no text.
+    pub path: Option<String>,
     /// The number of its class.
     pub truth: usize,
     /// The name of its class.
@@ -61,9 +64,11 @@ pub struct Compared {
 impl EvaluationRow {
     /// An image without an answer yet.
     #[must_use]
-    pub fn new(input: String, truth: ClassName) -> Self {
+    pub fn new(input: String, path: &Path, truth: ClassName) -> Self {
+        let path = std::path::absolute(path).ok();
         Self {
             input,
+            path: path.and_then(|path| path.into_os_string().into_string().ok()),
             truth: truth.class,
             truth_label: truth.label,
             predicted: None,
@@ -197,7 +202,7 @@ mod tests {
                 class,
                 label: class.to_string(),
             };
-            let mut row = EvaluationRow::new(input.to_owned(), class(0));
+            let mut row = EvaluationRow::new(input.to_owned(), Path::new(input), class(0));
             let answer = Answer {
                 truth: 0,
                 predicted,
