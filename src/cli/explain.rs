@@ -9,7 +9,7 @@ use crate::report::{ExplainFormat, InlinePicture};
 /// `senet explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// Image files, or folders, which are searched recursively
+    /// Image files, folders (searched recursively), or tar archives (`shard-{000..127}.tar` is 128)
     #[arg(required = true, value_name = "IMAGE")]
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]

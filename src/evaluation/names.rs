@@ -65,24 +65,9 @@ pub fn match_classes(
     classes: usize,
     labels: Option<&[String]>,
 ) -> Result<Matched> {
-    let synsets = labels.is_some_and(are_imagenets).then(imagenet_synsets);
-    let mut ways: Vec<(Way, Vec<Meaning>)> = Vec::new();
-    if let Some(labels) = labels {
-        let index = Index::new(labels);
-        ways.push((
-            Way::Label,
-            names.iter().map(|name| index.find(name)).collect(),
-        ));
-    }
-    if let Some(synsets) = &synsets {
-        let of_name = |name: &String| synset(name, synsets);
-        ways.push((Way::Synset, names.iter().map(of_name).collect()));
-    }
-    let of_name = |name: &String| number(name, classes);
-    ways.push((Way::Number, names.iter().map(of_name).collect()));
-
+    let network = Classes::new(classes, labels);
     let mut nearest: Option<(Way, Vec<Meaning>, usize)> = None;
-    for (way, meanings) in ways {
+    for (way, meanings) in network.meanings(names) {
         let found: Option<Vec<usize>> = meanings.iter().map(Meaning::one).collect();
         if let Some(classes) = found {
             return Ok(Matched { way, classes });
@@ -94,14 +79,7 @@ pub fn match_classes(
         }
     }
     let (way, meanings, _) = nearest.unwrap_or((Way::Number, Vec::new(), 0));
-    Err(refusal(
-        names,
-        way,
-        &meanings,
-        classes,
-        labels,
-        synsets.is_some(),
-    ))
+    Err(network.refusal(names, way, &meanings))
 }
 
 impl Meaning {
@@ -118,6 +96,98 @@ impl Meaning {
             Self::One(class) => Some(*class),
             Self::None | Self::Several(_) => None,
         }
+    }
+}
+
+/// The classes of a network, by all that they are called.
+struct Classes<'a> {
+    count: usize,
+    labels: Option<&'a [String]>,
+    /// Those of `ImageNet`-1k, where the labels are.
+    synsets: Option<Vec<&'static str>>,
+}
+
+impl<'a> Classes<'a> {
+    fn new(count: usize, labels: Option<&'a [String]>) -> Self {
+        Self {
+            count,
+            labels,
+            synsets: labels.is_some_and(are_imagenets).then(imagenet_synsets),
+        }
+    }
+
+    /// What the names are in each way that there is here.
+    fn meanings(&self, names: &[String]) -> Vec<(Way, Vec<Meaning>)> {
+        let mut ways: Vec<(Way, Vec<Meaning>)> = Vec::new();
+        if let Some(labels) = self.labels {
+            let index = Index::new(labels);
+            let of_name = |name: &String| index.find(name);
+            ways.push((Way::Label, names.iter().map(of_name).collect()));
+        }
+        if let Some(synsets) = &self.synsets {
+            let of_name = |name: &String| synset(name, synsets);
+            ways.push((Way::Synset, names.iter().map(of_name).collect()));
+        }
+        let of_name = |name: &String| number(name, self.count);
+        ways.push((Way::Number, names.iter().map(of_name).collect()));
+        ways
+    }
+
+    /// Why the names cannot all be understood `way`, the way that leaves the fewest.
+    fn refusal(&self, names: &[String], way: Way, meanings: &[Meaning]) -> Error {
+        /// Names, and labels, that are listed.
+        const LISTED: usize = 20;
+        let pairs = || names.iter().zip(meanings);
+        let unknown = pairs().filter(|(_, meaning)| **meaning == Meaning::None);
+        let unknown: Vec<&str> = unknown.map(|(name, _)| name.as_str()).collect();
+        let several: BTreeMap<&str, &Vec<usize>> = pairs()
+            .filter_map(|(name, meaning)| match meaning {
+                Meaning::Several(classes) => Some((name.as_str(), classes)),
+                Meaning::One(_) | Meaning::None => None,
+            })
+            .collect();
+        let mut problems = Vec::new();
+        if !unknown.is_empty() {
+            let of = match way {
+                Way::Label => "label of the network",
+                Way::Synset => "synset of ImageNet-1k",
+                Way::Number => "number of a class of the network",
+            };
+            problems.push(format!(
+                "{} of {} no {of}: {}",
+                unknown.len(),
+                match names.len() {
+                    1 => "1 class name is".to_owned(),
+                    count => format!("{} are", counted(count, "class name")),
+                },
+                shown_list(&unknown, LISTED)
+            ));
+        }
+        if !several.is_empty() {
+            let listed = several.iter().take(LISTED).map(|(name, classes)| {
+                let classes: Vec<String> = classes.iter().map(usize::to_string).collect();
+                format!("`{}` ({})", shown(name), classes.join(", "))
+            });
+            problems.push(format!(
+                "labels of several classes: {}",
+                listed.collect::<Vec<_>>().join(", ")
+            ));
+        }
+        let mut hint = match self.labels {
+            Some(labels) => format!(
+                "classes are named by label, such as {}",
+                shown_list(labels.get(..3).unwrap_or(labels), 3)
+            ),
+            None => "the weights name no classes; `--labels` does".to_owned(),
+        };
+        if self.synsets.is_some() {
+            hint += ", by synset, such as `n01440764`";
+        }
+        hint += &format!(
+            ", or by number, from 0 to {}; all in one way",
+            self.count.saturating_sub(1)
+        );
+        Error::Usage(format!("{}\nhint: {hint}", problems.join("; ")))
     }
 }
 
@@ -188,70 +258,6 @@ fn number(name: &str, classes: usize) -> Meaning {
         .ok()
         .filter(|&number| is_number && number < classes);
     number.map_or(Meaning::None, Meaning::One)
-}
-
-/// Why the names cannot all be understood `way`, the way that leaves the fewest.
-fn refusal(
-    names: &[String],
-    way: Way,
-    meanings: &[Meaning],
-    classes: usize,
-    labels: Option<&[String]>,
-    has_synsets: bool,
-) -> Error {
-    /// Names, and labels, that are listed.
-    const LISTED: usize = 20;
-    let pairs = || names.iter().zip(meanings);
-    let unknown = pairs().filter(|(_, meaning)| **meaning == Meaning::None);
-    let unknown: Vec<&str> = unknown.map(|(name, _)| name.as_str()).collect();
-    let several: BTreeMap<&str, &Vec<usize>> = pairs()
-        .filter_map(|(name, meaning)| match meaning {
-            Meaning::Several(classes) => Some((name.as_str(), classes)),
-            Meaning::One(_) | Meaning::None => None,
-        })
-        .collect();
-    let mut problems = Vec::new();
-    if !unknown.is_empty() {
-        let of = match way {
-            Way::Label => "label of the network",
-            Way::Synset => "synset of ImageNet-1k",
-            Way::Number => "number of a class of the network",
-        };
-        problems.push(format!(
-            "{} of {} no {of}: {}",
-            unknown.len(),
-            match names.len() {
-                1 => "1 class name is".to_owned(),
-                count => format!("{} are", counted(count, "class name")),
-            },
-            shown_list(&unknown, LISTED)
-        ));
-    }
-    if !several.is_empty() {
-        let listed = several.iter().take(LISTED).map(|(name, classes)| {
-            let classes: Vec<String> = classes.iter().map(usize::to_string).collect();
-            format!("`{}` ({})", shown(name), classes.join(", "))
-        });
-        problems.push(format!(
-            "labels of several classes: {}",
-            listed.collect::<Vec<_>>().join(", ")
-        ));
-    }
-    let mut hint = match labels {
-        Some(labels) => format!(
-            "classes are named by label, such as {}",
-            shown_list(labels.get(..3).unwrap_or(labels), 3)
-        ),
-        None => "the weights name no classes; `--labels` does".to_owned(),
-    };
-    if has_synsets {
-        hint += ", by synset, such as `n01440764`";
-    }
-    hint += &format!(
-        ", or by number, from 0 to {}; all in one way",
-        classes.saturating_sub(1)
-    );
-    Error::Usage(format!("{}\nhint: {hint}", problems.join("; ")))
 }
 
 #[cfg(test)]

@@ -29,8 +29,8 @@ use clap::ValueEnum;
 pub use classification::{Classification, RowWriter};
 pub use contact_sheet::THUMBNAILS;
 pub use evaluation::{
-    Change, Changes, ClassName, Compared, Comparison, Evaluation, EvaluationRow, Failure, Mistake,
-    Mistakes, ScoredClass, Subject, Thumbnails,
+    Change, Changes, ClassName, Compared, Comparison, Evaluated, Evaluation, EvaluationRow,
+    Failure, Mistake, Mistakes, ScoredClass, Subject, Thumbnails,
 };
 pub use explain::{
     ExplainFormat, Explained, ExplainedGates, ExplainedMap, GatedClass, GatesByClass, PICTURED,

@@ -15,8 +15,8 @@ use crate::cli::EvalArgs;
 use crate::error::{Error, Result};
 use crate::evaluation::{Answer, Tally};
 use crate::report::{
-    Changes, Evaluation, EvaluationFormat, EvaluationRow, Failure, Format, Mistake, Mistakes,
-    Thumbnails,
+    Changes, Evaluated, Evaluation, EvaluationFormat, EvaluationRow, Failure, Format, Mistake,
+    Mistakes, Thumbnails,
 };
 use crate::text::escaped;
 
@@ -162,17 +162,24 @@ impl Counted {
         counted
     }
 
-    fn report(self, data: (String, usize), first: &Pass, second: Option<&Pass>) -> Evaluation {
+    fn report(
+        self,
+        (data, class_names): (String, usize),
+        first: &Pass,
+        second: Option<&Pass>,
+    ) -> Evaluation {
         let comparison = self.changes.zip(second);
         let comparison = comparison.map(|(changes, pass)| changes.comparison(pass.subject()));
-        Evaluation::new(
+        Evaluation::new(Evaluated {
             data,
-            first.subject(),
-            (&self.tally, self.among),
-            self.failed,
-            self.mistakes,
+            class_names,
+            subject: first.subject(),
+            tally: &self.tally,
+            k: self.among,
+            failed: self.failed,
+            mistakes: self.mistakes,
             comparison,
-        )
+        })
     }
 }
 

@@ -49,6 +49,27 @@ pub struct Evaluation {
     pub comparison: Option<Comparison>,
 }
 
+/// What an [`Evaluation`] is made from.
+#[derive(Debug)]
+pub struct Evaluated<'a> {
+    /// The images' folder or list.
+    pub data: String,
+    /// How many names of classes it has.
+    pub class_names: usize,
+    /// What was evaluated.
+    pub subject: Subject,
+    /// What was counted.
+    pub tally: &'a Tally,
+    /// How many of the likeliest classes that looks at.
+    pub k: usize,
+    /// Images without an answer.
+    pub failed: Vec<Failure>,
+    /// Wrong answers.
+    pub mistakes: Mistakes,
+    /// Other weights on the same images.
+    pub comparison: Option<Comparison>,
+}
+
 /// What is evaluated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Subject {
@@ -90,16 +111,19 @@ impl Subject {
 }
 
 impl Evaluation {
-    /// What `tally` has counted, and among how many classes.
+    /// All figures of what was counted.
     #[must_use]
-    pub fn new(
-        (data, class_names): (String, usize),
-        subject: Subject,
-        (tally, k): (&Tally, usize),
-        failed: Vec<Failure>,
-        mistakes: Mistakes,
-        comparison: Option<Comparison>,
-    ) -> Self {
+    pub fn new(evaluated: Evaluated<'_>) -> Self {
+        let Evaluated {
+            data,
+            class_names,
+            subject,
+            tally,
+            k,
+            failed,
+            mistakes,
+            comparison,
+        } = evaluated;
         let scored = |score: ClassScore| ScoredClass {
             label: subject.label(score.class).to_owned(),
             score,
