@@ -153,7 +153,7 @@ pub(super) fn multiplied(sample: u8, opacity: u8) -> u8 {
 /// A colour that has been multiplied with its opacity, before it was.
 pub(super) fn divided(sample: u8, opacity: u8) -> u8 {
     let divided = (255 * u32::from(sample)).checked_div(opacity.into());
-    // Of nothing that is seen Pillow leaves the colour as it is.
+    // A colour that is not seen stays as it is.
     divided.map_or(sample, |divided| u8::try_from(divided).unwrap_or(u8::MAX))
 }
 

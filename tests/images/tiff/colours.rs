@@ -141,8 +141,11 @@ fn opacity_is_dropped_or_composed_over_white_once() {
 #[test]
 fn colours_that_were_multiplied_with_their_opacity_are_divided_by_it() {
     let opacity = |x: u32| 36 * x;
-    let multiplied =
-        |x: u32, y: u32| pattern(x, y).map(|sample| u32::from(sample) * opacity(x) / 255);
+    // Where nothing is to be seen there should be 0, and is more in some files.
+    let multiplied = |x: u32, y: u32| match opacity(x) {
+        0 => [7; 3],
+        opacity => pattern(x, y).map(|sample| u32::from(sample) * opacity / 255),
+    };
     let tiff = with_extra(|x, y| {
         let [red, green, blue] = multiplied(x, y);
         [red, green, blue, opacity(x)]
@@ -154,7 +157,7 @@ fn colours_that_were_multiplied_with_their_opacity_are_divided_by_it() {
         multiplied(x, y).map(|sample| channel(divided(sample)))
     });
     assert_as(&tiff, &plain(), |x, y| {
-        multiplied(x, y).map(|sample| channel(sample + 255 - opacity(x)))
+        multiplied(x, y).map(|sample| channel((sample + 255 - opacity(x)).min(255)))
     });
 }
 

@@ -145,7 +145,15 @@ impl Colours {
             }
             Some((place, Opacity::Multiplied)) => {
                 let opacity = colour(place);
-                (colours.map(|sample| divided(sample, opacity)), opacity)
+                // As Pillow reads a file; its resize leaves a colour of no opacity as it is.
+                let before = |sample| {
+                    if opacity == 0 {
+                        0
+                    } else {
+                        divided(sample, opacity)
+                    }
+                };
+                (colours.map(before), opacity)
             }
         };
         let [red, green, blue] = colours;
