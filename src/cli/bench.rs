@@ -3,8 +3,8 @@ use std::ffi::OsString;
 use clap::Args;
 use clap::builder::OsStringValueParser;
 
-use super::engine::{DeviceArgs, EngineArgs};
-use super::source::{ClassesArgs, HeadArgs, OrList, WEIGHTS_IN_FULL, WEIGHTS_OR_DRAWN, source};
+use super::engine::EngineArgs;
+use super::source::{ClassesArgs, OrList, VariantArgs, WEIGHTS_IN_FULL, WEIGHTS_OR_DRAWN, source};
 use super::values::{ImageSize, at_least_one};
 use crate::checkpoint::Source;
 use crate::report::PageFormat;
@@ -24,7 +24,7 @@ pub struct BenchArgs {
         missing_docs,
         reason = "clap would show it as the help of the whole group"
     )]
-    pub head: HeadArgs,
+    pub variant: VariantArgs,
     #[command(flatten)]
     #[expect(
         missing_docs,
@@ -34,9 +34,6 @@ pub struct BenchArgs {
     #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_OR_DRAWN, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,
-    /// Where the file has both, use the running average of the weights (EMA), not the plain ones
-    #[arg(long)]
-    pub ema: bool,
     /// Height and width of the input, such as 224x224 or 224 [default: the network's own]
     #[arg(short, long, alias = "input-size", value_name = "HxW")]
     pub size: Option<ImageSize>,
@@ -46,12 +43,6 @@ pub struct BenchArgs {
     /// Runs to measure, after one that warms up
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one)]
     pub runs: usize,
-    #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would show it as the help of the whole group"
-    )]
-    pub device: DeviceArgs,
     #[command(flatten)]
     #[expect(
         missing_docs,

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::engine::{DeviceArgs, EngineArgs};
-use super::source::{HeadArgs, WEIGHTS, WEIGHTS_IN_FULL, source};
+use super::engine::EngineArgs;
+use super::source::{VariantArgs, WEIGHTS, WEIGHTS_IN_FULL, source};
 use super::values::{at_least_one, memory};
 use crate::checkpoint::Source;
 use crate::image::Damage;
@@ -16,9 +16,6 @@ pub struct ClassifierArgs {
     #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,
-    /// Where the file has both, use the running average of the weights (EMA), not the plain ones
-    #[arg(long, requires = "weights")]
-    pub ema: bool,
     /// The network that the weights are for, by name or by a graph.json [default: what their file
     /// says]
     #[arg(short, long, value_name = "NAME")]
@@ -28,7 +25,7 @@ pub struct ClassifierArgs {
         missing_docs,
         reason = "clap would show it as the help of the whole group"
     )]
-    pub head: HeadArgs,
+    pub variant: VariantArgs,
     /// Class names, one a line [default: what the weights' file says]
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
@@ -36,12 +33,6 @@ pub struct ClassifierArgs {
     /// yet; of these the engine cpu computes 8 at a time, candle all
     #[arg(short, long, alias = "batch", value_name = "N", default_value_t = 16, value_parser = at_least_one)]
     pub batch_size: usize,
-    #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would show it as the help of the whole group"
-    )]
-    pub device: DeviceArgs,
     #[command(flatten)]
     #[expect(
         missing_docs,

@@ -6,20 +6,15 @@ use clap::{Args, ValueEnum};
 use super::values::{DeviceName, threads};
 use crate::cpu::WinogradTile;
 
-/// Where the network computes, and in which type of number.
+/// What computes the network, where, and in which type of number.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct DeviceArgs {
+pub struct EngineArgs {
     /// cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "cpu")]
     pub device: DeviceName,
     /// Type of number that cuda and metal compute in; the CPU computes in f32
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     pub dtype: Precision,
-}
-
-/// What computes the network.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct EngineArgs {
     /// What computes: `cpu`, kernels of this program, layers fused, on the CPU; `candle`, a layer
     /// at a time, on any device [default: cpu where the device is the CPU; for `trace` candle]
     #[arg(long, value_name = "ENGINE")]
@@ -37,7 +32,7 @@ pub struct EngineArgs {
 }
 
 impl EngineArgs {
-    /// Whether any of them says how to run the network.
+    /// Whether any of them says how to run the network, besides where.
     #[must_use]
     pub fn is_given(&self) -> bool {
         self.engine.is_some() || self.winograd.is_some() || self.exact || self.threads.is_some()

@@ -1,6 +1,6 @@
 use clap::Args;
 
-use super::source::{HeadArgs, WEIGHTS_IN_FULL, WEIGHTS_TO_NAME, source};
+use super::source::{VariantArgs, WEIGHTS_IN_FULL, WEIGHTS_TO_NAME, source};
 use crate::checkpoint::Source;
 use crate::report::Format;
 
@@ -10,9 +10,6 @@ pub struct InspectArgs {
     #[arg(value_name = "SOURCE", value_parser = source(), help = WEIGHTS_TO_NAME, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Source,
-    /// Where the file has both, use the running average of the weights (EMA), not the plain ones
-    #[arg(long)]
-    pub ema: bool,
     /// Compare with this network [default: what the file says, else the one its tensors fit]
     #[arg(short, long, value_name = "NAME")]
     pub network: Option<String>,
@@ -21,7 +18,7 @@ pub struct InspectArgs {
         missing_docs,
         reason = "clap would show it as the help of the whole group"
     )]
-    pub head: HeadArgs,
+    pub variant: VariantArgs,
     /// Text for people or JSON for programs
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

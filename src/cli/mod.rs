@@ -25,7 +25,7 @@ pub use self::bench::BenchArgs;
 pub use self::classifier::ClassifierArgs;
 pub use self::classify::ClassifyArgs;
 pub use self::completions::CompletionsArgs;
-pub use self::engine::{DeviceArgs, EngineArgs, EngineName, Precision};
+pub use self::engine::{EngineArgs, EngineName, Precision};
 pub use self::eval::EvalArgs;
 pub use self::explain::ExplainArgs;
 pub use self::inspect::InspectArgs;
@@ -33,7 +33,7 @@ pub use self::man::ManArgs;
 pub use self::models::ModelsArgs;
 pub use self::parity::ParityArgs;
 pub use self::pixels::PixelArgs;
-pub use self::source::{ClassesArgs, HeadArgs, WidthArgs};
+pub use self::source::{ClassesArgs, VariantArgs, WidthArgs};
 pub use self::trace::TraceArgs;
 pub use self::values::{DeviceName, ImageSize, Shard};
 

@@ -2,8 +2,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::engine::{DeviceArgs, EngineArgs};
-use super::source::{HeadArgs, WEIGHTS_IN_FULL, WEIGHTS_TO_NAME, WidthArgs, source};
+use super::engine::EngineArgs;
+use super::source::{VariantArgs, WEIGHTS_IN_FULL, WEIGHTS_TO_NAME, WidthArgs, source};
 use super::values::tolerance;
 use crate::checkpoint::Source;
 use crate::parity::Extra;
@@ -15,9 +15,6 @@ pub struct ParityArgs {
     #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_TO_NAME, long_help = WEIGHTS_IN_FULL, required_unless_present_any = ["ours", "names"])]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,
-    /// Where the file has both, use the running average of the weights (EMA), not the plain ones
-    #[arg(long)]
-    pub ema: bool,
     /// A second dump, to compare with the reference instead of running weights
     #[arg(long, value_name = "FILE", conflicts_with_all = ["weights", "ema", "names", "extra", "isolate", "causes", "engine", "winograd", "exact", "threads", "device", "dtype"])]
     pub ours: Option<PathBuf>,
@@ -33,7 +30,7 @@ pub struct ParityArgs {
         missing_docs,
         reason = "clap would show it as the help of the whole group"
     )]
-    pub head: HeadArgs,
+    pub variant: VariantArgs,
     #[command(flatten)]
     #[expect(
         missing_docs,
@@ -62,12 +59,6 @@ pub struct ParityArgs {
     /// Values that differ when computed so, whose causes are looked for where parity fails
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub causes: usize,
-    #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would show it as the help of the whole group"
-    )]
-    pub device: DeviceArgs,
     #[command(flatten)]
     #[expect(
         missing_docs,

@@ -86,9 +86,12 @@ fn builtin_list() -> String {
     })
 }
 
-/// Which network of several.
+/// Which of what a file holds.
 #[derive(Debug, Clone, Args)]
-pub struct HeadArgs {
+pub struct VariantArgs {
+    /// Where the file has both, use the running average of the weights (EMA), not the plain ones
+    #[arg(long)]
+    pub ema: bool,
     /// Of a graph with several outputs the one to compute [default: the only vector]
     #[arg(long, value_name = "OUTPUT")]
     pub head: Option<String>,

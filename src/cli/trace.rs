@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use clap::builder::OsStringValueParser;
 use clap::{Args, ValueEnum};
 
-use super::engine::{DeviceArgs, EngineArgs};
+use super::engine::EngineArgs;
 use super::pixels::PixelArgs;
 use super::source::{
-    ClassesArgs, HeadArgs, OrList, WEIGHTS_IN_FULL, WEIGHTS_TO_TRACE, WidthArgs, source,
+    ClassesArgs, OrList, VariantArgs, WEIGHTS_IN_FULL, WEIGHTS_TO_TRACE, WidthArgs, source,
 };
 use super::values::at_least_one;
 use crate::checkpoint::Source;
@@ -29,7 +29,7 @@ pub struct TraceArgs {
         missing_docs,
         reason = "clap would show it as the help of the whole group"
     )]
-    pub head: HeadArgs,
+    pub variant: VariantArgs,
     #[command(flatten)]
     #[expect(
         missing_docs,
@@ -39,9 +39,6 @@ pub struct TraceArgs {
     #[arg(short, long, value_name = "SOURCE", value_parser = source(), help = WEIGHTS_TO_TRACE, long_help = WEIGHTS_IN_FULL)]
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,
-    /// Where the file has both, use the running average of the weights (EMA), not the plain ones
-    #[arg(long)]
-    pub ema: bool,
     #[command(flatten)]
     #[expect(
         missing_docs,
@@ -75,12 +72,6 @@ pub struct TraceArgs {
     /// Show what the engine cpu makes of the layers: its steps, their algorithms, memory and MACs
     #[arg(long, conflicts_with_all = ["images", "values", "depth", "layout"])]
     pub plan: bool,
-    #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "clap would show it as the help of the whole group"
-    )]
-    pub device: DeviceArgs,
     #[command(flatten)]
     #[expect(
         missing_docs,

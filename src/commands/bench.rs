@@ -21,14 +21,14 @@ use crate::report::{Bench, Spread};
 const TIMED_RUNS: usize = 9;
 
 pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
-    let runtime = super::model::runtime(arguments.engine, arguments.device, EngineName::Cpu)?;
+    let runtime = super::model::runtime(arguments.engine, EngineName::Cpu)?;
     let started = Instant::now();
     let subject = Subject::new(
         arguments.subject.as_deref(),
         arguments.network.as_ref(),
         arguments.weights.as_ref(),
     )?;
-    let weights = super::named_weights(subject.weights.as_ref(), arguments.ema)?;
+    let weights = super::named_weights(subject.weights.as_ref(), arguments.variant.ema)?;
     let no_widths = WidthArgs {
         channels: None,
         squeeze: None,
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
         subject.network.as_deref(),
         weights.as_ref(),
         no_widths,
-        &arguments.head,
+        arguments.variant.head.as_deref(),
     )?;
     let network = super::with_classes(network, arguments.classes, weights.as_ref())?;
     let own = network.input.shape(arguments.batch_size);
@@ -92,7 +92,7 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
         weights: weights.map(|weights| weights.file().name().to_owned()),
         engine: runtime.name(),
         isa: plan.as_ref().map(|(plan, _)| plan.isa),
-        device: arguments.device.device.to_string(),
+        device: arguments.engine.device.to_string(),
         threads: match &plan {
             Some((plan, _)) => plan.threads,
             None => rayon::current_num_threads(),

@@ -14,7 +14,7 @@ use crate::network::catalog;
 ///
 /// Those of [`super::model::runtime`].
 pub(super) fn runtime(arguments: &ClassifierArgs) -> Result<Runtime> {
-    super::model::runtime(arguments.engine, arguments.device, EngineName::Cpu)
+    super::model::runtime(arguments.engine, EngineName::Cpu)
 }
 
 /// Loads the weights that the flags name, ready to classify and, with `features`, to hand out the
@@ -52,7 +52,7 @@ pub(super) fn options(
         Some(source) => source,
         None => &Source::Builtin(builtin(arguments.network.as_deref())),
     };
-    let weights = super::weights(source, arguments.ema)?;
+    let weights = super::weights(source, arguments.variant.ema)?;
     let no_widths = WidthArgs {
         channels: None,
         squeeze: None,
@@ -61,7 +61,7 @@ pub(super) fn options(
         arguments.network.as_deref(),
         Some(&weights),
         no_widths,
-        &arguments.head,
+        arguments.variant.head.as_deref(),
     )?;
     // Of a network that takes no images that is said first.
     if arguments.weights.is_none()

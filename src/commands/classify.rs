@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         let asked = Asked {
             weights: &weights,
             runtime: &runtime,
-            is_averaged: arguments.classifier.ema,
+            is_averaged: arguments.classifier.variant.ema,
             damage: arguments.classifier.damaged,
             written,
         };

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::Outcome;
 use crate::checkpoint::{Recognition, Source, Weights};
-use crate::cli::{HeadArgs, InspectArgs};
+use crate::cli::InspectArgs;
 use crate::error::Result;
 use crate::network::{Network, catalog};
 use crate::report::{Differences, InspectedTensor, Inspection};
@@ -10,12 +10,12 @@ use crate::report::{Differences, InspectedTensor, Inspection};
 pub(super) fn run(arguments: &InspectArgs) -> anyhow::Result<Outcome> {
     super::threads::start(None)?;
     let (weights, problem) = match (
-        super::weights(&arguments.weights, arguments.ema),
+        super::weights(&arguments.weights, arguments.variant.ema),
         &arguments.weights,
     ) {
         (Ok(weights), _) => (weights, None),
         // What a file says of itself may be wrong: a look at its tensors is still worth something.
-        (Err(error), Source::Path(path)) => match undescribed(path, arguments.ema) {
+        (Err(error), Source::Path(path)) => match undescribed(path, arguments.variant.ema) {
             Ok(weights) => (weights, Some(error.to_string())),
             Err(_) => return Err(error.into()),
         },
@@ -23,7 +23,10 @@ pub(super) fn run(arguments: &InspectArgs) -> anyhow::Result<Outcome> {
     };
     let report = inspect(
         &weights,
-        (arguments.network.as_deref(), &arguments.head),
+        (
+            arguments.network.as_deref(),
+            arguments.variant.head.as_deref(),
+        ),
         problem,
     )?;
     super::print(&report, arguments.format)?;
@@ -42,7 +45,7 @@ fn undescribed(path: &Path, ema: bool) -> Result<Weights> {
 
 fn inspect(
     weights: &Weights,
-    (asked, head): (Option<&str>, &HeadArgs),
+    (asked, head): (Option<&str>, Option<&str>),
     problem: Option<String>,
 ) -> Result<Inspection> {
     let file = weights.file();

@@ -32,9 +32,7 @@ use candle_core::{DType, Device};
 use self::progress::Downloads;
 use crate::checkpoint::{Builtin, Source, Weights, open_graph};
 use crate::classifier::Notice;
-use crate::cli::{
-    ClassesArgs, Cli, Command, DeviceArgs, DeviceName, HeadArgs, Precision, WidthArgs,
-};
+use crate::cli::{ClassesArgs, Cli, Command, DeviceName, Precision, WidthArgs};
 use crate::error::{Error, Result};
 use crate::image::silence_decoders;
 use crate::network::catalog::Named;
@@ -184,7 +182,7 @@ fn named_weights(source: Option<&Source>, ema: bool) -> Result<Option<Weights>> 
 
 /// The network of this name, or that a file of this name describes; says how the name was
 /// understood where it is not the catalogue's own.
-fn named(name: &str, head: &HeadArgs) -> Result<Network> {
+fn named(name: &str, head: Option<&str>) -> Result<Network> {
     if subject::is_graph(Path::new(name)) {
         let graph = open_graph(Path::new(name))?;
         return of_graph(&graph, head, |error| Error::Checkpoint {
@@ -192,7 +190,7 @@ fn named(name: &str, head: &HeadArgs) -> Result<Network> {
             problem: format!("cannot be run: {error}"),
         });
     }
-    if let Some(head) = &head.head {
+    if let Some(head) = head {
         return Err(Error::Usage(format!(
             "`--head {}` chooses among the outputs of a graph; `{}` has one output",
             text::shown(head),
@@ -209,10 +207,10 @@ fn named(name: &str, head: &HeadArgs) -> Result<Network> {
 /// The network that a graph describes; says which output it is of where there are several.
 fn of_graph(
     graph: &Graph,
-    head: &HeadArgs,
+    head: Option<&str>,
     explained: impl FnOnce(Error) -> Error,
 ) -> Result<Network> {
-    let network = Network::of_graph(graph, head.head.as_deref()).map_err(explained)?;
+    let network = Network::of_graph(graph, head).map_err(explained)?;
     let unread = graph.unread();
     if !unread.is_empty() {
         complain(
@@ -249,7 +247,7 @@ fn network(
     name: Option<&str>,
     weights: Option<&Weights>,
     widths: WidthArgs,
-    head: &HeadArgs,
+    head: Option<&str>,
 ) -> Result<Network> {
     let network = match (name, weights) {
         (Some(name), Some(weights)) => {
@@ -258,7 +256,7 @@ fn network(
             network
         }
         (Some(name), None) => named(name, head)?,
-        (None, Some(weights)) => match (&weights.graph, &head.head) {
+        (None, Some(weights)) => match (&weights.graph, head) {
             (Some(graph), _) => of_graph(graph, head, |error| {
                 weights.file().problem(format!("cannot be run: {error}"))
             })?,
@@ -367,11 +365,7 @@ fn tell(notice: Notice) {
 }
 
 /// The device that was asked for, and the type of number to compute in there.
-fn device(arguments: DeviceArgs) -> Result<(Device, DType)> {
-    let DeviceArgs {
-        device: name,
-        dtype,
-    } = arguments;
+fn device(name: DeviceName, dtype: Precision) -> Result<(Device, DType)> {
     let without = |feature: &str| {
         Error::Device(format!(
             "this program was built without `{feature}`\nhint: build it with \

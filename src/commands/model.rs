@@ -1,6 +1,6 @@
 //! From flags to what computes a network.
 
-use crate::cli::{DeviceArgs, DeviceName, EngineArgs, EngineName};
+use crate::cli::{DeviceName, EngineArgs, EngineName};
 use crate::cpu::{Options, WinogradTile};
 use crate::error::{Error, Result};
 use crate::model::Runtime;
@@ -11,24 +11,21 @@ use crate::model::Runtime;
 /// # Errors
 ///
 /// Flags that do not go together, or a device that is not there.
-pub(super) fn runtime(
-    arguments: EngineArgs,
-    device: DeviceArgs,
-    usual: EngineName,
-) -> Result<Runtime> {
+pub(super) fn runtime(arguments: EngineArgs, usual: EngineName) -> Result<Runtime> {
     let EngineArgs {
+        device,
+        dtype,
         engine,
         winograd,
         exact,
         threads,
     } = arguments;
-    let on_cpu = device.device == DeviceName::Cpu;
+    let on_cpu = device == DeviceName::Cpu;
     let name = engine.unwrap_or(if on_cpu { usual } else { EngineName::Candle });
     if name == EngineName::Cpu && !on_cpu {
         return Err(Error::Usage(format!(
-            "the engine cpu computes on the CPU, and `--device {}` was asked for\nhint: leave \
-             `--engine` out",
-            device.device
+            "the engine cpu computes on the CPU, and `--device {device}` was asked for\nhint: leave \
+             `--engine` out"
         )));
     }
     let winograd = winograd.or(exact.then_some(WinogradTile::F2x2));
@@ -43,7 +40,7 @@ pub(super) fn runtime(
             "`--winograd` is for `--engine cpu`; candle has no other way".to_owned(),
         ));
     }
-    let (device, dtype) = super::device(device)?;
+    let (device, dtype) = super::device(device, dtype)?;
     super::threads::start(threads)?;
     Ok(match name {
         EngineName::Cpu => Runtime::Cpu(Options {

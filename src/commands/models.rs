@@ -2,7 +2,7 @@ use anyhow::anyhow;
 
 use super::Outcome;
 use crate::checkpoint::Builtin;
-use crate::cli::{HeadArgs, ModelsArgs};
+use crate::cli::ModelsArgs;
 use crate::error::{Error, Result};
 use crate::network::catalog::Named;
 use crate::network::{Graph, Network, catalog, trace};
@@ -20,7 +20,7 @@ pub(super) fn run(arguments: &ModelsArgs) -> anyhow::Result<Outcome> {
             )
             .into());
         };
-        let network = super::named(name, &HeadArgs { head: None })?;
+        let network = super::named(name, None)?;
         let graph = Graph::of(&network.layers()).to_json();
         super::to_stdout(|out| out.write_all(graph.as_bytes()))?;
         return Ok(Outcome::Yes);

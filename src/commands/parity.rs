@@ -47,13 +47,13 @@ fn reference(arguments: &ParityArgs) -> Result<Reference> {
 }
 
 fn with_weights(arguments: &ParityArgs, weights: &Source) -> anyhow::Result<Outcome> {
-    let runtime = super::model::runtime(arguments.engine, arguments.device, EngineName::Cpu)?;
-    let weights = super::weights(weights, arguments.ema)?;
+    let runtime = super::model::runtime(arguments.engine, EngineName::Cpu)?;
+    let weights = super::weights(weights, arguments.variant.ema)?;
     let network = super::network(
         arguments.network.as_deref(),
         Some(&weights),
         arguments.widths,
-        &arguments.head,
+        arguments.variant.head.as_deref(),
     )?;
     let mut reference = reference(arguments)?;
     if reference.is_of_pixels()? {

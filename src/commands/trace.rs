@@ -30,18 +30,18 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     } else {
         EngineName::Candle
     };
-    let runtime = super::model::runtime(arguments.engine, arguments.device, usual)?;
+    let runtime = super::model::runtime(arguments.engine, usual)?;
     let subject = Subject::new(
         arguments.subject.as_deref(),
         arguments.network.as_ref(),
         arguments.weights.as_ref(),
     )?;
-    let weights = super::named_weights(subject.weights.as_ref(), arguments.ema)?;
+    let weights = super::named_weights(subject.weights.as_ref(), arguments.variant.ema)?;
     let network = super::network(
         subject.network.as_deref(),
         weights.as_ref(),
         arguments.widths,
-        &arguments.head,
+        arguments.variant.head.as_deref(),
     )?;
     let network = super::with_classes(network, arguments.classes, weights.as_ref())?;
     let layers = network.layers();

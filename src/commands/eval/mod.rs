@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &EvalArgs) -> anyhow::Result<Outcome> {
             classifier.weights = Some(weights.clone());
             classifier.network.clone_from(&arguments.compare_network);
             classifier.labels.clone_from(&arguments.compare_labels);
-            classifier.ema = false;
+            classifier.variant.ema = false;
             Some(Pass::load(&classifier, &arguments.pixels, &runtime, &data)?)
         }
         None => None,

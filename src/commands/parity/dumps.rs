@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &ParityArgs, ours: &Path) -> anyhow::Result<Outcome
             Some(name),
             None,
             arguments.widths,
-            &arguments.head,
+            arguments.variant.head.as_deref(),
         )?),
         None => None,
     };

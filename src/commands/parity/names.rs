@@ -15,7 +15,7 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
         )
         .into());
     }
-    let weights = commands::named_weights(arguments.weights.as_ref(), arguments.ema)?;
+    let weights = commands::named_weights(arguments.weights.as_ref(), arguments.variant.ema)?;
     if weights.is_none() && arguments.network.is_none() {
         return Err(Error::Usage(
             "`--names` needs to know the network\nhint: name it with `--network`, or its weights \
@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &ParityArgs) -> anyhow::Result<Outcome> {
         arguments.network.as_deref(),
         weights.as_ref(),
         arguments.widths,
-        &arguments.head,
+        arguments.variant.head.as_deref(),
     )?;
     let layers = network.layers();
     // Those that mean nothing are what is looked for: they are listed, whatever becomes of them.
