@@ -430,3 +430,137 @@ fn a_picture_in_the_terminal_is_the_picture_of_the_file() {
     let plain = senet(&[&arguments[..], &["--picture", "auto"]].concat());
     assert!(!plain.stdout.contains(&0x1b));
 }
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_picture_never_takes_the_place_of_an_image_that_a_pattern_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for name in ["a-1.jpg", "a-2.png"] {
+        std::fs::copy(CAT, at(name)).unwrap();
+    }
+    let pattern = at("a-{1.jpg,2.png}");
+    let said = refusal(&[&pattern, "-o", &at("a-2.png")]);
+    assert!(said.contains("would overwrite"), "{said}");
+    assert_eq!(
+        std::fs::read(at("a-2.png")).unwrap(),
+        std::fs::read(CAT).unwrap()
+    );
+    let said = refusal(&[&pattern, "-o", &at("b.png")]);
+    assert!(said.contains("there is a second image"), "{said}");
+    // Nothing is left.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn standard_input_is_a_list_of_images_and_none_is_an_error() {
+    let explain = |list: &str| {
+        let mut command = assert_cmd::Command::cargo_bin("senet").unwrap();
+        command.args(["explain", "-", "-f", "ndjson"]);
+        command.write_stdin(list).output().unwrap()
+    };
+    let output = explain(&format!("{CAT}\n{CAT}\n"));
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stdout).lines().count(), 2);
+    let output = explain("");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        text(&output.stderr),
+        "error: no input: standard input named no image\n"
+    );
+}
+
+#[test]
+fn a_run_ends_when_its_reader_has_gone_unless_it_has_a_file_to_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    let unread = |flags: &[&str]| {
+        let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("senet"))
+            .args(["explain", CAT, "-w", "builtin:seresnet20", "-f", "ndjson"])
+            .args(flags)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        child.wait().unwrap().code()
+    };
+    assert_eq!(unread(&[]), Some(141));
+    assert_eq!(unread(&["-o", page.to_str().unwrap()]), Some(0));
+    assert!(
+        std::fs::read_to_string(page)
+            .unwrap()
+            .ends_with("</html>\n")
+    );
+}
+
+#[test]
+fn what_another_run_left_is_never_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let explain = |output: &str| refusal(&[CAT, "-w", "builtin:seresnet20", "-o", output]);
+    for (output, left) in [
+        ("page.html", "page.html.partial"),
+        ("heat.png", "heat.png.partial"),
+        ("gates.safetensors", "gates.safetensors.partial"),
+        ("gates.safetensors", "gates.safetensors.rows"),
+    ] {
+        std::fs::write(at(left), "rows").unwrap();
+        let said = explain(&at(output));
+        assert!(
+            said.contains("holds 4 bytes of a run that did not end"),
+            "{said}"
+        );
+        assert_eq!(std::fs::read(at(left)).unwrap(), b"rows");
+        std::fs::remove_file(at(left)).unwrap();
+    }
+    // Nor is an image that is called so.
+    std::fs::copy(CAT, at("gates.safetensors.rows")).unwrap();
+    let said = refusal(&[
+        &at("gates.safetensors.rows"),
+        "-o",
+        &at("gates.safetensors"),
+    ]);
+    assert!(said.contains("would overwrite"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn through_a_link_the_file_that_it_names_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, page) = (folder.path().join("link.html"), folder.path().join("page"));
+    std::fs::write(&page, "").unwrap();
+    std::os::unix::fs::symlink(&page, &link).unwrap();
+    let output = senet(&["explain", CAT, "-o", link.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(link.is_symlink());
+    assert!(
+        std::fs::read_to_string(page)
+            .unwrap()
+            .ends_with("</html>\n")
+    );
+}
+
+#[test]
+fn where_no_image_has_gates_no_file_of_means_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("cat")).unwrap();
+    std::fs::write(folder.path().join("cat/broken.jpg"), "no image").unwrap();
+    let data = folder.path().to_str().unwrap();
+    let path = folder.path().join("means.safetensors");
+    let output = senet(&[
+        "explain",
+        data,
+        "--by-class",
+        "-w",
+        "builtin:seresnet20",
+        "-o",
+        path.to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("no file is written"), "{said}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}

@@ -202,6 +202,23 @@ fn values_on_drawn_weights_say_so() {
 }
 
 #[test]
+fn what_another_run_left_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.safetensors");
+    let partial = folder.path().join("a.safetensors.partial");
+    fs::write(&partial, "rows").unwrap();
+    let output = senet(&[&TRACE[..], &[text(&path)]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("holds 4 bytes of a run that did not end"),
+        "{said}"
+    );
+    assert_eq!(fs::read(&partial).unwrap(), b"rows");
+    assert!(!path.exists());
+}
+
+#[test]
 fn a_run_that_fails_leaves_what_was_there_and_no_part_of_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.safetensors");

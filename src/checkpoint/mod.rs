@@ -21,6 +21,7 @@ mod spelling;
 mod timm_config;
 mod weights;
 mod wrapping;
+mod written_header;
 
 pub use builtin::Builtin;
 pub use drawn::drawn_weights;
@@ -34,3 +35,6 @@ pub(crate) use layer_names::{LayerNames, prefixes_of_all, with_dots};
 pub use recognition::Recognition;
 pub use source::{Download, Repository, Source};
 pub use weights::Weights;
+pub use written_header::{
+    HeaderBounds, TensorElement, TensorLine, WrittenHeader, bytes_in_list, check_names,
+};

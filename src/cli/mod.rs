@@ -57,7 +57,8 @@ Exit status:
        fits no network
     2  it could not run, or could not write what it found
   130  interrupted (SIGINT); 143 ended (SIGTERM); 129 hung up (SIGHUP)
-  141  whoever read the rows of `classify` closed the pipe before the last";
+  141  whoever read the rows of `classify`, `explain` or `eval -f ndjson` closed
+       the pipe before the last";
 
 /// The commands of the program.
 #[derive(Debug, Subcommand)]

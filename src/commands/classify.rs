@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &ClassifyArgs) -> anyhow::Result<Outcome> {
         .chain(weights.paths().iter().map(PathBuf::as_path))
         .chain(arguments.classifier.labels.as_deref());
     let place = Place::find(arguments.output.as_deref(), read)?;
-    let mut features = Features::of(arguments, &weights, &classifier)?;
+    let mut features = Features::of(arguments, &place, &weights, &classifier)?;
     let stdin = BufReader::with_capacity(1 << 16, io::stdin());
     let search = Search {
         null: arguments.null,
@@ -160,7 +160,7 @@ fn end(
 ) -> anyhow::Result<PassedOver> {
     match told.end() {
         Ok(_) if count == 0 && !is_part => {
-            anyhow::bail!("no input: standard input named no image")
+            anyhow::bail!(inputs::NO_INPUT)
         }
         Ok(passed_over) => {
             finish(rows, features)?;

@@ -1,13 +1,12 @@
 //! The file of `classify --features`: a vector an input, in their order.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::Serialize;
 
-use super::output::{PARTIAL, refuse_read, with_ending};
+use super::output::{FilePlace, Place, WholeFile};
 use crate::checkpoint::Weights;
 use crate::classifier::{Classifier, FeatureVector};
 use crate::cli::ClassifyArgs;
@@ -20,9 +19,7 @@ use crate::text::shown_path;
 /// An input without an answer has a row of NaN, or in lines of JSON `null`, so that rows are those of
 /// the inputs. What is there of a run that did not end is a whole file of the rows that it says.
 pub(super) struct Features {
-    file: BufWriter<File>,
-    path: PathBuf,
-    partial: PathBuf,
+    file: WholeFile,
     format: VectorFormat,
     vector: FeatureVector,
     rows: usize,
@@ -37,73 +34,43 @@ struct Line<'a> {
 }
 
 impl Features {
-    /// Begins the file that the flags ask for, if they ask for one.
+    /// Begins the file that the flags ask for, if they ask for one, beside the rows at `place`.
     ///
     /// # Errors
     ///
-    /// Those of [`Features::create`], or a file that is to be read.
+    /// A name whose extension says no format; a file that cannot be written, that is to be read or that
+    /// the rows are written to; or, unless asked to overwrite it, what a run that did not end has left.
     pub(super) fn of(
         arguments: &ClassifyArgs,
+        place: &Place,
         weights: &Weights,
         classifier: &Classifier,
-    ) -> Result<Option<Self>> {
+    ) -> anyhow::Result<Option<Self>> {
         let (Some(path), Some(vector)) = (&arguments.features, classifier.features()) else {
             return Ok(None);
         };
-        let read = weights.paths().iter().chain(&arguments.classifier.labels);
-        refuse_read("--features", path, read)?;
-        if arguments.output.as_ref() == Some(path) {
+        let format = format_of(path)?;
+        let read = weights.paths().iter().map(PathBuf::as_path);
+        let read = read.chain(arguments.classifier.labels.as_deref());
+        let features = FilePlace::find("--features", path, read)?;
+        if let Place::File(rows) = place
+            && features.shares_with(rows)
+        {
             return Err(Error::Usage(format!(
                 "`--features` and `--output` both write `{}`",
                 shown_path(path)
-            )));
+            ))
+            .into());
         }
-        Self::create(path, vector.clone(), arguments.overwrite).map(Some)
-    }
-
-    /// Begins the file at `path`.
-    ///
-    /// # Errors
-    ///
-    /// A name whose extension says no format; a file that cannot be written; or, unless asked to
-    /// `overwrite` it, what a run that did not end has left.
-    fn create(path: &Path, vector: FeatureVector, overwrite: bool) -> Result<Self> {
-        let format = format_of(path)?;
-        if path.exists() && !path.is_file() {
-            return Err(Error::Usage(format!(
-                "`--features {}` is no regular file; the count of vectors, which is known in the \
-                 end, is written at its beginning",
-                shown_path(path)
-            )));
-        }
-        let partial = with_ending(path, PARTIAL);
-        let mut options = File::options();
-        options.write(true);
-        let opened = if overwrite {
-            options.create(true).truncate(true).open(&partial)
-        } else {
-            options.create_new(true).open(&partial)
-        };
-        let file = opened.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Error::Usage(format!(
-                "`{}` holds the vectors of a run that did not end\nhint: `--overwrite` begins anew \
-                 without them; to keep them, give that file another name",
-                shown_path(&partial)
-            )),
-            _ => Error::file("write", &partial)(error),
-        })?;
-        let mut features = Self {
-            file: BufWriter::new(file),
-            path: path.to_path_buf(),
-            partial,
+        let mut file = WholeFile::create(&features, Some(arguments.overwrite))?;
+        let header = format.header(vector, 0)?;
+        file.write(|out| out.write_all(&header))?;
+        Ok(Some(Self {
+            file,
             format,
-            vector,
+            vector: vector.clone(),
             rows: 0,
-        };
-        let header = format.header(&features.vector, 0);
-        let written = features.file.write_all(&header);
-        written.map_err(Error::file("write", &features.partial))?;
-        Ok(features)
+        }))
     }
 
     /// Adds the vector of a row; nothing where there is no answer.
@@ -116,56 +83,36 @@ impl Features {
         row: &Classification,
         vector: Option<&[f32]>,
     ) -> anyhow::Result<()> {
-        let written = match self.format {
-            VectorFormat::Ndjson => self.add_line(row, vector),
-            _ => self.add_numbers(vector),
-        };
+        let (format, length) = (self.format, self.vector.length);
         self.rows += 1;
-        written.with_context(|| format!("cannot write `{}`", shown_path(&self.partial)))
+        self.file.write(|out| match format {
+            VectorFormat::Ndjson => add_line(out, row, vector),
+            _ => add_numbers(out, vector, length),
+        })
     }
 
-    fn add_line(&mut self, row: &Classification, vector: Option<&[f32]>) -> io::Result<()> {
-        let features = vector;
-        serde_json::to_writer(&mut self.file, &Line { row, features })?;
-        self.file.write_all(b"\n")
-    }
-
-    fn add_numbers(&mut self, vector: Option<&[f32]>) -> io::Result<()> {
-        match vector {
-            Some(numbers) => {
-                for number in numbers {
-                    self.file.write_all(&number.to_le_bytes())?;
-                }
-            }
-            None => {
-                for _ in 0..self.vector.length {
-                    self.file.write_all(&f32::NAN.to_le_bytes())?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Has the file say how many rows it holds.
+    /// Has the file say how many rows it holds; from now on it is kept.
     ///
     /// # Errors
     ///
     /// A write that fails.
     pub(super) fn commit(&mut self) -> anyhow::Result<()> {
-        let header = self.format.header(&self.vector, self.rows);
-        let mut write = || -> io::Result<()> {
-            self.file.flush()?;
+        let header = self.format.header(&self.vector, self.rows)?;
+        if self.rows > 0 {
+            self.file.keep_partial();
+        }
+        self.file.write(|out| {
+            out.flush()?;
             if header.is_empty() {
                 return Ok(());
             }
-            self.file.seek(SeekFrom::Start(0))?;
-            self.file.write_all(&header)?;
-            self.file.seek(SeekFrom::End(0)).map(drop)
-        };
-        write().with_context(|| format!("cannot write `{}`", shown_path(&self.partial)))
+            out.seek(SeekFrom::Start(0))?;
+            out.write_all(&header)?;
+            out.seek(SeekFrom::End(0)).map(drop)
+        })
     }
 
-    /// Makes the partial file the one asked for.
+    /// Makes the partial file the one asked for; of a run that had no vector to write there is none.
     ///
     /// # Errors
     ///
@@ -175,20 +122,27 @@ impl Features {
         if self.rows == 0 {
             return Ok(());
         }
-        std::fs::rename(&self.partial, &self.path).with_context(|| {
-            let (path, partial) = (shown_path(&self.path), shown_path(&self.partial));
-            format!("cannot write `{path}`, and all vectors are in `{partial}`")
-        })
+        let partial = shown_path(self.file.partial().path());
+        let finished = self.file.finish();
+        finished.with_context(|| format!("all vectors are in `{partial}`"))
     }
 }
 
-impl Drop for Features {
-    /// A run that had no vector to write leaves no file.
-    fn drop(&mut self) {
-        if self.rows == 0 {
-            // Where it cannot be removed, it is found to be empty.
-            let _ = std::fs::remove_file(&self.partial);
-        }
+fn add_line(
+    out: &mut impl Write,
+    row: &Classification,
+    features: Option<&[f32]>,
+) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Line { row, features })?;
+    out.write_all(b"\n")
+}
+
+fn add_numbers(out: &mut impl Write, vector: Option<&[f32]>, length: usize) -> io::Result<()> {
+    match vector {
+        Some(numbers) => numbers
+            .iter()
+            .try_for_each(|number| out.write_all(&number.to_le_bytes())),
+        None => (0..length).try_for_each(|_| out.write_all(&f32::NAN.to_le_bytes())),
     }
 }
 

@@ -112,10 +112,16 @@ fn print_as<R: Report>(
 }
 
 fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
-    match write(&mut io::stdout().lock()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written.context("cannot write `standard output`")?),
+    match rows_to_stdout(write) {
+        Err(error) if is_closed_pipe(&error) => Ok(()),
+        written => written,
     }
+}
+
+/// [`to_stdout`] of rows, of which more are still to be computed: once whoever reads them has gone,
+/// the run is to end.
+fn rows_to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    write(&mut io::stdout().lock()).context("cannot write `standard output`")
 }
 
 /// Columns that there are for a table: as many as `COLUMNS` says, else as the terminal has; no

@@ -50,9 +50,8 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         None if values_wanted => builtin_weights_of(&network, arguments)?,
         weights => weights,
     };
-    if let Some(selection) = &selection {
-        selection.check_read(arguments, weights.as_ref())?;
-    }
+    let place = |selection: &Selection<'_>| selection.place(arguments, weights.as_ref());
+    let place = selection.as_ref().map(place).transpose()?;
     // Weights that do not fit are worth an answer even where only shapes are asked for.
     let tensors =
         |weights: &Weights| weights.var_builder(&layers, runtime.dtype(), runtime.device());
@@ -81,10 +80,10 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
         }
         let of_weights = |weights: &Weights| weights.file().name().to_owned();
         let weights = weights.as_ref().map(of_weights);
-        let create = |selection: Selection<'_>| {
-            selection.create(arguments, &layers, &runtime, weights.as_deref())
-        };
-        let saved = selection.map(create).transpose()?;
+        let saved = selection.zip(place).map(|(selection, place)| {
+            selection.create(&place, arguments, &layers, &runtime, weights.as_deref())
+        });
+        let saved = saved.transpose()?;
         Some(measure(&*model, runtime.name(), weights, &xs, saved)?)
     } else {
         None

@@ -5,8 +5,9 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Tensor};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
+use crate::checkpoint::{HeaderBounds, TensorElement, TensorLine, WrittenHeader};
 use crate::error::{Error, Result};
 use crate::network::Layout;
 
@@ -18,26 +19,14 @@ pub struct DumpWriter {
     file: BufWriter<File>,
     path: PathBuf,
     layout: Layout,
-    metadata: Map<String, Value>,
+    metadata: Vec<(String, String)>,
     /// Bytes that are left free for the header.
     room: usize,
-    written: Vec<Entry>,
-}
-
-/// A value's place in the file.
-#[derive(Debug, Clone)]
-struct Entry {
-    name: String,
-    shape: Vec<usize>,
-    /// Where its numbers begin and end, behind the header.
-    offsets: [u64; 2],
+    written: Vec<TensorLine>,
 }
 
 /// The most dimensions of a value: those of a batch of feature maps.
 const MOST_DIMENSIONS: usize = 4;
-
-/// Where numbers begin is a multiple of it.
-const ALIGNMENT: usize = 8;
 
 impl DumpWriter {
     /// Begins a dump at `path`, in place of what is there, whose metadata says `layout` and `more`.
@@ -45,31 +34,43 @@ impl DumpWriter {
     ///
     /// # Errors
     ///
-    /// A file that cannot be written.
+    /// A file that cannot be written; names that one file cannot have; more values or text than this
+    /// program reads of a dump.
     pub fn create<'a>(
         path: &Path,
         layout: Layout,
         more: &[(&str, String)],
         values: impl Iterator<Item = &'a str>,
     ) -> Result<Self> {
-        let mut metadata = Map::new();
-        metadata.insert("layout".to_owned(), json!(layout.name()));
-        for (key, text) in more {
-            metadata.insert((*key).to_owned(), json!(text));
-        }
-        // No entry takes more than one that is this far back.
-        let longest: Vec<Entry> = values
-            .map(|name| Entry {
-                name: name.to_owned(),
-                shape: vec![usize::MAX; MOST_DIMENSIONS],
-                offsets: [u64::MAX; 2],
-            })
+        let file = File::create(path).map_err(Error::file("write", path))?;
+        Self::new(file, path, layout, more, values)
+    }
+
+    /// [`DumpWriter::create`] in an empty file that is open already, at `path`.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn new<'a>(
+        file: File,
+        path: &Path,
+        layout: Layout,
+        more: &[(&str, String)],
+        values: impl Iterator<Item = &'a str>,
+    ) -> Result<Self> {
+        let more = more.iter().map(|(key, text)| (*key, text.clone()));
+        let metadata: Vec<(String, String)> = [("layout", layout.name().to_owned())]
+            .into_iter()
+            .chain(more)
+            .map(|(key, text)| (key.to_owned(), text))
             .collect();
-        let room = header(&metadata, &longest)
-            .len()
-            .next_multiple_of(ALIGNMENT);
+        // No line takes more than one of these sizes, and but for the first none is less far back.
+        let longest: Vec<TensorLine> = values
+            .map(|name| line(name, &[usize::MAX; MOST_DIMENSIONS]))
+            .collect();
+        let room = header(&metadata, &longest)?.length();
         let begin = || -> io::Result<BufWriter<File>> {
-            let mut file = BufWriter::new(File::create(path)?);
+            let mut file = BufWriter::new(file);
             file.seek(SeekFrom::Start((size_of::<u64>() + room) as u64))?;
             Ok(file)
         };
@@ -98,13 +99,7 @@ impl DumpWriter {
             let written = self.file.write_all(&number.to_le_bytes());
             written.map_err(Error::file("write", &self.path))?;
         }
-        let start = self.written.last().map_or(0, |last| last.offsets[1]);
-        let bytes = (value.elem_count() * size_of::<f32>()) as u64;
-        self.written.push(Entry {
-            name: name.to_owned(),
-            shape: value.dims().to_vec(),
-            offsets: [start, start + bytes],
-        });
+        self.written.push(line(name, value.dims()));
         Ok(())
     }
 
@@ -114,38 +109,32 @@ impl DumpWriter {
     ///
     /// A write that fails; values that were not announced and leave the header no room.
     pub fn finish(mut self) -> Result<()> {
-        let mut header = header(&self.metadata, &self.written);
-        let mut end = || -> io::Result<()> {
-            if header.len() > self.room {
-                return Err(io::Error::other("it has values that were not announced"));
-            }
-            header.resize(self.room, b' ');
+        let start = header(&self.metadata, &self.written)?.start_in(self.room);
+        let end = || -> io::Result<()> {
+            let unannounced = || io::Error::other("it has values that were not announced");
+            let start = start.ok_or_else(unannounced)?;
             self.file.seek(SeekFrom::Start(0))?;
-            self.file.write_all(&(self.room as u64).to_le_bytes())?;
-            self.file.write_all(&header)?;
+            self.file.write_all(&start)?;
             self.file.flush()
         };
         end().map_err(Error::file("write", &self.path))
     }
 }
 
-/// The header of a file of these values.
-fn header(metadata: &Map<String, Value>, values: &[Entry]) -> Vec<u8> {
-    let order: Vec<&str> = values.iter().map(|value| value.name.as_str()).collect();
-    let mut metadata = metadata.clone();
-    metadata.insert("order".to_owned(), json!(json!(order).to_string()));
-    let mut header = Map::new();
-    header.insert("__metadata__".to_owned(), Value::Object(metadata));
-    for value in values {
-        let Entry {
-            name,
-            shape,
-            offsets,
-        } = value;
-        let entry = json!({"dtype": "F32", "shape": shape, "data_offsets": offsets});
-        header.insert(name.clone(), entry);
+fn line(name: &str, shape: &[usize]) -> TensorLine {
+    TensorLine {
+        name: name.to_owned(),
+        element: TensorElement::F32,
+        shape: shape.to_vec(),
     }
-    Value::Object(header).to_string().into_bytes()
+}
+
+/// The header of a file of these values.
+fn header(metadata: &[(String, String)], values: &[TensorLine]) -> Result<WrittenHeader> {
+    let order: Vec<&str> = values.iter().map(|value| value.name.as_str()).collect();
+    let order = ("order".to_owned(), json!(order).to_string());
+    let metadata = [metadata, &[order]].concat();
+    WrittenHeader::new(&metadata, values, HeaderBounds::OWN)
 }
 
 #[cfg(test)]
@@ -221,6 +210,28 @@ mod tests {
         let layers = Layers::new("test", input, list).unwrap();
         let values = dump.values(&layers).unwrap();
         assert_eq!(values, [(NAME.to_owned(), 0), ("vector".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_not_begun() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dump.safetensors");
+        let problem = |names: &[String]| {
+            let names = names.iter().map(String::as_str);
+            let writer = DumpWriter::create(&path, Layout::Nchw, &[], names);
+            writer.unwrap_err().to_string()
+        };
+        let refused = problem(&["input".to_owned(), "__metadata__".to_owned()]);
+        assert!(refused.contains("calls its metadata"), "{refused}");
+        let names: Vec<String> = (0..=20_000).map(|number| number.to_string()).collect();
+        let refused = problem(&names);
+        assert!(refused.starts_with("20001 tensors are more"), "{refused}");
+        // Within the header and within the order: 26 million bytes.
+        let names: Vec<String> = (0..13)
+            .map(|n| format!("{n}{}", "a".repeat(1_000_000)))
+            .collect();
+        let refused = problem(&names);
+        assert!(refused.contains("at most 25000000"), "{refused}");
     }
 
     #[test]

@@ -15,7 +15,6 @@ mod parity;
 mod parquet_rows;
 mod plan;
 mod table;
-mod tensors;
 mod timings;
 mod trace;
 mod vectors;
@@ -43,7 +42,6 @@ pub use parity::{DumpNames, DumpParity, Parity};
 #[cfg(feature = "parquet")]
 pub use parquet_rows::GROUP_ROWS;
 pub use plan::PlanReport;
-pub use tensors::{TensorElement, TensorLine, check_names, safetensors_start};
 pub use timings::Timings;
 pub use trace::{Column, DRAWN, TraceReport, TraceRow, Values, WindowRow};
 pub use vectors::VectorFormat;

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::tensors::{self, TensorElement, TensorLine};
+use crate::checkpoint::{HeaderBounds, TensorElement, TensorLine, WrittenHeader};
 use crate::classifier::FeatureVector;
+use crate::error::{Error, Result};
 use crate::text::shown;
 
 /// The form of a file of vectors.
@@ -32,12 +33,15 @@ impl VectorFormat {
 
     /// What a file of so many vectors of little-endian f32 begins with: of one length, whatever
     /// `rows`; nothing of lines of JSON.
-    #[must_use]
-    pub fn header(self, vector: &FeatureVector, rows: usize) -> Vec<u8> {
+    ///
+    /// # Errors
+    ///
+    /// Names of a network and a layer that take more than there is room for.
+    pub fn header(self, vector: &FeatureVector, rows: usize) -> Result<Vec<u8>> {
         match self {
-            Self::Npy => npy(vector.length, rows),
+            Self::Npy => Ok(npy(vector.length, rows)),
             Self::Safetensors => safetensors(vector, rows),
-            Self::Ndjson => Vec::new(),
+            Self::Ndjson => Ok(Vec::new()),
         }
     }
 }
@@ -63,7 +67,7 @@ fn npy(columns: usize, rows: usize) -> Vec<u8> {
 }
 
 /// The length of a JSON object, and that, filled up with spaces.
-fn safetensors(vector: &FeatureVector, rows: usize) -> Vec<u8> {
+fn safetensors(vector: &FeatureVector, rows: usize) -> Result<Vec<u8>> {
     let FeatureVector {
         length,
         network,
@@ -79,10 +83,13 @@ fn safetensors(vector: &FeatureVector, rows: usize) -> Vec<u8> {
         element: TensorElement::F32,
         shape: vec![rows, *length],
     };
-    let mut header = tensors::header(&metadata, &[features]).into_bytes();
-    header.resize(SAFETENSORS_BYTES - 8, b' ');
-    let length = (header.len() as u64).to_le_bytes();
-    [length.as_slice(), header.as_slice()].concat()
+    let header = WrittenHeader::new(&metadata, &[features], HeaderBounds::OWN)?;
+    let room = SAFETENSORS_BYTES - size_of::<u64>();
+    header.start_in(room).ok_or_else(|| {
+        Error::Usage(format!(
+            "the names of the network and its layer take more than {room} bytes"
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -100,7 +107,8 @@ mod tests {
     #[test]
     fn a_header_has_one_length_whatever_the_count_of_rows() {
         for format in [VectorFormat::Npy, VectorFormat::Safetensors] {
-            let lengths = [0, 7, 1_000_000_000].map(|rows| format.header(&vector(), rows).len());
+            let lengths =
+                [0, 7, 1_000_000_000].map(|rows| format.header(&vector(), rows).unwrap().len());
             assert!(lengths[0] % 64 == 0, "{lengths:?}");
             assert_eq!(lengths, [lengths[0]; 3]);
         }
@@ -109,7 +117,7 @@ mod tests {
     // np.lib.format.header_data_from_array_1_0, and what np.save writes of np.zeros((2, 3), "f4").
     #[test]
     fn an_npy_header_is_numpys_own() {
-        let header = VectorFormat::Npy.header(&vector(), 2);
+        let header = VectorFormat::Npy.header(&vector(), 2).unwrap();
         let expected = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
         assert_eq!(&header[..10], b"\x93NUMPY\x01\x00\x76\x00");
         let text = String::from_utf8(header[10..].to_vec()).unwrap();
@@ -118,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_safetensors_file_of_rows_is_read_back() {
-        let mut file = VectorFormat::Safetensors.header(&vector(), 2);
+        let mut file = VectorFormat::Safetensors.header(&vector(), 2).unwrap();
         for number in 0..6_u8 {
             file.extend(f32::from(number).to_le_bytes());
         }

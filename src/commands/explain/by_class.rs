@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::super::labelled::{Data, Labelled};
-use super::super::output::{WholeFile, refuse_read};
+use super::super::output::WholeFile;
 use super::super::{Outcome, classifier, classify, complain, progress, tell, to_stdout};
 use super::file::Kind;
 use super::tensors;
@@ -21,10 +21,7 @@ pub(super) fn run(arguments: &ExplainArgs, kind: Option<Kind>) -> anyhow::Result
     let runtime = classifier::runtime(&arguments.classifier)?;
     let (weights, options) =
         classifier::options(&arguments.classifier, &arguments.pixels, runtime)?;
-    if let Some(path) = &arguments.output {
-        let read = weights.paths().iter().chain(&arguments.inputs);
-        refuse_read("--output", path, read)?;
-    }
+    let place = super::place(arguments, &weights)?;
     let reader = GateReader::new(&weights, options, &mut tell)?;
     let network = &reader.classifier().network().name;
     if reader.blocks().len() == 0 {
@@ -41,8 +38,8 @@ pub(super) fn run(arguments: &ExplainArgs, kind: Option<Kind>) -> anyhow::Result
         0 => None,
         _ => Some(data.matched(reader.classifier(), &weights)?),
     };
-    let file = kind.zip(arguments.output.as_deref());
-    let file = file.map(|(kind, path)| tensors::whole_file(kind, path, reader.blocks()));
+    let file = kind.zip(place);
+    let file = file.map(|(kind, place)| tensors::whole_file(kind, &place, reader.blocks()));
     let file = file.transpose()?;
     let about = (data.name.clone(), data.names.clone());
     let told = data.told.clone();
@@ -138,10 +135,12 @@ fn read_all(
 
 fn write(gates: &GatesByClass, kind: Kind, mut file: WholeFile) -> anyhow::Result<()> {
     match kind {
-        Kind::Page => file.write(|out| gates.write(ExplainFormat::Html, out))?,
-        Kind::Tensors => tensors::write_means(gates, &mut file)?,
+        Kind::Page => {
+            file.write(|out| gates.write(ExplainFormat::Html, out))?;
+            file.finish()
+        }
+        Kind::Tensors => tensors::write_means(gates, file),
         // No more is begun of it.
-        Kind::Picture => return Ok(()),
+        Kind::Picture => Ok(()),
     }
-    file.finish()
 }

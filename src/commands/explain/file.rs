@@ -1,12 +1,10 @@
 //! What `senet explain --output` writes besides.
 
-use std::path::{Path, PathBuf};
-
-use anyhow::Context;
+use std::io::Write;
 
 use super::super::complain;
 use super::super::inputs::may_wait;
-use super::super::output::WholeFile;
+use super::super::output::{FilePlace, WholeFile};
 use super::drawing;
 use super::tensors::ImageTensors;
 use crate::cli::ExplainArgs;
@@ -38,17 +36,18 @@ impl Kind {
         let problem = match extension.to_ascii_lowercase().to_str() {
             Some("png") if arguments.by_class => {
                 "is a picture of one image\nhint: means by class are drawn as a page, `FILE.html`"
+                    .to_owned()
             }
             Some("png") => match arguments.inputs.as_slice() {
                 [one] if !one.is_dir() && !may_wait(one) => return Ok(Some(Self::Picture)),
                 _ => {
-                    "is one picture, and there may be several images\nhint: draw one at a time, or \
-                     all of them as a page, `FILE.html`"
+                    format!("is one picture, and there may be several images\nhint: {ONE_PICTURE}")
                 }
             },
             Some("html" | "htm") => return Ok(Some(Self::Page)),
             Some("safetensors") => return Ok(Some(Self::Tensors)),
-            _ => "ends with none of .png, .html and .safetensors, which say what is written",
+            _ => "ends with none of .png, .html and .safetensors, which say what is written"
+                .to_owned(),
         };
         Err(Error::Usage(format!(
             "`--output {}` {problem}",
@@ -59,10 +58,57 @@ impl Kind {
 
 /// The file, while images come.
 pub(super) enum File {
-    Picture { path: PathBuf, sort: bool },
+    Picture(Picture),
     Page(WholeFile),
     Tensors(ImageTensors),
 }
+
+/// The picture of the only image.
+pub(super) struct Picture {
+    file: WholeFile,
+    sort: bool,
+    /// Whether there was an image.
+    is_seen: bool,
+    is_drawn: bool,
+}
+
+impl Picture {
+    /// Draws it.
+    ///
+    /// # Errors
+    ///
+    /// A second image; what cannot be drawn or written.
+    fn add(&mut self, explanation: Option<&Explanation>) -> anyhow::Result<()> {
+        if self.is_seen {
+            return Err(Error::Usage(format!(
+                "`--output` names one picture, and there is a second image\nhint: {ONE_PICTURE}"
+            ))
+            .into());
+        }
+        self.is_seen = true;
+        let Some(explanation) = explanation else {
+            return Ok(());
+        };
+        let Some(png) = drawing::png(explanation, self.sort)? else {
+            let nothing = "there is nothing to draw: the network has neither classes nor SE blocks";
+            complain("warning", nothing);
+            return Ok(());
+        };
+        self.is_drawn = true;
+        self.file.write(|out| out.write_all(&png))
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        if self.is_drawn {
+            self.file.finish()
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// What to do of several images.
+const ONE_PICTURE: &str = "draw one at a time, or all of them as a page, `FILE.html`";
 
 impl File {
     /// Begins it.
@@ -72,24 +118,26 @@ impl File {
     /// What cannot be written.
     pub(super) fn begin(
         kind: Kind,
-        path: &Path,
+        place: &FilePlace,
         sort: bool,
         explainer: &Explainer,
         weights: &str,
     ) -> anyhow::Result<Self> {
         match kind {
-            Kind::Picture => Ok(Self::Picture {
-                path: path.to_path_buf(),
+            Kind::Picture => Ok(Self::Picture(Picture {
+                file: WholeFile::create(place, None)?,
                 sort,
-            }),
+                is_seen: false,
+                is_drawn: false,
+            })),
             Kind::Page => {
-                let mut file = WholeFile::create(path)?;
+                let mut file = WholeFile::create(place, None)?;
                 let network = &explainer.classifier().network().name;
                 file.write(|out| ExplainFormat::Html.start(network, weights, out))?;
                 Ok(Self::Page(file))
             }
             Kind::Tensors => {
-                let tensors = ImageTensors::create(path, explainer, weights)?;
+                let tensors = ImageTensors::create(place, explainer, weights)?;
                 Ok(Self::Tensors(tensors))
             }
         }
@@ -106,19 +154,7 @@ impl File {
         explanation: Option<&Explanation>,
     ) -> anyhow::Result<()> {
         match self {
-            Self::Picture { path, sort } => {
-                let Some(explanation) = explanation else {
-                    return Ok(());
-                };
-                let Some(png) = drawing::png(explanation, *sort)? else {
-                    let nothing =
-                        "there is nothing to draw: the network has neither classes nor SE blocks";
-                    complain("warning", nothing);
-                    return Ok(());
-                };
-                std::fs::write(&*path, png)
-                    .with_context(|| format!("cannot write `{}`", shown_path(path)))
-            }
+            Self::Picture(picture) => picture.add(explanation),
             Self::Page(file) => file.write(|out| row.write(ExplainFormat::Html, out)),
             Self::Tensors(tensors) => tensors.add(row, explanation),
         }
@@ -131,7 +167,7 @@ impl File {
     /// A write that fails.
     pub(super) fn finish(self) -> anyhow::Result<()> {
         match self {
-            Self::Picture { .. } => Ok(()),
+            Self::Picture(picture) => picture.finish(),
             Self::Page(mut file) => {
                 file.write(|out| ExplainFormat::Html.end(out))?;
                 file.finish()

@@ -5,12 +5,14 @@ mod drawing;
 mod file;
 mod tensors;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, BufReader, IsTerminal, Write};
+use std::path::PathBuf;
 
 use self::file::{File, Kind};
 use super::Outcome;
-use super::inputs::{Inputs, Search};
-use super::output::refuse_read;
+use super::inputs::{self, Inputs, Search};
+use super::output::FilePlace;
+use crate::checkpoint::Weights;
 use crate::classifier::{Classifier, Input};
 use crate::cli::ExplainArgs;
 use crate::error::{Error, Result};
@@ -28,23 +30,29 @@ pub(super) fn run(arguments: &ExplainArgs) -> anyhow::Result<Outcome> {
     let runtime = super::classifier::runtime(&arguments.classifier)?;
     let (weights, options) =
         super::classifier::options(&arguments.classifier, &arguments.pixels, runtime)?;
-    if let Some(path) = &arguments.output {
-        let read = weights.paths().iter().chain(&arguments.inputs);
-        refuse_read("--output", path, read)?;
-    }
+    let place = place(arguments, &weights)?;
+    let refuse = place.as_ref().map(FilePlace::refusal);
     let explainer = Explainer::new(&weights, options, arguments.occlusion, &mut super::tell)?;
     let weights = weights.file().shown_name();
     let class = arguments.class.as_deref();
     let class = class.map(|class| numbered(class, explainer.classifier()));
     let class = class.transpose()?;
-    let file = kind.zip(arguments.output.as_deref());
+    let file = kind.zip(place);
     let file =
-        file.map(|(kind, path)| File::begin(kind, path, arguments.sort, &explainer, &weights));
+        file.map(|(kind, place)| File::begin(kind, &place, arguments.sort, &explainer, &weights));
     let mut file = file.transpose()?;
     let is_page = arguments.format == ExplainFormat::Html || kind == Some(Kind::Page);
     let network = &explainer.classifier().network().name;
-    super::to_stdout(|out| arguments.format.start(network, &weights, out))?;
-    let inputs = Inputs::new(arguments.inputs.clone(), Search::default(), io::empty());
+    print(file.as_ref(), |out| {
+        arguments.format.start(network, &weights, out)
+    })?;
+    let search = Search {
+        memory: Some(arguments.classifier.memory),
+        refuse: refuse.map(|refuse| Box::new(refuse) as _),
+        ..Search::default()
+    };
+    let stdin = BufReader::new(io::stdin());
+    let inputs = Inputs::new(arguments.inputs.clone(), search, stdin);
     let told = inputs.told();
     let (mut count, mut failed) = (0, 0);
     for input in inputs {
@@ -63,11 +71,11 @@ pub(super) fn run(arguments: &ExplainArgs) -> anyhow::Result<Outcome> {
             }
         };
         count += 1;
-        super::to_stdout(|out| row.write(arguments.format, out))?;
+        print(file.as_ref(), |out| row.write(arguments.format, out))?;
         if let (Some(protocol), Ok(explanation)) = (inline, &explanation)
             && let Some(png) = drawing::png(explanation, arguments.sort)?
         {
-            super::to_stdout(|out| {
+            print(file.as_ref(), |out| {
                 protocol.write(&png, columns(), out)?;
                 out.flush()
             })?;
@@ -80,7 +88,10 @@ pub(super) fn run(arguments: &ExplainArgs) -> anyhow::Result<Outcome> {
     for warning in passed_over.warnings() {
         super::complain("warning", &warning);
     }
-    super::to_stdout(|out| arguments.format.end(out))?;
+    if count == 0 {
+        anyhow::bail!(inputs::NO_INPUT);
+    }
+    print(file.as_ref(), |out| arguments.format.end(out))?;
     if let Some(file) = file {
         file.finish()?;
     }
@@ -90,6 +101,35 @@ pub(super) fn run(arguments: &ExplainArgs) -> anyhow::Result<Outcome> {
         return Ok(Outcome::No);
     }
     Ok(Outcome::Yes)
+}
+
+/// Where the file goes that is asked for, if one is.
+///
+/// # Errors
+///
+/// A place where no file can be, or what is read.
+fn place(arguments: &ExplainArgs, weights: &Weights) -> Result<Option<FilePlace>> {
+    let Some(path) = &arguments.output else {
+        return Ok(None);
+    };
+    let inputs = arguments.inputs.iter().map(PathBuf::as_path);
+    let read = inputs
+        .filter(|argument| !inputs::is_standard_input(argument))
+        .chain(weights.paths().iter().map(PathBuf::as_path))
+        .chain(arguments.classifier.labels.as_deref());
+    FilePlace::find("--output", path, read).map(Some)
+}
+
+/// Writes to standard output. Where whoever reads it has gone, there is nothing left to do but the
+/// file.
+fn print(
+    file: Option<&File>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    match file {
+        Some(_) => super::to_stdout(write),
+        None => super::rows_to_stdout(write),
+    }
 }
 
 /// How each image is drawn among the text, if it is.

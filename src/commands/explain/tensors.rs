@@ -1,26 +1,27 @@
 //! Gates as tensors: of images, and as means by class.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
-use anyhow::Context;
 use serde_json::json;
 
 use super::super::complain;
-use super::super::output::{WholeFile, with_ending};
+use super::super::output::{FilePlace, Taken, WholeFile};
 use super::file::Kind;
+use crate::checkpoint::{
+    HeaderBounds, TensorElement, TensorLine, WrittenHeader, bytes_in_list, check_names,
+};
 use crate::error::{Error, Result};
 use crate::explain::{Explainer, Explanation};
-use crate::report::{
-    Explained, GatesByClass, TensorElement, TensorLine, check_names, safetensors_start,
-};
-use crate::text::shown_path;
+use crate::report::{Explained, GatesByClass};
 
 /// The tensors besides gates.
 const MAP: &str = "heat_map";
 const CLASS: &str = "heat_map_class";
 const IMAGES: &str = "images";
+
+/// Why there is no file.
+const NOTHING: &str = "no file is written, as there are no numbers";
 
 /// The file of means by class, which is begun before they are computed: what cannot be written is said
 /// first.
@@ -30,18 +31,26 @@ const IMAGES: &str = "images";
 /// What cannot be written; blocks whose names one file cannot hold.
 pub(super) fn whole_file<'a>(
     kind: Kind,
-    path: &Path,
+    place: &FilePlace,
     blocks: impl Iterator<Item = &'a str>,
 ) -> Result<(Kind, WholeFile)> {
     if kind == Kind::Tensors {
         check_names(blocks.chain([IMAGES]))?;
     }
-    Ok((kind, WholeFile::create(path)?))
+    Ok((kind, WholeFile::create(place, None)?))
 }
 
 /// Writes means as tensors `[classes, channels]`, called as their blocks, and how many `images` each
-/// class has.
-pub(super) fn write_means(gates: &GatesByClass, file: &mut WholeFile) -> anyhow::Result<()> {
+/// class has; no file where no image has gates.
+///
+/// # Errors
+///
+/// A write that fails; more names than fit.
+pub(super) fn write_means(gates: &GatesByClass, mut file: WholeFile) -> anyhow::Result<()> {
+    if gates.classes.is_empty() {
+        complain("warning", NOTHING);
+        return Ok(());
+    }
     let classes = gates.classes.len();
     let mut tensors: Vec<TensorLine> = gates
         .blocks
@@ -68,7 +77,7 @@ pub(super) fn write_means(gates: &GatesByClass, file: &mut WholeFile) -> anyhow:
         ("data", gates.data.clone()),
         ("classes", json!(names).to_string()),
     ];
-    let start = safetensors_start(&metadata, &tensors)?;
+    let start = WrittenHeader::new(&metadata, &tensors, HeaderBounds::OTHERS)?.start();
     file.write(|out| {
         out.write_all(&start)?;
         for class in &gates.classes {
@@ -80,7 +89,8 @@ pub(super) fn write_means(gates: &GatesByClass, file: &mut WholeFile) -> anyhow:
             write_numbers(out, &class.values)?;
         }
         Ok(())
-    })
+    })?;
+    file.finish()
 }
 
 fn line(name: &str, element: TensorElement, shape: &[usize]) -> TensorLine {
@@ -101,7 +111,7 @@ fn write_numbers(out: &mut dyn Write, numbers: &[f32]) -> io::Result<()> {
 /// until the last the numbers wait in a file beside it, `FILE.rows`, image by image.
 pub(super) struct ImageTensors {
     file: WholeFile,
-    rows: Rows,
+    rows: Taken,
     network: String,
     weights: String,
     /// The tensors and their sizes but for the first, which is that of images; unknown until there is
@@ -109,41 +119,32 @@ pub(super) struct ImageTensors {
     tensors: Vec<(String, Vec<usize>)>,
     /// The images: each name, the number of the class of its map, and whether it is among the rows.
     images: Vec<(String, Option<usize>, bool)>,
+    names: Names,
 }
 
-/// Numbers that wait, in a file that goes with this.
-struct Rows {
-    file: BufWriter<File>,
-    path: PathBuf,
+/// What the images' names take of the file's header.
+#[derive(Default)]
+struct Names {
+    bytes: u64,
 }
 
-impl Rows {
-    fn create(path: PathBuf) -> Result<Self> {
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)
-            .map_err(Error::file("write", &path))?;
-        Ok(Self {
-            file: BufWriter::new(file),
-            path,
-        })
-    }
+impl Names {
+    /// The most; what else is in a header takes some hundred bytes a block.
+    const MOST: u64 = HeaderBounds::OTHERS.bytes - (1 << 20);
 
-    fn write(
-        &mut self,
-        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-    ) -> anyhow::Result<()> {
-        write(&mut self.file).with_context(|| format!("cannot write `{}`", shown_path(&self.path)))
-    }
-}
-
-impl Drop for Rows {
-    fn drop(&mut self) {
-        // Where it cannot be removed, its name says what it is.
-        let _ = std::fs::remove_file(&self.path);
+    /// # Errors
+    ///
+    /// More than fit.
+    fn add(&mut self, name: &str) -> Result<()> {
+        self.bytes += bytes_in_list(name);
+        if self.bytes <= Self::MOST {
+            return Ok(());
+        }
+        Err(Error::Usage(format!(
+            "the names of the inputs take more than {} bytes, which is what a file of tensors has room \
+             for\nhint: explain them in several runs, each with a file of its own",
+            Self::MOST
+        )))
     }
 }
 
@@ -153,16 +154,16 @@ impl ImageTensors {
     /// # Errors
     ///
     /// What cannot be written; blocks whose names one file cannot hold.
-    pub(super) fn create(path: &Path, explainer: &Explainer, weights: &str) -> Result<Self> {
+    pub(super) fn create(place: &FilePlace, explainer: &Explainer, weights: &str) -> Result<Self> {
         check_names(explainer.reader().blocks().chain([MAP, CLASS]))?;
-        let file = WholeFile::create(path)?;
         Ok(Self {
-            file,
-            rows: Rows::create(with_ending(path, ".rows"))?,
+            file: WholeFile::create(place, None)?,
+            rows: place.take_rows()?,
             network: explainer.classifier().network().name.to_string(),
             weights: weights.to_owned(),
             tensors: Vec::new(),
             images: Vec::new(),
+            names: Names::default(),
         })
     }
 
@@ -170,12 +171,13 @@ impl ImageTensors {
     ///
     /// # Errors
     ///
-    /// A write that fails.
+    /// A write that fails; more names than fit.
     pub(super) fn add(
         &mut self,
         row: &Explained,
         explanation: Option<&Explanation>,
     ) -> anyhow::Result<()> {
+        self.names.add(&row.input)?;
         let class = row.class.as_ref().map(|class| class.class);
         self.images
             .push((row.input.clone(), class, explanation.is_some()));
@@ -204,7 +206,7 @@ impl ImageTensors {
     /// A read or write that fails; more names than fit.
     pub(super) fn finish(mut self) -> anyhow::Result<()> {
         if self.tensors.is_empty() {
-            complain("warning", "no file is written, as there are no numbers");
+            complain("warning", NOTHING);
             return Ok(());
         }
         let images = self.images.len();
@@ -220,9 +222,9 @@ impl ImageTensors {
             ("weights", self.weights.clone()),
             ("inputs", json!(inputs).to_string()),
         ];
-        let start = safetensors_start(&metadata, &tensors)?;
-        self.rows.write(BufWriter::flush)?;
-        let (rows, images) = (self.rows.file.get_mut(), &self.images);
+        let start = WrittenHeader::new(&metadata, &tensors, HeaderBounds::OTHERS)?.start();
+        self.rows.write(Write::flush)?;
+        let (mut rows, images) = (self.rows.handle()?, &self.images);
         let lengths: Vec<usize> = self
             .tensors
             .iter()
@@ -237,7 +239,7 @@ impl ImageTensors {
             let row: usize = lengths.iter().sum();
             let mut before = 0;
             for &length in &lengths {
-                copy(rows, out, images, [row, before, length])?;
+                copy(&mut rows, out, images, [row, before, length])?;
                 before += length;
             }
             Ok(())
@@ -268,4 +270,20 @@ fn copy(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_do_not_fit_are_refused_as_they_come() {
+        let name = "a".repeat(10_000_000);
+        let mut names = Names::default();
+        for _ in 0..9 {
+            assert!(names.add(&name).is_ok());
+        }
+        let refused = names.add(&name).unwrap_err().to_string();
+        assert!(refused.contains("names of the inputs"), "{refused}");
+    }
 }

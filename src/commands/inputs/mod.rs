@@ -23,6 +23,9 @@ use crate::error::{Error, Result};
 use crate::image::DEFAULT_MEMORY;
 use crate::text::path_text;
 
+/// Why there is nothing to do.
+pub(super) const NO_INPUT: &str = "no input: standard input named no image";
+
 /// An image to classify, or why there is none under this name.
 pub(super) struct Input {
     pub(super) path: PathBuf,

@@ -5,6 +5,7 @@ mod interruption;
 mod partial;
 mod place;
 mod record;
+mod taken;
 mod whole;
 
 use std::fs::File;
@@ -17,9 +18,9 @@ use self::earlier::Found;
 pub(super) use self::earlier::Tally;
 pub(super) use self::interruption::{Interruption, end_by};
 use self::partial::Partial;
-use self::place::FilePlace;
-pub(super) use self::place::{PARTIAL, Place, refuse_read, with_ending};
+pub(super) use self::place::{FilePlace, Place};
 pub(super) use self::record::{Asked, Record};
+pub(super) use self::taken::Taken;
 pub(super) use self::whole::WholeFile;
 use super::complain;
 use crate::error::{Error, Result};
@@ -37,7 +38,10 @@ pub(super) struct Output {
 enum Target {
     Standard(io::Stdout),
     Device(File, PathBuf),
-    File { partial: Partial, place: FilePlace },
+    File {
+        partial: Partial,
+        place: Box<FilePlace>,
+    },
 }
 
 /// What becomes of rows that an earlier run left.
@@ -133,6 +137,7 @@ impl Output {
                 (partial, Tally::default())
             }
         };
+        let place = Box::new(place);
         let target = Target::File { partial, place };
         Ok(Begun::Going(Self::new(target), tally))
     }

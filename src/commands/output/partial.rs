@@ -1,10 +1,10 @@
 //! `FILE.partial`: the rows of a run that has not ended.
 
-use std::fs::{File, Metadata, TryLockError};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::commands::complain;
+use super::taken::take;
 use crate::error::{Error, Result};
 use crate::report::RowFormat;
 use crate::text::{counted, shown_path};
@@ -31,7 +31,7 @@ impl Partial {
     /// One that cannot be written, that is no file or has another name too, that another run
     /// writes, or, unless asked to `overwrite` it, one that holds something.
     pub(super) fn open(path: PathBuf, format: RowFormat, overwrite: bool) -> Result<Self> {
-        let mut file = take(&path)?;
+        let mut file = take(&path, "--output")?;
         if !overwrite && let Some(held) = held(&mut file).map_err(Error::file("read", &path))? {
             let resume = if format.is_gone_on_with() {
                 "`--resume` goes on behind them; "
@@ -65,7 +65,7 @@ impl Partial {
     /// As [`Partial::open`], but for one that holds something.
     pub(super) fn reopen(path: PathBuf, format: RowFormat) -> Result<Self> {
         Ok(Self {
-            file: take(&path)?,
+            file: take(&path, "--output")?,
             path,
             length: 0,
             rows: 0,
@@ -192,91 +192,6 @@ impl Partial {
         self.file.set_len(self.length)?;
         self.file.seek(SeekFrom::Start(self.length)).map(drop)
     }
-}
-
-/// Opens the file at `path` as nobody else's, created where there is none.
-fn take(path: &Path) -> Result<File> {
-    loop {
-        if let Ok(metadata) = path.symlink_metadata() {
-            refuse_others(path, &metadata)?;
-        }
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
-        // Whatever takes its place meanwhile is neither followed nor waited for.
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt;
-            options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-        }
-        let file = options.open(path).map_err(Error::file("write", path))?;
-        let metadata = file.metadata().map_err(Error::file("write", path))?;
-        refuse_others(path, &metadata)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::Usage(format!(
-                    "another run is writing `{}`\nhint: wait until it ends, or choose another \
-                     `--output`",
-                    shown_path(path)
-                )));
-            }
-            Err(TryLockError::Error(error)) => {
-                let path = shown_path(path);
-                let message = format!(
-                    "cannot lock `{path}`: {error}; another run with this `--output` would mix \
-                     its rows with these"
-                );
-                complain("warning", &message);
-            }
-        }
-        // The run that had it may have ended meanwhile: then it is that run's result by now.
-        if is_at(&metadata, path) {
-            return Ok(file);
-        }
-    }
-}
-
-/// Refuses what is not a file of its own: to write it would change something else.
-fn refuse_others(path: &Path, metadata: &Metadata) -> Result<()> {
-    let kind = metadata.file_type();
-    let problem = if kind.is_symlink() {
-        "is a symbolic link"
-    } else if kind.is_dir() {
-        "is a folder"
-    } else if !kind.is_file() {
-        "is no regular file"
-    } else if has_other_names(metadata) {
-        "has another name too, a hard link"
-    } else {
-        return Ok(());
-    };
-    Err(Error::Usage(format!(
-        "`{}`, where rows are written first, {problem}\nhint: remove it, or choose another \
-         `--output`",
-        shown_path(path)
-    )))
-}
-
-#[cfg(unix)]
-fn has_other_names(metadata: &Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::nlink(metadata) > 1
-}
-
-#[cfg(not(unix))]
-fn has_other_names(_: &Metadata) -> bool {
-    false
-}
-
-#[cfg(unix)]
-fn is_at(metadata: &Metadata, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let is_same = |there: Metadata| (there.dev(), there.ino()) == (metadata.dev(), metadata.ino());
-    path.symlink_metadata().is_ok_and(is_same)
-}
-
-#[cfg(not(unix))]
-fn is_at(_: &Metadata, path: &Path) -> bool {
-    path.exists()
 }
 
 /// What would be lost with the content of a file, in words; none where that is no more than what

@@ -4,12 +4,13 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::taken::Taken;
 use crate::error::{Error, Result};
 use crate::files::are_one;
 use crate::text::shown_path;
 
 /// What is behind the name of a file that is not whole yet.
-pub(in crate::commands) const PARTIAL: &str = ".partial";
+const PARTIAL: &str = ".partial";
 
 /// What an output's path stands for.
 pub(in crate::commands) enum Place {
@@ -24,11 +25,16 @@ pub(in crate::commands) enum Place {
 /// A file that is to be written, and the files that there are until it is whole.
 #[derive(Clone)]
 pub(in crate::commands) struct FilePlace {
+    /// What names it, and how.
+    pub(super) flag: &'static str,
+    named: PathBuf,
     pub(super) path: PathBuf,
     /// Its rows so far.
     pub(super) partial: PathBuf,
     /// What made them.
     pub(super) record: PathBuf,
+    /// What waits to be put in order.
+    pub(super) rows: PathBuf,
 }
 
 impl Place {
@@ -58,15 +64,57 @@ impl Place {
             let device = device.map_err(Error::file("write", path))?;
             return Ok(Self::Device(device, path.to_path_buf()));
         }
-        // Through a link, so that the file it names is replaced, and not the link.
+        FilePlace::resolve("--output", path, read).map(Self::File)
+    }
+
+    /// Refuses to read a path that would be overwritten.
+    pub(in crate::commands) fn refusal(&self) -> impl Fn(&Path) -> Result<()> + Send + 'static {
+        let place = match self {
+            Self::File(place) => Some(place.refusal()),
+            Self::Standard | Self::Device(..) => None,
+        };
+        move |read| place.as_ref().map_or(Ok(()), |refuse| refuse(read))
+    }
+}
+
+impl FilePlace {
+    /// The file at `path`, which `flag` names and which can be nothing else than a file.
+    ///
+    /// # Errors
+    ///
+    /// What is no regular file, or is among those `read`.
+    pub(in crate::commands) fn find<'a>(
+        flag: &'static str,
+        path: &Path,
+        read: impl Iterator<Item = &'a Path>,
+    ) -> Result<Self> {
+        if path.exists() && !path.is_file() {
+            return Err(Error::Usage(format!(
+                "`{flag} {}` is no regular file",
+                shown_path(path)
+            )));
+        }
+        Self::resolve(flag, path, read)
+    }
+
+    /// Through a link, so that the file it names is replaced, and not the link.
+    fn resolve<'a>(
+        flag: &'static str,
+        path: &Path,
+        read: impl Iterator<Item = &'a Path>,
+    ) -> Result<Self> {
+        let named = path.to_path_buf();
         let path = match path.canonicalize() {
             Err(error) if path.is_symlink() => return Err(Error::file("write", path)(error)),
             Err(_) => path.to_path_buf(),
             Ok(path) => path,
         };
         let partial = with_ending(&path, PARTIAL);
-        let place = FilePlace {
+        let place = Self {
+            flag,
+            named,
             record: with_ending(&partial, ".json"),
+            rows: with_ending(&path, ".rows"),
             path,
             partial,
         };
@@ -74,31 +122,43 @@ impl Place {
         for path in read {
             place.refuse(path)?;
         }
-        Ok(Self::File(place))
+        Ok(place)
     }
 
     /// Refuses to read a path that would be overwritten.
-    pub(in crate::commands) fn refusal(&self) -> impl Fn(&Path) -> Result<()> + Send + 'static {
-        let place = match self {
-            Self::File(place) => Some(place.clone()),
-            Self::Standard | Self::Device(..) => None,
-        };
-        move |read| place.as_ref().map_or(Ok(()), |place| place.refuse(read))
+    pub(in crate::commands) fn refusal(&self) -> impl Fn(&Path) -> Result<()> + Send + use<> {
+        let place = self.clone();
+        move |read| place.refuse(read)
     }
-}
 
-impl FilePlace {
-    fn written(&self) -> [&PathBuf; 3] {
-        [&self.path, &self.partial, &self.record]
+    /// Takes the file of what waits to be put in order, which goes when it is no more needed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Taken::empty`].
+    pub(in crate::commands) fn take_rows(&self) -> Result<Taken> {
+        Taken::empty(self.rows.clone(), self.flag, None)
+    }
+
+    /// Whether one of its files is one of the other's.
+    pub(in crate::commands) fn shares_with(&self, other: &Self) -> bool {
+        let theirs = other.written();
+        self.written().iter().any(|ours| theirs.contains(ours))
+    }
+
+    fn written(&self) -> [&PathBuf; 4] {
+        [&self.path, &self.partial, &self.record, &self.rows]
     }
 
     /// Refuses to read the file at `read`, where that is one of these by whatever path.
     fn refuse(&self, read: &Path) -> Result<()> {
-        // Of most inputs the name tells.
-        let is_read =
-            |written: &&PathBuf| written.file_name() == read.file_name() && are_one(written, read);
+        // Of most inputs the name tells, but not of a link.
+        let is_link = read.is_symlink();
+        let is_read = |written: &&PathBuf| {
+            (is_link || written.file_name() == read.file_name()) && are_one(written, read)
+        };
         if self.written().iter().any(is_read) {
-            return Err(self.refusal(&format!("`{}`", shown_path(read))));
+            return Err(self.would_overwrite(&format!("`{}`", shown_path(read))));
         }
         Ok(())
     }
@@ -112,40 +172,22 @@ impl FilePlace {
             .into_iter()
             .filter_map(|path| path.metadata().ok());
         if written.any(|written| is_same(&written, &stdin)) {
-            return Err(self.refusal("standard input"));
+            return Err(self.would_overwrite("standard input"));
         }
         Ok(())
     }
 
-    fn refusal(&self, read: &str) -> Error {
-        would_overwrite("--output", &self.path, read)
+    fn would_overwrite(&self, read: &str) -> Error {
+        Error::Usage(format!(
+            "`{} {}` would overwrite {read}, which is to be read",
+            self.flag,
+            shown_path(&self.named)
+        ))
     }
-}
-
-/// Refuses to write the file at `path`, which a flag names, where it is one of those `read`.
-pub(in crate::commands) fn refuse_read<'a>(
-    flag: &str,
-    path: &Path,
-    mut read: impl Iterator<Item = &'a PathBuf>,
-) -> Result<()> {
-    match read.find(|read| are_one(read, path)) {
-        Some(read) => {
-            let read = format!("`{}`", shown_path(read));
-            Err(would_overwrite(flag, path, &read))
-        }
-        None => Ok(()),
-    }
-}
-
-fn would_overwrite(flag: &str, path: &Path, read: &str) -> Error {
-    Error::Usage(format!(
-        "`{flag} {}` would overwrite {read}, which is to be read",
-        shown_path(path)
-    ))
 }
 
 /// `FILE` with more behind its name.
-pub(in crate::commands) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(ending);
     path.into()

@@ -1,44 +1,50 @@
 //! A file that appears when it is whole.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter};
+use std::path::PathBuf;
 
-use anyhow::Context;
-
-use super::place::{PARTIAL, with_ending};
-use crate::error::{Error, Result};
-use crate::text::shown_path;
+use super::place::FilePlace;
+use super::taken::Taken;
+use crate::error::Result;
 
 /// A file that is `FILE.partial` until it is finished, and nothing where it never is.
 pub(in crate::commands) struct WholeFile {
-    file: BufWriter<File>,
+    partial: Taken,
     path: PathBuf,
-    partial: PathBuf,
-    is_finished: bool,
 }
 
 impl WholeFile {
-    /// Begins the file at `path`; a partial one that another run left is written over.
+    /// Begins the file at `place`; `overwrite` says whether what a run that did not end has left is to be
+    /// written over, where the command has a flag for that.
     ///
     /// # Errors
     ///
-    /// A path that is something else than a file, or cannot be written.
-    pub(in crate::commands) fn create(path: &Path) -> Result<Self> {
-        if path.exists() && !path.is_file() {
-            return Err(Error::Usage(format!(
-                "`--output {}` is no regular file",
-                shown_path(path)
-            )));
-        }
-        let partial = with_ending(path, PARTIAL);
-        let file = File::create(&partial).map_err(Error::file("write", &partial))?;
+    /// What cannot be written, what another run writes, or what is not to be written over.
+    pub(in crate::commands) fn create(place: &FilePlace, overwrite: Option<bool>) -> Result<Self> {
         Ok(Self {
-            file: BufWriter::new(file),
-            path: path.to_path_buf(),
-            partial,
-            is_finished: false,
+            partial: Taken::empty(place.partial.clone(), place.flag, overwrite)?,
+            path: place.path.clone(),
         })
+    }
+
+    /// What it is until it is finished.
+    pub(in crate::commands) fn partial(&self) -> &Taken {
+        &self.partial
+    }
+
+    /// Another handle on it, for a writer of its own: both write at one place.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub(in crate::commands) fn handle(&self) -> Result<File> {
+        self.partial.handle()
+    }
+
+    /// Lets what there is be where it is never finished.
+    pub(in crate::commands) fn keep_partial(&mut self) {
+        self.partial.keep();
     }
 
     /// Writes a part of it.
@@ -48,10 +54,9 @@ impl WholeFile {
     /// A write that fails.
     pub(in crate::commands) fn write(
         &mut self,
-        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> anyhow::Result<()> {
-        write(&mut self.file)
-            .with_context(|| format!("cannot write `{}`", shown_path(&self.partial)))
+        self.partial.write(write)
     }
 
     /// Makes it the file asked for.
@@ -60,19 +65,6 @@ impl WholeFile {
     ///
     /// A last write or the renaming that fails.
     pub(in crate::commands) fn finish(mut self) -> anyhow::Result<()> {
-        self.write(|out| out.flush())?;
-        std::fs::rename(&self.partial, &self.path)
-            .with_context(|| format!("cannot write `{}`", shown_path(&self.path)))?;
-        self.is_finished = true;
-        Ok(())
-    }
-}
-
-impl Drop for WholeFile {
-    fn drop(&mut self) {
-        if !self.is_finished {
-            // Where it cannot be removed, its name says what it is.
-            let _ = std::fs::remove_file(&self.partial);
-        }
+        self.partial.become_file(&self.path)
     }
 }

@@ -3,10 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use candle_core::Tensor;
 
-use super::super::output::{PARTIAL, refuse_read, with_ending};
+use super::super::output::{FilePlace, WholeFile};
 use crate::checkpoint::Weights;
 use crate::cli::TraceArgs;
 use crate::error::{Error, Result};
@@ -56,29 +55,29 @@ impl<'a> Selection<'a> {
         let is_safetensors = path
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"));
-        let problem = if !is_safetensors {
-            "does not end with .safetensors, which is how values are written"
-        } else if path.exists() && !path.is_file() {
-            "is no regular file; what it holds is written at its beginning in the end"
-        } else {
-            let values = wanted(&arguments.save, layers)?;
-            return Ok(Some(Self { path, values }));
-        };
-        Err(Error::Usage(format!(
-            "`--save-to {}` {problem}",
-            shown_path(path)
-        )))
+        if !is_safetensors {
+            return Err(Error::Usage(format!(
+                "`--save-to {}` does not end with .safetensors, which is how values are written",
+                shown_path(path)
+            )));
+        }
+        let values = wanted(&arguments.save, layers)?;
+        Ok(Some(Self { path, values }))
     }
 
-    /// Refuses to write over what is read.
-    pub(super) fn check_read(
+    /// Where the file goes, which is none of those that are read.
+    ///
+    /// # Errors
+    ///
+    /// No regular file, or one that is read.
+    pub(super) fn place(
         &self,
         arguments: &TraceArgs,
         weights: Option<&Weights>,
-    ) -> Result<()> {
+    ) -> Result<FilePlace> {
         let of_weights = weights.map(Weights::paths).unwrap_or_default();
         let read = of_weights.iter().chain(&arguments.images);
-        refuse_read("--save-to", self.path, read)
+        FilePlace::find("--save-to", self.path, read.map(PathBuf::as_path))
     }
 
     /// Begins the file; until it is whole it is `FILE.partial`.
@@ -88,6 +87,7 @@ impl<'a> Selection<'a> {
     /// A file that cannot be written.
     pub(super) fn create(
         self,
+        place: &FilePlace,
         arguments: &TraceArgs,
         layers: &Layers,
         runtime: &Runtime,
@@ -110,9 +110,10 @@ impl<'a> Selection<'a> {
             metadata.push(("images", serde_json::json!(images).to_string()));
         }
         let names = self.values.iter().map(|value| value.name.as_str());
-        let partial = with_ending(self.path, PARTIAL);
-        let writer = DumpWriter::create(
-            &partial,
+        let file = WholeFile::create(place, None)?;
+        let writer = DumpWriter::new(
+            file.handle()?,
+            file.partial().path(),
             arguments.layout,
             &metadata,
             [INPUT].into_iter().chain(names),
@@ -123,9 +124,8 @@ impl<'a> Selection<'a> {
             waiting.entry(layer).or_default().push(value);
         }
         Ok(Saved {
-            writer: Some(writer),
-            path: self.path.to_path_buf(),
-            partial,
+            writer,
+            file,
             engine: runtime.name(),
             waiting,
         })
@@ -134,10 +134,8 @@ impl<'a> Selection<'a> {
 
 /// A file that values are written into while they are computed.
 pub(super) struct Saved {
-    /// Nothing when the file is whole.
-    writer: Option<DumpWriter>,
-    path: PathBuf,
-    partial: PathBuf,
+    writer: DumpWriter,
+    file: WholeFile,
     engine: &'static str,
     /// By the names of layers, values that have not been computed.
     waiting: HashMap<String, Vec<Wanted>>,
@@ -150,7 +148,7 @@ impl Saved {
     ///
     /// A write that fails.
     pub(super) fn add_input(&mut self, input: &Tensor) -> Result<()> {
-        self.add(INPUT, input)
+        self.writer.add(INPUT, input)
     }
 
     /// Writes the value of a layer under every name that it was asked for.
@@ -160,16 +158,9 @@ impl Saved {
     /// A write that fails.
     pub(super) fn add_value(&mut self, layer: &Layer, value: &Tensor) -> Result<()> {
         for wanted in self.waiting.remove(&layer.name).unwrap_or_default() {
-            self.add(&wanted.name, value)?;
+            self.writer.add(&wanted.name, value)?;
         }
         Ok(())
-    }
-
-    fn add(&mut self, name: &str, value: &Tensor) -> Result<()> {
-        match &mut self.writer {
-            Some(writer) => writer.add(name, value),
-            None => Ok(()),
-        }
     }
 
     /// Makes the partial file the one asked for.
@@ -177,7 +168,7 @@ impl Saved {
     /// # Errors
     ///
     /// Values asked for by name that the engine never had; a last write or the renaming that fails.
-    pub(super) fn finish(mut self) -> anyhow::Result<()> {
+    pub(super) fn finish(self) -> anyhow::Result<()> {
         let waiting = self.waiting.values().flatten();
         let mut lacking: Vec<&Wanted> = waiting.filter(|value| value.is_named).collect();
         lacking.sort_by_key(|value| value.position);
@@ -191,30 +182,9 @@ impl Saved {
             ))
             .into());
         }
-        if let Some(writer) = self.writer.take() {
-            let end = || -> anyhow::Result<()> {
-                writer.finish()?;
-                std::fs::rename(&self.partial, &self.path)
-                    .with_context(|| format!("cannot write `{}`", shown_path(&self.path)))
-            };
-            end().inspect_err(|_| remove(&self.partial))?;
-        }
-        Ok(())
+        self.writer.finish()?;
+        self.file.finish()
     }
-}
-
-impl Drop for Saved {
-    /// A run that failed leaves no part of a file.
-    fn drop(&mut self) {
-        if self.writer.is_some() {
-            remove(&self.partial);
-        }
-    }
-}
-
-/// Where it cannot be removed, it is found to be no whole file.
-fn remove(partial: &Path) {
-    let _ = std::fs::remove_file(partial);
 }
 
 /// The values that these names and patterns mean, each once, in the order of computation; those of
