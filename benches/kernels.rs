@@ -18,7 +18,7 @@ use std::time::Duration;
 use candle_core::{DType, Device, Tensor};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use senet::checkpoint::drawn_weights;
-use senet::cpu::{Algorithm, Engine, Isa, Options, peak};
+use senet::cpu::{Algorithm, Engine, Isa, Options, Precision, peak};
 use senet::model::{Model, TimedStep};
 use senet::network::{Layout, catalog};
 
@@ -88,7 +88,10 @@ fn kernels(criterion: &mut Criterion) {
             // None where a filter on the command line leaves it out.
             if let Some(median) = times.get(times.len() / 2) {
                 let rate = step.macs as f64 / median.as_secs_f64();
-                println!("  {:.2} of {isa}'s peak", rate / peak(isa, 1).unwrap());
+                println!(
+                    "  {:.2} of {isa}'s peak",
+                    rate / peak(isa, Precision::F32, 1).unwrap()
+                );
             }
             names.push(name);
         }

@@ -12,9 +12,10 @@ pub struct EngineArgs {
     /// cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "cpu")]
     pub device: DeviceName,
-    /// Type of number that cuda and metal compute in; the CPU computes in f32
-    #[arg(long, value_enum, default_value_t = Precision::F32)]
-    pub dtype: Precision,
+    /// Type of number to compute in: on the engine cpu f32, bf16, whose sums are in f32, or `auto`,
+    /// the faster of the two on this processor; on cuda and metal f32, f16 or bf16
+    #[arg(long, value_enum, alias = "dtype", default_value_t = Precision::F32)]
+    pub precision: Precision,
     /// What computes: `cpu`, kernels of this program, layers fused, on the CPU; `candle`, a layer
     /// at a time, on any device [default: cpu where the device is the CPU; for `trace` candle]
     #[arg(long, value_name = "ENGINE")]
@@ -78,4 +79,6 @@ pub enum Precision {
     F16,
     /// The upper half of single precision.
     Bf16,
+    /// The fastest that there are instructions for.
+    Auto,
 }

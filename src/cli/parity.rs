@@ -16,7 +16,7 @@ pub struct ParityArgs {
     #[expect(missing_docs, reason = "the constants say it once for all commands")]
     pub weights: Option<Source>,
     /// A second dump, to compare with the reference instead of running weights
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["weights", "ema", "names", "extra", "isolate", "causes", "engine", "winograd", "exact", "threads", "device", "dtype"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["weights", "ema", "names", "extra", "isolate", "causes", "engine", "winograd", "exact", "threads", "device", "precision"])]
     pub ours: Option<PathBuf>,
     /// Dump of what the other framework computed
     #[arg(short, long, value_name = "FILE")]

@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
         weights.check_input(&layers, &trace)?;
         runtime.load(&layers, weights, shape)?
     } else {
-        let vb = drawn_weights(&layers, runtime.dtype(), runtime.device());
+        let vb = drawn_weights(&layers, runtime.weights_dtype(), runtime.device());
         runtime.build(layers.clone(), vb, shape)?
     };
     let load = started.elapsed();
@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
     let peak_memory = peak_memory();
     let peak = plan
         .as_ref()
-        .map(|(plan, _)| cpu::peak(plan.isa, plan.threads));
+        .map(|(plan, _)| cpu::peak(plan.isa, plan.precision, plan.threads));
     let peak = peak.transpose()?;
     let bandwidth = plan
         .as_ref()
@@ -92,6 +92,7 @@ pub(super) fn run(arguments: &BenchArgs) -> anyhow::Result<Outcome> {
         weights: weights.map(|weights| weights.file().name().to_owned()),
         engine: runtime.name(),
         isa: plan.as_ref().map(|(plan, _)| plan.isa),
+        precision: plan.as_ref().map(|(plan, _)| plan.precision),
         device: arguments.engine.device.to_string(),
         threads: match &plan {
             Some((plan, _)) => plan.threads,

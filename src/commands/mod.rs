@@ -371,7 +371,7 @@ fn tell(notice: Notice) {
 }
 
 /// The device that was asked for, and the type of number to compute in there.
-fn device(name: DeviceName, dtype: Precision) -> Result<(Device, DType)> {
+fn device(name: DeviceName, precision: Precision) -> Result<(Device, DType)> {
     let without = |feature: &str| {
         Error::Device(format!(
             "this program was built without `{feature}`\nhint: build it with \
@@ -387,16 +387,23 @@ fn device(name: DeviceName, dtype: Precision) -> Result<(Device, DType)> {
     };
     let device =
         opened.map_err(|error| Error::Device(format!("cannot open device `{name}`: {error}")))?;
-    let dtype = match dtype {
+    let dtype = match precision {
         Precision::F32 => DType::F32,
         _ if device.is_cpu() => {
             return Err(Error::Usage(
-                "the CPU computes in f32\nhint: `--dtype` is for `--device cuda` and `metal`"
+                "candle computes in f32 on the CPU\nhint: `--engine cpu` computes in bf16, too, and \
+                 `--device cuda` and `metal` in f16 and bf16"
                     .to_owned(),
             ));
         }
         Precision::F16 => DType::F16,
         Precision::Bf16 => DType::BF16,
+        Precision::Auto => {
+            return Err(Error::Usage(format!(
+                "`--precision auto` is for the CPU, and `--device {name}` was asked for\nhint: \
+                 choose f32, f16 or bf16"
+            )));
+        }
     };
     Ok((device, dtype))
 }

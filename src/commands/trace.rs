@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
     let place = selection.as_ref().map(place).transpose()?;
     // Weights that do not fit are worth an answer even where only shapes are asked for.
     let tensors =
-        |weights: &Weights| weights.var_builder(&layers, runtime.dtype(), runtime.device());
+        |weights: &Weights| weights.var_builder(&layers, runtime.weights_dtype(), runtime.device());
     let tensors = weights.as_ref().map(tensors).transpose()?;
     let input = Input::of(arguments, &network, weights.as_ref())?;
     let trace = trace(&layers, input.shape)?;
@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &TraceArgs) -> anyhow::Result<Outcome> {
             super::complain("note", "the values are those of weights drawn at random");
         }
         let xs = input.tensor(arguments)?;
-        let drawn = || drawn_weights(&layers, runtime.dtype(), runtime.device());
+        let drawn = || drawn_weights(&layers, runtime.weights_dtype(), runtime.device());
         let model = runtime.build(layers.clone(), tensors.unwrap_or_else(drawn), input.shape)?;
         if let Some(weights) = &weights {
             super::warn_of_nonfinite(weights);

@@ -9,6 +9,7 @@ use candle_core::{DType, Device, Storage, Tensor};
 use candle_nn::{Module, VarBuilder};
 
 use super::cache::{PlanCache, ReadyPlan};
+use super::element::with_element;
 use super::fuse::Graph;
 use super::isa::Isa;
 use super::job::RunContext;
@@ -272,7 +273,9 @@ fn read(tensor: &TensorView, memory: &Memory<'_>) -> Vec<f32> {
             for row in 0..view.height {
                 let row = start + row * view.row_stride;
                 let pixels = (0..view.width).map(|column| row + column * view.pixel_stride);
-                values.extend(pixels.map(|pixel| memory.get(pixel)));
+                with_element!(view.element_type, E => {
+                    values.extend(pixels.map(|pixel| memory.get::<E>(pixel)));
+                });
             }
         }
     }

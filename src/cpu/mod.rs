@@ -43,6 +43,6 @@ pub use kernels::WinogradTile;
 #[cfg(feature = "cli")]
 pub(crate) use options::MOST_THREADS;
 pub(crate) use options::micro_batch;
-pub use options::{MICRO_BATCH, Options};
+pub use options::{MICRO_BATCH, Options, Precision};
 pub use peak::peak;
 pub use summary::{PlanSummary, StepSummary, memory, plan};

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::algorithm::Algorithm;
 use super::fuse::Graph;
 use super::isa::Isa;
-use super::options::{Options, Target, micro_batch};
+use super::options::{Options, Precision, Target, micro_batch};
 use super::plan::{Plan, Step};
 use crate::error::Result;
 use crate::network::{Layers, Shape};
@@ -15,6 +15,8 @@ use crate::network::{Layers, Shape};
 pub struct PlanSummary {
     /// The instructions that it uses.
     pub isa: Isa,
+    /// What maps and weights are rounded to.
+    pub precision: Precision,
     /// Threads that share the work.
     pub threads: usize,
     /// Images that go through at once; all that follows is of so many.
@@ -83,6 +85,7 @@ impl PlanSummary {
         let steps = plan.steps.iter();
         Self {
             isa: target.isa,
+            precision: target.precision,
             threads: target.threads,
             micro_batch: plan.output.view.images,
             steps: steps.map(|step| StepSummary::of(step, layers)).collect(),

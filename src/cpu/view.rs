@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::element::ElementType;
 use super::kernels::{BLOCK, BlockView, MAX_MR, PixelOffsets};
 
 /// Where a tensor lies in memory. The offset and all strides count elements.
@@ -17,6 +18,7 @@ pub(super) struct View {
     pub(super) row_stride: usize,
     /// From one pixel to the next: [`BLOCK`], or 1 in planes.
     pub(super) pixel_stride: usize,
+    pub(super) element_type: ElementType,
     pub(super) images: usize,
     pub(super) blocks: usize,
     pub(super) height: usize,
@@ -57,6 +59,9 @@ impl View {
         }))
     }
 }
+
+/// Bytes of a cache line.
+pub(super) const LINE: usize = 64;
 
 /// Channels in whole blocks.
 pub(super) fn blocks(channels: usize) -> usize {

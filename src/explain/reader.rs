@@ -56,7 +56,7 @@ impl GateReader {
         let by_candle = Options {
             runtime: Runtime::Candle {
                 device: options.runtime.device().clone(),
-                dtype: options.runtime.dtype(),
+                dtype: options.runtime.weights_dtype(),
             },
             // Of a network without a classifier the gates are worth a look all the same.
             features: network.is_headless(),

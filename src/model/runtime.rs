@@ -3,7 +3,7 @@ use candle_nn::VarBuilder;
 
 use super::Model;
 use crate::checkpoint::Weights;
-use crate::cpu::{self, Engine};
+use crate::cpu::{self, Engine, Precision};
 use crate::error::Result;
 use crate::network::{Layers, Shape};
 use crate::nn::SeNet;
@@ -48,9 +48,21 @@ impl Runtime {
         }
     }
 
-    /// The type of number that it computes in.
+    /// The type of number that values are rounded to.
     #[must_use]
     pub fn dtype(&self) -> DType {
+        match self {
+            Self::Cpu(options) => match options.precision {
+                Precision::F32 => DType::F32,
+                Precision::Bf16 => DType::BF16,
+            },
+            Self::Candle { dtype, .. } => *dtype,
+        }
+    }
+
+    /// The type of number that weights are to be read in.
+    #[must_use]
+    pub fn weights_dtype(&self) -> DType {
         match self {
             Self::Cpu(_) => DType::F32,
             Self::Candle { dtype, .. } => *dtype,
@@ -63,7 +75,7 @@ impl Runtime {
     ///
     /// Weights of another network, or an input that the network cannot take.
     pub fn load(&self, layers: &Layers, weights: &Weights, input: Shape) -> Result<Box<dyn Model>> {
-        let vb = weights.var_builder(layers, self.dtype(), self.device())?;
+        let vb = weights.var_builder(layers, self.weights_dtype(), self.device())?;
         self.build(layers.clone(), vb, input)
     }
 

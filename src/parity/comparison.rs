@@ -55,7 +55,8 @@ impl Tolerance {
     /// precision and rounds what each layer makes, to 2^-11 in `f16` and 2^-8 in `bf16`. In
     /// SE-ResNet-20 in `f16` that grew to 7 such roundings; 40 are allowed, since errors grow
     /// with the root of the depth and the deepest network has 30 times as many layers. In `bf16`
-    /// that is 0.16: only gross errors show.
+    /// that is 0.16: only gross errors show. The engine cpu's logits were off by 0.03 in
+    /// SE-ResNet-50 and by 0.13 in EfficientNet-B0, on weights whose gates are open and shut.
     #[must_use]
     pub fn of(dtype: DType) -> Self {
         const ROUNDINGS: f64 = 40.;

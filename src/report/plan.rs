@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Report;
 use super::table::{self, Align, thousands};
-use crate::cpu::PlanSummary;
+use crate::cpu::{PlanSummary, Precision};
 use crate::network::layers::SEPARATORS;
 use crate::text::counted;
 
@@ -28,6 +28,14 @@ pub struct PlanReport {
     pub candle_layers: Vec<String>,
 }
 
+/// What maps and weights are rounded to, as one of several facts, where it is not the usual.
+pub(super) fn rounded_to(precision: Precision) -> String {
+    match precision {
+        Precision::F32 => String::new(),
+        Precision::Bf16 => format!(", {}", precision.name()),
+    }
+}
+
 impl Report for PlanReport {
     fn write_table(&self, out: &mut dyn Write) -> io::Result<()> {
         let header = ["layers", "algorithm", "output", "buffer", "bytes", "MACs"];
@@ -44,6 +52,7 @@ impl Report for PlanReport {
         }));
         let PlanSummary {
             isa,
+            precision,
             threads,
             memory,
             micro_batch,
@@ -55,9 +64,10 @@ impl Report for PlanReport {
         writeln!(out)?;
         let winograd = if self.exact { ", winograd 2x2" } else { "" };
         let threads = counted(*threads, "thread");
+        let precision = rounded_to(*precision);
         writeln!(
             out,
-            "engine  cpu, {isa}, {threads}{winograd}, input {:?}",
+            "engine  cpu, {isa}{precision}, {threads}{winograd}, input {:?}",
             self.input_shape
         )?;
         if self.input_shape.first() != Some(micro_batch) {

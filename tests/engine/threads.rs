@@ -4,15 +4,20 @@ use std::thread;
 use std::time::Duration;
 
 use candle_core::DType;
-use senet::cpu::{Engine, Options};
+use senet::cpu::{Engine, Options, Precision};
 use senet::model::Model;
 use senet::network::{Network, catalog};
 
 use crate::lively::{bits, image, lively};
 
 fn engine(network: &Network, threads: usize) -> Engine {
+    computing(network, threads, Precision::F32)
+}
+
+fn computing(network: &Network, threads: usize, precision: Precision) -> Engine {
     let options = Options {
         threads: Some(threads),
+        precision,
         ..Options::default()
     };
     Engine::new(network.layers(), lively(network, DType::F32), options).unwrap()
@@ -33,16 +38,20 @@ fn neither_the_batch_nor_the_threads_change_a_bit() {
     ] {
         let network = catalog::find(name).unwrap();
         let xs = image(network, 5, size);
-        let expected = bits(&engine(network, 1).run(&xs).unwrap());
-        for threads in [1, 2, 3, 7] {
-            let engine = engine(network, threads);
-            for batch in [1, 2, 5] {
-                let mut found = Vec::new();
-                for first in (0..5).step_by(batch) {
-                    let images = xs.narrow(0, first, batch.min(5 - first)).unwrap();
-                    found.extend(bits(&engine.run(&images).unwrap()));
+        for precision in [Precision::F32, Precision::Bf16] {
+            let engine = |threads| computing(network, threads, precision);
+            let expected = bits(&engine(1).run(&xs).unwrap());
+            for threads in [1, 2, 3, 7] {
+                let engine = engine(threads);
+                for batch in [1, 2, 5] {
+                    let mut found = Vec::new();
+                    for first in (0..5).step_by(batch) {
+                        let images = xs.narrow(0, first, batch.min(5 - first)).unwrap();
+                        found.extend(bits(&engine.run(&images).unwrap()));
+                    }
+                    let name = format!("{name} in {}", precision.name());
+                    assert_eq!(found, expected, "{name}, {threads} threads, batch {batch}");
                 }
-                assert_eq!(found, expected, "{name}, {threads} threads, batch {batch}");
             }
         }
     }

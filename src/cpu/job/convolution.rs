@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use super::RunContext;
+use crate::cpu::element::with_element;
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::kernels::{
     self, BLOCK, Depthwise, Gemm, KOffsets, MAX_NR_BLOCKS, MicroTile, Output, ScaledRows,
-    SmallGroup,
+    SmallGroup, VectorElement,
 };
 use crate::cpu::pack::{Panels, SmallGroupBlock};
 use crate::cpu::tiling::MTiling;
@@ -195,12 +196,19 @@ impl ConvLoop {
             bias,
             epilogue: self.epilogue.blocks_from(blocks, m_tile.index),
             view: self.output.blocks_from(blocks),
+            element_type: self.output.element_type,
         }
     }
 }
 
 impl GemmJob {
     pub(super) fn run(&self, chunk: [Range<usize>; 2], context: &RunContext<'_>) {
+        with_element!(self.conv_loop.source.element_type, Source => {
+            self.run_on::<Source>(chunk, context);
+        });
+    }
+
+    fn run_on<Source: VectorElement>(&self, chunk: [Range<usize>; 2], context: &RunContext<'_>) {
         let Self { conv_loop, .. } = self;
         let View {
             block_stride,
@@ -221,7 +229,7 @@ impl GemmJob {
                     &packed.bias[panel.block * BLOCK..]
                 }
             };
-            let gemm = Gemm {
+            let gemm = Gemm::<Source> {
                 source: conv_loop.source.at(m_tile.image, 0) + channels,
                 pixel_stride: self.pixel_stride,
                 micro_tiles: m_tile.micro_tiles,
@@ -237,8 +245,12 @@ impl GemmJob {
 
     /// A panel's weights.
     #[allow(unsafe_code, reason = "gated weights lie in memory that threads share")]
-    fn weights<'a>(&self, of: PanelOfImage, context: &'a RunContext<'_>) -> &'a [f32] {
-        let packed = context.packed[self.conv_loop.packed].weights;
+    fn weights<'a, Source: VectorElement>(
+        &self,
+        of: PanelOfImage,
+        context: &'a RunContext<'_>,
+    ) -> &'a [Source] {
+        let packed = context.packed[self.conv_loop.packed].weights();
         let panel = &self.panels.list[of.panel];
         let (first, count) = (panel.first_weight, panel.elements());
         match self.weights {
@@ -261,7 +273,11 @@ impl GemmJob {
     }
 
     /// The weights that an M-tile prefetches for the next one.
-    fn prefetch<'a>(&self, m_tile: &MTile<'_>, context: &'a RunContext<'_>) -> &'a [f32] {
+    fn prefetch<'a, Source: VectorElement>(
+        &self,
+        m_tile: &MTile<'_>,
+        context: &'a RunContext<'_>,
+    ) -> &'a [Source] {
         let Some(next) = m_tile.next else { return &[] };
         let weights = self.weights(next, context);
         let same = std::ptr::eq(weights, self.weights(m_tile.panel, context));
@@ -275,14 +291,20 @@ impl GemmJob {
 impl GateWeightsJob {
     /// Blocks of the channels of all images.
     pub(super) fn run(&self, blocks: Range<usize>, context: &RunContext<'_>) {
-        let packed = context.packed[self.packed].weights;
+        with_element!(context.packed[self.packed].element_type, Weight => {
+            self.run_on::<Weight>(blocks, context);
+        });
+    }
+
+    fn run_on<Weight: VectorElement>(&self, blocks: Range<usize>, context: &RunContext<'_>) {
+        let packed = context.packed[self.packed].weights();
         for index in blocks {
             let (image, block) = (index / self.gate.blocks, index % self.gate.blocks);
             for panel in &self.panels.list {
                 let nr = panel.blocks * BLOCK;
                 let rows = (panel.k - block * BLOCK).min(BLOCK);
                 let first = panel.first_weight + block * BLOCK * nr;
-                let scaled = ScaledRows {
+                let scaled = ScaledRows::<Weight> {
                     factors: self.gate.at(image, block),
                     rows: &packed[first..first + rows * nr],
                     count: rows,
@@ -296,19 +318,26 @@ impl GateWeightsJob {
 
 impl SmallGroupJob {
     pub(super) fn run(&self, chunk: [Range<usize>; 2], context: &RunContext<'_>) {
+        with_element!(self.conv_loop.source.element_type, Source => {
+            self.run_on::<Source>(chunk, context);
+        });
+    }
+
+    fn run_on<Source: VectorElement>(&self, chunk: [Range<usize>; 2], context: &RunContext<'_>) {
         let Self { conv_loop, blocks } = self;
         let packed = &context.packed[conv_loop.packed];
+        let all_weights = packed.weights::<Source>();
         conv_loop.for_each(chunk, |m_tile| {
             let block = m_tile.panel.panel;
             let inputs = &blocks[block];
-            let weights = 9 * inputs.lanes.len() * BLOCK;
+            let weights = 9 * inputs.lanes.len() * BLOCK * Source::TYPE.together();
             let small_group = SmallGroup {
                 source: conv_loop.source.at(m_tile.image, inputs.block),
                 row_stride: conv_loop.source.row_stride,
                 stride: conv_loop.strides[1],
                 micro_tiles: m_tile.micro_tiles,
                 lanes: &inputs.lanes,
-                weights: &packed.weights[block * weights..],
+                weights: &all_weights[block * weights..],
                 output: conv_loop.output(m_tile, block, &packed.bias[block * BLOCK..]),
             };
             kernels::small_group(context.isa, &context.memory, &small_group);
@@ -320,6 +349,7 @@ impl DepthwiseJob {
     pub(super) fn run(&self, chunk: [Range<usize>; 2], context: &RunContext<'_>) {
         let Self { conv_loop, .. } = self;
         let packed = &context.packed[conv_loop.packed];
+        let all_weights = packed.weights();
         let weights = self.kernel[0] * self.kernel[1] * BLOCK;
         conv_loop.for_each(chunk, |m_tile| {
             let block = m_tile.panel.panel;
@@ -330,7 +360,8 @@ impl DepthwiseJob {
                 pixel_stride: conv_loop.strides[1] * conv_loop.source.pixel_stride,
                 kernel: self.kernel,
                 micro_tiles: m_tile.micro_tiles,
-                weights: &packed.weights[block * weights..],
+                source_type: conv_loop.source.element_type,
+                weights: &all_weights[block * weights..],
                 output: conv_loop.output(m_tile, block, &packed.bias[block * BLOCK..]),
             };
             kernels::depthwise(context.isa, &context.memory, &depthwise);

@@ -11,8 +11,11 @@
 use std::ops::Range;
 
 use super::RunContext;
+use crate::cpu::element::{ElementType, with_element};
 use crate::cpu::epilogue::Epilogue;
-use crate::cpu::kernels::{self, BLOCK, BlockView, Depthwise, Gemm, KOffsets, MicroTile, Output};
+use crate::cpu::kernels::{
+    self, BLOCK, BlockView, Depthwise, Gemm, KOffsets, MicroTile, Output, VectorElement,
+};
 use crate::cpu::pack::{Panel, Panels};
 use crate::cpu::share::share;
 use crate::cpu::view::View;
@@ -58,6 +61,9 @@ pub(in crate::cpu) struct DepthwiseOfRows {
     pub(in crate::cpu) epilogue: Epilogue<View>,
 }
 
+/// What rows are kept in: they leave no cache, so that nothing is gained by rounding them.
+pub(in crate::cpu) const OF_ROWS: ElementType = ElementType::F32;
+
 /// Rows of a panel's blocks, with the zeros around them, counted from the first of zeros above.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cpu) struct RowBuffer {
@@ -96,7 +102,7 @@ impl ExpandDepthwiseJob {
                 item / self.segments % panels.len(),
             ];
             let offset = self.scratch + item * self.buffer.elements();
-            context.memory.zero(offset, self.buffer.elements());
+            context.memory.zero(OF_ROWS, offset, self.buffer.elements());
             let mut kept = Kept { offset, rows: 0..0 };
             for m_tile in share(self.depthwise.m_tiles, self.segments, segment) {
                 self.m_tile(image, &panels[panel], m_tile, &mut kept, context);
@@ -127,7 +133,8 @@ impl ExpandDepthwiseJob {
                 let from = to + (first - kept.rows.start) * buffer.row_stride;
                 let count = still.len() * buffer.row_stride;
                 if count > 0 {
-                    context.memory.copy(from, to, count);
+                    let places = [from, to].map(|place| (OF_ROWS, place));
+                    context.memory.copy(places, count);
                 }
             }
             kept.rows = still;
@@ -137,6 +144,7 @@ impl ExpandDepthwiseJob {
         }
         kept.rows.end = end;
         let packed = &context.packed[depthwise.packed];
+        let weights = packed.weights();
         let taps = depthwise.kernel[0] * depthwise.kernel[1];
         for block in 0..panel.blocks {
             let of_output = panel.block + block;
@@ -151,11 +159,13 @@ impl ExpandDepthwiseJob {
                 pixel_stride: across * BLOCK,
                 kernel: depthwise.kernel,
                 micro_tiles: &depthwise.micro_tiles[..rows.len() * depthwise.tiles_of_row],
-                weights: &packed.weights[of_output * taps * BLOCK..],
+                source_type: OF_ROWS,
+                weights: &weights[of_output * taps * BLOCK..],
                 output: Output {
                     bias: &packed.bias[of_output * BLOCK..],
                     epilogue: depthwise.epilogue.blocks_from(blocks, m_tile),
                     view: depthwise.output.blocks_from(blocks),
+                    element_type: depthwise.output.element_type,
                 },
             };
             kernels::depthwise(context.isa, &context.memory, &argument);
@@ -170,23 +180,38 @@ impl ExpandDepthwiseJob {
         let Some(row) = in_map.filter(|&row| row < buffer.height) else {
             for block in 0..panel.blocks {
                 let offset = offset + block * buffer.block_stride;
-                context.memory.zero(offset, buffer.row_stride);
+                context.memory.zero(OF_ROWS, offset, buffer.row_stride);
             }
             return;
         };
-        let packed = &context.packed[expand.packed];
+        with_element!(expand.source.element_type, Source => {
+            expand.row::<Source>([image, row], panel, (offset, buffer), context);
+        });
+    }
+}
+
+impl ExpandToRows {
+    /// Computes an image's row to this place of a buffer.
+    fn row<Source: VectorElement>(
+        &self,
+        [image, row]: [usize; 2],
+        panel: &Panel,
+        (offset, buffer): (usize, &RowBuffer),
+        context: &RunContext<'_>,
+    ) {
+        let packed = &context.packed[self.packed];
         let weights = panel.first_weight..panel.first_weight + panel.elements();
-        let gemm = Gemm {
-            source: expand.source.at(image, 0) + row * expand.source.row_stride,
-            pixel_stride: expand.source.pixel_stride,
-            micro_tiles: &expand.micro_tiles,
-            k_offsets: &expand.k_offsets[panel.reads],
-            weights: &packed.weights[weights],
+        let gemm = Gemm::<Source> {
+            source: self.source.at(image, 0) + row * self.source.row_stride,
+            pixel_stride: self.source.pixel_stride,
+            micro_tiles: &self.micro_tiles,
+            k_offsets: &self.k_offsets[panel.reads],
+            weights: &packed.weights()[weights],
             nr_blocks: panel.blocks,
             output: Output {
                 bias: &packed.bias[panel.block * BLOCK..],
                 epilogue: Epilogue {
-                    activation: expand.activation,
+                    activation: self.activation,
                     ..Epilogue::NONE
                 },
                 view: BlockView {
@@ -194,6 +219,7 @@ impl ExpandDepthwiseJob {
                     block_stride: buffer.block_stride,
                     row_stride: buffer.row_stride,
                 },
+                element_type: OF_ROWS,
             },
             prefetch: &[],
         };

@@ -11,10 +11,13 @@ mod winograd;
 pub(super) use self::convolution::{
     ConvLoop, DepthwiseJob, GateWeightsJob, GemmJob, LoopOrder, PanelWeights, SmallGroupJob,
 };
-pub(super) use self::expand::{DepthwiseOfRows, ExpandDepthwiseJob, ExpandToRows, RowBuffer};
+pub(super) use self::expand::{
+    DepthwiseOfRows, ExpandDepthwiseJob, ExpandToRows, OF_ROWS, RowBuffer,
+};
 pub(super) use self::normalize::{NormalizeGroupsJob, NormalizePixelsJob, SoftmaxJob};
 pub(super) use self::rearrange::{RearrangeJob, Run};
 pub(super) use self::winograd::{InputTransformJob, OutputTransformJob, TileStrip};
+use super::element::ElementType;
 use super::epilogue::Epilogue;
 use super::isa::Isa;
 use super::kernels::{self, BLOCK, BlockView, Elementwise, Memory, Pool, Pooling};
@@ -119,6 +122,7 @@ pub(super) struct CopyChannelsJob {
 /// The halo of zeros around every plane of a buffer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Halo {
+    pub(super) element_type: ElementType,
     pub(super) offset: usize,
     pub(super) planes: usize,
     pub(super) plane_stride: usize,
@@ -136,15 +140,16 @@ impl Halo {
         let [above, below] = self.rows_around;
         for plane in 0..self.planes {
             let start = self.offset + plane * self.plane_stride;
-            memory.zero(start, above * self.row_stride);
-            memory.zero(
+            let zero = |offset, count| memory.zero(self.element_type, offset, count);
+            zero(start, above * self.row_stride);
+            zero(
                 start + (self.rows - below) * self.row_stride,
                 below * self.row_stride,
             );
             for row in above..self.rows - below {
                 let row = start + row * self.row_stride;
-                memory.zero(row, left);
-                memory.zero(row + self.row_stride - right, right);
+                zero(row, left);
+                zero(row + self.row_stride - right, right);
             }
         }
     }
@@ -215,13 +220,14 @@ impl CopyInJob {
                 &context.images[image][from..from + width]
             };
             if output.pixel_stride == 1 {
-                memory.write(start, of_channel(block));
+                memory.write(output.element_type, start, of_channel(block));
                 continue;
             }
-            memory.zero(start, width * BLOCK);
+            memory.zero(output.element_type, start, width * BLOCK);
             for channel in (block * BLOCK..*channels).take(BLOCK) {
                 for (column, &element) in of_channel(channel).iter().enumerate() {
-                    memory.set(start + column * BLOCK + channel % BLOCK, element);
+                    let place = start + column * BLOCK + channel % BLOCK;
+                    memory.write(output.element_type, place, &[element]);
                 }
             }
         }
@@ -244,6 +250,7 @@ impl PoolJob {
                 &context.memory,
                 &Pool {
                     pooling: self.pooling,
+                    source_type: self.source.element_type,
                     source: self.source.blocks_from([image, block, first]).offset,
                     row_stride: self.source.row_stride,
                     rows: end - first,
@@ -251,6 +258,7 @@ impl PoolJob {
                     factors: self.factors.get(row).map_or(&[], Vec::as_slice),
                     row_taps: self.taps[0].get(row).map_or(&[], Vec::as_slice),
                     column_taps: &self.taps[1],
+                    output_type: self.output.element_type,
                     output: self.output.blocks_from([image, block, row]).offset,
                     channel_sums: self
                         .channel_sums
@@ -279,6 +287,7 @@ impl MeanJob {
                 &context.memory,
                 &Pool {
                     pooling: Pooling::Mean,
+                    source_type: part.element_type,
                     source: part.at(image, first),
                     row_stride: part.row_stride,
                     rows: part.height,
@@ -286,6 +295,7 @@ impl MeanJob {
                     factors: &[self.factor],
                     row_taps: &[],
                     column_taps: &[],
+                    output_type: self.output.element_type,
                     output: self.output.at(image, block),
                     channel_sums: None,
                 },
@@ -301,10 +311,7 @@ impl ElementwiseJob {
             let blocks = [image, block, row];
             let norm = self.packed.map(|packed| {
                 let packed = &context.packed[packed];
-                [
-                    &packed.weights[block * BLOCK..],
-                    &packed.bias[block * BLOCK..],
-                ]
+                [packed.weights(), packed.bias].map(|channels| &channels[block * BLOCK..])
             });
             let elementwise = Elementwise {
                 source: self.source.blocks_from(blocks).offset,
@@ -313,6 +320,7 @@ impl ElementwiseJob {
                 product: self.product.map(|view| view.blocks_from(blocks).offset),
                 epilogue: self.epilogue.blocks_from(blocks, row),
                 output: self.output.blocks_from(blocks).offset,
+                element_type: self.output.element_type,
             };
             kernels::elementwise(context.isa, &context.memory, &elementwise);
         }
@@ -330,14 +338,15 @@ impl CopyChannelsJob {
                     let block = view.at(image, channel / BLOCK);
                     block + row * view.row_stride + column * BLOCK + channel % BLOCK
                 };
+                let typed = |view: &View, channel| (view.element_type, at(view, channel));
                 for channel in 0..self.channels {
-                    let element = memory.get(at(&self.source, channel));
-                    memory.set(at(&self.output, self.first + channel), element);
+                    let to = typed(&self.output, self.first + channel);
+                    memory.copy([typed(&self.source, channel), to], 1);
                 }
                 let end = self.first + self.channels;
                 if self.last && !end.is_multiple_of(BLOCK) {
                     let rest = BLOCK - end % BLOCK;
-                    memory.zero(at(&self.output, end), rest);
+                    memory.zero(self.output.element_type, at(&self.output, end), rest);
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::array::from_fn;
 use std::ops::Range;
 
 use super::RunContext;
+use crate::cpu::element::with_element;
 use crate::cpu::kernels::{BLOCK, Memory};
 use crate::cpu::pack::round;
 use crate::cpu::view::View;
@@ -65,7 +66,7 @@ impl NormalizePixelsJob {
             let mut first = 0;
             let normalized = pixel.iter().map(|&block| {
                 let [weights, biases] =
-                    [packed.weights, packed.bias].map(|of| &of[first..][..BLOCK]);
+                    [packed.weights(), packed.bias].map(|of| &of[first..][..BLOCK]);
                 first += BLOCK;
                 let centred = centred(block);
                 from_fn(|lane| centred[lane] * factor * weights[lane] + biases[lane])
@@ -121,7 +122,7 @@ impl NormalizeGroupsJob {
             };
             let element = |channel, row, column| {
                 let place = at(&self.source, channel, row) + column * self.source.pixel_stride;
-                f64::from(memory.get(place))
+                f64::from(with_element!(self.source.element_type, E => memory.get::<E>(place)))
             };
             let count = (of_group * self.source.height * self.source.width) as f64;
             let mut sum = 0.;
@@ -135,16 +136,18 @@ impl NormalizeGroupsJob {
             each(&mut |channel, row, column| {
                 let normalized = (element(channel, row, column) - mean) * factor;
                 let [weight, bias] =
-                    [packed.weights, packed.bias].map(|numbers| f64::from(numbers[channel]));
+                    [packed.weights(), packed.bias].map(|numbers| f64::from(numbers[channel]));
                 let place = at(&self.output, channel, row) + column * self.output.pixel_stride;
-                memory.set(place, round(normalized * weight + bias));
+                let number = round(normalized * weight + bias);
+                memory.write(self.output.element_type, place, &[number]);
             });
             let rest = self.channels.next_multiple_of(BLOCK) - self.channels;
             if channels.end == self.channels && rest > 0 {
                 for row in 0..self.output.height {
                     for column in 0..self.output.width {
                         let place = at(&self.output, self.channels, row);
-                        memory.zero(place + column * self.output.pixel_stride, rest);
+                        let place = place + column * self.output.pixel_stride;
+                        memory.zero(self.output.element_type, place, rest);
                     }
                 }
             }
@@ -168,14 +171,14 @@ fn each_pixel(views: [&View; 2], rows: Range<usize>, mut see: impl FnMut(usize, 
 /// All channels of a pixel, zeros after the last.
 fn read(memory: &Memory<'_>, view: &View, place: usize, channels: usize, pixel: &mut [Block]) {
     for (index, block) in pixel.iter_mut().enumerate() {
-        let elements = memory.block(place + index * view.block_stride);
+        let elements = memory.block(view.element_type, place + index * view.block_stride);
         *block = masked(elements, channels.saturating_sub(index * BLOCK));
     }
 }
 
 fn write(memory: &Memory<'_>, view: &View, place: usize, blocks: impl Iterator<Item = Block>) {
     for (index, block) in blocks.enumerate() {
-        memory.write(place + index * view.block_stride, &block);
+        memory.write(view.element_type, place + index * view.block_stride, &block);
     }
 }
 

@@ -35,16 +35,20 @@ impl RearrangeJob {
             let [image, block, row] = row_of(&self.output, index);
             let source = self.rows[row].map(|row| self.source.at(image, 0) + row);
             let output = self.output.at(image, block) + row * self.output.row_stride;
+            let (from_type, to_type) = (self.source.element_type, self.output.element_type);
             for (pixel, column) in self.columns.iter().enumerate() {
                 let mut to = output + pixel * BLOCK;
                 let (Some(source), Some(column)) = (source, column) else {
-                    memory.zero(to, BLOCK);
+                    memory.zero(to_type, to, BLOCK);
                     continue;
                 };
                 for run in &self.runs[block] {
                     match run.source {
-                        Some(channel) => memory.copy(source + column + channel, to, run.channels),
-                        None => memory.zero(to, run.channels),
+                        Some(channel) => {
+                            let from = (from_type, source + column + channel);
+                            memory.copy([from, (to_type, to)], run.channels);
+                        }
+                        None => memory.zero(to_type, to, run.channels),
                     }
                     to += run.channels;
                 }

@@ -59,9 +59,11 @@ impl InputTransformJob {
             let first = row * strip.tile.output_side();
             let transform = InputTransform {
                 tile: strip.tile,
+                source_type: source.element_type,
                 source: source.blocks_from([image, block, first]).offset,
                 row_stride: source.row_stride,
                 tiles: strip.tiles_per_row,
+                output_type: strip.scratch.element_type,
                 output,
                 element_stride: strip.scratch.image_stride,
             };
@@ -90,6 +92,7 @@ impl OutputTransformJob {
                     bias: &bias[block * BLOCK..],
                     epilogue: self.epilogue.blocks_from(blocks, row),
                     view: output.blocks_from(blocks),
+                    element_type: output.element_type,
                 },
             };
             kernels::output_transform(context.isa, &context.memory, &transform);

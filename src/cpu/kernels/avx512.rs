@@ -1,23 +1,27 @@
-//! AVX-512F: a block of channels is one vector, and 28 sums fill the registers.
+//! AVX-512F, and `AVX512_BF16` for elements in bf16: a block of channels is one vector, and 28 sums
+//! fill the registers.
 //!
 //! # Safety
 //!
-//! Every function needs a processor with AVX-512F and the checks of its namesake in
-//! [`super`].
+//! Every function needs a processor with AVX-512F, those that bf16 elements reach one with
+//! `AVX512_BF16` too, and the checks of its namesake in [`super`].
 #![allow(clippy::missing_safety_doc, reason = "said once, above")]
 
 use std::arch::x86_64::{
-    __m512, _CMP_LT_OQ, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm512_add_ps, _mm512_castps_si512,
-    _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_epi32,
-    _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
-    _mm512_permutexvar_ps, _mm512_set1_ps, _mm512_slli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
+    __m256i, __m512, __m512bh, _CMP_LT_OQ, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch,
+    _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_ps, _mm512_castps_si512,
+    _mm512_castsi256_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cvtepu16_epi32,
+    _mm512_cvtneps_pbh, _mm512_div_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_epi32,
+    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_blend_ps, _mm512_max_ps, _mm512_min_ps,
+    _mm512_mul_ps, _mm512_permutexvar_epi32, _mm512_permutexvar_ps, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_slli_epi32, _mm512_storeu_ps, _mm512_sub_ps,
 };
 
-use super::vector::{self, Vector, whole_kernels, with_pixels, with_sliding};
-use super::{
-    BLOCK, Depthwise, Elementwise, Gemm, InputTransform, OutputTransform, Pool, ScaledRows,
-    SmallGroup,
-};
+use std::mem::transmute;
+
+use half::bf16;
+
+use super::vector::{self, Vector};
 use crate::network::Activation;
 
 #[derive(Clone, Copy)]
@@ -28,6 +32,48 @@ pub(super) struct Zmm(__m512);
 // caller's to touch.
 impl Vector for Zmm {
     const LANES: usize = 16;
+
+    type Pairs = __m512bh;
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const bf16) -> Self {
+        unsafe {
+            let bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
+            Self(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(bits)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bf16(self, to: *mut bf16) {
+        unsafe {
+            let bits: __m256i = transmute(_mm512_cvtneps_pbh(self.0));
+            _mm256_storeu_si256(to.cast(), bits);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn splat_pair(from: *const bf16) -> __m512bh {
+        unsafe { transmute(_mm512_set1_epi32(from.cast::<i32>().read_unaligned())) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_pairs(from: *const bf16) -> __m512bh {
+        unsafe { transmute(_mm512_loadu_si512(from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn permuted_pairs(block: *const bf16, lanes: *const u32) -> __m512bh {
+        unsafe {
+            let block = _mm512_castsi256_si512(_mm256_loadu_si256(block.cast()));
+            let lanes = _mm512_loadu_epi32(lanes.cast());
+            transmute(_mm512_permutexvar_epi32(lanes, block))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add_pair_products(pairs: __m512bh, factors: __m512bh, sum: Self) -> Self {
+        Self(unsafe { _mm512_dpbf16_ps(sum.0, pairs, factors) })
+    }
 
     #[inline(always)]
     unsafe fn splat(element: f32) -> Self {
@@ -129,93 +175,117 @@ unsafe fn activate(activation: Activation, vectors: &mut [Zmm]) {
     unsafe { vector::activate(activation, vectors) }
 }
 
-#[target_feature(enable = "avx512f")]
-unsafe fn micro_tile<const M: usize, const W: usize, const PIXEL_STRIDE: usize>(
-    memory: *mut f32,
-    gemm: &Gemm<'_>,
-    index: usize,
-) {
-    // SAFETY: the caller's.
-    unsafe { vector::gemm::<Zmm, M, W, PIXEL_STRIDE, W>(memory, gemm, index, 0) }
-}
+/// All kernels, with these instructions.
+macro_rules! kernels {
+    ($features:literal) => {
+        use super::Zmm;
+        use crate::cpu::kernels::vector::{
+            self, VectorElement, whole_kernels, with_pixels, with_sliding,
+        };
+        use crate::cpu::kernels::{
+            BLOCK, Depthwise, Elementwise, Gemm, InputTransform, OutputTransform, Pool,
+            ScaledRows, SmallGroup,
+        };
 
-#[target_feature(enable = "avx512f")]
-unsafe fn micro_tiles<const W: usize, const PIXEL_STRIDE: usize>(
-    memory: *mut f32,
-    gemm: &Gemm<'_>,
-) {
-    for (index, tile) in gemm.micro_tiles.iter().enumerate() {
-        // SAFETY: the caller's.
-        unsafe {
-            with_pixels!(tile.pixels, [1 2 3 4 5 6 7 8 9 10 11 12 13] else 14, M => micro_tile::<M, W, PIXEL_STRIDE>(memory, gemm, index));
+        #[target_feature(enable = $features)]
+        unsafe fn micro_tile<Source: VectorElement, Stored: VectorElement, const M: usize, const W: usize, const PIXEL_STRIDE: usize>(
+            memory: *mut u8,
+            gemm: &Gemm<'_, Source>,
+            index: usize,
+        ) {
+            // SAFETY: the caller's.
+            unsafe { vector::gemm::<Zmm, Source, Stored, M, W, PIXEL_STRIDE, W>(memory, gemm, index, 0) }
         }
-    }
-}
 
-#[target_feature(enable = "avx512f")]
-pub(super) unsafe fn gemm(memory: *mut f32, gemm: &Gemm<'_>) {
-    // SAFETY: the caller's.
-    unsafe {
-        match (gemm.nr_blocks, gemm.pixel_stride) {
-            (1, BLOCK) => micro_tiles::<1, BLOCK>(memory, gemm),
-            (1, _) => micro_tiles::<1, 0>(memory, gemm),
-            (_, BLOCK) => micro_tiles::<2, BLOCK>(memory, gemm),
-            _ => micro_tiles::<2, 0>(memory, gemm),
+        #[target_feature(enable = $features)]
+        unsafe fn micro_tiles<Source: VectorElement, Stored: VectorElement, const W: usize, const PIXEL_STRIDE: usize>(
+            memory: *mut u8,
+            gemm: &Gemm<'_, Source>,
+        ) {
+            for (index, tile) in gemm.micro_tiles.iter().enumerate() {
+                // SAFETY: the caller's.
+                unsafe {
+                    with_pixels!(tile.pixels, [1 2 3 4 5 6 7 8 9 10 11 12 13] else 14, M => micro_tile::<Source, Stored, M, W, PIXEL_STRIDE>(memory, gemm, index));
+                }
+            }
         }
-    }
-}
 
-#[target_feature(enable = "avx512f")]
-unsafe fn pixels<const M: usize>(memory: *mut f32, small_group: &SmallGroup<'_>, index: usize) {
-    // SAFETY: the caller's.
-    unsafe {
-        if small_group.stride == 1 {
-            vector::small_group::<Zmm, M, 1>(memory, small_group, index, 0);
-        } else {
-            vector::small_group::<Zmm, M, 2>(memory, small_group, index, 0);
+        #[target_feature(enable = $features)]
+        pub(in crate::cpu::kernels) unsafe fn gemm<Source: VectorElement, Stored: VectorElement>(memory: *mut u8, gemm: &Gemm<'_, Source>) {
+            // SAFETY: the caller's.
+            unsafe {
+                match (gemm.nr_blocks, gemm.pixel_stride) {
+                    (1, BLOCK) => micro_tiles::<Source, Stored, 1, BLOCK>(memory, gemm),
+                    (1, _) => micro_tiles::<Source, Stored, 1, 0>(memory, gemm),
+                    (_, BLOCK) => micro_tiles::<Source, Stored, 2, BLOCK>(memory, gemm),
+                    _ => micro_tiles::<Source, Stored, 2, 0>(memory, gemm),
+                }
+            }
         }
-    }
-}
 
-#[target_feature(enable = "avx512f")]
-pub(super) unsafe fn small_group(memory: *mut f32, small_group: &SmallGroup<'_>) {
-    for (index, micro_tile) in small_group.micro_tiles.iter().enumerate() {
-        // SAFETY: the caller's.
-        unsafe {
-            with_pixels!(micro_tile.pixels, [1 2 3 4 5 6 7 8 9 10 11 12 13] else 14, M => pixels::<M>(memory, small_group, index));
+        #[target_feature(enable = $features)]
+        unsafe fn pixels<Source: VectorElement, Stored: VectorElement, const M: usize>(memory: *mut u8, small_group: &SmallGroup<'_, Source>, index: usize) {
+            // SAFETY: the caller's.
+            unsafe {
+                if small_group.stride == 1 {
+                    vector::small_group::<Zmm, Source, Stored, M, 1>(memory, small_group, index, 0);
+                } else {
+                    vector::small_group::<Zmm, Source, Stored, M, 2>(memory, small_group, index, 0);
+                }
+            }
         }
-    }
-}
 
-#[target_feature(enable = "avx512f")]
-unsafe fn depthwise_pixels<const M: usize, const COLUMNS: usize, const STRIDE: usize>(
-    memory: *mut f32,
-    depthwise: &Depthwise<'_>,
-    index: usize,
-) {
-    // SAFETY: the caller's.
-    unsafe { vector::depthwise::<Zmm, M, COLUMNS, STRIDE>(memory, depthwise, index, 0) }
-}
-
-#[target_feature(enable = "avx512f")]
-unsafe fn sliding<const COLUMNS: usize, const STRIDE: usize>(
-    memory: *mut f32,
-    depthwise: &Depthwise<'_>,
-) {
-    for (index, micro_tile) in depthwise.micro_tiles.iter().enumerate() {
-        // SAFETY: the caller's.
-        unsafe {
-            with_pixels!(micro_tile.pixels, [1 2 3 4 5 6 7 8 9 10 11 12 13] else 14, M => depthwise_pixels::<M, COLUMNS, STRIDE>(memory, depthwise, index));
+        #[target_feature(enable = $features)]
+        pub(in crate::cpu::kernels) unsafe fn small_group<Source: VectorElement, Stored: VectorElement>(memory: *mut u8, small_group: &SmallGroup<'_, Source>) {
+            for (index, micro_tile) in small_group.micro_tiles.iter().enumerate() {
+                // SAFETY: the caller's.
+                unsafe {
+                    with_pixels!(micro_tile.pixels, [1 2 3 4 5 6 7 8 9 10 11 12 13] else 14, M => pixels::<Source, Stored, M>(memory, small_group, index));
+                }
+            }
         }
-    }
+
+        #[target_feature(enable = $features)]
+        unsafe fn depthwise_pixels<Source: VectorElement, Stored: VectorElement, const M: usize, const COLUMNS: usize, const STRIDE: usize>(
+            memory: *mut u8,
+            depthwise: &Depthwise<'_>,
+            index: usize,
+        ) {
+            // SAFETY: the caller's.
+            unsafe { vector::depthwise::<Zmm, Source, Stored, M, COLUMNS, STRIDE>(memory, depthwise, index, 0) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn sliding<Source: VectorElement, Stored: VectorElement, const COLUMNS: usize, const STRIDE: usize>(
+            memory: *mut u8,
+            depthwise: &Depthwise<'_>,
+        ) {
+            for (index, micro_tile) in depthwise.micro_tiles.iter().enumerate() {
+                // SAFETY: the caller's.
+                unsafe {
+                    with_pixels!(micro_tile.pixels, [1 2 3 4 5 6 7 8 9 10 11 12 13] else 14, M => depthwise_pixels::<Source, Stored, M, COLUMNS, STRIDE>(memory, depthwise, index));
+                }
+            }
+        }
+
+        #[target_feature(enable = $features)]
+        pub(in crate::cpu::kernels) unsafe fn depthwise<Source: VectorElement, Stored: VectorElement>(memory: *mut u8, depthwise: &Depthwise<'_>) {
+            // SAFETY: the caller's.
+            unsafe {
+                with_sliding!(depthwise, COLUMNS, STRIDE => sliding::<Source, Stored, COLUMNS, STRIDE>(memory, depthwise));
+            }
+        }
+
+        whole_kernels!(Zmm, [target_feature(enable = $features)]);
+    };
 }
 
-#[target_feature(enable = "avx512f")]
-pub(super) unsafe fn depthwise(memory: *mut f32, depthwise: &Depthwise<'_>) {
-    // SAFETY: the caller's.
-    unsafe {
-        with_sliding!(depthwise, COLUMNS, STRIDE => sliding::<COLUMNS, STRIDE>(memory, depthwise));
-    }
+/// Where all elements are in single precision.
+pub(super) mod singles {
+    kernels!("avx512f");
 }
 
-whole_kernels!(Zmm, [target_feature(enable = "avx512f")]);
+/// Where some are in bf16.
+pub(super) mod halves {
+    kernels!("avx512f,avx512bf16");
+}

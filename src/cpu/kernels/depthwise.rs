@@ -22,6 +22,7 @@
 //! The window's columns slide along the row, so that each is loaded once for a row of the kernel.
 
 use super::{BLOCK, Memory, MicroTile, Output, reach};
+use crate::cpu::element::{ElementType, with_element};
 use crate::cpu::isa::{Isa, Vectors};
 
 /// Part of a depthwise convolution: for each pixel of all micro-tiles, each of which is of one row,
@@ -39,6 +40,7 @@ pub(in crate::cpu) struct Depthwise<'a> {
     /// Rows and columns of the kernel.
     pub(in crate::cpu) kernel: [usize; 2],
     pub(in crate::cpu) micro_tiles: &'a [MicroTile],
+    pub(in crate::cpu) source_type: ElementType,
     /// `[kernel row][kernel column][16]`.
     pub(in crate::cpu) weights: &'a [f32],
     pub(in crate::cpu) output: Output<'a>,
@@ -82,8 +84,13 @@ pub(in crate::cpu) fn depthwise(isa: Isa, memory: &Memory<'_>, depthwise: &Depth
     for micro_tile in depthwise.micro_tiles {
         assert!((1..=isa.max_depthwise_mr()).contains(&micro_tile.pixels));
         let elements = reach(micro_tile.pixels - 1, depthwise.pixel_stride, window);
-        memory.check(depthwise.source, micro_tile.source.saturating_add(elements));
+        let elements = micro_tile.source.saturating_add(elements);
+        memory.check(depthwise.source_type, depthwise.source, elements);
     }
     depthwise.output.check(memory, depthwise.micro_tiles, 1);
-    dispatch!(isa, depthwise, memory, depthwise);
+    with_element!(depthwise.source_type, Source => {
+        with_element!(depthwise.output.element_type, Stored => {
+            dispatch!(isa, depthwise::<Source, Stored>, memory, depthwise);
+        });
+    });
 }

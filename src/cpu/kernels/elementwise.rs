@@ -1,6 +1,7 @@
 //! An epilogue alone: what changes each element of a map by itself.
 
 use super::{BLOCK, BlockView, Memory};
+use crate::cpu::element::{ElementType, with_element};
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::isa::Isa;
 
@@ -18,6 +19,8 @@ pub(in crate::cpu) struct Elementwise<'a> {
     pub(in crate::cpu) epilogue: Epilogue<BlockView>,
     /// Offset of the output's row.
     pub(in crate::cpu) output: usize,
+    /// What all these rows are made of.
+    pub(in crate::cpu) element_type: ElementType,
 }
 
 /// Computes a row of what changes each element alone.
@@ -26,19 +29,26 @@ pub(in crate::cpu) struct Elementwise<'a> {
 ///
 /// Where it would touch what lies outside `memory`.
 pub(in crate::cpu) fn elementwise(isa: Isa, memory: &Memory<'_>, elementwise: &Elementwise<'_>) {
-    let Elementwise { epilogue, norm, .. } = *elementwise;
+    let Elementwise {
+        epilogue,
+        norm,
+        element_type,
+        ..
+    } = *elementwise;
     let elements = elementwise.pixels.saturating_mul(BLOCK);
-    memory.check(elementwise.source, elements);
-    memory.check(elementwise.output, elements);
+    memory.check(element_type, elementwise.source, elements);
+    memory.check(element_type, elementwise.output, elements);
     if let Some(product) = elementwise.product {
-        memory.check(product, elements);
+        memory.check(element_type, product, elements);
     }
     if let Some(residual) = epilogue.residual {
-        residual.check(memory, 1, elements);
+        residual.check(memory, element_type, 1, elements);
     }
     epilogue.check_channels(memory, 1);
     if let Some(norm) = norm {
         assert!(norm.iter().all(|channels| channels.len() >= BLOCK));
     }
-    dispatch!(isa, elementwise, memory, elementwise);
+    with_element!(element_type, Stored => {
+        dispatch!(isa, elementwise::<Stored, Stored>, memory, elementwise);
+    });
 }

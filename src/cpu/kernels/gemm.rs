@@ -29,7 +29,9 @@
 //! Meanwhile it asks for what comes next: the source at the next offset, the cache lines that the
 //! epilogue will touch, and the panel that is needed after this one.
 
+use super::vector::VectorElement;
 use super::{BLOCK, MAX_MR, MAX_NR_BLOCKS, Memory, MicroTile, Output, reach};
+use crate::cpu::element::with_element;
 use crate::cpu::isa::Isa;
 
 /// Elements of K that are summed up in a row; sums of so many are then added to each other. That
@@ -87,21 +89,22 @@ impl KOffsets {
 /// Part of a convolution: for each pixel of all micro-tiles and each channel of a panel the sum
 /// over K of source times weight.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cpu) struct Gemm<'a> {
+pub(in crate::cpu) struct Gemm<'a, Source> {
     /// Offset that those of the micro-tiles' sources count from.
     pub(in crate::cpu) source: usize,
     /// From the source of a micro-tile's pixel to that of the next.
     pub(in crate::cpu) pixel_stride: usize,
     pub(in crate::cpu) micro_tiles: &'a [MicroTile],
     pub(in crate::cpu) k_offsets: &'a KOffsets,
-    /// The panel, `[K][NR]`.
-    pub(in crate::cpu) weights: &'a [f32],
+    /// The panel: as many elements of K as are multiplied together, of each output channel;
+    /// `[K / together][NR][together]`. They are of the source's type.
+    pub(in crate::cpu) weights: &'a [Source],
     /// NR in blocks: 1 or 2.
     pub(in crate::cpu) nr_blocks: usize,
     pub(in crate::cpu) output: Output<'a>,
     /// Weights that are needed next, to be brought into a cache meanwhile; a hint that no result
     /// depends on.
-    pub(in crate::cpu) prefetch: &'a [f32],
+    pub(in crate::cpu) prefetch: &'a [Source],
 }
 
 /// Computes part of a convolution.
@@ -109,19 +112,33 @@ pub(in crate::cpu) struct Gemm<'a> {
 /// # Panics
 ///
 /// Where it would touch what lies outside `memory`.
-pub(in crate::cpu) fn gemm(isa: Isa, memory: &Memory<'_>, gemm: &Gemm<'_>) {
+pub(in crate::cpu) fn gemm<Source: VectorElement>(
+    isa: Isa,
+    memory: &Memory<'_>,
+    gemm: &Gemm<'_, Source>,
+) {
     let Gemm {
         k_offsets,
         nr_blocks,
         ..
     } = *gemm;
     assert!((1..=MAX_NR_BLOCKS).contains(&nr_blocks));
+    let together = Source::TYPE.together();
+    assert!(
+        k_offsets
+            .runs
+            .iter()
+            .all(|run| run.length.is_multiple_of(together))
+    );
     assert!(gemm.weights.len() >= k_offsets.k().saturating_mul(nr_blocks * BLOCK));
     for micro_tile in gemm.micro_tiles {
         assert!((1..=isa.max_mr()).contains(&micro_tile.pixels));
         let elements = reach(micro_tile.pixels - 1, gemm.pixel_stride, k_offsets.end);
-        memory.check(gemm.source, micro_tile.source.saturating_add(elements));
+        let elements = micro_tile.source.saturating_add(elements);
+        memory.check(Source::TYPE, gemm.source, elements);
     }
     gemm.output.check(memory, gemm.micro_tiles, nr_blocks);
-    dispatch!(isa, gemm, memory, gemm);
+    with_element!(gemm.output.element_type, Stored => {
+        dispatch!(isa, gemm::<Source, Stored>, memory, gemm);
+    });
 }

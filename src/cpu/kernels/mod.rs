@@ -12,26 +12,42 @@
     reason = "vector instructions, and memory that threads share"
 )]
 
-/// Chooses the instruction set's own function for a checked argument.
+/// Chooses the instruction set's own function for a checked argument, and for elements of the source
+/// and of what is stored.
 macro_rules! dispatch {
-    ($isa:expr, $name:ident, $memory:expr, $argument:expr) => {{
+    ($isa:expr, $name:ident::<$Source:ty, $Stored:ty>, $memory:expr, $argument:expr) => {{
         use crate::cpu::isa::Vectors;
         #[cfg(target_arch = "x86_64")]
         use crate::cpu::kernels::{avx2, avx512};
         use crate::cpu::kernels::{portable, scalar};
         match $isa.vectors {
-            Vectors::Scalar => scalar::$name($memory, $argument),
+            Vectors::Scalar => scalar::$name::<$Source, $Stored>($memory, $argument),
             // SAFETY: checked above, as the function asks.
-            Vectors::Portable => unsafe { portable::$name($memory.base(), $argument) },
+            Vectors::Portable => unsafe {
+                portable::$name::<$Source, $Stored>($memory.base(), $argument);
+            },
             // SAFETY: checked above; an `Isa` that is not available is refused when an engine
             // is made (`Isa::checked`).
             #[cfg(target_arch = "x86_64")]
-            Vectors::Avx2 => unsafe { avx2::$name($memory.base(), $argument) },
+            Vectors::Avx2 => unsafe {
+                avx2::$name::<$Source, $Stored>($memory.base(), $argument);
+            },
             // SAFETY: as for AVX2.
             #[cfg(target_arch = "x86_64")]
-            Vectors::Avx512 => unsafe { avx512::$name($memory.base(), $argument) },
+            Vectors::Avx512 => unsafe {
+                if const { $crate::cpu::kernels::are_single::<$Source, $Stored>() } {
+                    avx512::singles::$name::<$Source, $Stored>($memory.base(), $argument);
+                } else if $isa.features.bf16 {
+                    avx512::halves::$name::<$Source, $Stored>($memory.base(), $argument);
+                } else {
+                    // A plan for such a processor has other vectors (`Options::target`).
+                    scalar::$name::<$Source, $Stored>($memory, $argument);
+                }
+            },
             #[cfg(not(target_arch = "x86_64"))]
-            Vectors::Avx2 | Vectors::Avx512 => scalar::$name($memory, $argument),
+            Vectors::Avx2 | Vectors::Avx512 => {
+                scalar::$name::<$Source, $Stored>($memory, $argument);
+            }
         }
     }};
 }
@@ -67,9 +83,12 @@ pub(super) use peak::multiply_adds;
 pub(super) use pool::{Pool, Pooling, pool};
 pub(super) use scaled_rows::{ScaledRows, scaled_rows};
 pub(super) use small_group::{SmallGroup, small_group};
+pub(super) use vector::VectorElement;
 pub use winograd::WinogradTile;
 pub(super) use winograd::{InputTransform, OutputTransform, input_transform, output_transform};
 
+#[cfg(target_arch = "x86_64")]
+use super::element::{Element, ElementType};
 use super::isa::{Isa, Vectors};
 
 /// Channels that lie together.
@@ -101,6 +120,15 @@ impl Isa {
             Vectors::Scalar | Vectors::Portable | Vectors::Avx512 => MAX_NR_BLOCKS,
         }
     }
+}
+
+/// Whether all elements are in single precision.
+#[cfg(target_arch = "x86_64")]
+const fn are_single<Source: Element, Stored: Element>() -> bool {
+    matches!(
+        [Source::TYPE, Stored::TYPE],
+        [ElementType::F32, ElementType::F32]
+    )
 }
 
 /// Elements from the first of something to its end: so many strides on, and then some more. As

@@ -1,6 +1,7 @@
 //! Where a kernel's output lies, and what is done to it before.
 
 use super::{BLOCK, Memory, MicroTile, PixelOffsets, reach};
+use crate::cpu::element::ElementType;
 use crate::cpu::epilogue::Epilogue;
 
 /// Blocks of an image's channels in memory, from one of them on.
@@ -21,6 +22,8 @@ pub(in crate::cpu) struct Output<'a> {
     pub(in crate::cpu) bias: &'a [f32],
     pub(in crate::cpu) epilogue: Epilogue<BlockView>,
     pub(in crate::cpu) view: BlockView,
+    /// What is stored, and what the residual is made of.
+    pub(in crate::cpu) element_type: ElementType,
 }
 
 impl BlockView {
@@ -32,16 +35,23 @@ impl BlockView {
 
     /// Refuses a view whose first blocks, so many, reach outside of `memory` with so many elements
     /// each.
-    pub(super) fn check(&self, memory: &Memory<'_>, blocks: usize, elements: usize) {
-        memory.check(self.offset, reach(blocks - 1, self.block_stride, elements));
+    pub(super) fn check(
+        &self,
+        memory: &Memory<'_>,
+        element_type: ElementType,
+        blocks: usize,
+        elements: usize,
+    ) {
+        let count = reach(blocks - 1, self.block_stride, elements);
+        memory.check(element_type, self.offset, count);
     }
 }
 
 impl Epilogue<BlockView> {
-    /// Refuses gates and sums of channels that lie outside.
+    /// Refuses gates and sums of channels, in single precision, that lie outside.
     pub(super) fn check_channels(&self, memory: &Memory<'_>, blocks: usize) {
         for view in [self.gate, self.channel_sums].into_iter().flatten() {
-            view.check(memory, blocks, BLOCK);
+            view.check(memory, ElementType::F32, blocks, BLOCK);
         }
     }
 }
@@ -53,7 +63,8 @@ impl Output<'_> {
         self.epilogue.check_channels(memory, blocks);
         let check = |view: &BlockView, pixels: usize, offsets: &PixelOffsets| {
             assert!(pixels <= offsets.count());
-            view.check(memory, blocks, offsets.largest().saturating_add(BLOCK));
+            let elements = offsets.largest().saturating_add(BLOCK);
+            view.check(memory, self.element_type, blocks, elements);
         };
         for micro_tile in micro_tiles {
             check(&self.view, micro_tile.pixels, &micro_tile.output);

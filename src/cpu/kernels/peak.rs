@@ -2,9 +2,13 @@
 
 use std::hint::black_box;
 
+#[cfg(target_arch = "x86_64")]
+use half::bf16;
+
 use super::portable;
 use super::vector::{MAX_LANES, Vector};
 use crate::cpu::isa::{Isa, Vectors};
+use crate::cpu::options::Precision;
 
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
@@ -41,6 +45,41 @@ unsafe fn sums<V: Vector, const SUMS: usize>(turns: u64) -> u64 {
     turns * (SUMS * V::LANES) as u64
 }
 
+/// Of pairs of bf16 elements, which are two multiply-adds.
+///
+/// # Safety
+///
+/// A processor with `V`'s instructions for them.
+#[cfg(target_arch = "x86_64")]
+#[allow(clippy::inline_always, reason = "see vector/mod.rs")]
+#[inline(always)]
+unsafe fn sums_of_pairs<V: Vector, const SUMS: usize>(turns: u64) -> u64 {
+    // SAFETY: the caller's; a vector has at most so many lanes.
+    unsafe {
+        let mut sums = [V::splat(1.); SUMS];
+        let pair = black_box([bf16::from_f32(0.5); 2]);
+        let pairs = V::splat_pair(pair.as_ptr());
+        for _ in 0..turns {
+            for sum in &mut sums {
+                *sum = V::add_pair_products(pairs, pairs, *sum);
+            }
+        }
+        let mut lanes = [0_f32; MAX_LANES];
+        for sum in sums {
+            sum.store(lanes.as_mut_ptr());
+            black_box(&lanes);
+        }
+    }
+    turns * (2 * SUMS * V::LANES) as u64
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn pairs_of_avx512(turns: u64) -> u64 {
+    // SAFETY: the caller's.
+    unsafe { sums_of_pairs::<avx512::Zmm, OF_VECTORS>(turns) }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn of_avx2(turns: u64) -> u64 {
@@ -55,14 +94,20 @@ unsafe fn of_avx512(turns: u64) -> u64 {
     unsafe { sums::<avx512::Zmm, OF_VECTORS>(turns) }
 }
 
-/// Does nothing but multiply and add, in so many turns, and says how often it has done that.
+/// Does nothing but multiply and add, in so many turns, and says how often it has done that: elements of
+/// that precision where there are instructions for it, else in single precision.
 ///
 /// # Panics
 ///
 /// Where this processor lacks the instructions.
-pub(in crate::cpu) fn multiply_adds(isa: Isa, turns: u64) -> u64 {
+pub(in crate::cpu) fn multiply_adds(isa: Isa, precision: Precision, turns: u64) -> u64 {
     assert!(isa.is_available(), "this processor lacks {isa}");
     match isa.vectors {
+        // SAFETY: available, as asserted, and so is what it has.
+        #[cfg(target_arch = "x86_64")]
+        Vectors::Avx512 if isa.features.bf16 && precision == Precision::Bf16 => unsafe {
+            pairs_of_avx512(turns)
+        },
         // SAFETY: any processor.
         Vectors::Scalar | Vectors::Portable => unsafe { sums::<portable::Array, OF_ARRAYS>(turns) },
         // SAFETY: available, as asserted.

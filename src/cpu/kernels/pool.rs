@@ -1,6 +1,7 @@
 //! Pools: the largest element under a window, the mean of all, or what a filter makes of them.
 
 use super::{BLOCK, Memory, reach};
+use crate::cpu::element::{ElementType, with_element};
 use crate::cpu::isa::Isa;
 
 /// What a pool makes of the pixels under its window.
@@ -16,6 +17,7 @@ pub(in crate::cpu) enum Pooling {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cpu) struct Pool<'a> {
     pub(in crate::cpu) pooling: Pooling,
+    pub(in crate::cpu) source_type: ElementType,
     /// Offset of the first of the rows that the window covers.
     pub(in crate::cpu) source: usize,
     /// From one row of the source to the next.
@@ -29,9 +31,10 @@ pub(in crate::cpu) struct Pool<'a> {
     /// A filter's factor for each row, and for each pixel of the output for each of its columns.
     pub(in crate::cpu) row_taps: &'a [f32],
     pub(in crate::cpu) column_taps: &'a [Vec<f32>],
+    pub(in crate::cpu) output_type: ElementType,
     /// Offset of the output's row.
     pub(in crate::cpu) output: usize,
-    /// Offset of the channels' sums over the output's row.
+    /// Offset of the channels' sums over the output's row, in single precision.
     pub(in crate::cpu) channel_sums: Option<usize>,
 }
 
@@ -44,7 +47,8 @@ pub(in crate::cpu) fn pool(isa: Isa, memory: &Memory<'_>, pool: &Pool<'_>) {
     let end = pool.columns.iter().map(|columns| columns[1]).max();
     if let Some(last) = pool.rows.checked_sub(1) {
         let of_row = end.unwrap_or(0).saturating_mul(BLOCK);
-        memory.check(pool.source, reach(last, pool.row_stride, of_row));
+        let elements = reach(last, pool.row_stride, of_row);
+        memory.check(pool.source_type, pool.source, elements);
     }
     match pool.pooling {
         Pooling::Max => {}
@@ -57,9 +61,11 @@ pub(in crate::cpu) fn pool(isa: Isa, memory: &Memory<'_>, pool: &Pool<'_>) {
             }
         }
     }
-    memory.check(pool.output, pool.columns.len() * BLOCK);
+    memory.check(pool.output_type, pool.output, pool.columns.len() * BLOCK);
     if let Some(sums) = pool.channel_sums {
-        memory.check(sums, BLOCK);
+        memory.check(ElementType::F32, sums, BLOCK);
     }
-    dispatch!(isa, pool, memory, pool);
+    with_element!(pool.source_type, Source => with_element!(pool.output_type, Stored => {
+        dispatch!(isa, pool::<Source, Stored>, memory, pool);
+    }));
 }

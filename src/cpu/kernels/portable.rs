@@ -11,11 +11,14 @@
 
 use std::array::from_fn;
 
-use super::vector::{self, Vector, whole_kernels, with_pixels, with_sliding};
+use half::bf16;
+
+use super::vector::{self, Vector, VectorElement, whole_kernels, with_pixels, with_sliding};
 use super::{
     BLOCK, Depthwise, Elementwise, Gemm, InputTransform, OutputTransform, Pool, ScaledRows,
     SmallGroup,
 };
+use crate::cpu::element::Element;
 use crate::network::Activation;
 
 const LANES: usize = 8;
@@ -26,6 +29,55 @@ pub(super) struct Array([f32; LANES]);
 #[allow(clippy::inline_always, reason = "see vector/mod.rs")]
 impl Vector for Array {
     const LANES: usize = LANES;
+
+    type Pairs = [[bf16; 2]; LANES];
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const bf16) -> Self {
+        // SAFETY: the caller's.
+        let elements = unsafe { from.cast::<[bf16; LANES]>().read_unaligned() };
+        Self(elements.map(bf16::widened))
+    }
+
+    #[inline(always)]
+    unsafe fn store_bf16(self, to: *mut bf16) {
+        // SAFETY: the caller's.
+        unsafe {
+            to.cast::<[bf16; LANES]>()
+                .write_unaligned(self.0.map(bf16::rounded));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn splat_pair(from: *const bf16) -> Self::Pairs {
+        // SAFETY: the caller's.
+        [unsafe { from.cast::<[bf16; 2]>().read_unaligned() }; LANES]
+    }
+
+    #[inline(always)]
+    unsafe fn load_pairs(from: *const bf16) -> Self::Pairs {
+        // SAFETY: the caller's.
+        unsafe { from.cast::<Self::Pairs>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn permuted_pairs(block: *const bf16, lanes: *const u32) -> Self::Pairs {
+        // SAFETY: the caller's.
+        let (block, lanes) = unsafe {
+            let lanes = lanes.cast::<[u32; LANES]>().read_unaligned();
+            (Self::load_pairs(block), lanes)
+        };
+        lanes.map(|lane| block[lane as usize % LANES])
+    }
+
+    // Products of bf16 elements are exact, so that no sum is rounded otherwise than by a fused one.
+    #[inline(always)]
+    unsafe fn add_pair_products(pairs: Self::Pairs, factors: Self::Pairs, sum: Self) -> Self {
+        Self(from_fn(|lane| {
+            let product = |of: usize| pairs[lane][of].widened() * factors[lane][of].widened();
+            sum.0[lane] + product(1) + product(0)
+        }))
+    }
 
     #[inline(always)]
     unsafe fn splat(element: f32) -> Self {
@@ -144,25 +196,28 @@ unsafe fn activate(activation: Activation, vectors: &mut [Array]) {
 
 // Not part of whatever calls it: there the loop's vectors would not stay in registers.
 #[inline(never)]
-unsafe fn micro_tile<const M: usize>(
-    memory: *mut f32,
-    gemm: &Gemm<'_>,
+unsafe fn micro_tile<Source: VectorElement, Stored: VectorElement, const M: usize>(
+    memory: *mut u8,
+    gemm: &Gemm<'_, Source>,
     index: usize,
     channel: usize,
 ) {
     // SAFETY: the caller's.
-    unsafe { vector::gemm::<Array, M, 2, 0, 0>(memory, gemm, index, channel) }
+    unsafe { vector::gemm::<Array, Source, Stored, M, 2, 0, 0>(memory, gemm, index, channel) }
 }
 
-pub(super) unsafe fn gemm(memory: *mut f32, gemm: &Gemm<'_>) {
+pub(super) unsafe fn gemm<Source: VectorElement, Stored: VectorElement>(
+    memory: *mut u8,
+    gemm: &Gemm<'_, Source>,
+) {
     for (index, tile) in gemm.micro_tiles.iter().enumerate() {
         for channel in (0..gemm.nr_blocks * BLOCK).step_by(BLOCK) {
             // SAFETY: the caller's.
             unsafe {
                 if tile.pixels == 1 {
-                    micro_tile::<1>(memory, gemm, index, channel);
+                    micro_tile::<Source, Stored, 1>(memory, gemm, index, channel);
                 } else {
-                    micro_tile::<2>(memory, gemm, index, channel);
+                    micro_tile::<Source, Stored, 2>(memory, gemm, index, channel);
                 }
             }
         }
@@ -171,27 +226,44 @@ pub(super) unsafe fn gemm(memory: *mut f32, gemm: &Gemm<'_>) {
 
 // As above.
 #[inline(never)]
-unsafe fn pixels<const M: usize>(memory: *mut f32, small_group: &SmallGroup<'_>, index: usize) {
+unsafe fn pixels<Source: VectorElement, Stored: VectorElement, const M: usize>(
+    memory: *mut u8,
+    small_group: &SmallGroup<'_, Source>,
+    index: usize,
+) {
     for lane in (0..BLOCK).step_by(LANES) {
         // SAFETY: the caller's.
         unsafe {
             if small_group.stride == 1 {
-                vector::small_group::<Array, M, 1>(memory, small_group, index, lane);
+                vector::small_group::<Array, Source, Stored, M, 1>(
+                    memory,
+                    small_group,
+                    index,
+                    lane,
+                );
             } else {
-                vector::small_group::<Array, M, 2>(memory, small_group, index, lane);
+                vector::small_group::<Array, Source, Stored, M, 2>(
+                    memory,
+                    small_group,
+                    index,
+                    lane,
+                );
             }
         }
     }
 }
 
-pub(super) unsafe fn small_group(memory: *mut f32, small_group: &SmallGroup<'_>) {
+pub(super) unsafe fn small_group<Source: VectorElement, Stored: VectorElement>(
+    memory: *mut u8,
+    small_group: &SmallGroup<'_, Source>,
+) {
     for (index, micro_tile) in small_group.micro_tiles.iter().enumerate() {
         // SAFETY: the caller's.
         unsafe {
             if micro_tile.pixels == 1 {
-                pixels::<1>(memory, small_group, index);
+                pixels::<Source, Stored, 1>(memory, small_group, index);
             } else {
-                pixels::<2>(memory, small_group, index);
+                pixels::<Source, Stored, 2>(memory, small_group, index);
             }
         }
     }
@@ -199,33 +271,51 @@ pub(super) unsafe fn small_group(memory: *mut f32, small_group: &SmallGroup<'_>)
 
 // As above.
 #[inline(never)]
-unsafe fn depthwise_pixels<const M: usize, const COLUMNS: usize, const STRIDE: usize>(
-    memory: *mut f32,
+unsafe fn depthwise_pixels<
+    Source: VectorElement,
+    Stored: VectorElement,
+    const M: usize,
+    const COLUMNS: usize,
+    const STRIDE: usize,
+>(
+    memory: *mut u8,
     depthwise: &Depthwise<'_>,
     index: usize,
 ) {
     for lane in (0..BLOCK).step_by(LANES) {
         // SAFETY: the caller's.
-        unsafe { vector::depthwise::<Array, M, COLUMNS, STRIDE>(memory, depthwise, index, lane) }
+        unsafe {
+            vector::depthwise::<Array, Source, Stored, M, COLUMNS, STRIDE>(
+                memory, depthwise, index, lane,
+            );
+        }
     }
 }
 
-unsafe fn sliding<const COLUMNS: usize, const STRIDE: usize>(
-    memory: *mut f32,
+unsafe fn sliding<
+    Source: VectorElement,
+    Stored: VectorElement,
+    const COLUMNS: usize,
+    const STRIDE: usize,
+>(
+    memory: *mut u8,
     depthwise: &Depthwise<'_>,
 ) {
     for (index, micro_tile) in depthwise.micro_tiles.iter().enumerate() {
         // SAFETY: the caller's.
         unsafe {
-            with_pixels!(micro_tile.pixels, [1 2 3] else 4, M => depthwise_pixels::<M, COLUMNS, STRIDE>(memory, depthwise, index));
+            with_pixels!(micro_tile.pixels, [1 2 3] else 4, M => depthwise_pixels::<Source, Stored, M, COLUMNS, STRIDE>(memory, depthwise, index));
         }
     }
 }
 
-pub(super) unsafe fn depthwise(memory: *mut f32, depthwise: &Depthwise<'_>) {
+pub(super) unsafe fn depthwise<Source: VectorElement, Stored: VectorElement>(
+    memory: *mut u8,
+    depthwise: &Depthwise<'_>,
+) {
     // SAFETY: the caller's.
     unsafe {
-        with_sliding!(depthwise, COLUMNS, STRIDE => sliding::<COLUMNS, STRIDE>(memory, depthwise));
+        with_sliding!(depthwise, COLUMNS, STRIDE => sliding::<Source, Stored, COLUMNS, STRIDE>(memory, depthwise));
     }
 }
 

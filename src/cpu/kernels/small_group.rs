@@ -24,13 +24,15 @@
 //!
 //! The window's columns slide along the row, so that each is loaded and permuted once.
 
+use super::vector::VectorElement;
 use super::{BLOCK, Memory, MicroTile, Output, reach};
+use crate::cpu::element::with_element;
 use crate::cpu::isa::Isa;
 
 /// Part of a 3x3 convolution whose groups are narrower than a block: for each pixel of all
 /// micro-tiles, each of which is of one row, and each channel of one block.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cpu) struct SmallGroup<'a> {
+pub(in crate::cpu) struct SmallGroup<'a, Source> {
     /// Offset that those of the micro-tiles' sources count from: the input block's lane 0.
     pub(in crate::cpu) source: usize,
     /// From one row of the source to the next.
@@ -38,10 +40,11 @@ pub(in crate::cpu) struct SmallGroup<'a> {
     /// The convolution's stride, 1 or 2.
     pub(in crate::cpu) stride: usize,
     pub(in crate::cpu) micro_tiles: &'a [MicroTile],
-    /// For each input channel of a group: the lane that it has for each output channel.
+    /// For each input channel of a group, or each so many that are multiplied together: the lane
+    /// that it has for each output channel.
     pub(in crate::cpu) lanes: &'a [[u32; BLOCK]],
-    /// `[kernel row][input channel][kernel column][16]`.
-    pub(in crate::cpu) weights: &'a [f32],
+    /// `[kernel row][input channel][kernel column][16][together]`, of the source's type.
+    pub(in crate::cpu) weights: &'a [Source],
     pub(in crate::cpu) output: Output<'a>,
 }
 
@@ -50,25 +53,32 @@ pub(in crate::cpu) struct SmallGroup<'a> {
 /// # Panics
 ///
 /// Where it would touch what lies outside `memory`.
-pub(in crate::cpu) fn small_group(isa: Isa, memory: &Memory<'_>, small_group: &SmallGroup<'_>) {
+pub(in crate::cpu) fn small_group<Source: VectorElement>(
+    isa: Isa,
+    memory: &Memory<'_>,
+    small_group: &SmallGroup<'_, Source>,
+) {
+    let together = Source::TYPE.together();
     let SmallGroup { source, stride, .. } = *small_group;
     assert!((1..=2).contains(&stride));
-    assert!(small_group.weights.len() >= 9 * small_group.lanes.len() * BLOCK);
+    assert!(small_group.weights.len() >= 9 * small_group.lanes.len() * BLOCK * together);
     for micro_tile in small_group.micro_tiles {
         assert!((1..=isa.max_mr()).contains(&micro_tile.pixels));
         let columns = (micro_tile.pixels - 1) * stride + 3;
         let elements = reach(2, small_group.row_stride, columns * BLOCK);
-        memory.check(source, micro_tile.source.saturating_add(elements));
+        let elements = micro_tile.source.saturating_add(elements);
+        memory.check(Source::TYPE, source, elements);
     }
     for lanes in small_group.lanes {
-        // Whole halves of a block come from one half of the source's.
+        // What is multiplied together counts as one lane; whole halves of a block come from as many
+        // lanes of the source as half a vector has.
         for half in lanes.chunks_exact(BLOCK / 2) {
-            assert!(
-                half.iter()
-                    .all(|&lane| { lane < 16 && lane / 8 == half[0] / 8 })
-            );
+            let source = |&lane: &u32| lane as usize * together < BLOCK && lane / 8 == half[0] / 8;
+            assert!(half.iter().all(source));
         }
     }
     small_group.output.check(memory, small_group.micro_tiles, 1);
-    dispatch!(isa, small_group, memory, small_group);
+    with_element!(small_group.output.element_type, Stored => {
+        dispatch!(isa, small_group::<Source, Stored>, memory, small_group);
+    });
 }

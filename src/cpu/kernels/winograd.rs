@@ -8,6 +8,7 @@
 //! found by search, leave a quarter of that, and all products of them here are exact.
 
 use super::{BLOCK, Memory, Output, reach};
+use crate::cpu::element::{ElementType, with_element};
 use crate::cpu::isa::Isa;
 
 /// The point a of F(4x4, 3x3).
@@ -31,11 +32,13 @@ pub enum WinogradTile {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cpu) struct InputTransform {
     pub(in crate::cpu) tile: WinogradTile,
+    pub(in crate::cpu) source_type: ElementType,
     /// Offset of the first tile's first pixel.
     pub(in crate::cpu) source: usize,
     /// From one row of the source to the next.
     pub(in crate::cpu) row_stride: usize,
     pub(in crate::cpu) tiles: usize,
+    pub(in crate::cpu) output_type: ElementType,
     /// Offset of the first tile's first element.
     pub(in crate::cpu) output: usize,
     /// From one of a tile's elements to the next.
@@ -46,7 +49,7 @@ pub(in crate::cpu) struct InputTransform {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cpu) struct OutputTransform<'a> {
     pub(in crate::cpu) tile: WinogradTile,
-    /// Offset of the first tile's first element.
+    /// Offset of the first tile's first element, which is in single precision.
     pub(in crate::cpu) source: usize,
     /// From one of a tile's elements to the next.
     pub(in crate::cpu) element_stride: usize,
@@ -156,13 +159,17 @@ pub(in crate::cpu) fn input_transform(isa: Isa, memory: &Memory<'_>, tiles: &Inp
         return;
     };
     let width = reach(last, m * BLOCK, n * BLOCK);
-    memory.check(tiles.source, reach(n - 1, tiles.row_stride, width));
+    let elements = reach(n - 1, tiles.row_stride, width);
+    memory.check(tiles.source_type, tiles.source, elements);
     let of_tiles = tiles.tiles.saturating_mul(BLOCK);
     memory.check(
+        tiles.output_type,
         tiles.output,
         reach(n * n - 1, tiles.element_stride, of_tiles),
     );
-    dispatch!(isa, input_transform, memory, tiles);
+    with_element!(tiles.source_type, Source => with_element!(tiles.output_type, Stored => {
+        dispatch!(isa, input_transform::<Source, Stored>, memory, tiles);
+    }));
 }
 
 /// Transforms a row of tiles of the output, and stores it.
@@ -176,18 +183,23 @@ pub(in crate::cpu) fn output_transform(isa: Isa, memory: &Memory<'_>, tiles: &Ou
         bias,
         epilogue,
         view,
+        element_type,
     } = &tiles.output;
     let count = tiles.width.div_ceil(m);
     assert!(bias.len() >= BLOCK && (1..=m).contains(&tiles.rows) && count > 0);
     let of_tiles = count.saturating_mul(BLOCK);
     memory.check(
+        ElementType::F32,
         tiles.source,
         reach(n * n - 1, tiles.element_stride, of_tiles),
     );
     let of_row = tiles.width.saturating_mul(BLOCK);
     for view in epilogue.residual.iter().chain([view]) {
-        view.check(memory, 1, reach(tiles.rows - 1, view.row_stride, of_row));
+        let elements = reach(tiles.rows - 1, view.row_stride, of_row);
+        view.check(memory, *element_type, 1, elements);
     }
     epilogue.check_channels(memory, 1);
-    dispatch!(isa, output_transform, memory, tiles);
+    with_element!(*element_type, Stored => {
+        dispatch!(isa, output_transform::<f32, Stored>, memory, tiles);
+    });
 }

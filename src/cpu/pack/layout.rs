@@ -3,23 +3,17 @@
 use std::array::from_fn;
 use std::ops::Range;
 
-use crate::cpu::element::{ElementType, VALUES};
+use crate::cpu::element::ElementType;
 use crate::cpu::kernels::{BLOCK, WinogradTile};
 
 /// How a matrix of weights is packed; for each output channel, in whole blocks, there is a bias
-/// besides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cpu) struct WeightLayout {
-    pub(in crate::cpu) order: WeightOrder,
-    pub(in crate::cpu) element_type: ElementType,
-}
-
-/// An order of weights.
+/// besides, in single precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cpu) enum WeightOrder {
-    /// For [`crate::cpu::kernels::gemm`]: `[panel][K][NR]`.
+    /// For [`crate::cpu::kernels::gemm`]: `[panel][K / together][NR][together]`.
     Panels(ConvShape),
-    /// For [`crate::cpu::kernels::small_group`]: `[block][kernel row][input][kernel column][16]`.
+    /// For [`crate::cpu::kernels::small_group`]:
+    /// `[block][kernel row][input / together][kernel column][16][together]`.
     SmallGroup(ConvShape),
     /// For [`crate::cpu::kernels::depthwise`]: `[block][kernel row][kernel column][16]`.
     Depthwise(ConvShape),
@@ -46,7 +40,10 @@ impl WeightOrder {
         let biases = self.outputs().next_multiple_of(BLOCK);
         let weights = match self {
             Self::Panels(shape) => shape.panels().elements(),
-            Self::SmallGroup(shape) => 9 * shape.inputs_per_group() * biases,
+            Self::SmallGroup(shape) => {
+                let together = shape.weights.together();
+                9 * shape.inputs_per_group().next_multiple_of(together) * biases
+            }
             Self::Depthwise(shape) => shape.kernel[0] * shape.kernel[1] * biases,
             Self::Winograd(shape, tile) => {
                 tile.elements() * shape.of_one_pixel().panels().elements()
@@ -57,11 +54,25 @@ impl WeightOrder {
     }
 }
 
-impl WeightLayout {
-    /// Bytes of weights, which are of the layout's type, and of biases, which are of that of values.
+impl WeightOrder {
+    /// What the weights are; those that a vector of channels is multiplied by are in single precision,
+    /// whatever that is.
+    pub(in crate::cpu) fn element_type(&self) -> ElementType {
+        match self {
+            Self::Panels(shape) | Self::SmallGroup(shape) | Self::Winograd(shape, _) => {
+                shape.weights
+            }
+            Self::Depthwise(_) | Self::PerChannel(_) => ElementType::F32,
+        }
+    }
+
+    /// Bytes of weights and of biases.
     pub(in crate::cpu) fn bytes(&self) -> [usize; 2] {
-        let [weights, biases] = self.order.elements();
-        [self.element_type.bytes(weights), VALUES.bytes(biases)]
+        let [weights, biases] = self.elements();
+        [
+            self.element_type().bytes(weights),
+            ElementType::F32.bytes(biases),
+        ]
     }
 }
 
@@ -76,6 +87,8 @@ pub(in crate::cpu) struct ConvShape {
     pub(in crate::cpu) planes: bool,
     /// NR of its panels at most, in blocks of output channels.
     pub(in crate::cpu) nr_blocks: usize,
+    /// What the weights of its panels are, and so what those are multiplied with.
+    pub(in crate::cpu) weights: ElementType,
 }
 
 /// How [`crate::cpu::kernels::gemm`] goes through a matrix.
@@ -115,13 +128,14 @@ impl Panel {
 pub(in crate::cpu) struct SmallGroupBlock {
     /// Of the source.
     pub(in crate::cpu) block: usize,
-    /// For each input of a group, the lane that each output channel's has.
+    /// For each input of a group, or each so many that are multiplied together and count as one
+    /// lane, the lane that each output channel's has.
     pub(in crate::cpu) lanes: Vec<[u32; BLOCK]>,
 }
 
 impl Panels {
     /// Each panel's part of all weights.
-    pub(in crate::cpu) fn split<'a>(&self, mut weights: &'a mut [f32]) -> Vec<&'a mut [f32]> {
+    pub(in crate::cpu) fn split<'a, E>(&self, mut weights: &'a mut [E]) -> Vec<&'a mut [E]> {
         let each = self.list.iter().map(|panel| {
             let (part, rest) = std::mem::take(&mut weights).split_at_mut(panel.elements());
             weights = rest;
@@ -164,14 +178,16 @@ impl ConvShape {
     pub(in crate::cpu) fn small_group_blocks(&self) -> Vec<SmallGroupBlock> {
         let (share, outputs) = (self.inputs_per_group(), self.outputs_per_group());
         let blocks = 0..self.outputs.div_ceil(BLOCK);
+        let together = self.weights.together();
         blocks
             .map(|block| {
                 let first = block * BLOCK / outputs * share;
                 let source = first / BLOCK;
-                let inputs = (0..share).map(|input| {
+                let inputs = (0..share).step_by(together).map(|input| {
                     from_fn(|lane| {
                         let channel = first + lane / outputs * share + input;
-                        u32::try_from(channel - source * BLOCK).unwrap_or_default()
+                        let lane = (channel - source * BLOCK) / together;
+                        u32::try_from(lane).unwrap_or_default()
                     })
                 });
                 SmallGroupBlock {
@@ -187,7 +203,11 @@ impl ConvShape {
     /// A panel reads the channels of all groups that its outputs are of, and its weights are zero
     /// where a channel is of another one's: the more blocks a group has, the fewer mix groups.
     pub(in crate::cpu) fn panels(&self) -> Panels {
-        let taps = self.kernel[0] * self.kernel[1];
+        let elements = if self.planes {
+            self.kernel[0] * self.columns_of_planes()
+        } else {
+            self.kernel[0] * self.kernel[1]
+        };
         let mut panels = Panels {
             list: Vec::new(),
             reads: Vec::new(),
@@ -214,7 +234,7 @@ impl ConvShape {
                 blocks,
                 channel: channels.start,
                 reads,
-                k: channels.len() * taps,
+                k: channels.len() * elements,
                 first_weight,
             };
             first_weight += panel.elements();
@@ -233,7 +253,43 @@ impl ConvShape {
             return 0..0;
         }
         let groups = outputs.start / of_outputs..(outputs.end - 1) / of_outputs + 1;
-        groups.start * of_inputs..groups.end * of_inputs
+        // Those of other groups, or that there are none of, are multiplied by zero.
+        let (first, end) = (groups.start * of_inputs, groups.end * of_inputs);
+        // A plane's columns are multiplied together instead.
+        let together = if self.planes {
+            1
+        } else {
+            self.weights.together()
+        };
+        first / together * together..end.next_multiple_of(together)
+    }
+
+    /// Columns of a plane that are read for a row of the kernel: as many as it has, and more that are
+    /// multiplied by zero where those are not multiplied together.
+    pub(in crate::cpu) fn columns_of_planes(&self) -> usize {
+        self.kernel[1].next_multiple_of(self.weights.together())
+    }
+
+    /// The channel and the kernel's element, counted row by row, that each element of K is of, in the
+    /// order of [`ConvShape::panels`]; none where that is but read and multiplied by zero.
+    pub(in crate::cpu) fn elements_of_k(&self, channels: Range<usize>) -> Vec<Option<[usize; 2]>> {
+        let [rows, columns] = self.kernel;
+        let mut elements = Vec::with_capacity(channels.len() * rows * self.columns_of_planes());
+        for run in self.runs(channels) {
+            for row in 0..rows {
+                if self.planes {
+                    let read = 0..self.columns_of_planes();
+                    elements.extend(read.map(|column| {
+                        (column < columns).then_some([run.start, row * columns + column])
+                    }));
+                    continue;
+                }
+                for tap in row * columns..(row + 1) * columns {
+                    elements.extend(run.clone().map(|channel| Some([channel, tap])));
+                }
+            }
+        }
+        elements
     }
 
     /// Channels as they lie together: those of a block, or a plane.

@@ -10,12 +10,11 @@ use std::sync::Arc;
 use bytemuck::{cast_slice, cast_slice_mut};
 use rayon::prelude::*;
 
-pub(super) use self::layout::{
-    ConvShape, Panel, Panels, SmallGroupBlock, WeightLayout, WeightOrder,
-};
+pub(super) use self::layout::{ConvShape, Panel, Panels, SmallGroupBlock, WeightOrder};
 use self::reader::Matrix;
 pub(super) use self::reader::WeightReader;
 pub(super) use self::reader::round;
+use super::element::{Element, ElementType, with_element};
 use super::fuse::WeightSource;
 use super::kernels::{BLOCK, WinogradTile};
 use super::pages::Pages;
@@ -25,13 +24,14 @@ use crate::error::Result;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct PackedWeight {
     pub(super) source: WeightSource,
-    pub(super) layout: WeightLayout,
+    pub(super) order: WeightOrder,
 }
 
 /// Where a packed weight is: its bytes in pages that it shares with others.
 #[derive(Debug, Clone)]
 pub(super) struct PackedBytes {
     pages: Arc<Pages>,
+    element_type: ElementType,
     weights: Range<usize>,
     bias: Range<usize>,
 }
@@ -39,7 +39,9 @@ pub(super) struct PackedBytes {
 /// A packed weight's elements.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Packed<'a> {
-    pub(super) weights: &'a [f32],
+    bytes: &'a [u8],
+    /// What the weights are.
+    pub(super) element_type: ElementType,
     /// For each output channel, in whole blocks.
     pub(super) bias: &'a [f32],
 }
@@ -48,9 +50,22 @@ impl PackedBytes {
     pub(super) fn elements(&self) -> Packed<'_> {
         let bytes = self.pages.bytes();
         Packed {
-            weights: cast_slice(&bytes[self.weights.clone()]),
+            bytes: &bytes[self.weights.clone()],
+            element_type: self.element_type,
             bias: cast_slice(&bytes[self.bias.clone()]),
         }
+    }
+}
+
+impl<'a> Packed<'a> {
+    /// The weights, of the type that they are packed in.
+    ///
+    /// # Panics
+    ///
+    /// Where they are of another.
+    pub(super) fn weights<E: Element>(&self) -> &'a [E] {
+        assert_eq!(self.element_type, E::TYPE, "weights of another type");
+        cast_slice(self.bytes)
     }
 }
 
@@ -63,7 +78,7 @@ pub(super) fn pack(
     weights: Vec<PackedWeight>,
     reader: &WeightReader<'_>,
 ) -> Result<Vec<(PackedWeight, PackedBytes)>> {
-    let sizes: Vec<[usize; 2]> = weights.iter().map(|each| each.layout.bytes()).collect();
+    let sizes: Vec<[usize; 2]> = weights.iter().map(|each| each.order.bytes()).collect();
     let mut pages = Pages::zeroed(sizes.iter().flatten().sum())?;
     let mut rest = pages.bytes_mut();
     let mut jobs = Vec::with_capacity(weights.len());
@@ -76,9 +91,12 @@ pub(super) fn pack(
     // All at once: a layer at a time, threads would wait for each other at every small one.
     jobs.into_par_iter()
         .try_for_each(|(weight, weights, bias)| {
-            let (order, bias) = (&weight.layout.order, cast_slice_mut(bias));
-            reader.matrix(&weight.source, order.outputs(), |matrix| {
-                order.pack(matrix, cast_slice_mut(weights));
+            let bias = cast_slice_mut(bias);
+            let PackedWeight { source, order } = weight;
+            reader.matrix(source, order.outputs(), |matrix| {
+                with_element!(order.element_type(), E => {
+                    order.pack::<E>(matrix, cast_slice_mut(weights));
+                });
                 bias[..matrix.bias.len()].copy_from_slice(&matrix.bias);
             })
         })?;
@@ -88,11 +106,14 @@ pub(super) fn pack(
         end += bytes;
         end - bytes..end
     };
-    let places = sizes.into_iter().map(|[weights, bias]| PackedBytes {
+    let each = weights.iter().zip(sizes);
+    let places = each.map(|(weight, [weights, bias])| PackedBytes {
         pages: pages.clone(),
+        element_type: weight.order.element_type(),
         weights: after(weights),
         bias: after(bias),
     });
+    let places: Vec<PackedBytes> = places.collect();
     Ok(weights.into_iter().zip(places).collect())
 }
 
@@ -109,7 +130,7 @@ struct Kernels<'a> {
 
 impl WeightOrder {
     /// Packs a matrix into `weights`, which are zero.
-    fn pack(&self, matrix: &Matrix<'_>, weights: &mut [f32]) {
+    fn pack<E: Element>(&self, matrix: &Matrix<'_>, weights: &mut [E]) {
         match self {
             Self::Panels(shape) => panels(shape, matrix, weights),
             Self::SmallGroup(shape) => small_group(shape, matrix, weights),
@@ -118,7 +139,7 @@ impl WeightOrder {
             Self::PerChannel(_) => {
                 let channels = matrix.weights.iter().zip(matrix.factors);
                 for (to, (weight, factor)) in weights.iter_mut().zip(channels) {
-                    *to = round(f64::from(*weight) * factor);
+                    *to = E::rounded(round(f64::from(*weight) * factor));
                 }
             }
         }
@@ -147,11 +168,17 @@ impl ConvShape {
 
 /// For each element of a tile what [`panels`] gives for a 1x1 convolution of the weights that it
 /// stands for.
-fn winograd(shape: &ConvShape, tile: WinogradTile, matrix: &Matrix<'_>, weights: &mut [f32]) {
+fn winograd<E: Element>(
+    shape: &ConvShape,
+    tile: WinogradTile,
+    matrix: &Matrix<'_>,
+    weights: &mut [E],
+) {
     let transform = tile.of_weights();
+    let together = E::TYPE.together();
     let panels = shape.of_one_pixel().panels();
     // For each panel, its part of the weights of each element.
-    let mut parts: Vec<Vec<&mut [f32]>> = panels.list.iter().map(|_| Vec::new()).collect();
+    let mut parts: Vec<Vec<&mut [E]>> = panels.list.iter().map(|_| Vec::new()).collect();
     for of_element in weights.chunks_exact_mut(panels.elements()) {
         for (parts, part) in parts.iter_mut().zip(panels.split(of_element)) {
             parts.push(part);
@@ -166,8 +193,9 @@ fn winograd(shape: &ConvShape, tile: WinogradTile, matrix: &Matrix<'_>, weights:
                 let Some(kernel) = kernels.of(channel) else {
                     continue;
                 };
+                let place = (row / together * width + column) * together + row % together;
                 for (part, weight) in parts.iter_mut().zip(transformed(&transform, kernel)) {
-                    part[row * width + column] = round(weight * kernels.factor);
+                    part[place] = E::rounded(round(weight * kernels.factor));
                 }
             }
         }
@@ -191,21 +219,25 @@ fn transformed(transform: &[[f64; 3]], kernel: &[f32]) -> impl Iterator<Item = f
     })
 }
 
-fn panels(shape: &ConvShape, matrix: &Matrix<'_>, weights: &mut [f32]) {
+fn panels<E: Element>(shape: &ConvShape, matrix: &Matrix<'_>, weights: &mut [E]) {
     let panels = shape.panels();
+    let together = E::TYPE.together();
     let jobs = panels.list.par_iter().zip(panels.split(weights));
     jobs.for_each(|(panel, part)| {
         let width = panel.blocks * BLOCK;
         let kernels = shape.kernels(matrix, panel.block * BLOCK, width);
-        let mut rows = part.chunks_exact_mut(width);
         let channels = panel.channel..panel.channel + panels.reads[panel.reads].len();
-        for run in shape.runs(channels) {
-            for tap in 0..shape.kernel[0] * shape.kernel[1] {
-                for (channel, row) in run.clone().zip(&mut rows) {
-                    for (to, kernels) in row.iter_mut().zip(&kernels) {
-                        if let Some(kernel) = kernels.of(channel) {
-                            *to = kernels.folded(kernel[tap]);
-                        }
+        let elements = shape.elements_of_k(channels);
+        // Of what is multiplied together.
+        let rows = part.chunks_exact_mut(width * together);
+        for (row, elements) in rows.zip(elements.chunks_exact(together)) {
+            for (to, kernels) in row.chunks_exact_mut(together).zip(&kernels) {
+                for (to, element) in to.iter_mut().zip(elements) {
+                    let Some([channel, tap]) = *element else {
+                        continue;
+                    };
+                    if let Some(kernel) = kernels.of(channel) {
+                        *to = kernels.folded(kernel[tap]);
                     }
                 }
             }
@@ -213,17 +245,25 @@ fn panels(shape: &ConvShape, matrix: &Matrix<'_>, weights: &mut [f32]) {
     });
 }
 
-/// For each block of outputs `[kernel row][input][kernel column][16]`.
-fn small_group(shape: &ConvShape, matrix: &Matrix<'_>, weights: &mut [f32]) {
-    let mut rows = weights.chunks_exact_mut(BLOCK);
-    for first in (0..shape.outputs).step_by(BLOCK) {
+/// For each block of outputs `[kernel row][input][kernel column][16]`, where an input stands for as
+/// many as are multiplied together: those of its output's lane.
+fn small_group<E: Element>(shape: &ConvShape, matrix: &Matrix<'_>, weights: &mut [E]) {
+    let together = E::TYPE.together();
+    let mut rows = weights.chunks_exact_mut(BLOCK * together);
+    let blocks = (0..shape.outputs).step_by(BLOCK);
+    for (first, of_block) in blocks.zip(shape.small_group_blocks()) {
         let kernels = shape.kernels(matrix, first, BLOCK);
         for row in 0..3 {
-            for input in 0..shape.inputs_per_group() {
+            for lanes in &of_block.lanes {
                 for (column, to) in (0..3).zip(&mut rows) {
-                    for (to, kernels) in to.iter_mut().zip(&kernels) {
-                        let kernel = &kernels.weights[input * kernels.taps..];
-                        *to = kernels.folded(kernel[row * 3 + column]);
+                    let outputs = to.chunks_exact_mut(together).zip(lanes);
+                    for ((to, &lane), kernels) in outputs.zip(&kernels) {
+                        let first = of_block.block * BLOCK + lane as usize * together;
+                        for (channel, to) in (first..).zip(to) {
+                            if let Some(kernel) = kernels.of(channel) {
+                                *to = kernels.folded(kernel[row * 3 + column]);
+                            }
+                        }
                     }
                 }
             }
@@ -232,7 +272,7 @@ fn small_group(shape: &ConvShape, matrix: &Matrix<'_>, weights: &mut [f32]) {
 }
 
 /// For each block of channels `[kernel row][kernel column][16]`.
-fn depthwise(shape: &ConvShape, matrix: &Matrix<'_>, weights: &mut [f32]) {
+fn depthwise<E: Element>(shape: &ConvShape, matrix: &Matrix<'_>, weights: &mut [E]) {
     let taps = shape.kernel[0] * shape.kernel[1];
     let blocks = weights.chunks_exact_mut(taps * BLOCK);
     for (block, weights) in blocks.enumerate() {
@@ -256,7 +296,7 @@ impl Kernels<'_> {
     }
 
     /// A weight of a kernel, folded.
-    fn folded(&self, weight: f32) -> f32 {
-        round(f64::from(weight) * self.factor)
+    fn folded<E: Element>(&self, weight: f32) -> E {
+        E::rounded(round(f64::from(weight) * self.factor))
     }
 }

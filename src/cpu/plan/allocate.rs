@@ -5,18 +5,19 @@ use std::collections::HashMap;
 use super::MOST_ELEMENTS;
 use super::arena::{Buffer, lay_out};
 use super::choose::{Choice, Choices, widest};
+use crate::cpu::element::ElementType;
 use crate::cpu::fuse::{Graph, Id, Node};
-use crate::cpu::job::Halo;
+use crate::cpu::job::{Halo, OF_ROWS};
 use crate::cpu::kernels::BLOCK;
 use crate::cpu::options::Target;
 use crate::cpu::tiling::MTiling;
-use crate::cpu::view::{View, blocks, spread};
+use crate::cpu::view::{LINE, View, blocks, spread};
 use crate::error::{Error, Result};
 
 /// Where everything lies. Nodes are known by index.
 #[derive(Debug)]
 pub(super) struct Allocation {
-    /// Buffers of maps, and where each begins.
+    /// Buffers of maps, and at which byte each begins.
     pub(super) buffers: Vec<MapBuffer>,
     pub(super) offsets: Vec<usize>,
     /// For each tensor that a node makes, and the input.
@@ -29,9 +30,9 @@ pub(super) struct Allocation {
     /// channels.
     pub(super) summed: HashMap<usize, Vec<usize>>,
     /// For each node that Winograd's tiles compute, or whose weights are multiplied by a gate, where
-    /// their scratch memory begins.
+    /// their scratch memory begins, at which byte.
     pub(super) scratch: HashMap<usize, usize>,
-    /// Elements of all together.
+    /// Bytes of all together.
     pub(super) arena: usize,
 }
 
@@ -42,6 +43,7 @@ pub(super) struct MapBuffer {
     height: usize,
     width: usize,
     pub(super) planes: bool,
+    pub(super) element_type: ElementType,
     pub(super) halo: [usize; 4],
     /// The first and the last node that touch it.
     used: [usize; 2],
@@ -76,6 +78,7 @@ impl Allocation {
             .iter()
             .map(|buffer| Buffer {
                 elements: images.saturating_mul(buffer.image_stride()),
+                element_type: buffer.element_type,
                 used: buffer.used,
             })
             .collect();
@@ -113,23 +116,30 @@ impl Allocation {
                 sums.push((part, m_tiles, blocks));
                 requests.push(Buffer {
                     elements: images * m_tiles * blocks * BLOCK,
+                    element_type: ElementType::F32,
                     used: [part, *mean],
                 });
             }
         }
         let mut with_scratch = Vec::new();
         for (index, choice) in choices.nodes.iter().enumerate() {
-            let elements = match choice {
-                Choice::Winograd(_, strips) => strips.scratch(),
-                Choice::ExpandDepthwise(_, rows) => rows.scratch(),
+            let (elements, element_type) = match choice {
+                // Of two types, so that bytes count.
+                Choice::Winograd(_, strips) => {
+                    let elements = strips.scratch() / ElementType::F32.size();
+                    (elements, ElementType::F32)
+                }
+                Choice::ExpandDepthwise(_, rows) => (rows.scratch(), OF_ROWS),
                 Choice::Gemm(convolution) if convolution.gate.is_some() => {
-                    images * convolution.shape.panels().elements()
+                    let shape = &convolution.shape;
+                    (images * shape.panels().elements(), shape.weights)
                 }
                 _ => continue,
             };
             with_scratch.push(index);
             requests.push(Buffer {
                 elements,
+                element_type,
                 used: [index, index],
             });
         }
@@ -141,11 +151,12 @@ impl Allocation {
         let of_sums = offsets.split_off(buffers.len());
         // As maps of one column, a row for each M-tile.
         let view = |m_tiles, blocks, offset| View {
-            offset,
+            offset: offset / ElementType::F32.size(),
             image_stride: m_tiles * blocks * BLOCK,
             block_stride: BLOCK,
             row_stride: blocks * BLOCK,
             pixel_stride: BLOCK,
+            element_type: ElementType::F32,
             images,
             blocks,
             height: m_tiles,
@@ -268,6 +279,7 @@ impl<'a> Sharing<'a> {
             && !self.locations.contains_key(&id)
             && end.is_none_or(|end| tensor.last_read <= end)
             && [tensor.height, tensor.width] == [buffer.height, buffer.width]
+            && tensor.element_type == buffer.element_type
     }
 
     fn move_into(&mut self, id: Id, location: Location) {
@@ -367,6 +379,7 @@ impl<'a> Sharing<'a> {
                 height: tensor.height,
                 width: tensor.width,
                 planes: tensor.planes,
+                element_type: tensor.element_type,
                 halo: tensor.halo,
                 used: [made_by, tensor.last_read.max(made_by)],
                 overwritten: None,
@@ -399,7 +412,8 @@ impl MapBuffer {
         if self.planes {
             plane
         } else {
-            spread(plane / BLOCK).saturating_mul(BLOCK)
+            let line = LINE / self.element_type.size();
+            spread(plane.div_ceil(line)).saturating_mul(line)
         }
     }
 
@@ -420,11 +434,12 @@ impl MapBuffer {
         self.height == 1 || self.width == 1 || self.halo[2..] == [0; 2]
     }
 
-    /// The halo of zeros around the maps of so many images, in a buffer at `offset`.
-    pub(super) fn halo(&self, images: usize, offset: usize) -> Halo {
+    /// The halo of zeros around the maps of so many images, in a buffer at that byte.
+    pub(super) fn halo(&self, images: usize, byte: usize) -> Halo {
         let [above, below, before, after] = self.halo;
         Halo {
-            offset,
+            element_type: self.element_type,
+            offset: byte / self.element_type.size(),
             planes: images * self.blocks(),
             plane_stride: self.block_stride(),
             row_stride: self.row_stride(),

@@ -1,37 +1,45 @@
 //! Where every buffer lies in one arena: buffers that are never in use together may share memory.
 
+use crate::cpu::element::ElementType;
+
 /// A buffer, and the nodes during which it is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Buffer {
     /// Elements that it holds.
     pub(super) elements: usize,
+    pub(super) element_type: ElementType,
     /// The first and the last node that touch it.
     pub(super) used: [usize; 2],
 }
 
-/// Buffers begin at whole cache lines, which have so many elements.
-const ALIGNMENT: usize = 16;
+/// Buffers begin at whole cache lines, which have so many bytes.
+const ALIGNMENT: usize = 64;
 
-/// Offsets of all buffers, and the memory that they need together, in elements.
+impl Buffer {
+    /// Bytes of whole cache lines.
+    fn bytes(&self) -> usize {
+        let bytes = self.element_type.bytes(self.elements);
+        bytes.next_multiple_of(ALIGNMENT)
+    }
+}
+
+/// Offsets of all buffers, and the memory that they need together, in bytes.
 ///
 /// The largest come first, each as low as it fits: within a few percent of what is in use at the
 /// worst moment, which no placing can beat.
 pub(super) fn lay_out(buffers: &[Buffer]) -> (Vec<usize>, usize) {
     let mut order: Vec<usize> = (0..buffers.len()).collect();
-    order.sort_by_key(|&index| std::cmp::Reverse(buffers[index].elements));
+    order.sort_by_key(|&index| std::cmp::Reverse(buffers[index].bytes()));
     let mut offsets = vec![0; buffers.len()];
     let mut placed: Vec<usize> = Vec::with_capacity(buffers.len());
     let mut total = 0;
     for index in order {
         let buffer = &buffers[index];
-        let size = buffer.elements.next_multiple_of(ALIGNMENT);
+        let size = buffer.bytes();
         let mut taken: Vec<[usize; 2]> = placed
             .iter()
             .filter(|&&other| meet(buffer, &buffers[other]))
-            .map(|&other| {
-                let size = buffers[other].elements.next_multiple_of(ALIGNMENT);
-                [offsets[other], offsets[other] + size]
-            })
+            .map(|&other| [offsets[other], offsets[other] + buffers[other].bytes()])
             .collect();
         taken.sort_unstable();
         let mut offset = 0;
@@ -71,16 +79,17 @@ mod tests {
                 let first = next(100);
                 Buffer {
                     elements: next(1000),
+                    element_type: [ElementType::F32, ElementType::Bf16][next(2)],
                     used: [first, first + next(10)],
                 }
             })
             .collect();
         let (offsets, total) = lay_out(&buffers);
         for (a, first) in buffers.iter().enumerate() {
-            assert!(offsets[a] + first.elements <= total);
+            assert!(offsets[a] + first.bytes() <= total);
             for (b, second) in buffers.iter().enumerate().skip(a + 1) {
-                let apart = offsets[a] + first.elements <= offsets[b]
-                    || offsets[b] + second.elements <= offsets[a];
+                let apart = offsets[a] + first.bytes() <= offsets[b]
+                    || offsets[b] + second.bytes() <= offsets[a];
                 assert!(apart || !meet(first, second), "{first:?} {second:?}");
             }
         }
@@ -88,9 +97,7 @@ mod tests {
             let in_use = buffers
                 .iter()
                 .filter(|buffer| buffer.used[0] <= node && node <= buffer.used[1]);
-            in_use
-                .map(|buffer| buffer.elements.next_multiple_of(ALIGNMENT))
-                .sum::<usize>()
+            in_use.map(Buffer::bytes).sum::<usize>()
         });
         assert!(total < busiest.max().unwrap() * 5 / 4);
     }

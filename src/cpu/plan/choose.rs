@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use super::expand::ExpandedRows;
 use super::strips::Strips;
 use super::windows::PoolWindows;
-use crate::cpu::element::VALUES;
+use crate::cpu::element::ElementType;
 use crate::cpu::epilogue::Epilogue;
 use crate::cpu::fuse::{
     Factor, Graph, Id, Node, Origin, PoolKind, Rearrangement, Statistics, WeightSource, Work,
 };
 use crate::cpu::kernels::{BLOCK, WinogradTile};
-use crate::cpu::options::Target;
+use crate::cpu::options::{Precision, Target};
 use crate::cpu::pack::ConvShape;
 use crate::cpu::view::blocks;
 use crate::error::Result;
@@ -43,6 +43,7 @@ pub(super) struct Tensor {
     pub(super) width: usize,
     /// Whether its channels lie in planes of their own instead of in blocks.
     pub(super) planes: bool,
+    pub(super) element_type: ElementType,
     /// Rows above and below, columns before and after, that readers want to be zero.
     pub(super) halo: [usize; 4],
     /// The node that makes it; none makes the input.
@@ -115,6 +116,17 @@ impl Tensor {
         }
     }
 
+    /// What its elements are where maps are computed in that precision. Single pixels, of which a
+    /// network's means, gates and classes are, stay in single precision: they take no time, and all
+    /// that follows would have their errors.
+    fn element_type(&self, precision: Precision) -> ElementType {
+        let is_map = [self.height, self.width] != [1, 1];
+        match precision {
+            Precision::Bf16 if is_map => ElementType::Bf16,
+            Precision::Bf16 | Precision::F32 => ElementType::F32,
+        }
+    }
+
     /// Blocks of channels, or planes.
     pub(super) fn blocks(&self) -> usize {
         if self.planes {
@@ -149,6 +161,9 @@ impl Choices {
             }
         }
         tensors[0].planes = as_planes(graph, tensors[0].channels);
+        for tensor in &mut tensors {
+            tensor.element_type = tensor.element_type(target.precision);
+        }
         let mut choices = Self {
             images: trace.input.batch,
             tensors,
@@ -293,7 +308,8 @@ impl Choices {
             .layers
             .last()
             .is_some_and(|layer| self.ends.contains(layer));
-        let bytes = VALUES.bytes(tensor.blocks() * BLOCK * tensor.height * tensor.width);
+        let elements = tensor.blocks() * BLOCK * tensor.height * tensor.width;
+        let bytes = tensor.element_type.bytes(elements);
         // One with padding has rows and columns of its bias beyond those of its source.
         let is_pointwise = matches!(
             &graph.nodes[before].work,
@@ -335,6 +351,7 @@ impl Choices {
             kernel: window.kernel,
             planes: source.planes,
             nr_blocks: target.isa.nr_blocks(),
+            weights: source.element_type,
         };
         let convolution = Convolution {
             shape,
@@ -346,6 +363,9 @@ impl Choices {
         };
         let tile = convolution.tile([output.height, output.width], target.winograd);
         let mut halo = [rows.before, rows.after, columns.before, columns.after];
+        if shape.planes {
+            halo[3] += shape.columns_of_planes() - shape.kernel[1];
+        }
         let choice = if gate.is_some() {
             // Nothing else multiplies its weights by a gate; `gates_weights` asks for what it can.
             assert!(
@@ -422,6 +442,11 @@ impl Convolution {
         let count = |tile: WinogradTile| -> usize {
             let tiles = size.map(|size| size.div_ceil(tile.output_side()));
             tiles.iter().product()
+        };
+        // The elements of the larger tile are sums in which much cancels, which bf16 would lose.
+        let largest = match shape.weights {
+            ElementType::F32 => largest,
+            ElementType::Bf16 => WinogradTile::F2x2,
         };
         [WinogradTile::F4x4, WinogradTile::F2x2]
             .into_iter()

@@ -17,8 +17,8 @@ use crate::cpu::pack::{ConvShape, WeightOrder};
 use crate::cpu::tiling::{ChunkGrid, MTiling};
 use crate::cpu::view::View;
 
-/// Weights that stay in the cache while a map passes by: 256 KB.
-const CACHED: usize = 1 << 16;
+/// Bytes of weights that stay in the cache while a map passes by.
+const CACHED: usize = 1 << 18;
 
 impl Emission<'_> {
     /// A convolution's source, from where the window of the output's pixel (0, 0) begins.
@@ -149,13 +149,14 @@ impl Emission<'_> {
         // Weights of each image are its own, and are not kept for those of the next.
         let gated = convolution
             .gate
-            .map(|gate| (self.view(gate), self.allocation.scratch[&index]));
+            .map(|gate| (self.view(gate), self.scratch(index, shape.weights)));
         let of_image = panels.elements();
-        let order = if gated.is_some() || shape.groups == 1 && of_image <= CACHED {
-            LoopOrder::MTiles
-        } else {
-            LoopOrder::Panels
-        };
+        let order =
+            if gated.is_some() || shape.groups == 1 && shape.weights.bytes(of_image) <= CACHED {
+                LoopOrder::MTiles
+            } else {
+                LoopOrder::Panels
+            };
         let job = Job::Gemm(GemmJob {
             conv_loop: ConvLoop::new(
                 packed,
@@ -241,7 +242,7 @@ impl Emission<'_> {
                     (input, [1, 1]),
                     m_tiling,
                     (products, Epilogue::NONE),
-                    strips.loop_order(tile.elements() * weights),
+                    strips.loop_order(convolution.shape.weights.bytes(tile.elements() * weights)),
                 ),
                 panels: panels.clone(),
                 k_offsets: k_offsets.collect(),
@@ -282,7 +283,7 @@ pub(super) fn k_offsets(
     let mut runs = Vec::new();
     for run in shape.runs(channels) {
         let (first, length) = if shape.planes {
-            (run.start * source.block_stride, shape.kernel[1])
+            (run.start * source.block_stride, shape.columns_of_planes())
         } else {
             let block = run.start / BLOCK * source.block_stride;
             (block + run.start % BLOCK, run.len())

@@ -10,7 +10,7 @@ use crate::cpu::fuse::{Graph, Id, Node, WeightSource};
 use crate::cpu::job::{CopyChannelsJob, CopyInJob, ElementwiseJob, Job, Phase};
 use crate::cpu::kernels::BLOCK;
 use crate::cpu::options::Target;
-use crate::cpu::pack::{PackedWeight, WeightLayout, WeightOrder};
+use crate::cpu::pack::{PackedWeight, WeightOrder};
 use crate::cpu::tiling::ChunkGrid;
 use crate::cpu::view::View;
 
@@ -86,7 +86,7 @@ impl Emission<'_> {
         );
         let [above, _, before, _] = buffer.halo;
         View {
-            offset: offset
+            offset: offset / buffer.element_type.size()
                 + channel / BLOCK * buffer.block_stride()
                 + above * buffer.row_stride()
                 + before * buffer.pixel_stride(),
@@ -94,6 +94,7 @@ impl Emission<'_> {
             block_stride: buffer.block_stride(),
             row_stride: buffer.row_stride(),
             pixel_stride: buffer.pixel_stride(),
+            element_type: buffer.element_type,
             images: self.choices.images,
             blocks: tensor.blocks(),
             height: tensor.height,
@@ -116,13 +117,14 @@ impl Emission<'_> {
         }
     }
 
+    /// Where a node's scratch memory begins, in elements of that type.
+    pub(super) fn scratch(&self, index: usize, element_type: ElementType) -> usize {
+        self.allocation.scratch[&index] / element_type.size()
+    }
+
     /// Which of the plan's weights these are, packed so.
     pub(super) fn packed(&mut self, source: WeightSource, order: WeightOrder) -> usize {
-        let layout = WeightLayout {
-            order,
-            element_type: ElementType::F32,
-        };
-        self.weights.push(PackedWeight { source, layout });
+        self.weights.push(PackedWeight { source, order });
         self.weights.len() - 1
     }
 

@@ -5,7 +5,7 @@ use super::choose::{Convolution, Tensor};
 use super::convolution::k_offsets;
 use super::emit::{Computed, Emission};
 use crate::cpu::algorithm::Algorithm;
-use crate::cpu::job::{DepthwiseOfRows, ExpandDepthwiseJob, ExpandToRows, Job, RowBuffer};
+use crate::cpu::job::{DepthwiseOfRows, ExpandDepthwiseJob, ExpandToRows, Job, OF_ROWS, RowBuffer};
 use crate::cpu::kernels::{BLOCK, MicroTile, PixelOffsets};
 use crate::cpu::options::Target;
 use crate::cpu::pack::WeightOrder;
@@ -142,7 +142,7 @@ impl Emission<'_> {
                 epilogue: self.epilogue(index),
             },
             buffer,
-            scratch: self.allocation.scratch[&index],
+            scratch: self.scratch(index, OF_ROWS),
             segments: rows.segments,
         };
         let grid = ChunkGrid::of_rows(rows.items(), self.target.threads);

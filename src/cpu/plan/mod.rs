@@ -27,7 +27,6 @@ mod windows;
 use self::allocate::Allocation;
 use self::choose::Choices;
 use super::algorithm::Algorithm;
-use super::element::VALUES;
 use super::fuse::Graph;
 use super::job::Phase;
 use super::options::Target;
@@ -43,7 +42,7 @@ pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     /// The weights that a run needs.
     pub(super) weights: Vec<PackedWeight>,
-    /// Elements of memory that it needs.
+    /// Bytes of memory that it needs.
     arena: usize,
     pub(super) output: TensorView,
     /// The shape of what the network computes.
@@ -91,9 +90,10 @@ impl TensorView {
             height,
             width,
             pixel_stride,
+            element_type,
             ..
         } = self.view;
-        VALUES.bytes(images * blocks * height * width * pixel_stride)
+        element_type.bytes(images * blocks * height * width * pixel_stride)
     }
 }
 
@@ -140,7 +140,7 @@ impl Plan {
 
     /// Bytes of memory that a run needs.
     pub(super) fn arena_bytes(&self) -> usize {
-        VALUES.bytes(self.arena)
+        self.arena
     }
 
     /// Bytes of memory that a run on inputs of this shape needs. The plan itself, which of a large
@@ -156,7 +156,7 @@ impl Plan {
         target: Target,
     ) -> Result<usize> {
         let choices = Choices::new(graph, layers, &countable(layers, input)?, target)?;
-        Ok(VALUES.bytes(Allocation::new(graph, &choices, target)?.arena))
+        Ok(Allocation::new(graph, &choices, target)?.arena)
     }
 }
 

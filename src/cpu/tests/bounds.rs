@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::super::element::ElementType;
 use super::super::epilogue::Epilogue;
 use super::super::kernels::{
     self, BLOCK, BlockView, Depthwise, Elementwise, Gemm, InputTransform, KOffsets, KRun, MAX_MR,
@@ -101,6 +102,7 @@ fn m_tile() -> MTile {
                 channel_sums: Some(view(40 * BLOCK, BLOCK)),
             },
             view: view(32 * BLOCK, pixels),
+            element_type: ElementType::F32,
         },
     }
 }
@@ -168,6 +170,7 @@ fn small_group(isa: Isa, memory: &Memory<'_>, m_tile: &MTile) {
 fn depthwise(isa: Isa, memory: &Memory<'_>, m_tile: &MTile) {
     let depthwise = Depthwise {
         source: m_tile.source,
+        source_type: ElementType::F32,
         row_stride: m_tile.row_stride,
         column_stride: m_tile.column_stride,
         pixel_stride: m_tile.pixel_stride,
@@ -348,6 +351,7 @@ fn a_micro_tile_of_more_pixels_than_the_registers_hold_is_refused() {
 fn a_pool_that_reaches_outside_is_refused() {
     let good = || Pool {
         pooling: Pooling::Mean,
+        source_type: ElementType::F32,
         source: 0,
         row_stride: 4 * BLOCK,
         rows: 2,
@@ -355,6 +359,7 @@ fn a_pool_that_reaches_outside_is_refused() {
         factors: &[0.25, 0.25],
         row_taps: &[],
         column_taps: &[],
+        output_type: ElementType::F32,
         output: 32 * BLOCK,
         channel_sums: Some(40 * BLOCK),
     };
@@ -406,6 +411,7 @@ fn a_row_that_reaches_outside_is_refused() {
         product: Some(4 * BLOCK),
         epilogue: epilogue([8, 16, 40]),
         output: 32 * BLOCK,
+        element_type: ElementType::F32,
     };
     let wrong: [Wrong<Elementwise<'_>>; 9] = [
         ("count of pixels", |row| row.pixels = 33),
@@ -452,28 +458,32 @@ fn memory_outside_is_refused() {
         ("count", |part| part.count = 5),
     ];
     check(&wrong, good, |_, memory, part| {
-        memory.zero(part.offset, part.count);
+        memory.zero(ElementType::F32, part.offset, part.count);
     });
     check(&wrong, good, |_, memory, part| {
-        memory.write(part.offset, &ELEMENTS[..part.count]);
+        memory.write(ElementType::F32, part.offset, &ELEMENTS[..part.count]);
     });
     check(&wrong, good, |_, memory, part| {
         // SAFETY: nobody writes.
-        unsafe { memory.elements(part.offset, part.count) };
+        unsafe { memory.elements::<f32>(part.offset, part.count) };
     });
     check(&wrong, good, |_, memory, part| {
-        memory.copy(part.offset, part.to, part.count);
+        let places = [part.offset, part.to].map(|place| (ElementType::F32, place));
+        memory.copy(places, part.count);
     });
     check(&wrong, good, |_, memory, part| {
-        memory.copy(part.to, part.offset, part.count);
+        let places = [part.to, part.offset].map(|place| (ElementType::F32, place));
+        memory.copy(places, part.count);
     });
     let wrong: [Wrong<Part>; 2] = [
         ("offset", |part| part.offset = END),
         ("uncountable offset", |part| part.offset = usize::MAX),
     ];
-    check(&wrong, good, |_, memory, part| memory.set(part.offset, 1.));
     check(&wrong, good, |_, memory, part| {
-        memory.get(part.offset);
+        memory.set::<f32>(part.offset, 1.);
+    });
+    check(&wrong, good, |_, memory, part| {
+        memory.get::<f32>(part.offset);
     });
 }
 
@@ -485,7 +495,7 @@ fn scaled_rows_that_reach_outside_are_refused() {
         count: 2,
         output: 8 * BLOCK,
     };
-    let wrong: [Wrong<ScaledRows<'_>>; 6] = [
+    let wrong: [Wrong<ScaledRows<'_, f32>>; 6] = [
         ("factors", |rows| rows.factors = END - 1),
         ("output", |rows| rows.output = END - 2 * BLOCK + 1),
         ("count", |rows| rows.count = 3),
@@ -504,9 +514,11 @@ fn scaled_rows_that_reach_outside_are_refused() {
 fn tiles_that_reach_outside_are_refused() {
     let good = || InputTransform {
         tile: WinogradTile::F2x2,
+        source_type: ElementType::F32,
         source: 0,
         row_stride: 6 * BLOCK,
         tiles: 2,
+        output_type: ElementType::F32,
         output: 24 * BLOCK,
         element_stride: 2 * BLOCK,
     };
@@ -541,6 +553,7 @@ fn tiles_whose_outputs_reach_outside_are_refused() {
             bias: &ELEMENTS[..BLOCK],
             epilogue: epilogue([32, 40, 56]),
             view: view(48 * BLOCK),
+            element_type: ElementType::F32,
         },
     };
     let wrong: [Wrong<OutputTransform<'_>>; 15] = [

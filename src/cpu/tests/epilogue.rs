@@ -5,11 +5,13 @@
 use std::array::from_fn;
 
 use candle_core::cpu::erf::erf_f64 as erf;
+use half::bf16;
 
+use super::super::element::{Element, ElementType};
 use super::super::epilogue::Epilogue;
 use super::super::kernels::{
     self, BLOCK, BlockView, Depthwise, Elementwise, Gemm, KOffsets, KRun, Memory, MicroTile,
-    Output, OutputTransform, PixelOffsets, SmallGroup, WinogradTile,
+    Output, OutputTransform, PixelOffsets, Pool, Pooling, SmallGroup, VectorElement, WinogradTile,
 };
 use super::{Isa, Random};
 use crate::network::Activation;
@@ -17,22 +19,28 @@ use crate::network::Activation;
 /// Pixels that every kernel computes at once.
 const PIXELS: usize = 2;
 
-/// Blocks that the source, the gate, the residual, the sums and the output begin with.
+/// Lines of 64 bytes that the source, the gate, the residual, the sums and the output begin with.
 const SOURCE: usize = 0;
 const GATE: usize = 100;
 const RESIDUAL: usize = 102;
 const SUMS: usize = 104;
 const OUTPUT: usize = 106;
+const END: usize = 108;
 
-fn view(block: usize) -> BlockView {
+/// The first element of a line.
+fn first(element_type: ElementType, line: usize) -> usize {
+    line * 64 / element_type.size()
+}
+
+fn view(element_type: ElementType, line: usize) -> BlockView {
     BlockView {
-        offset: block * BLOCK,
+        offset: first(element_type, line),
         block_stride: PIXELS * BLOCK,
         row_stride: PIXELS * BLOCK,
     }
 }
 
-/// Quarters from -8 to 8, of which all sums and products here are exact.
+/// Quarters from -8 to 8, of which all sums and products here are exact, in any type of element.
 fn quarters(count: usize) -> Vec<f32> {
     let numbers = Random(12).numbers(count);
     numbers
@@ -41,20 +49,45 @@ fn quarters(count: usize) -> Vec<f32> {
         .collect()
 }
 
-/// The bits of a kernel's output and sums.
-fn bits(kernel: impl Fn(&Memory<'_>)) -> Vec<u32> {
-    let mut elements = quarters(108 * BLOCK);
+/// The bits of a kernel's output and sums, and those of numbers of these types that it finds.
+fn bits<Source: Element, Stored: Element>(kernel: impl Fn(&Memory<'_>)) -> Vec<u32> {
+    let mut elements = vec![0.; END * BLOCK];
     // SAFETY: one thread.
     let memory = unsafe { Memory::new(&mut elements) };
+    let regions = [
+        (Source::TYPE, SOURCE..GATE),
+        (ElementType::F32, GATE..RESIDUAL),
+        (Stored::TYPE, RESIDUAL..SUMS),
+    ];
+    for (element_type, lines) in regions {
+        let numbers = quarters(first(element_type, lines.len()));
+        memory.write(element_type, first(element_type, lines.start), &numbers);
+    }
     kernel(&memory);
-    let written = [OUTPUT, OUTPUT + 1, SUMS].map(|block| block * BLOCK..(block + 1) * BLOCK);
-    let written = written.into_iter().flatten();
-    written.map(|offset| memory.get(offset).to_bits()).collect()
+    let output = first(Stored::TYPE, OUTPUT);
+    let output = (output..output + PIXELS * BLOCK).map(|place| memory.get::<Stored>(place));
+    let sums = first(ElementType::F32, SUMS);
+    let sums = (sums..sums + BLOCK).map(|place| memory.get::<f32>(place));
+    output.chain(sums).map(f32::to_bits).collect()
 }
 
 #[test]
 fn epilogues_have_the_same_bits_on_every_instruction_set() {
-    let [weights, bias] = [9 * BLOCK, BLOCK].map(quarters);
+    for activation in [None].into_iter().chain(Activation::ALL.map(Some)) {
+        have_the_same_bits::<f32, f32>(activation);
+        have_the_same_bits::<f32, bf16>(activation);
+        have_the_same_bits::<bf16, f32>(activation);
+        have_the_same_bits::<bf16, bf16>(activation);
+    }
+}
+
+fn have_the_same_bits<Source: VectorElement, Stored: VectorElement>(
+    activation: Option<Activation>,
+) {
+    let [factors, bias] = [9 * BLOCK, BLOCK].map(quarters);
+    let together = Source::TYPE.together();
+    let weights = quarters(10 * together * BLOCK);
+    let weights: Vec<Source> = weights.into_iter().map(Source::rounded).collect();
     let offsets = PixelOffsets::new((0..PIXELS).map(|pixel| pixel * BLOCK));
     let micro_tiles = [MicroTile {
         pixels: PIXELS,
@@ -62,78 +95,140 @@ fn epilogues_have_the_same_bits_on_every_instruction_set() {
         output: offsets.clone(),
         residual: Some(offsets),
     }];
-    for activation in [None].into_iter().chain(Activation::ALL.map(Some)) {
-        let output = Output {
-            bias: &bias,
-            epilogue: Epilogue {
-                gate: Some(view(GATE)),
-                residual: Some(view(RESIDUAL)),
-                activation,
-                channel_sums: Some(view(SUMS)),
-            },
-            view: view(OUTPUT),
-        };
-        let gemm = Gemm {
-            source: SOURCE,
-            pixel_stride: BLOCK,
-            micro_tiles: &micro_tiles,
-            k_offsets: &KOffsets::new(vec![KRun {
-                offset: 0,
-                length: 9,
-            }]),
-            weights: &weights,
-            nr_blocks: 1,
-            output,
-            prefetch: &[],
-        };
-        let small_group = SmallGroup {
-            source: SOURCE,
-            row_stride: 4 * BLOCK,
-            stride: 1,
-            micro_tiles: &micro_tiles,
-            lanes: &[from_fn(|lane| u32::try_from(lane).unwrap())],
-            weights: &weights,
-            output,
-        };
-        let depthwise = Depthwise {
-            source: SOURCE,
-            row_stride: 4 * BLOCK,
-            column_stride: BLOCK,
-            pixel_stride: BLOCK,
-            kernel: [3, 3],
-            micro_tiles: &micro_tiles,
-            weights: &weights,
-            output,
-        };
-        let output_transform = OutputTransform {
-            tile: WinogradTile::F2x2,
-            source: SOURCE,
-            element_stride: BLOCK,
-            width: PIXELS,
+    let output = Output {
+        bias: &bias,
+        epilogue: Epilogue {
+            gate: Some(view(ElementType::F32, GATE)),
+            residual: Some(view(Stored::TYPE, RESIDUAL)),
+            activation,
+            channel_sums: Some(view(ElementType::F32, SUMS)),
+        },
+        view: view(Stored::TYPE, OUTPUT),
+        element_type: Stored::TYPE,
+    };
+    let gemm = Gemm {
+        source: SOURCE,
+        pixel_stride: BLOCK,
+        micro_tiles: &micro_tiles,
+        k_offsets: &KOffsets::new(vec![KRun {
+            offset: 0,
+            length: 9_usize.next_multiple_of(together),
+        }]),
+        weights: &weights,
+        nr_blocks: 1,
+        output,
+        prefetch: &[],
+    };
+    let small_group = SmallGroup {
+        source: SOURCE,
+        row_stride: 4 * BLOCK,
+        stride: 1,
+        micro_tiles: &micro_tiles,
+        lanes: &[from_fn(|lane| u32::try_from(lane / together).unwrap())],
+        weights: &weights,
+        output,
+    };
+    let depthwise = Depthwise {
+        source: SOURCE,
+        source_type: Source::TYPE,
+        row_stride: 4 * BLOCK,
+        column_stride: BLOCK,
+        pixel_stride: BLOCK,
+        kernel: [3, 3],
+        micro_tiles: &micro_tiles,
+        weights: &factors,
+        output,
+    };
+    let output_transform = OutputTransform {
+        tile: WinogradTile::F2x2,
+        source: SOURCE,
+        element_stride: BLOCK,
+        width: PIXELS,
+        rows: 1,
+        output,
+    };
+    let elementwise = Elementwise {
+        source: SOURCE,
+        pixels: PIXELS,
+        norm: Some([&factors, &bias]),
+        product: None,
+        epilogue: output.epilogue,
+        output: first(Stored::TYPE, OUTPUT),
+        element_type: Stored::TYPE,
+    };
+    let all = |isa: Isa| {
+        [
+            bits::<Source, Stored>(|memory| kernels::gemm(isa, memory, &gemm)),
+            bits::<Source, Stored>(|memory| kernels::small_group(isa, memory, &small_group)),
+            bits::<Source, Stored>(|memory| kernels::depthwise(isa, memory, &depthwise)),
+            bits::<f32, Stored>(|memory| {
+                kernels::output_transform(isa, memory, &output_transform);
+            }),
+            bits::<Stored, Stored>(|memory| kernels::elementwise(isa, memory, &elementwise)),
+        ]
+    };
+    let mut sets = Isa::available();
+    let expected = all(sets.next().unwrap());
+    for isa in sets {
+        let types = [Source::TYPE, Stored::TYPE];
+        assert_eq!(all(isa), expected, "{isa}, {activation:?}, {types:?}");
+    }
+}
+
+/// What is halfway between two elements, and beside it, infinite or none: in bf16 all have the same
+/// bits on every instruction set.
+#[test]
+fn numbers_are_rounded_alike_on_every_instruction_set() {
+    let mut sets = Isa::available();
+    let isa = sets.next().unwrap();
+    let halfway = (0..=u32::from(u16::MAX)).map(|upper| f32::from_bits(upper << 16 | 0x8000));
+    let halfway: Vec<f32> = halfway.collect();
+    let all = || elements().into_iter().chain(halfway.iter().copied());
+    let rounded = |isa: Isa| {
+        let mut xs = elements();
+        xs.extend(&halfway);
+        let count = xs.len();
+        xs.extend(vec![0.; count / 2]);
+        // SAFETY: one thread.
+        let memory = unsafe { Memory::new(&mut xs) };
+        let columns: Vec<[usize; 2]> = (0..count / BLOCK).map(|pixel| [pixel, pixel + 1]).collect();
+        let pool = Pool {
+            pooling: Pooling::Max,
+            source_type: ElementType::F32,
+            source: 0,
+            row_stride: 0,
             rows: 1,
-            output,
+            factors: &[],
+            columns: &columns,
+            row_taps: &[],
+            column_taps: &[],
+            output_type: ElementType::Bf16,
+            output: 2 * count,
+            channel_sums: None,
         };
-        let elementwise = Elementwise {
-            source: SOURCE,
-            pixels: PIXELS,
-            norm: Some([&weights, &bias]),
-            product: None,
-            epilogue: output.epilogue,
-            output: OUTPUT * BLOCK,
-        };
-        let all = |isa: Isa| {
-            [
-                bits(|memory| kernels::gemm(isa, memory, &gemm)),
-                bits(|memory| kernels::small_group(isa, memory, &small_group)),
-                bits(|memory| kernels::depthwise(isa, memory, &depthwise)),
-                bits(|memory| kernels::output_transform(isa, memory, &output_transform)),
-                bits(|memory| kernels::elementwise(isa, memory, &elementwise)),
-            ]
-        };
-        let mut sets = Isa::available();
-        let expected = all(sets.next().unwrap());
-        for isa in sets {
-            assert_eq!(all(isa), expected, "{isa}, {activation:?}");
+        kernels::pool(isa, &memory, &pool);
+        // SAFETY: nobody writes any more.
+        let stored = unsafe { memory.elements::<bf16>(2 * count, count) };
+        stored.to_vec()
+    };
+    let expected = rounded(isa);
+    for (x, stored) in all().zip(&expected) {
+        let error = (f64::from(stored.to_f32()) - f64::from(x)).abs();
+        // Half of the last of 8 digits; what is too small to be normal is zero, and what is larger than
+        // all elements infinite.
+        let half = f64::from(x.abs()) / 256.;
+        let near = error <= half || x.abs() < f32::MIN_POSITIVE && stored.to_f32() == 0.;
+        let beyond = stored.is_infinite() && x.abs() > bf16::MAX.to_f32();
+        assert!(
+            near || beyond || x.is_nan() && stored.is_nan(),
+            "{x}: {stored}"
+        );
+    }
+    for isa in sets {
+        for (x, (found, expected)) in all().zip(rounded(isa).iter().zip(&expected)) {
+            let neither = found.is_nan() && expected.is_nan();
+            let same = found.to_bits() == expected.to_bits();
+            assert!(same || neither, "{isa}, {x}: {found}, not {expected}");
         }
     }
 }
@@ -178,6 +273,7 @@ fn activated(isa: Isa, activation: Activation, mut elements: Vec<f32>) -> Vec<f3
             ..Epilogue::NONE
         },
         output: 0,
+        element_type: ElementType::F32,
     };
     // SAFETY: one thread.
     kernels::elementwise(isa, &unsafe { Memory::new(&mut elements) }, &elementwise);

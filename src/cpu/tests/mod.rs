@@ -9,6 +9,7 @@ mod expand;
 mod gates;
 #[cfg(target_os = "linux")]
 mod guard;
+mod halves;
 mod memcheck;
 mod networks;
 mod plain;

@@ -7,8 +7,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Report;
+use super::plan::rounded_to;
 use super::table::{self, Align, thousands};
-use crate::cpu::Isa;
+use crate::cpu::{Isa, Precision};
 use crate::text::{counted, escaped, shown};
 
 /// The answer of `senet bench`. Times are in milliseconds.
@@ -23,6 +24,9 @@ pub struct Bench {
     /// The instructions of the engine cpu.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub isa: Option<Isa>,
+    /// What maps and weights are rounded to on the engine cpu.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
     /// The device: `cpu`, `cuda:0`.
     pub device: String,
     /// Threads that shared the work of the CPU.
@@ -186,10 +190,11 @@ impl Bench {
         let threads = counted(self.threads, "thread");
         let isa = self.isa.map_or(String::new(), |isa| format!(", {isa}"));
         let winograd = if self.exact { ", winograd 2x2" } else { "" };
+        let precision = self.precision.map_or(String::new(), rounded_to);
         facts.push((
             "engine",
             format!(
-                "{} on {}{isa}, {threads}{winograd}",
+                "{} on {}{isa}{precision}, {threads}{winograd}",
                 self.engine, self.device
             ),
         ));

@@ -2,18 +2,19 @@
 
 use std::ops::Range;
 
-use super::{Vector, store};
+use super::{Vector, VectorElement, at, store};
 use crate::cpu::kernels::{BLOCK, Gemm, MicroTile, Output};
 use crate::cpu::share::share;
 
-/// Elements of a run that are added without a branch between them; most runs are of 16.
+/// Steps of a run, each of as many elements as are multiplied together, that are done without a branch
+/// between them; most runs are of 16 elements.
 const UNROLLED: usize = 4;
 
 /// Cache lines of the output that are asked for at once; more would have to wait for each other.
 const CACHE_LINES_AT_ONCE: usize = 6;
 
-/// Elements of a cache line.
-const CACHE_LINE: usize = 16;
+/// Bytes of a cache line.
+const CACHE_LINE: usize = 64;
 
 /// The `M` pixels of a micro-tile, by its index, by `W` vectors of channels from `channel` on.
 /// `PIXEL_STRIDE` and `NR_BLOCKS` are the argument's where the compiler knows them, else 0.
@@ -24,13 +25,15 @@ const CACHE_LINE: usize = 16;
 #[inline(always)]
 pub(in crate::cpu::kernels) unsafe fn gemm<
     V: Vector,
+    Source: VectorElement,
+    Stored: VectorElement,
     const M: usize,
     const W: usize,
     const PIXEL_STRIDE: usize,
     const NR_BLOCKS: usize,
 >(
-    memory: *mut f32,
-    gemm: &Gemm<'_>,
+    memory: *mut u8,
+    gemm: &Gemm<'_, Source>,
     index: usize,
     channel: usize,
 ) {
@@ -44,7 +47,9 @@ pub(in crate::cpu::kernels) unsafe fn gemm<
     } else {
         NR_BLOCKS
     };
-    let nr = nr_blocks * BLOCK;
+    let together = const { Source::TYPE.together() };
+    let row = nr_blocks * BLOCK * together;
+    let line = const { CACHE_LINE / Source::TYPE.size() };
     // SAFETY: the caller's.
     unsafe {
         let micro_tile = gemm.micro_tiles.get_unchecked(index);
@@ -53,22 +58,22 @@ pub(in crate::cpu::kernels) unsafe fn gemm<
         let mut totals = [[V::splat(0.); W]; M];
         let mut sums = totals;
         let mut prefetched = 0;
-        if M * W * V::LANES <= CACHE_LINES_AT_ONCE * CACHE_LINE {
-            prefetch_output::<V, W>(memory, &gemm.output, micro_tile, 0..M, channel);
+        if M * W * V::LANES <= CACHE_LINES_AT_ONCE * BLOCK {
+            prefetch_output::<V, Stored, W>(memory, &gemm.output, micro_tile, 0..M, channel);
         }
         let mut next_panel = gemm.prefetch.as_ptr();
         let mut lines_per_run = 0;
         if !gemm.prefetch.is_empty() {
             let of_tile = share(gemm.prefetch.len(), gemm.micro_tiles.len(), index);
             next_panel = next_panel.add(of_tile.start);
-            lines_per_run = of_tile.len().div_ceil(CACHE_LINE * all_runs.len().max(1));
+            lines_per_run = of_tile.len().div_ceil(line * all_runs.len().max(1));
         }
-        let source = memory.cast_const().add(gemm.source + micro_tile.source);
-        let mut weights = gemm.weights.as_ptr().add(channel);
+        let source = at::<Source>(memory, gemm.source + micro_tile.source).cast_const();
+        let mut weights = gemm.weights.as_ptr().add(channel * together);
         let source_of_next = match (gemm.micro_tiles.get(index + 1), all_runs.first()) {
             (Some(next), Some(first)) => {
                 let first = gemm.source + next.source + first.offset;
-                memory.cast_const().wrapping_add(first)
+                memory.cast::<Source>().cast_const().wrapping_add(first)
             }
             _ => source,
         };
@@ -92,40 +97,35 @@ pub(in crate::cpu::kernels) unsafe fn gemm<
                     Some(next) => source.add(next.offset),
                     None => source_of_next,
                 };
-                if stride < BLOCK {
-                    // Pixels of a plane: a line or two.
-                    V::prefetch(next.wrapping_add((M - 1) * stride));
-                } else {
-                    for m in 0..M {
-                        V::prefetch(next.wrapping_add(m * stride));
-                    }
-                }
-                if M * W * V::LANES > CACHE_LINES_AT_ONCE * CACHE_LINE {
+                prefetch_source::<V, Source, M, PIXEL_STRIDE>(next, stride);
+                if M * W * V::LANES > CACHE_LINES_AT_ONCE * BLOCK {
                     let end = (prefetched + gemm.k_offsets.prefetched_pixels_per_run).min(M);
                     let pixels = prefetched..end;
                     prefetched = end;
-                    prefetch_output::<V, W>(memory, &gemm.output, micro_tile, pixels, channel);
+                    let output = &gemm.output;
+                    prefetch_output::<V, Stored, W>(memory, output, micro_tile, pixels, channel);
                 }
                 for _ in 0..lines_per_run {
-                    V::prefetch_far(next_panel);
-                    next_panel = next_panel.wrapping_add(CACHE_LINE);
+                    V::prefetch_far(next_panel.cast());
+                    next_panel = next_panel.wrapping_add(line);
                 }
                 let mut elements = source.add(run.offset);
-                let mut rest = run.length;
+                let mut rest = run.length / together;
                 while rest >= UNROLLED {
                     for k in 0..UNROLLED {
-                        let weights = weights.wrapping_add(k * nr);
-                        add_products::<V, M, W>(elements.add(k), stride, weights, &mut sums);
+                        let elements = elements.add(k * together);
+                        let weights = weights.wrapping_add(k * row);
+                        Source::add_products::<V, M, W>(elements, stride, weights, &mut sums);
                     }
-                    elements = elements.add(UNROLLED);
-                    weights = weights.wrapping_add(UNROLLED * nr);
+                    elements = elements.add(UNROLLED * together);
+                    weights = weights.wrapping_add(UNROLLED * row);
                     rest -= UNROLLED;
                 }
                 for _ in 0..rest {
-                    add_products::<V, M, W>(elements, stride, weights, &mut sums);
-                    elements = elements.add(1);
+                    Source::add_products::<V, M, W>(elements, stride, weights, &mut sums);
+                    elements = elements.add(together);
                     // Past the panel's last row it may lie outside, and is not read.
-                    weights = weights.wrapping_add(nr);
+                    weights = weights.wrapping_add(row);
                 }
             }
         }
@@ -136,34 +136,44 @@ pub(in crate::cpu::kernels) unsafe fn gemm<
                 }
             }
         }
-        store(memory, &gemm.output, (index, micro_tile), channel, sums);
+        let pixels = (index, micro_tile);
+        store::<V, Stored, M, W>(memory, &gemm.output, pixels, channel, sums);
     }
 }
 
-/// Adds the products of an element of each pixel and its row of weights.
+/// Asks for an element of each of `M` pixels, so many elements apart; `PIXEL_STRIDE` is that where the
+/// compiler knows it, else 0.
 ///
 /// # Safety
 ///
-/// Elements at each of `M` strides, `W` vectors of weights, and a processor with `V`'s
-/// instructions.
+/// A processor with `V`'s instructions.
 #[inline(always)]
-unsafe fn add_products<V: Vector, const M: usize, const W: usize>(
-    elements: *const f32,
+unsafe fn prefetch_source<
+    V: Vector,
+    Source: VectorElement,
+    const M: usize,
+    const PIXEL_STRIDE: usize,
+>(
+    first: *const Source,
     stride: usize,
-    weights: *const f32,
-    sums: &mut [[V; W]; M],
 ) {
+    let of_line = const { CACHE_LINE / Source::TYPE.size() };
+    // Those of one line once; of a plane's pixels, which take a line or two, the last.
+    let step = match PIXEL_STRIDE {
+        0 if stride < BLOCK => M,
+        0 => 1,
+        _ => of_line / PIXEL_STRIDE,
+    };
     // SAFETY: the caller's.
     unsafe {
-        let mut factors = [V::splat(0.); W];
-        for w in 0..W {
-            factors[w] = V::load(weights.add(w * V::LANES));
-        }
-        for m in 0..M {
-            let element = V::splat(*elements.add(m * stride));
-            for w in 0..W {
-                sums[m][w] = element.multiply_add(factors[w], sums[m][w]);
+        if step < M {
+            for m in (0..M).step_by(step) {
+                V::prefetch(first.wrapping_add(m * stride).cast());
             }
+        }
+        // Wherever in a line the first one begins.
+        if step > 1 {
+            V::prefetch(first.wrapping_add((M - 1) * stride).cast());
         }
     }
 }
@@ -174,8 +184,8 @@ unsafe fn add_products<V: Vector, const M: usize, const W: usize>(
 ///
 /// [`Output::check`]'s checks, and a processor with `V`'s instructions.
 #[inline(always)]
-unsafe fn prefetch_output<V: Vector, const W: usize>(
-    memory: *mut f32,
+unsafe fn prefetch_output<V: Vector, Stored: VectorElement, const W: usize>(
+    memory: *mut u8,
     output: &Output<'_>,
     micro_tile: &MicroTile,
     pixels: Range<usize>,
@@ -187,12 +197,12 @@ unsafe fn prefetch_output<V: Vector, const W: usize>(
             // SAFETY: the caller's.
             unsafe {
                 let view = &output.view;
-                let pixel = view.pixel(memory, &micro_tile.output, m);
-                V::prefetch(pixel.add(block * view.block_stride));
+                let pixel = view.pixel::<Stored>(memory, &micro_tile.output, m);
+                V::prefetch(pixel.add(block * view.block_stride).cast_const().cast());
                 let residual = &output.epilogue.residual;
                 if let (Some(view), Some(offsets)) = (residual, &micro_tile.residual) {
-                    let pixel = view.pixel(memory, offsets, m);
-                    V::prefetch(pixel.add(block * view.block_stride));
+                    let pixel = view.pixel::<Stored>(memory, offsets, m);
+                    V::prefetch(pixel.add(block * view.block_stride).cast_const().cast());
                 }
             }
         }

@@ -13,6 +13,7 @@
 
 mod activation;
 mod depthwise;
+mod element;
 mod gemm;
 mod rows;
 mod scaled_rows;
@@ -21,6 +22,7 @@ mod winograd;
 
 pub(super) use activation::activate;
 pub(super) use depthwise::depthwise;
+pub(in crate::cpu) use element::VectorElement;
 pub(super) use gemm::gemm;
 pub(super) use rows::{elementwise, pool};
 pub(super) use scaled_rows::scaled_rows;
@@ -28,6 +30,8 @@ pub(super) use small_group::small_group;
 pub(super) use winograd::{input_transform, output_transform};
 
 use super::{BlockView, MicroTile, Output, PixelOffsets};
+use half::bf16;
+
 use crate::cpu::epilogue::Epilogue;
 use crate::network::Activation;
 
@@ -37,8 +41,25 @@ use crate::network::Activation;
 ///
 /// Every function needs a processor with the vector's instructions; `load` and `store` need a
 /// pointer to as many elements as there are lanes, and `permuted` to as many lanes' indices.
-pub(super) trait Vector: Copy {
+pub(in crate::cpu) trait Vector: Copy {
     const LANES: usize;
+
+    /// In each lane two bf16 elements.
+    type Pairs: Copy;
+
+    /// As many bf16 elements as there are lanes, widened.
+    unsafe fn load_bf16(from: *const bf16) -> Self;
+    /// Stores the nearest; numbers too small to be normal are zero.
+    unsafe fn store_bf16(self, to: *mut bf16);
+    /// The pair at any address in all lanes.
+    unsafe fn splat_pair(from: *const bf16) -> Self::Pairs;
+    /// As many pairs as there are lanes.
+    unsafe fn load_pairs(from: *const bf16) -> Self::Pairs;
+    /// Of a block of elements, which are 8 pairs, in each lane the one named there.
+    unsafe fn permuted_pairs(block: *const bf16, lanes: *const u32) -> Self::Pairs;
+    /// The sum, to which first the second elements' products are added and then the first ones',
+    /// each time rounded. Products are exact.
+    unsafe fn add_pair_products(pairs: Self::Pairs, factors: Self::Pairs, sum: Self) -> Self;
 
     unsafe fn splat(element: f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
@@ -137,15 +158,21 @@ macro_rules! with_activation {
 macro_rules! whole_kernels {
     ($name:ident($argument:ty), $vector:ty, [$attribute:meta]) => {
         #[$attribute]
-        pub(super) unsafe fn $name(memory: *mut f32, argument: &$argument) {
+        pub(in crate::cpu::kernels) unsafe fn $name<
+            Source: VectorElement,
+            Stored: VectorElement,
+        >(
+            memory: *mut u8,
+            argument: &$argument,
+        ) {
             // SAFETY: the caller's.
-            unsafe { vector::$name::<$vector>(memory, argument) }
+            unsafe { vector::$name::<$vector, Source, Stored>(memory, argument) }
         }
     };
     ($vector:ty, $attribute:tt) => {
         whole_kernels!(pool(Pool<'_>), $vector, $attribute);
         whole_kernels!(elementwise(Elementwise<'_>), $vector, $attribute);
-        whole_kernels!(scaled_rows(ScaledRows<'_>), $vector, $attribute);
+        whole_kernels!(scaled_rows(ScaledRows<'_, Source>), $vector, $attribute);
         whole_kernels!(input_transform(InputTransform), $vector, $attribute);
         whole_kernels!(output_transform(OutputTransform<'_>), $vector, $attribute);
     };
@@ -154,6 +181,17 @@ macro_rules! whole_kernels {
 use with_activation;
 pub(super) use {whole_kernels, with_pixels, with_sliding};
 
+/// Where an element lies.
+///
+/// # Safety
+///
+/// It lies in `memory`, or just behind its last.
+#[inline(always)]
+unsafe fn at<E>(memory: *mut u8, offset: usize) -> *mut E {
+    // SAFETY: the caller's.
+    unsafe { memory.cast::<E>().add(offset) }
+}
+
 impl BlockView {
     /// A pixel's first element, where its offsets are these.
     ///
@@ -161,9 +199,9 @@ impl BlockView {
     ///
     /// [`Output::check`]'s checks.
     #[inline(always)]
-    unsafe fn pixel(&self, memory: *mut f32, offsets: &PixelOffsets, m: usize) -> *mut f32 {
+    unsafe fn pixel<E>(&self, memory: *mut u8, offsets: &PixelOffsets, m: usize) -> *mut E {
         // SAFETY: the caller's.
-        unsafe { memory.add(self.offset).add(offsets.get_unchecked(m)) }
+        unsafe { at::<E>(memory, self.offset).add(offsets.get_unchecked(m)) }
     }
 }
 
@@ -176,7 +214,7 @@ impl Epilogue<BlockView> {
     #[inline(always)]
     unsafe fn load_gate<V: Vector, const W: usize>(
         &self,
-        memory: *const f32,
+        memory: *mut u8,
         channel: usize,
     ) -> Option<[V; W]> {
         let view = self.gate.as_ref()?;
@@ -184,7 +222,7 @@ impl Epilogue<BlockView> {
         unsafe {
             let mut gate = [V::splat(0.); W];
             for w in 0..W {
-                gate[w] = V::load(memory.add(view.channel(channel + w * V::LANES)));
+                gate[w] = V::load(at(memory, view.channel(channel + w * V::LANES)));
             }
             Some(gate)
         }
@@ -199,11 +237,11 @@ impl Epilogue<BlockView> {
     /// `residual` points to a vector for each of `M` and `W`, where there is a residual; and a
     /// processor with `V`'s instructions.
     #[inline(always)]
-    unsafe fn finish<V: Vector, const M: usize, const W: usize>(
+    unsafe fn finish<V: Vector, Stored: VectorElement, const M: usize, const W: usize>(
         &self,
         values: &mut [[V; W]; M],
         (gate, activation): (Option<[V; W]>, Option<Activation>),
-        residual: impl Fn(&BlockView, usize, usize) -> *const f32,
+        residual: impl Fn(&BlockView, usize, usize) -> *const Stored,
     ) {
         // SAFETY: the caller's.
         unsafe {
@@ -217,7 +255,7 @@ impl Epilogue<BlockView> {
             if let Some(view) = &self.residual {
                 for m in 0..M {
                     for w in 0..W {
-                        values[m][w] = values[m][w].add(V::load(residual(view, m, w)));
+                        values[m][w] = values[m][w].add(Stored::load(residual(view, m, w)));
                     }
                 }
             }
@@ -258,8 +296,8 @@ fn each<V: Vector, const M: usize, const W: usize>(
 ///
 /// [`Output::check`]'s checks, and a processor with `V`'s instructions.
 #[inline(always)]
-unsafe fn store<V: Vector, const M: usize, const W: usize>(
-    memory: *mut f32,
+unsafe fn store<V: Vector, Stored: VectorElement, const M: usize, const W: usize>(
+    memory: *mut u8,
     output: &Output<'_>,
     (index, micro_tile): (usize, &MicroTile),
     channel: usize,
@@ -269,12 +307,13 @@ unsafe fn store<V: Vector, const M: usize, const W: usize>(
         bias,
         epilogue,
         view,
+        ..
     } = output;
     // SAFETY: the caller's.
     unsafe {
         let element = |view: &BlockView, offsets: &PixelOffsets, m: usize, w: usize| {
             let channel = view.channel(channel + w * V::LANES);
-            memory.add(channel).add(offsets.get_unchecked(m))
+            at::<Stored>(memory, channel).add(offsets.get_unchecked(m))
         };
         for w in 0..W {
             let bias = V::load(bias.as_ptr().add(channel + w * V::LANES));
@@ -290,12 +329,12 @@ unsafe fn store<V: Vector, const M: usize, const W: usize>(
         });
         for m in 0..M {
             for w in 0..W {
-                values[m][w].store(element(view, &micro_tile.output, m, w));
+                Stored::store(values[m][w], element(view, &micro_tile.output, m, w));
             }
         }
         if let Some(sums) = &epilogue.channel_sums {
             for w in 0..W {
-                let sum = memory.add(sums.channel(channel + w * V::LANES));
+                let sum = at::<f32>(memory, sums.channel(channel + w * V::LANES));
                 let mut total = V::splat(0.);
                 for m in 0..M {
                     total = total.add(values[m][w]);

@@ -1,6 +1,6 @@
 //! What goes along a row: pools, and epilogues alone.
 
-use super::{Vector, with_activation};
+use super::{Vector, VectorElement, at, with_activation};
 use crate::cpu::kernels::{BLOCK, Elementwise, Pool, Pooling};
 use crate::network::Activation;
 
@@ -8,11 +8,18 @@ use crate::network::Activation;
 ///
 /// [`crate::cpu::kernels::pool`]'s checks, and a processor with `V`'s instructions.
 #[inline(always)]
-pub(in crate::cpu::kernels) unsafe fn pool<V: Vector>(memory: *mut f32, pool: &Pool<'_>) {
+pub(in crate::cpu::kernels) unsafe fn pool<
+    V: Vector,
+    Source: VectorElement,
+    Stored: VectorElement,
+>(
+    memory: *mut u8,
+    pool: &Pool<'_>,
+) {
     // SAFETY: the caller's.
     unsafe {
         for lane in (0..BLOCK).step_by(V::LANES) {
-            let source = memory.cast_const().add(pool.source + lane);
+            let source = at::<Source>(memory, pool.source + lane).cast_const();
             let mut total = V::splat(0.);
             for (pixel, &[first, end]) in pool.columns.iter().enumerate() {
                 let value = match pool.pooling {
@@ -20,8 +27,9 @@ pub(in crate::cpu::kernels) unsafe fn pool<V: Vector>(memory: *mut f32, pool: &P
                         let mut largest = V::splat(f32::NEG_INFINITY);
                         for row in 0..pool.rows {
                             for column in first..end {
-                                let element = source.add(row * pool.row_stride + column * BLOCK);
-                                largest = largest.max(V::load(element));
+                                let element = row * pool.row_stride + column * BLOCK;
+                                let element: V = Source::load(source.add(element));
+                                largest = largest.max(element);
                             }
                         }
                         largest
@@ -31,8 +39,9 @@ pub(in crate::cpu::kernels) unsafe fn pool<V: Vector>(memory: *mut f32, pool: &P
                         for row in 0..pool.rows {
                             let mut of_row = V::splat(0.);
                             for column in first..end {
-                                let element = source.add(row * pool.row_stride + column * BLOCK);
-                                of_row = of_row.add(V::load(element));
+                                let element = row * pool.row_stride + column * BLOCK;
+                                let element: V = Source::load(source.add(element));
+                                of_row = of_row.add(element);
                             }
                             sum = sum.add(of_row);
                         }
@@ -44,19 +53,20 @@ pub(in crate::cpu::kernels) unsafe fn pool<V: Vector>(memory: *mut f32, pool: &P
                         for (row, &of_row) in pool.row_taps.iter().enumerate() {
                             let mut filtered = V::splat(0.);
                             for (column, &tap) in (first..end).zip(taps) {
-                                let element = source.add(row * pool.row_stride + column * BLOCK);
-                                filtered = V::load(element).multiply_add(V::splat(tap), filtered);
+                                let element = row * pool.row_stride + column * BLOCK;
+                                let element: V = Source::load(source.add(element));
+                                filtered = element.multiply_add(V::splat(tap), filtered);
                             }
                             sum = filtered.multiply_add(V::splat(of_row), sum);
                         }
                         sum
                     }
                 };
-                value.store(memory.add(pool.output + pixel * BLOCK + lane));
+                Stored::store(value, at(memory, pool.output + pixel * BLOCK + lane));
                 total = total.add(value);
             }
             if let Some(offset) = pool.channel_sums {
-                total.store(memory.add(offset + lane));
+                total.store(at(memory, offset + lane));
             }
         }
     }
@@ -66,14 +76,18 @@ pub(in crate::cpu::kernels) unsafe fn pool<V: Vector>(memory: *mut f32, pool: &P
 ///
 /// [`crate::cpu::kernels::elementwise`]'s checks, and a processor with `V`'s instructions.
 #[inline(always)]
-pub(in crate::cpu::kernels) unsafe fn elementwise<V: Vector>(
-    memory: *mut f32,
+pub(in crate::cpu::kernels) unsafe fn elementwise<
+    V: Vector,
+    Source: VectorElement,
+    Stored: VectorElement,
+>(
+    memory: *mut u8,
     elementwise: &Elementwise<'_>,
 ) {
     // SAFETY: the caller's.
     unsafe {
         with_activation!(elementwise.epilogue.activation, activation => {
-            elementwise_with::<V>(memory, elementwise, activation);
+            elementwise_with::<V, Source, Stored>(memory, elementwise, activation);
         });
     }
 }
@@ -82,8 +96,8 @@ pub(in crate::cpu::kernels) unsafe fn elementwise<V: Vector>(
 ///
 /// [`elementwise`]'s; `activation` is the epilogue's.
 #[inline(always)]
-unsafe fn elementwise_with<V: Vector>(
-    memory: *mut f32,
+unsafe fn elementwise_with<V: Vector, Source: VectorElement, Stored: VectorElement>(
+    memory: *mut u8,
     elementwise: &Elementwise<'_>,
     activation: Option<Activation>,
 ) {
@@ -100,23 +114,23 @@ unsafe fn elementwise_with<V: Vector>(
             let mut total = V::splat(0.);
             for pixel in 0..elementwise.pixels {
                 let from_row = pixel * BLOCK + lane;
-                let mut value = V::load(memory.add(elementwise.source + from_row));
+                let mut value: V = Source::load(at(memory, elementwise.source + from_row));
                 if let Some([factor, bias]) = norm {
                     value = value.multiply_add(factor, bias);
                 }
                 if let Some(product) = elementwise.product {
-                    value = value.multiply(V::load(memory.add(product + from_row)));
+                    value = value.multiply(Source::load(at(memory, product + from_row)));
                 }
                 let mut values = [[value]];
                 epilogue.finish(&mut values, (gate, activation), |view, _, _| {
-                    memory.add(view.offset + from_row).cast_const()
+                    at::<Stored>(memory, view.offset + from_row).cast_const()
                 });
                 let [[value]] = values;
-                value.store(memory.add(elementwise.output + from_row));
+                Stored::store(value, at(memory, elementwise.output + from_row));
                 total = total.add(value);
             }
             if let Some(sums) = &epilogue.channel_sums {
-                total.store(memory.add(sums.channel(lane)));
+                total.store(at(memory, sums.channel(lane)));
             }
         }
     }

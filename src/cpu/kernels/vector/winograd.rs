@@ -1,6 +1,6 @@
 //! Winograd's transforms, one side of a tile after the other.
 
-use super::{Vector, with_activation};
+use super::{Vector, VectorElement, at, with_activation};
 use crate::cpu::kernels::winograd::{A, B};
 use crate::cpu::kernels::{BLOCK, InputTransform, Output, OutputTransform, WinogradTile};
 use crate::network::Activation;
@@ -73,15 +73,19 @@ unsafe fn backward<V: Vector, const N: usize, const M: usize>(m: [V; N]) -> [V; 
 ///
 /// [`crate::cpu::kernels::input_transform`]'s checks, and a processor with `V`'s instructions.
 #[inline(always)]
-pub(in crate::cpu::kernels) unsafe fn input_transform<V: Vector>(
-    memory: *mut f32,
+pub(in crate::cpu::kernels) unsafe fn input_transform<
+    V: Vector,
+    Source: VectorElement,
+    Stored: VectorElement,
+>(
+    memory: *mut u8,
     tiles: &InputTransform,
 ) {
     // SAFETY: the caller's.
     unsafe {
         match tiles.tile {
-            WinogradTile::F2x2 => inputs::<V, 4>(memory, tiles),
-            WinogradTile::F4x4 => inputs::<V, 6>(memory, tiles),
+            WinogradTile::F2x2 => inputs::<V, Source, Stored, 4>(memory, tiles),
+            WinogradTile::F4x4 => inputs::<V, Source, Stored, 6>(memory, tiles),
         }
     }
 }
@@ -90,15 +94,19 @@ pub(in crate::cpu::kernels) unsafe fn input_transform<V: Vector>(
 ///
 /// [`crate::cpu::kernels::output_transform`]'s checks, and a processor with `V`'s instructions.
 #[inline(always)]
-pub(in crate::cpu::kernels) unsafe fn output_transform<V: Vector>(
-    memory: *mut f32,
+pub(in crate::cpu::kernels) unsafe fn output_transform<
+    V: Vector,
+    Source: VectorElement,
+    Stored: VectorElement,
+>(
+    memory: *mut u8,
     tiles: &OutputTransform<'_>,
 ) {
     // SAFETY: the caller's.
     unsafe {
         with_activation!(tiles.output.epilogue.activation, activation => match tiles.tile {
-            WinogradTile::F2x2 => outputs::<V, 4, 2>(memory, tiles, activation),
-            WinogradTile::F4x4 => outputs::<V, 6, 4>(memory, tiles, activation),
+            WinogradTile::F2x2 => outputs::<V, Source, Stored, 4, 2>(memory, tiles, activation),
+            WinogradTile::F4x4 => outputs::<V, Source, Stored, 6, 4>(memory, tiles, activation),
         });
     }
 }
@@ -107,19 +115,23 @@ pub(in crate::cpu::kernels) unsafe fn output_transform<V: Vector>(
 ///
 /// [`input_transform`]'s; `N` is the tile's input side.
 #[inline(always)]
-unsafe fn inputs<V: Vector, const N: usize>(memory: *mut f32, tiles: &InputTransform) {
+unsafe fn inputs<V: Vector, Source: VectorElement, Stored: VectorElement, const N: usize>(
+    memory: *mut u8,
+    tiles: &InputTransform,
+) {
     // SAFETY: the caller's.
     unsafe {
         for lane in (0..BLOCK).step_by(V::LANES) {
             for tile in 0..tiles.tiles {
-                let source = memory.add(tiles.source + tile * (N - 2) * BLOCK + lane);
-                let output = memory.add(tiles.output + tile * BLOCK + lane);
+                let source = tiles.source + tile * (N - 2) * BLOCK + lane;
+                let source = at::<Source>(memory, source).cast_const();
+                let output = at::<Stored>(memory, tiles.output + tile * BLOCK + lane);
                 let mut half = [[V::splat(0.); N]; N];
                 for column in 0..N {
                     let mut elements = [V::splat(0.); N];
                     for row in 0..N {
                         elements[row] =
-                            V::load(source.add(row * tiles.row_stride + column * BLOCK));
+                            Source::load(source.add(row * tiles.row_stride + column * BLOCK));
                     }
                     let elements = forward(elements);
                     for row in 0..N {
@@ -130,7 +142,8 @@ unsafe fn inputs<V: Vector, const N: usize>(memory: *mut f32, tiles: &InputTrans
                     let elements = forward(half[row]);
                     for column in 0..N {
                         let element = row * N + column;
-                        elements[column].store(output.add(element * tiles.element_stride));
+                        let output = output.add(element * tiles.element_stride);
+                        Stored::store(elements[column], output);
                     }
                 }
             }
@@ -143,8 +156,14 @@ unsafe fn inputs<V: Vector, const N: usize>(memory: *mut f32, tiles: &InputTrans
 /// [`output_transform`]'s; `N` is the tile's input side, `M` its output side, and `activation` the
 /// epilogue's.
 #[inline(always)]
-unsafe fn outputs<V: Vector, const N: usize, const M: usize>(
-    memory: *mut f32,
+unsafe fn outputs<
+    V: Vector,
+    Source: VectorElement,
+    Stored: VectorElement,
+    const N: usize,
+    const M: usize,
+>(
+    memory: *mut u8,
     tiles: &OutputTransform<'_>,
     activation: Option<Activation>,
 ) {
@@ -152,6 +171,7 @@ unsafe fn outputs<V: Vector, const N: usize, const M: usize>(
         bias,
         epilogue,
         view,
+        ..
     } = &tiles.output;
     // SAFETY: the caller's.
     unsafe {
@@ -162,13 +182,14 @@ unsafe fn outputs<V: Vector, const N: usize, const M: usize>(
             let gate = Some(epilogue.load_gate(memory, lane).unwrap_or([V::splat(1.)]));
             let mut total = zero;
             for tile in 0..tiles.width.div_ceil(M) {
-                let source = memory.add(tiles.source + tile * BLOCK + lane);
+                let source = tiles.source + tile * BLOCK + lane;
+                let source = at::<Source>(memory, source).cast_const();
                 let mut half = [[zero; N]; M];
                 for column in 0..N {
                     let mut elements = [zero; N];
                     for row in 0..N {
                         let element = row * N + column;
-                        elements[row] = V::load(source.add(element * tiles.element_stride));
+                        elements[row] = Source::load(source.add(element * tiles.element_stride));
                     }
                     let elements: [V; M] = backward(elements);
                     for row in 0..M {
@@ -189,17 +210,17 @@ unsafe fn outputs<V: Vector, const N: usize, const M: usize>(
                         let mut values = [[sums[column].add(bias)]];
                         epilogue.finish(&mut values, (gate, activation), |view, _, _| {
                             let row = view.offset + row * view.row_stride;
-                            memory.add(row + from_row).cast_const()
+                            at::<Stored>(memory, row + from_row).cast_const()
                         });
                         let [[value]] = values;
                         let row = view.offset + row * view.row_stride;
-                        value.store(memory.add(row + from_row));
+                        Stored::store(value, at(memory, row + from_row));
                         total = total.add(value);
                     }
                 }
             }
             if let Some(sums) = &epilogue.channel_sums {
-                total.store(memory.add(sums.channel(lane)));
+                total.store(at(memory, sums.channel(lane)));
             }
         }
     }
