@@ -6,12 +6,25 @@ import subprocess
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from scripts.peers.networks import NETWORKS
 from scripts.peers.worker import Turn
 from scripts.senet_program import ask
 
-ENGINES = {"senet": "cpu", "candle": "candle"}
+
+class Engine(NamedTuple):
+    """What computes, and in what."""
+
+    name: str
+    precision: str
+
+
+ENGINES = {
+    "senet": Engine("cpu", "f32"),
+    "senet-bf16": Engine("cpu", "bf16"),
+    "candle": Engine("candle", "f32"),
+}
 """What takes part, and the engine that it is."""
 
 LOCK = Path(__file__).parents[2] / "Cargo.lock"
@@ -23,7 +36,7 @@ class Program:
     """The program on one of its engines."""
 
     senet: Path
-    engine: str
+    engine: Engine
     network: str
     folder: Path
     batch: int
@@ -59,9 +72,9 @@ class Program:
         report = ask(self.senet, "parity", *self.words(), "--reference", reference)
         output = next((layer for layer in report["layers"] if layer["name"] == "output"), None)
         if output is None:
-            raise ValueError(f"parity on {self.engine} compared no output")
+            raise ValueError(f"parity on {self.engine.name} compared no output")
         if output["max_rel"] is None:
-            raise ValueError(f"the logits of {self.engine} are not finite")
+            raise ValueError(f"the logits of {self.engine.name} are not finite")
         return float(output["max_rel"])
 
     def version(self) -> str:
@@ -87,7 +100,9 @@ class Program:
             "--weights",
             weights,
             "--engine",
-            self.engine,
+            self.engine.name,
+            "--precision",
+            self.engine.precision,
             "--threads",
             str(self.threads),
         ]

@@ -10,6 +10,9 @@ from statistics import median, quantiles
 OURS = "senet"
 """What all others are compared with."""
 
+OURS_BF16 = "senet-bf16"
+"""What others in bf16 are compared with."""
+
 Configuration = tuple[str, int, int, bool]
 """Network, batch, threads, and whether a neighbour kept a core busy."""
 
@@ -65,9 +68,9 @@ class Result:
         """Of one image, the median of the rounds."""
         return median(self.programs[program].rounds) / self.batch
 
-    def ratio(self, program: str) -> Ratio:
+    def ratio(self, program: str, ours: str = OURS) -> Ratio:
         """Our time over this program's, round by round."""
-        return paired(self.programs[OURS].rounds, self.programs[program].rounds)
+        return paired(self.programs[ours].rounds, self.programs[program].rounds)
 
 
 def paired(ours: list[float], theirs: list[float]) -> Ratio:

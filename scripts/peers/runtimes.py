@@ -1,7 +1,8 @@
 """The other programs: how each loads a network and runs it as fast as it can.
 
-What all have in common: float32, as many threads as told, their whole graph
-optimisation, the input in the layout they like best, the logits as an array.
+What all have in common: as many threads as told, their whole graph
+optimisation, the input in the layout they like best, the logits as an array. They
+compute in float32, but for those whose names end in `-bf16`.
 Nothing of one is imported where another runs.
 """
 
@@ -59,12 +60,12 @@ def onnxruntime(job: Job) -> Loaded:
     return Loaded(ort.__version__, lambda: session.run(None, {name: job.images})[0])
 
 
-def openvino(job: Job) -> Loaded:
+def openvino(job: Job, *, precision: str) -> Loaded:
     import openvino as ov
 
     settings = {
-        # Where the processor has bf16 it is the default, and not what the others compute in.
-        "INFERENCE_PRECISION_HINT": "f32",
+        # Where the processor has bf16 that is the default.
+        "INFERENCE_PRECISION_HINT": precision,
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": job.threads,
     }
@@ -75,7 +76,7 @@ def openvino(job: Job) -> Loaded:
     )
 
 
-def pytorch(job: Job, *, compiled: bool, channels_last: bool) -> Loaded:
+def pytorch(job: Job, *, compiled: bool, channels_last: bool, bf16: bool = False) -> Loaded:
     # Constants folded and weights laid out for the kernels ahead of the first run. One process compiles, as another
     # would go on living beside it.
     os.environ |= {"TORCHINDUCTOR_FREEZING": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
@@ -91,8 +92,9 @@ def pytorch(job: Job, *, compiled: bool, channels_last: bool) -> Loaded:
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
     model: Any = build(NETWORKS[job.network].publisher, job.network, 0)
     model.load_state_dict(load_file(job.folder / "model.safetensors"))
-    model = model.to(memory_format=memory_format)
-    images = torch.from_numpy(job.images).contiguous(memory_format=memory_format)
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    model = model.to(memory_format=memory_format, dtype=dtype)
+    images = torch.from_numpy(job.images).to(dtype).contiguous(memory_format=memory_format)
     network: Any
     if compiled:
         network = torch.compile(model)
@@ -102,7 +104,7 @@ def pytorch(job: Job, *, compiled: bool, channels_last: bool) -> Loaded:
 
     def run() -> Any:
         with torch.inference_mode():
-            return network(images).numpy()
+            return network(images).float().numpy()
 
     return Loaded(version("torch"), run)
 
@@ -160,11 +162,16 @@ def tract(job: Job) -> Loaded:
 
 PROGRAMS: dict[str, dict[str, Callable[[Job], Loaded]]] = {
     "onnxruntime": {"": onnxruntime},
-    "openvino": {"": openvino},
+    "openvino": {"": partial(openvino, precision="f32")},
+    "openvino-bf16": {"": partial(openvino, precision="bf16")},
     "pytorch": {
         "TorchScript, channels last": partial(pytorch, compiled=False, channels_last=True),
         "compiled, channels last": partial(pytorch, compiled=True, channels_last=True),
         "compiled, channels first": partial(pytorch, compiled=True, channels_last=False),
+    },
+    "pytorch-bf16": {
+        "TorchScript, channels last": partial(pytorch, compiled=False, channels_last=True, bf16=True),
+        "compiled, channels last": partial(pytorch, compiled=True, channels_last=True, bf16=True),
     },
     "tensorflow": {
         "graph, channels last": partial(tensorflow, xla=False),

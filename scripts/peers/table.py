@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.peers.networks import NETWORKS
-from scripts.peers.results import OURS, Result
+from scripts.peers.results import OURS, OURS_BF16, Result
 
 
 def marker(results: Path) -> str:
@@ -29,6 +29,7 @@ FAST = ("onnxruntime", "openvino", "litert")
 
 TITLES = {
     OURS: "`senet`",
+    OURS_BF16: "`senet`, bf16",
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
     "litert": "LiteRT",
@@ -36,6 +37,8 @@ TITLES = {
     "tensorflow": "TensorFlow",
     "tract": "tract",
     "candle": "candle, a layer at a time",
+    "openvino-bf16": "OpenVINO, bf16",
+    "pytorch-bf16": "PyTorch, bf16",
 }
 
 
@@ -60,16 +63,20 @@ def in_order(results: list[Result]) -> list[Result]:
 
 
 def programs(results: list[Result]) -> list[str]:
-    """All that took part but ours, in the order of `TITLES`."""
-    there = {name for result in results for name in result.programs}
-    return [name for name in TITLES if name in there and name != OURS]
+    """All that took part in float32 but ours, in the order of `TITLES`."""
+    return [name for name in TITLES if name in there(results) and name != OURS and not name.endswith("-bf16")]
 
 
-def ratio(result: Result | None, program: str) -> str:
+def there(results: list[Result]) -> set[str]:
+    """All that took part in any of them."""
+    return {name for result in results for name in result.programs}
+
+
+def ratio(result: Result | None, program: str, ours: str = OURS) -> str:
     """Our time over the program's; blank where it was not measured."""
-    if result is None or program not in result.programs:
+    if result is None or not {program, ours} <= set(result.programs):
         return ""
-    return f"{result.ratio(program).median:.2f}"
+    return f"{result.ratio(program, ours).median:.2f}"
 
 
 def fastest(result: Result | None) -> str:
@@ -141,9 +148,36 @@ def all_tables(results: list[Result]) -> list[list[str]]:
     return parts
 
 
+def bf16_tables(results: list[Result]) -> list[list[str]]:
+    """Our time in bf16 over that of others in bf16, in every configuration."""
+    found = {(result.network, result.batch, result.threads): result for result in results}
+    rivals = [name for name in TITLES if name in there(results) and name.endswith("-bf16") and name != OURS_BF16]
+    if OURS_BF16 not in there(results) or not rivals:
+        return []
+    rows = [
+        [
+            f"`{network}`",
+            *(
+                ratio(found.get((network, *configuration)), rival, OURS_BF16)
+                for rival in rivals
+                for configuration in CONFIGURATIONS
+            ),
+        ]
+        for network in networks(results)
+    ]
+    columns = [f"{TITLES[rival]}, {batch} on {threads}" for rival in rivals for batch, threads in CONFIGURATIONS]
+    return [
+        [
+            "In bf16, our time over that of others in bf16; it is what OpenVINO computes in as installed, on a "
+            "processor with instructions for it:"
+        ],
+        table(["network", *columns], [cells for cells in rows if any(cells[1:])]),
+    ]
+
+
 def error_table(results: list[Result]) -> list[str]:
     """The largest error of each program in any configuration."""
-    names = [OURS, *programs(results)]
+    names = [OURS, *programs(results), *(name for name in TITLES if name in there(results) and name.endswith("-bf16"))]
     rows = []
     for network in networks(results):
         of_network = [result for result in results if result.network == network]
@@ -204,7 +238,7 @@ def markdown(results: list[Result]) -> str:
         ]
     ]
     if quiet:
-        parts += [*fast_tables(quiet), *all_tables(quiet)]
+        parts += [*fast_tables(quiet), *bf16_tables(quiet), *all_tables(quiet)]
     if busy:
         parts += [["With a neighbour that keeps one core busy."], *fast_tables(busy)]
     parts += [

@@ -28,7 +28,7 @@ from scripts.peers.bench_networks import (
     take_turns,
 )
 from scripts.peers.machine import neighbour
-from scripts.peers.program import Program
+from scripts.peers.program import ENGINES, Engine, Program
 from scripts.peers.results import Competitor, Result, read, write
 from scripts.peers.runtimes import PROGRAMS
 from scripts.peers.worker import Turn, Worker, timed
@@ -96,7 +96,9 @@ def measuring(monkeypatch: pytest.MonkeyPatch, folder: Path, errors: dict[str, f
     def start(name: str, *_where: object) -> tuple[Program, Competitor]:
         if errors[name] == 1.0:
             raise ValueError(f"{name} ended with 1: no compiler")
-        return Instant(Path("senet"), name, "seresnet20", folder, 1, 1), Competitor("1.0", "", {}, errors[name])
+        return Instant(Path("senet"), Engine(name, "f32"), "seresnet20", folder, 1, 1), Competitor(
+            "1.0", "", {}, errors[name]
+        )
 
     class Instant(Program):
         def run(self, runs: int) -> Turn:
@@ -120,6 +122,16 @@ def test_others_go_on_without_one_that_cannot_run_or_computes_something_else(
     }
 
 
+def test_who_computes_in_bf16_may_be_further_off(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    errors = {"senet": 1e-6, "senet-bf16": 0.1, "openvino-bf16": 0.17, "pytorch-bf16": 0.5}
+    result = measuring(monkeypatch, tmp_path, errors)
+    assert list(result.programs) == ["senet", "senet-bf16", "openvino-bf16"]
+    assert result.ratio("openvino-bf16", "senet-bf16").median == 1.0
+    assert result.refused == {
+        "pytorch-bf16": "pytorch-bf16 computes something else: its logits are off by 5.0e-01, allowed 3.0e-01"
+    }
+
+
 def test_nothing_is_measured_without_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="senet computes something else"):
         measuring(monkeypatch, tmp_path, {"senet": 3e-5, "onnxruntime": 1e-6})
@@ -139,11 +151,11 @@ def test_every_round_has_a_median_of_every_program() -> None:
 
     class Recording(Program):
         def run(self, runs: int) -> Turn:
-            asked.append((self.engine, runs))
+            asked.append((self.engine.name, runs))
             return Turn([100.0, 7.0, 1000.0], None)
 
     programs = {
-        name: (Recording(Path("senet"), name, "seresnet50", Path(), 1, 1), Competitor("", "", {}, 0.0))
+        name: (Recording(Path("senet"), Engine(name, "f32"), "seresnet50", Path(), 1, 1), Competitor("", "", {}, 0.0))
         for name in ("senet", "candle")
     }
     take_turns(dict(programs), 2, 1)
@@ -191,7 +203,7 @@ def test_no_program_is_lost_from_the_results(tmp_path: Path) -> None:
 
 
 def test_candles_version_is_its_own() -> None:
-    program = Program(Path("missing"), "candle", "seresnet20", Path(), 1, 1)
+    program = Program(Path("missing"), ENGINES["candle"], "seresnet20", Path(), 1, 1)
     assert re.fullmatch(r"0\.\d+\.\d+", program.version())
 
 
