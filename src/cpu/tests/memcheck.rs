@@ -4,6 +4,7 @@
 use std::io::Write;
 
 use super::{Backend, Case, Isa, Options, Random, convolutions, expand, gates, networks};
+use crate::cpu::Precision;
 use crate::network::catalog;
 
 #[test]
@@ -42,10 +43,11 @@ fn small_networks_run() {
         cases.push(networks::any(format!("network {number}"), &mut random));
     }
     for case in &cases {
-        for threads in [1, 2] {
+        for (threads, precision) in [(2, Precision::F32), (1, Precision::Bf16)] {
             let options = Options {
                 threads: Some(threads),
                 isa: Some(isa),
+                precision,
                 ..Options::default()
             };
             let output = Backend::Engine(options).compute(case);

@@ -16,6 +16,7 @@ use std::process::Command;
 
 use self::memory::Edge;
 use super::{Backend, Case, Isa, Options, Random, convolutions, expand, networks, plan};
+use crate::cpu::Precision;
 
 /// Says to the other process which edge it is to guard.
 const VARIABLE: &str = "SENET_TEST_GUARD";
@@ -85,16 +86,19 @@ fn engines() {
     }
     for case in &cases {
         for isa in Isa::available() {
-            for threads in [1, 2] {
+            for (threads, precision) in [
+                (1, Precision::F32),
+                (2, Precision::F32),
+                (2, Precision::Bf16),
+            ] {
                 let options = Options {
                     threads: Some(threads),
                     isa: Some(isa),
+                    precision,
                     ..Options::default()
                 };
-                say(
-                    isa,
-                    &format!("{}, {:?}, {threads} threads", case.name, case.shape),
-                );
+                let name = format!("{} in {}", case.name, precision.name());
+                say(isa, &format!("{name}, {:?}, {threads} threads", case.shape));
                 memory::take_largest();
                 Backend::Engine(options).compute(case);
                 let needed = plan(case, options).memory;
