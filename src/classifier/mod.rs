@@ -79,6 +79,16 @@ pub struct Options {
     pub features: bool,
 }
 
+impl Options {
+    /// The network that is asked for, else the one that the weights are of, with the weights' classes.
+    pub(crate) fn network_of(&self, weights: &Weights) -> Result<Network> {
+        match &self.network {
+            Some(network) => Ok(weights.with_classes(network)),
+            None => weights.network(),
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -200,10 +210,7 @@ impl Classifier {
         options: Options,
         observe: &mut dyn FnMut(Notice),
     ) -> Result<Self> {
-        let network = match &options.network {
-            Some(network) => weights.with_classes(network),
-            None => weights.network()?,
-        };
+        let network = options.network_of(weights)?;
         let layers = network.layers();
         let outputs = Outputs::of(&layers);
         let (layers, answers) = answers(&network, layers, options.features)?;

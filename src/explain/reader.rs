@@ -49,17 +49,13 @@ impl GateReader {
         options: Options,
         observe: &mut dyn FnMut(Notice),
     ) -> Result<Self> {
-        let network = match &options.network {
-            Some(network) => weights.with_classes(network),
-            None => weights.network()?,
-        };
         let by_candle = Options {
             runtime: Runtime::Candle {
                 device: options.runtime.device().clone(),
                 dtype: options.runtime.weights_dtype(),
             },
             // Of a network without a classifier the gates are worth a look all the same.
-            features: network.is_headless(),
+            features: options.network_of(weights)?.is_headless(),
             ..options
         };
         let classifier = Classifier::new_observed(weights, by_candle, observe)?;
