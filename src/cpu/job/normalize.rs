@@ -49,6 +49,7 @@ impl NormalizePixelsJob {
     pub(super) fn run(&self, rows: Range<usize>, context: &RunContext<'_>) {
         let memory = &context.memory;
         let packed = &context.packed[self.packed];
+        let [all_weights, all_biases] = [packed.weights(), packed.bias];
         let count = self.channels as f64;
         let mut pixel = vec![[0.; BLOCK]; self.source.blocks];
         each_pixel([&self.source, &self.output], rows, |source, output| {
@@ -65,8 +66,7 @@ impl NormalizePixelsJob {
             let factor = round((variance + self.epsilon).sqrt().recip());
             let mut first = 0;
             let normalized = pixel.iter().map(|&block| {
-                let [weights, biases] =
-                    [packed.weights(), packed.bias].map(|of| &of[first..][..BLOCK]);
+                let [weights, biases] = [all_weights, all_biases].map(|of| &of[first..][..BLOCK]);
                 first += BLOCK;
                 let centred = centred(block);
                 from_fn(|lane| centred[lane] * factor * weights[lane] + biases[lane])
@@ -104,6 +104,7 @@ impl NormalizeGroupsJob {
     pub(super) fn run(&self, groups: Range<usize>, context: &RunContext<'_>) {
         let memory = &context.memory;
         let packed = &context.packed[self.packed];
+        let [all_weights, all_biases] = [packed.weights(), packed.bias];
         let of_group = self.channels / self.groups;
         for index in groups {
             let (image, group) = (index / self.groups, index % self.groups);
@@ -136,7 +137,7 @@ impl NormalizeGroupsJob {
             each(&mut |channel, row, column| {
                 let normalized = (element(channel, row, column) - mean) * factor;
                 let [weight, bias] =
-                    [packed.weights(), packed.bias].map(|numbers| f64::from(numbers[channel]));
+                    [all_weights, all_biases].map(|numbers| f64::from(numbers[channel]));
                 let place = at(&self.output, channel, row) + column * self.output.pixel_stride;
                 let number = round(normalized * weight + bias);
                 memory.write(self.output.element_type, place, &[number]);

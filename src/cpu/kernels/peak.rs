@@ -21,13 +21,29 @@ const OF_VECTORS: usize = 12;
 /// An array takes two of SSE's sixteen registers.
 const OF_ARRAYS: usize = 6;
 
+/// Has the compiler take sums for needed.
+///
+/// # Safety
+///
+/// A processor with `V`'s instructions.
+#[allow(clippy::inline_always, reason = "see vector/mod.rs")]
+#[inline(always)]
+unsafe fn look_at<V: Vector, const SUMS: usize>(sums: [V; SUMS]) {
+    let mut lanes = [0_f32; MAX_LANES];
+    for sum in sums {
+        // SAFETY: the caller's; a vector has at most so many lanes.
+        unsafe { sum.store(lanes.as_mut_ptr()) }
+        black_box(&lanes);
+    }
+}
+
 /// # Safety
 ///
 /// A processor with `V`'s instructions.
 #[allow(clippy::inline_always, reason = "see vector/mod.rs")]
 #[inline(always)]
 unsafe fn sums<V: Vector, const SUMS: usize>(turns: u64) -> u64 {
-    // SAFETY: the caller's; a vector has at most so many lanes.
+    // SAFETY: the caller's.
     unsafe {
         let mut sums = [V::splat(1.); SUMS];
         let (factor, addend) = (V::splat(black_box(0.5)), V::splat(black_box(0.25)));
@@ -36,11 +52,7 @@ unsafe fn sums<V: Vector, const SUMS: usize>(turns: u64) -> u64 {
                 *sum = sum.multiply_add(factor, addend);
             }
         }
-        let mut lanes = [0_f32; MAX_LANES];
-        for sum in sums {
-            sum.store(lanes.as_mut_ptr());
-            black_box(&lanes);
-        }
+        look_at(sums);
     }
     turns * (SUMS * V::LANES) as u64
 }
@@ -54,7 +66,7 @@ unsafe fn sums<V: Vector, const SUMS: usize>(turns: u64) -> u64 {
 #[allow(clippy::inline_always, reason = "see vector/mod.rs")]
 #[inline(always)]
 unsafe fn sums_of_pairs<V: Vector, const SUMS: usize>(turns: u64) -> u64 {
-    // SAFETY: the caller's; a vector has at most so many lanes.
+    // SAFETY: the caller's.
     unsafe {
         let mut sums = [V::splat(1.); SUMS];
         let pair = black_box([bf16::from_f32(0.5); 2]);
@@ -64,11 +76,7 @@ unsafe fn sums_of_pairs<V: Vector, const SUMS: usize>(turns: u64) -> u64 {
                 *sum = V::add_pair_products(pairs, pairs, *sum);
             }
         }
-        let mut lanes = [0_f32; MAX_LANES];
-        for sum in sums {
-            sum.store(lanes.as_mut_ptr());
-            black_box(&lanes);
-        }
+        look_at(sums);
     }
     turns * (2 * SUMS * V::LANES) as u64
 }
